@@ -1,0 +1,37 @@
+/*
+ * Socket addresses, IPv4, IPv6 and unix, and their text.
+ */
+#ifndef BASE_ADDRESS_H
+#define BASE_ADDRESS_H
+
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+struct address {
+    socklen_t length;
+    struct sockaddr_storage storage;
+};
+
+/* Enough for any address as text, escaped unix paths included. */
+#define ADDRESS_TEXT_SIZE 512
+
+/* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path", "unix:@name", or "unix:"
+ * for an unnamed peer.  A path's bytes are escaped as values are (escape.h).
+ * Makes no system call.  Returns `text`. */
+const char *address_format(const struct sockaddr *address, socklen_t length,
+    char text[ADDRESS_TEXT_SIZE]);
+
+/* A unix socket's address; a path that begins with '@' is in the abstract
+ * namespace (unix(7)).  False: empty or too long. */
+NODISCARD bool address_from_path(struct address *address, const char *path);
+
+/* A numeric IPv4 or IPv6 host (a scope such as fe80::1%eth0 is understood).
+ * False: not a numeric address, no such interface, or no such port. */
+NODISCARD bool address_from_numeric(struct address *address, const char *host,
+    unsigned port);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Explains to the operator why something could not be done: a list of
+ * messages, each of which says what, where and what to do.
+ *
+ * Start-up collects every fault it can find before it gives up, so one
+ * `struct error` may hold many messages.  Zero-initialise before use.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+struct error {
+    char **messages;
+    size_t count;
+    size_t dropped; /* past the bound, or no memory to keep them */
+};
+
+/* Adds one message (no trailing newline) and leaves errno alone.  What is not
+ * printable ASCII is escaped, and a message past 2047 bytes ends with "...".
+ * After 200 messages further ones are only counted. */
+void error_add(struct error *error, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* True if a message was added (or dropped). */
+bool error_any(const struct error *error);
+
+/* Empties the list; it may be used again. */
+void error_clear(struct error *error);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The log: one line per event, as text or as JSON, to one target.
+ *
+ * Writing never blocks the caller: when the target cannot take a line (a full
+ * pipe, a full disk, a stuck syslogd) the line is dropped and counted, and the
+ * count is logged as soon as the target takes lines again.  Values are escaped
+ * so that nothing a peer sends can forge a line or carry a control character.
+ *
+ * This is the process's one global: a log that had to be passed to every
+ * function would be in the way of reading each of them.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+struct error;
+
+enum log_level {
+    LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG
+};
+enum log_format { LOG_TEXT, LOG_JSON };
+enum log_target { LOG_STDERR, LOG_FILE, LOG_SYSLOG, LOG_JOURNAL };
+
+/* One key=value of an event.  A field with neither value nor number is left
+ * out. */
+struct log_field {
+    const char *key; /* our own word: lower case, no spaces */
+    const char *value;
+    uint64_t number;
+    bool is_number;
+};
+
+#define LOG_STRING(k, v) { .key = (k), .value = (v) }
+#define LOG_NUMBER(k, n) { .key = (k), .number = (n), .is_number = true }
+
+/*
+ * Opens the target and switches to it; on failure (the reason is added to
+ * `error`) the previous target stays in use.  `path` is the file of LOG_FILE;
+ * for LOG_SYSLOG and LOG_JOURNAL it is the socket, NULL for the system's own.
+ * Until the first call lines go to stderr as text at level info.
+ *
+ * Only lines that nobody else stamps carry the time.  On stderr under systemd
+ * (JOURNAL_STREAM names it) each line carries its priority as "<N>" instead
+ * (sd-daemon(3)); syslog and the journal get it in their own ways.  A message
+ * for the journal has its fields as SALLYPORT_KEY too.
+ */
+NODISCARD bool log_open(enum log_target target, const char *path,
+    enum log_format format, enum log_level level, struct error *error);
+
+/* Opens the file anew under its name, for log rotation; keeps the old file and
+ * logs an error when that fails.  Does nothing for other targets. */
+void log_reopen(void);
+
+/* Lines after this one go where they went before the first log_open. */
+void log_close(void);
+
+/* True if a line of this level would be written: for callers whose fields cost
+ * something to make. */
+bool log_wants(enum log_level level);
+
+/* `service` NULL: the line is not about one service.  What is not printable
+ * ASCII in the finished message is escaped; quotes and backslashes are kept.
+ * These functions and log_event leave errno alone. */
+void log_error(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
+void log_warn(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
+void log_info(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
+void log_debug(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* One line with fields: `TIME LEVEL EVENT key=value ...`, a value quoted where
+ * it is empty or holds a space, quote, '=' or escaped byte; or one JSON object
+ * {"time":...,"level":...,"event":EVENT,"key":value,...}.
+ *
+ * A line takes at most 4096 bytes, a value 1024 of them: what is longer ends
+ * with "...".  Fields for which no room is left are replaced by one named
+ * "more" with the value "...", so put the important ones first. */
+void log_event(enum log_level level, const char *event,
+    const struct log_field *fields, size_t count);
+
+const char *log_level_name(enum log_level level);
+
+#endif

@@ -1,0 +1,193 @@
+#include "base/log_sink.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+static bool
+is_journal_stream(const struct stat *status)
+{
+    const char *named = getenv("JOURNAL_STREAM");
+    char own[64];
+
+    snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status->st_dev,
+        (uintmax_t)status->st_ino);
+    return named != NULL && strcmp(named, own) == 0;
+}
+
+/*
+ * Standard error is shared with whoever started us, so it must not be made
+ * non-blocking.  Pipes and terminals can be opened a second time for ourselves;
+ * where that is not allowed poll(2) is asked, which is right as long as no
+ * other process fills the pipe in between.
+ */
+static bool
+open_stderr(struct log_sink *sink, struct error *error)
+{
+    struct stat status;
+    int own;
+
+    if (fstat(STDERR_FILENO, &status) != 0) {
+        error_add(error, "cannot log to standard error: %s", strerror(errno));
+        return false;
+    }
+    sink->fd = STDERR_FILENO;
+    sink->dress = is_journal_stream(&status) ? LOG_DRESS_PRIORITY :
+        LOG_DRESS_TIME;
+    sink->way = S_ISSOCK(status.st_mode) ? LOG_WAY_SEND :
+        S_ISREG(status.st_mode) ? LOG_WAY_WRITE : LOG_WAY_POLL;
+    if (sink->way != LOG_WAY_POLL)
+        return true;
+    own = open("/proc/self/fd/2",
+        O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own >= 0) {
+        sink->fd = own;
+        sink->way = LOG_WAY_WRITE;
+    }
+    return true;
+}
+
+/* O_NONBLOCK is for paths that turn out to be a FIFO or a terminal. */
+static bool
+open_file(struct log_sink *sink, struct error *error)
+{
+    sink->fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK |
+        O_NOCTTY | O_CLOEXEC, 0640);
+    sink->dress = LOG_DRESS_TIME;
+    sink->way = LOG_WAY_WRITE;
+    if (sink->fd < 0)
+        error_add(error, "cannot open log file %s: %s", sink->path,
+            strerror(errno));
+    return sink->fd >= 0;
+}
+
+static bool
+connect_socket(const struct log_sink *sink)
+{
+    struct address address;
+
+    if (!address_from_path(&address, sink->path)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    return connect(sink->fd, (const struct sockaddr *)&address.storage,
+        address.length) == 0;
+}
+
+static bool
+open_socket(struct log_sink *sink, struct error *error)
+{
+    sink->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    sink->dress = sink->target == LOG_JOURNAL ? LOG_DRESS_JOURNAL :
+        LOG_DRESS_SYSLOG;
+    sink->way = LOG_WAY_DATAGRAM;
+    if (sink->fd >= 0 && connect_socket(sink))
+        return true;
+    error_add(error, "cannot log to %s: %s", sink->path, strerror(errno));
+    return false;
+}
+
+bool
+log_sink_open(struct log_sink *sink, enum log_target target, const char *path,
+    struct error *error)
+{
+    static const struct {
+        const char *path;
+        bool (*open)(struct log_sink *sink, struct error *error);
+    } targets[] = {
+        [LOG_STDERR] = { NULL, open_stderr },
+        [LOG_FILE] = { NULL, open_file },
+        [LOG_SYSLOG] = { "/dev/log", open_socket },
+        [LOG_JOURNAL] = { "/run/systemd/journal/socket", open_socket },
+    };
+    struct log_sink made = { .fd = -1, .target = target };
+
+    assert(path != NULL || target != LOG_FILE);
+    if (path == NULL)
+        path = targets[target].path;
+    if (target != LOG_STDERR && (made.path = strdup(path)) == NULL) {
+        error_add(error, "cannot open the log: %s", strerror(errno));
+        return false;
+    }
+    if (!targets[target].open(&made, error)) {
+        log_sink_close(&made);
+        return false;
+    }
+    *sink = made;
+    return true;
+}
+
+static bool
+is_writable(int fd)
+{
+    struct pollfd wanted = { .fd = fd, .events = POLLOUT };
+
+    return poll(&wanted, 1, 0) == 1 && (wanted.revents & POLLOUT) != 0;
+}
+
+static ssize_t
+write_once(const struct log_sink *sink, struct iovec *parts, size_t count)
+{
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+
+    if (sink->way >= LOG_WAY_SEND)
+        return sendmsg(sink->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sink->way == LOG_WAY_POLL && !is_writable(sink->fd)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return writev(sink->fd, parts, (int)count);
+}
+
+static ssize_t
+write_retrying(const struct log_sink *sink, struct iovec *parts, size_t count)
+{
+    ssize_t written;
+
+    do
+        written = write_once(sink, parts, count);
+    while (written < 0 && errno == EINTR);
+    return written;
+}
+
+bool
+log_sink_write(struct log_sink *sink, struct iovec *parts, size_t count)
+{
+    ssize_t written = write_retrying(sink, parts, count);
+    size_t whole = 0;
+
+    /* A syslogd that was restarted listens on a new socket of the old name. */
+    if (written < 0 && sink->way == LOG_WAY_DATAGRAM && errno != EAGAIN &&
+        errno != EMSGSIZE && connect_socket(sink))
+        written = write_retrying(sink, parts, count);
+
+    if (written < 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        whole += parts[i].iov_len;
+    if (written > 0)
+        sink->torn = (size_t)written < whole;
+    return (size_t)written == whole;
+}
+
+void
+log_sink_close(struct log_sink *sink)
+{
+    if (sink->fd >= 0 && sink->fd != STDERR_FILENO)
+        close(sink->fd);
+    free(sink->path);
+    sink->path = NULL;
+    sink->fd = -1;
+}

@@ -1,0 +1,81 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+Test(error, keeps_messages_in_order)
+{
+    struct error error = { 0 };
+
+    cr_expect_not(error_any(&error));
+    error_add(&error, "%s:%d: bad \"%s\"", "a.ini", 3, "x\\y");
+    error_add(&error, "second");
+    cr_expect(error_any(&error));
+    cr_assert_eq(error.count, 2);
+    cr_expect_str_eq(error.messages[0], "a.ini:3: bad \"x\\y\"");
+    cr_expect_str_eq(error.messages[1], "second");
+    error_clear(&error);
+    cr_expect_not(error_any(&error));
+    error_add(&error, "again");
+    cr_expect_eq(error.count, 1);
+    error_clear(&error);
+}
+
+Test(error, escapes_what_a_file_holds)
+{
+    struct error error = { 0 };
+
+    error_add(&error, "bad key '%s'", "a\nb\x1b[2J\x7f\xe2\x80\xae");
+    cr_expect_str_eq(error.messages[0],
+        "bad key 'a\\x0ab\\x1b[2J\\x7f\\xe2\\x80\\xae'");
+    error_clear(&error);
+}
+
+Test(error, bounds_the_length_of_a_message)
+{
+    struct error error = { 0 };
+    char text[5000];
+
+    for (size_t length = 2040; length < 2056; length++) {
+        memset(text, 'a', length);
+        text[length] = '\0';
+        error_add(&error, "%s", text);
+    }
+    memset(text, '\n', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    error_add(&error, "%s", text);
+    for (size_t i = 0; i < error.count; i++) {
+        const char *message = error.messages[i];
+        size_t length = strlen(message);
+
+        cr_expect_lt(length, 2048);
+        cr_expect_eq(2040 + i > 2047,
+            strcmp(message + length - 3, "...") == 0);
+    }
+    error_clear(&error);
+}
+
+Test(error, bounds_the_number_of_messages)
+{
+    struct error error = { 0 };
+
+    for (int i = 0; i < 1000; i++)
+        error_add(&error, "%d", i);
+    cr_expect_eq(error.count, 200);
+    cr_expect_eq(error.dropped, 800);
+    cr_expect_str_eq(error.messages[199], "199");
+    error_clear(&error);
+    cr_expect_not(error_any(&error));
+}
+
+Test(error, leaves_errno_alone)
+{
+    struct error error = { 0 };
+
+    errno = EXDEV;
+    error_add(&error, "%s", "x");
+    cr_expect_eq(errno, EXDEV);
+    error_clear(&error);
+}
