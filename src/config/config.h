@@ -1,0 +1,145 @@
+/*
+ * The configuration as the daemon uses it: plain data, made by config_load.h
+ * and read-only from then on.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/log.h"
+
+/* Where a value was written.  `file` is owned by the configuration; it is
+ * "command line" for options given there (line 0), NULL for a default. */
+struct origin {
+    const char *file;
+    unsigned line;
+    bool shared;    /* in [defaults], rather than in the service itself */
+};
+
+struct strings {
+    char **items;
+    size_t count;
+};
+
+enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX };
+
+struct endpoint {
+    enum endpoint_kind kind;
+    bool tls;
+    char *host;     /* INET: name (lower case) or number, without brackets;
+                       NULL: any address of both families */
+    uint16_t port;
+    char *path;     /* UNIX: '@' first for the abstract namespace */
+    char *text;     /* as written */
+    struct origin origin;
+};
+
+struct endpoints {
+    struct endpoint *items;
+    size_t count;
+};
+
+enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
+enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
+enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
+
+struct keepalive {
+    bool on;
+    unsigned idle_s;        /* TCP_KEEPIDLE; tcp(7) */
+    unsigned interval_s;    /* TCP_KEEPINTVL */
+    unsigned count;         /* TCP_KEEPCNT */
+};
+
+/* What may be said of each leg, with `listen.` or `connect.` in front. */
+struct leg_config {
+    /* TLS */
+    struct strings cert;            /* PEM files: chain, perhaps with the key */
+    struct strings key;             /* PEM files, one for each cert; empty: in the cert files */
+    char *passphrase_file;
+    enum verify_mode verify;
+    struct strings ca;              /* files, directories, or the word "system" */
+    struct strings crl;             /* PEM files */
+    unsigned verify_depth;
+    enum tls_version min_version;
+    enum tls_version max_version;
+    char *ciphers;                  /* TLS 1.2; NULL: the library's default */
+    char *ciphersuites;             /* TLS 1.3 */
+    char *groups;
+    char *sigalgs;
+    struct strings alpn;
+    bool session_tickets;
+
+    /* Sockets */
+    struct keepalive keepalive;
+    uint64_t user_timeout_ms;       /* TCP_USER_TIMEOUT; 0: the kernel's default */
+    size_t receive_buffer_bytes;    /* 0: the kernel tunes it */
+    size_t send_buffer_bytes;
+
+    /* connect. only */
+    char *name;                     /* the name to verify; NULL: the endpoint's host */
+    char *sni;                      /* NULL: as `name`; "none": send none */
+
+    /* listen. only */
+    unsigned backlog;
+    mode_t mode;                    /* of a unix socket's path */
+    char *owner;                    /* USER[:GROUP] of it; NULL: unchanged */
+};
+
+struct service_config {
+    char *name;
+    struct origin origin;           /* of the section's header */
+    struct endpoints listen;
+    struct endpoints connect;
+    unsigned max_connections;       /* 0: only the global limit */
+    uint64_t connect_timeout_ms;
+    uint64_t handshake_timeout_ms;
+    uint64_t idle_timeout_ms;       /* 0: off; so too the next two */
+    uint64_t half_close_timeout_ms;
+    uint64_t lifetime_ms;
+    enum truncation truncation;
+    enum splice_mode splice;
+    struct leg_config listen_leg;
+    struct leg_config connect_leg;
+    struct origin *origins;         /* one for each option of the table, by
+                                       config_option_index() */
+};
+
+struct global_config {
+    enum log_target log_target;
+    char *log_path;                 /* LOG_FILE only */
+    enum log_level log_level;
+    enum log_format log_format;
+    unsigned max_connections;
+    uint64_t drain_timeout_ms;
+    struct strings include;
+    struct origin *origins;
+};
+
+struct config {
+    char *path;                     /* the main file; NULL: none */
+    struct global_config global;
+    struct service_config *services;
+    size_t service_count;
+    struct strings files;           /* owns what origins point to */
+};
+
+void config_free(struct config *config);
+
+/* Appends a copy of `length` bytes, NUL-terminated.  False: out of memory,
+ * nothing changed. */
+NODISCARD bool config_strings_add(struct strings *strings, const char *text,
+    size_t length);
+void config_strings_clear(struct strings *strings);
+
+/* Frees what a service or [global] owns, not the struct itself. */
+void config_service_clear(struct service_config *service);
+void config_global_clear(struct global_config *global);
+
+#endif

@@ -1,0 +1,228 @@
+#include "config/config_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/config_check.h"
+#include "config/config_fault.h"
+#include "config/config_options.h"
+#include "config/config_read.h"
+#include "config/config_value.h"
+
+/* The struct that is being filled, and by what. */
+struct target {
+    void *base;
+    struct origin *origins;
+    struct section *own;        /* NULL: not written */
+    struct section *shared;     /* [defaults], NULL likewise */
+    struct error *error;
+};
+
+static bool
+says(const struct section *section, const struct option *option)
+{
+    for (size_t i = 0; section != NULL && i < section->count; i++) {
+        if (section->items[i].option == option)
+            return true;
+    }
+    return false;
+}
+
+/* The endpoint that was just added; messages at start point to its line. */
+static void
+mark_endpoint(const struct target *target, const struct option *option,
+    const struct origin *origin)
+{
+    struct endpoints *list = config_option_field(option, target->base);
+
+    if (option->type == OPTION_LISTEN || option->type == OPTION_CONNECT)
+        list->items[list->count - 1].origin = *origin;
+}
+
+static void
+apply_one(const struct target *target, struct section *section,
+    struct assignment *item)
+{
+    const struct option *option = item->option;
+    struct origin *origin = &target->origins[config_option_index(option)];
+    struct fault fault;
+
+    if (item->bad)
+        return;
+    if (!config_value_parse(option, item->value, section->directory,
+        target->base, &fault)) {
+        item->bad = section->faulty = true;
+        config_fault_add(target->error, &item->origin, section->title,
+            option->name, "%s", fault.text);
+        return;
+    }
+    mark_endpoint(target, option, &item->origin);
+    if (origin->file == NULL) {
+        *origin = item->origin;
+        origin->shared = section->kind == SECTION_DEFAULTS;
+    }
+}
+
+/* All of the section in its order, or what it says of one option. */
+static void
+apply_section(const struct target *target, struct section *section,
+    const struct option *option)
+{
+    for (size_t i = 0; section != NULL && i < section->count; i++) {
+        if (option == NULL || section->items[i].option == option)
+            apply_one(target, section, &section->items[i]);
+    }
+}
+
+static void
+apply_default(const struct target *target, const struct option *option)
+{
+    struct fault fault;
+
+    if (option->value == NULL)
+        return;
+    if (!config_value_parse(option, option->value, NULL, target->base,
+        &fault))
+        error_add(target->error, "default of %s: %s", option->name,
+            fault.text);
+}
+
+static void
+apply(const struct target *target, enum option_scope scope)
+{
+    apply_section(target, target->own, NULL);
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct option *option = config_option_at(i);
+
+        if (option->scope != scope || says(target->own, option))
+            continue;
+        if (says(target->shared, option))
+            apply_section(target, target->shared, option);
+        else
+            apply_default(target, option);
+    }
+}
+
+static struct origin *
+new_origins(struct error *error)
+{
+    struct origin *origins = calloc(config_option_count(), sizeof(*origins));
+
+    if (origins == NULL)
+        error_add(error, "out of memory");
+    return origins;
+}
+
+/* False: something is missing, which has been reported. */
+static bool
+has_required(const struct section *section, struct error *error)
+{
+    bool complete = true;
+
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct option *option = config_option_at(i);
+
+        if (!(option->flags & OPTION_REQUIRED) || says(section, option))
+            continue;
+        config_fault_add(error, &section->origin, section->title,
+            option->name, "it is missing; write %s = HOST:PORT",
+            option->name);
+        complete = false;
+    }
+    return complete;
+}
+
+static void
+build_service(struct service_config *service, struct section *section,
+    struct section *shared, struct error *error)
+{
+    struct target target = {
+        .base = service, .origins = new_origins(error), .own = section,
+        .shared = shared, .error = error,
+    };
+
+    service->origins = target.origins;
+    service->name = strdup(section->name);
+    service->origin = section->origin;
+    if (service->name == NULL)
+        error_add(error, "out of memory");
+    if (service->name == NULL || service->origins == NULL)
+        return;
+    apply(&target, OPTION_SERVICE);
+    if (section->faulty || (shared != NULL && shared->faulty))
+        return;
+    if (has_required(section, error))
+        config_check_service(service, error);
+}
+
+/* [defaults] is tried on a service that nobody sees, so that its faults are
+ * reported once, and also when no service would use the value. */
+static void
+try_defaults(struct section *shared, struct error *error)
+{
+    struct service_config service = { .origins = new_origins(error) };
+    struct target target = {
+        .base = &service, .origins = service.origins, .own = shared,
+        .error = error,
+    };
+
+    if (service.origins != NULL)
+        apply(&target, OPTION_SERVICE);
+    config_service_clear(&service);
+}
+
+static struct section *
+find_kind(const struct config_source *source, enum section_kind kind)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        if (source->sections[i].kind == kind)
+            return &source->sections[i];
+    }
+    return NULL;
+}
+
+static void
+build_services(struct config *config, struct config_source *source,
+    struct error *error)
+{
+    struct section *shared = find_kind(source, SECTION_DEFAULTS);
+
+    config->services = calloc(source->count + 1, sizeof(*config->services));
+    if (config->services == NULL) {
+        error_add(error, "out of memory");
+        return;
+    }
+    if (shared != NULL)
+        try_defaults(shared, error);
+    for (size_t i = 0; i < source->count; i++) {
+        struct section *section = &source->sections[i];
+
+        if (section->kind == SECTION_SERVICE)
+            build_service(&config->services[config->service_count++],
+                section, shared, error);
+    }
+}
+
+void
+config_build(struct config *config, struct config_source *source,
+    struct error *error)
+{
+    bool was_readable = !error_any(error);
+    struct target target = {
+        .base = &config->global, .origins = new_origins(error),
+        .own = find_kind(source, SECTION_GLOBAL), .error = error,
+    };
+
+    config->global.origins = target.origins;
+    if (target.origins == NULL)
+        return;
+    apply(&target, OPTION_GLOBAL);
+    build_services(config, source, error);
+    config_check_together(config, error);
+    if (config->service_count == 0 && was_readable)
+        error_add(error, "%s: there is no service, so there is nothing to "
+            "relay; write [service NAME] with listen and connect in it",
+            config->files.count > 0 ? config->files.items[0] : "");
+}

@@ -1,0 +1,20 @@
+/*
+ * Makes the configuration of what was written: for each option of each
+ * service its own values, or else those of [defaults], or else the table's.
+ */
+#ifndef CONFIG_CONFIG_BUILD_H
+#define CONFIG_CONFIG_BUILD_H
+
+#include "base/base.h"
+
+struct config;
+struct config_source;
+struct error;
+
+/* Fills `config` (zero but for its path and files) and checks it.  Every fault
+ * is added to `error`; with any, the configuration is incomplete and only good
+ * for config_free(). */
+void config_build(struct config *config, struct config_source *source,
+    struct error *error);
+
+#endif

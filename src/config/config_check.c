@@ -1,0 +1,300 @@
+#include "config/config_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/config_endpoint.h"
+#include "config/config_fault.h"
+#include "config/config_options.h"
+
+#define TITLE_SIZE 64
+
+/* One leg of the service that is being checked. */
+struct leg {
+    const struct service_config *service;
+    const struct endpoints *endpoints;
+    const struct leg_config *config;
+    const char *word;       /* "listen" or "connect" */
+    struct error *error;
+};
+
+static bool
+any_tls(const struct endpoints *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++) {
+        if (endpoints->items[i].tls)
+            return true;
+    }
+    return false;
+}
+
+static bool
+any_path(const struct endpoints *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++) {
+        if (endpoints->items[i].kind == ENDPOINT_UNIX
+            && endpoints->items[i].path[0] == '/')
+            return true;
+    }
+    return false;
+}
+
+bool
+config_check_applies(const struct option *option,
+    const struct service_config *service)
+{
+    const struct endpoints *endpoints = option->flags & OPTION_OF_LISTEN
+        ? &service->listen : &service->connect;
+
+    if ((option->flags & OPTION_TLS) && !any_tls(endpoints))
+        return false;
+    return !(option->flags & OPTION_UNIX) || any_path(endpoints);
+}
+
+/* Where the option was written; NULL: it has its default. */
+static const struct origin *
+written(const struct service_config *service, const char *name)
+{
+    const struct option *option = config_option_find(OPTION_SERVICE, name);
+    const struct origin *origin =
+        &service->origins[config_option_index(option)];
+
+    return origin->file != NULL ? origin : NULL;
+}
+
+static const struct origin *
+written_on(const struct leg *leg, const char *word)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s.%s", leg->word, word);
+    return written(leg->service, name);
+}
+
+static void
+complain_at(const struct origin *origin, const struct service_config *service,
+    const char *key, struct error *error, const char *what)
+{
+    char title[TITLE_SIZE];
+
+    snprintf(title, sizeof(title), "service %s", service->name);
+    config_fault_add(error, origin != NULL ? origin : &service->origin,
+        title, key, "%s", what);
+}
+
+/* At the place where the leg's option was written, or else at the service. */
+static void
+complain(const struct leg *leg, const char *word, const char *what)
+{
+    char key[64];
+
+    snprintf(key, sizeof(key), "%s.%s", leg->word, word);
+    complain_at(written_on(leg, word), leg->service, key, leg->error, what);
+}
+
+/* An option that is written in the service must mean something there; one from
+ * [defaults] is for those services that it suits. */
+static void
+check_meaning(const struct service_config *service, struct error *error)
+{
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct option *option = config_option_at(i);
+        const struct origin *origin = &service->origins[i];
+        const char *leg = option->flags & OPTION_OF_LISTEN
+            ? "listen" : "connect";
+        struct fault fault;
+
+        if (option->scope != OPTION_SERVICE || origin->file == NULL
+            || origin->shared || config_check_applies(option, service))
+            continue;
+        if (option->flags & OPTION_TLS)
+            config_fault_set(&fault, "no %s endpoint of this service is TLS; "
+                "write %s = tls://HOST:PORT, or remove this option", leg,
+                leg);
+        else
+            config_fault_set(&fault, "no %s endpoint of this service is a "
+                "unix path; remove this option", leg);
+        complain_at(origin, service, option->name, error, fault.text);
+    }
+}
+
+static void
+check_certificates(const struct leg *leg)
+{
+    const struct leg_config *config = leg->config;
+    struct fault fault;
+
+    if (config->key.count > 0 && config->key.count != config->cert.count) {
+        config_fault_set(&fault, "there are %zu key files for %zu "
+            "certificate files; name one for each, in the same order, or "
+            "none where they hold the keys as well", config->key.count,
+            config->cert.count);
+        complain(leg, "key", fault.text);
+    }
+    if (config->passphrase_file != NULL && config->cert.count == 0)
+        complain(leg, "passphrase_file", "there is no certificate whose key "
+            "it could open; write the certificate's file too");
+}
+
+static void
+check_versions(const struct leg *leg)
+{
+    if (leg->config->min_version > leg->config->max_version)
+        complain(leg, written_on(leg, "min_version") != NULL
+            ? "min_version" : "max_version",
+            "the least version of TLS is above the highest one");
+}
+
+/* Naming a CA but not asking for certificates would look like safety. */
+static void
+check_listen_trust(const struct leg *leg)
+{
+    const struct leg_config *config = leg->config;
+
+    if (config->verify != VERIFY_NONE && config->ca.count == 0)
+        complain(leg, "verify", "there is nobody to trust; write "
+            "listen.ca = FILE with the CA of the clients");
+    if (config->verify != VERIFY_NONE || written_on(leg, "verify") != NULL)
+        return;
+    if (config->ca.count > 0)
+        complain(leg, "ca", "clients are not asked for a certificate; write "
+            "listen.verify = required (or none, to leave it so)");
+    else if (config->crl.count > 0)
+        complain(leg, "crl", "clients are not asked for a certificate; write "
+            "listen.verify = required (or none, to leave it so)");
+}
+
+static void
+check_listen(const struct leg *leg)
+{
+    if (leg->config->cert.count == 0)
+        complain(leg, "cert", "it is missing; a TLS listener needs "
+            "listen.cert = FILE");
+    check_listen_trust(leg);
+}
+
+/* A unix path is no name that a certificate could carry. */
+static void
+check_connect(const struct leg *leg)
+{
+    if (leg->config->verify == VERIFY_NONE || leg->config->name != NULL)
+        return;
+    for (size_t i = 0; i < leg->endpoints->count; i++) {
+        const struct endpoint *endpoint = &leg->endpoints->items[i];
+
+        if (endpoint->kind == ENDPOINT_UNIX && endpoint->tls)
+            complain_at(&endpoint->origin, leg->service, "connect",
+                leg->error, "a unix socket has no host name to verify; write "
+                "connect.name = NAME as it is in the server's certificate");
+    }
+}
+
+/* A relay that feeds itself takes every descriptor within a second. */
+static void
+check_loop(const struct service_config *service, struct error *error)
+{
+    for (size_t i = 0; i < service->connect.count; i++) {
+        const struct endpoint *to = &service->connect.items[i];
+
+        for (size_t j = 0; j < service->listen.count; j++) {
+            struct fault fault;
+
+            if (!config_endpoint_same(to, &service->listen.items[j]))
+                continue;
+            config_fault_set(&fault, "\"%s\" is where this service listens: "
+                "it would connect to itself", to->text);
+            complain_at(&to->origin, service, "connect", error, fault.text);
+        }
+    }
+}
+
+void
+config_check_service(const struct service_config *service,
+    struct error *error)
+{
+    struct leg listen = { service, &service->listen, &service->listen_leg,
+        "listen", error };
+    struct leg connect = { service, &service->connect, &service->connect_leg,
+        "connect", error };
+
+    check_meaning(service, error);
+    check_loop(service, error);
+    if (any_tls(&service->listen)) {
+        check_certificates(&listen);
+        check_versions(&listen);
+        check_listen(&listen);
+    }
+    if (any_tls(&service->connect)) {
+        check_certificates(&connect);
+        check_versions(&connect);
+        check_connect(&connect);
+    }
+}
+
+struct place {
+    const struct endpoint *endpoint;
+    const struct service_config *service;
+    size_t order;   /* of writing: the later one is at fault */
+};
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+    int order = config_endpoint_compare(left->endpoint, right->endpoint);
+
+    if (order != 0)
+        return order;
+    return left->order < right->order ? -1 : left->order > right->order;
+}
+
+static struct place *
+gather_places(const struct config *config, size_t *count)
+{
+    struct place *places;
+    size_t total = 0;
+
+    for (size_t i = 0; i < config->service_count; i++)
+        total += config->services[i].listen.count;
+    places = calloc(total + 1, sizeof(*places));
+    *count = 0;
+    for (size_t i = 0; places != NULL && i < config->service_count; i++) {
+        const struct service_config *service = &config->services[i];
+
+        for (size_t j = 0; j < service->listen.count; j++, ++*count)
+            places[*count] = (struct place){
+                &service->listen.items[j], service, *count,
+            };
+    }
+    return places;
+}
+
+void
+config_check_together(const struct config *config, struct error *error)
+{
+    size_t count;
+    struct place *places = gather_places(config, &count);
+
+    if (places == NULL) {
+        error_add(error, "out of memory");
+        return;
+    }
+    qsort(places, count, sizeof(*places), compare_places);
+    for (size_t i = 1; i < count; i++) {
+        const struct place *first = &places[i - 1], *second = &places[i];
+        const struct origin *origin = &first->endpoint->origin;
+        struct fault fault;
+
+        if (!config_endpoint_same(first->endpoint, second->endpoint))
+            continue;
+        config_fault_set(&fault, "\"%s\" is taken by service %s (%s:%u); "
+            "only one can listen there", second->endpoint->text,
+            first->service->name, origin->file, origin->line);
+        complain_at(&second->endpoint->origin, second->service, "listen",
+            error, fault.text);
+    }
+    free(places);
+}

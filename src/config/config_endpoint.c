@@ -1,0 +1,250 @@
+#include "config/config_endpoint.h"
+
+#include <sys/un.h>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "config/config.h"
+#include "config/config_fault.h"
+#include "config/config_host.h"
+
+/* A path takes a NUL at its end, an abstract name one at its beginning. */
+#define UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+
+#define SERVICE_NAME_MAX 63
+
+static const char *const url_schemes[] = { "tcp", "tls" };
+
+/* Words that stand for something in endpoints elsewhere, here or in a later
+ * version: "tls:443" is a slip, not a host called tls. */
+static const char *const reserved[] = {
+    "tcp", "tls", "unix", "tls+unix", "tcp+unix", "systemd", "tls+systemd",
+    "upstream", "tls+upstream", "ssl", "http", "https", "abstract",
+};
+
+static const char forms[] = "write HOST:PORT, tcp://HOST:PORT, "
+    "tls://HOST:PORT, unix:PATH or tls+unix:PATH";
+
+static bool
+is_one_of(const char *const *words, size_t count, const char *text,
+    size_t length)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(words[i]) == length
+            && strncmp(words[i], text, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *
+after_prefix(const char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    return strncmp(text, prefix, length) == 0 ? text + length : NULL;
+}
+
+static bool
+parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
+{
+    size_t length = strlen(path);
+
+    if (length == 0 || strcmp(path, "@") == 0)
+        return config_refuse(fault, "\"%s\" has no path", endpoint->text);
+    if (strncmp(path, "//", 2) == 0)
+        return config_refuse(fault, "\"%s\" has too many slashes; write "
+            "unix:/PATH", endpoint->text);
+    if (path[0] != '/' && path[0] != '@')
+        return config_refuse(fault, "the path \"%s\" is not absolute; begin "
+            "it with a '/', or with an '@' for an abstract name", path);
+    if (path[0] == '/' && path[length - 1] == '/')
+        return config_refuse(fault, "\"%s\" is a directory, not a socket",
+            path);
+    if (length > UNIX_PATH_MAX)
+        return config_refuse(fault, "the path is %zu bytes long; a unix "
+            "socket's has at most %zu", length, UNIX_PATH_MAX);
+    endpoint->kind = ENDPOINT_UNIX;
+    endpoint->path = strdup(path);
+    return endpoint->path != NULL || config_refuse(fault, "out of memory");
+}
+
+static bool
+parse_port(struct endpoint *endpoint, const char *text, struct fault *fault)
+{
+    uint64_t number;
+    struct servent *service;
+
+    if (*text == '\0')
+        return config_refuse(fault, "\"%s\" has no port after the ':'",
+            endpoint->text);
+    if (text[strspn(text, "0123456789")] == '\0') {
+        if (!number_parse(text, &number) || number < 1 || number > 65535)
+            return config_refuse(fault, "the port \"%s\" is not from 1 to "
+                "65535", text);
+        endpoint->port = (uint16_t)number;
+        return true;
+    }
+    service = strlen(text) <= SERVICE_NAME_MAX
+        ? getservbyname(text, "tcp") : NULL;
+    if (service == NULL || service->s_port == 0)
+        return config_refuse(fault, "the port \"%s\" is neither a number nor "
+            "a name in /etc/services", text);
+    endpoint->port = ntohs((uint16_t)service->s_port);
+    return true;
+}
+
+/* Finds where the host ends: at the ':' before the port. */
+static bool
+split_host(const char *text, const char **host, size_t *length,
+    const char **port, struct fault *fault)
+{
+    const char *colon = strrchr(text, ':');
+
+    *host = text;
+    if (*text == '[') {
+        const char *end = strchr(text, ']');
+
+        if (end == NULL)
+            return config_refuse(fault, "\"%s\" has no ']'; write an IPv6 "
+                "address as in [2001:db8::1]:443", text);
+        if (end[1] != ':')
+            return config_refuse(fault, "\"%s\" has no port; write :PORT "
+                "right after the ']'", text);
+        *host = text + 1;
+        *length = (size_t)(end - *host);
+        *port = end + 2;
+        return true;
+    }
+    if (colon == NULL)
+        return config_refuse(fault, "\"%s\" has no port; %s", text, forms);
+    *length = (size_t)(colon - text);
+    *port = colon + 1;
+    if (memchr(text, ':', *length) != NULL)
+        return config_refuse(fault, "\"%s\" has more than one ':'; write an "
+            "IPv6 address in brackets, as in [2001:db8::1]:443", text);
+    return true;
+}
+
+static bool
+parse_any(const char *text, size_t length, enum endpoint_use use, bool *any,
+    struct fault *fault)
+{
+    *any = length == 0 || (length == 1 && *text == '*');
+    if (*any && use == ENDPOINT_CONNECT)
+        return config_refuse(fault, "there is no host to connect to; write "
+            "HOST:PORT (127.0.0.1 for this machine)");
+    return true;
+}
+
+static bool
+parse_host(struct endpoint *endpoint, const char *text, size_t length,
+    bool bracketed, struct fault *fault)
+{
+    char name[HOST_SIZE];
+    struct host host;
+
+    if (length >= sizeof(name))
+        return config_refuse(fault, "the host is %zu bytes long; a name has "
+            "at most %d", length, HOST_NAME_MAX_LENGTH);
+    memcpy(name, text, length);
+    name[length] = '\0';
+    if (bracketed && strchr(name, ':') == NULL)
+        return config_refuse(fault, "\"%s\" is not an IPv6 address; brackets "
+            "are for these only", name);
+    if (!config_host_parse(&host, name, fault))
+        return false;
+    endpoint->host = strdup(host.text);
+    return endpoint->host != NULL || config_refuse(fault, "out of memory");
+}
+
+static bool
+parse_inet(struct endpoint *endpoint, const char *text, enum endpoint_use use,
+    struct fault *fault)
+{
+    const char *host, *port;
+    size_t length;
+    bool any, bracketed = *text == '[';
+
+    endpoint->kind = ENDPOINT_INET;
+    if (!split_host(text, &host, &length, &port, fault))
+        return false;
+    if (!bracketed && is_one_of(reserved, COUNT(reserved), host, length))
+        return config_refuse(fault, "\"%.*s:\" is not a kind of endpoint "
+            "here; %s", (int)length, host, forms);
+    if (!parse_port(endpoint, port, fault))
+        return false;
+    if (bracketed)
+        return parse_host(endpoint, host, length, true, fault);
+    if (!parse_any(host, length, use, &any, fault))
+        return false;
+    return any || parse_host(endpoint, host, length, false, fault);
+}
+
+static bool
+parse(struct endpoint *endpoint, const char *text, enum endpoint_use use,
+    struct fault *fault)
+{
+    const char *rest, *scheme_end = strstr(text, "://");
+
+    if ((rest = after_prefix(text, "unix:")) != NULL)
+        return parse_path(endpoint, rest, fault);
+    if ((rest = after_prefix(text, "tls+unix:")) != NULL) {
+        endpoint->tls = true;
+        return parse_path(endpoint, rest, fault);
+    }
+    if (scheme_end == NULL)
+        return parse_inet(endpoint, text, use, fault);
+    if (!is_one_of(url_schemes, COUNT(url_schemes), text,
+        (size_t)(scheme_end - text)))
+        return config_refuse(fault, "\"%.*s\" is not a kind of endpoint; %s",
+            (int)(scheme_end - text) + 3, text, forms);
+    endpoint->tls = after_prefix(text, "tls") != NULL;
+    return parse_inet(endpoint, scheme_end + 3, use, fault);
+}
+
+bool
+config_endpoint_parse(struct endpoint *endpoint, const char *text,
+    enum endpoint_use use, struct fault *fault)
+{
+    *endpoint = (struct endpoint){ .text = strdup(text) };
+    if (endpoint->text == NULL)
+        return config_refuse(fault, "out of memory");
+    if (parse(endpoint, text, use, fault))
+        return true;
+    config_endpoint_clear(endpoint);
+    return false;
+}
+
+void
+config_endpoint_clear(struct endpoint *endpoint)
+{
+    free(endpoint->host);
+    free(endpoint->path);
+    free(endpoint->text);
+    *endpoint = (struct endpoint){ 0 };
+}
+
+int
+config_endpoint_compare(const struct endpoint *a, const struct endpoint *b)
+{
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->kind == ENDPOINT_UNIX)
+        return strcmp(a->path, b->path);
+    if (a->port != b->port)
+        return a->port < b->port ? -1 : 1;
+    if (a->host == NULL || b->host == NULL)
+        return (a->host != NULL) - (b->host != NULL);
+    return strcmp(a->host, b->host);
+}
+
+bool
+config_endpoint_same(const struct endpoint *a, const struct endpoint *b)
+{
+    return config_endpoint_compare(a, b) == 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * Endpoints as text: HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH,
+ * unix:@NAME, tls+unix:PATH.  Nothing else decides whether a leg is TLS.
+ */
+#ifndef CONFIG_CONFIG_ENDPOINT_H
+#define CONFIG_CONFIG_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+struct endpoint;
+struct fault;
+
+enum endpoint_use {
+    ENDPOINT_LISTEN,    /* "*:PORT" and ":PORT" are any address */
+    ENDPOINT_CONNECT,
+};
+
+/* Fills `endpoint` but for its origin; config_endpoint_clear() frees what it
+ * holds.  False: `fault` says why, and nothing is to be freed.  The only file
+ * that it may look at is the one of getservbyname(3). */
+NODISCARD bool config_endpoint_parse(struct endpoint *endpoint,
+    const char *text, enum endpoint_use use, struct fault *fault);
+void config_endpoint_clear(struct endpoint *endpoint);
+
+/* True if both are the same place, however it is written. */
+bool config_endpoint_same(const struct endpoint *a, const struct endpoint *b);
+
+/* An order in which the same places are neighbours; 0 if they are the same. */
+int config_endpoint_compare(const struct endpoint *a,
+    const struct endpoint *b);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * What is wrong with the configuration, and where.
+ *
+ * Every message of this layer has one form:
+ *     FILE:LINE: [SECTION] KEY: what is wrong; what to do
+ */
+#ifndef CONFIG_CONFIG_FAULT_H
+#define CONFIG_CONFIG_FAULT_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+struct error;
+struct origin;
+
+/* Why a parser refused its text; it does not know where that stands. */
+struct fault {
+    char text[512];
+};
+
+void config_fault_set(struct fault *fault, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+
+/* Words the fault and is false, so that a parser can return it; a macro, so
+ * that the compiler sees this too. */
+#define config_refuse(...) (config_fault_set(__VA_ARGS__), false)
+
+/* Adds a message about a place.  `section` ("service web") and `key` may be
+ * NULL; on the command line the section is left out. */
+void config_fault_add(struct error *error, const struct origin *origin,
+    const char *section, const char *key, const char *format, ...)
+    PRINTF_LIKE(5, 6);
+
+#endif

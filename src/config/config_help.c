@@ -1,0 +1,220 @@
+#include "config/config_help.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/duration.h"
+#include "config/config_options.h"
+#include "config/config_suggest.h"
+
+#define TEXT_WIDTH 76
+
+static const char *const syntax[OPTION_TYPE_COUNT] = {
+    [OPTION_BOOL] = "yes or no",
+    [OPTION_MODE] = "three octal digits, such as 0660",
+    [OPTION_PATH] = "FILE",
+    [OPTION_PATHS] = "FILE",
+    [OPTION_TRUST] = "FILE, DIRECTORY or system",
+    [OPTION_PATTERNS] = "PATTERN",
+    [OPTION_JOINED] = "NAME[:NAME...]",
+    [OPTION_PROTOCOLS] = "NAME[, NAME...]",
+    [OPTION_KEEPALIVE] = "IDLE INTERVAL COUNT, or off",
+    [OPTION_HOST] = "a host name or an IP address",
+    [OPTION_SNI] = "a host name, or none",
+    [OPTION_OWNER] = "USER or USER:GROUP",
+    [OPTION_LISTEN] = "ENDPOINT",
+    [OPTION_CONNECT] = "ENDPOINT",
+    [OPTION_LOG] = "stderr, file:PATH, syslog or journal",
+};
+
+/* Wraps text at blanks. */
+static void
+write_wrapped(const char *text, FILE *out)
+{
+    size_t column = 0;
+
+    while (*text != '\0') {
+        size_t length = strcspn(text, " ");
+
+        if (column > 0 && column + 1 + length > TEXT_WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += (size_t)fprintf(out, "%s%.*s", column > 0 ? " " : "",
+            (int)length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static void
+write_words(const struct option *option, FILE *out)
+{
+    const struct option_word *word = option->words;
+
+    for (; word->word != NULL; word++) {
+        const char *before = word == option->words ? ""
+            : word[1].word == NULL ? " or " : ", ";
+
+        fprintf(out, "%s%s", before, word->word);
+    }
+}
+
+static void
+write_range(const struct option *option, FILE *out)
+{
+    char least[DURATION_TEXT_SIZE + BYTES_TEXT_SIZE];
+    char most[DURATION_TEXT_SIZE + BYTES_TEXT_SIZE];
+
+    if (option->type == OPTION_MSEC)
+        fprintf(out, "a time from %s to %s (ms, s, m, h, d)",
+            duration_format(option->min, least),
+            duration_format(option->max, most));
+    else if (option->type == OPTION_SIZE)
+        fprintf(out, "a size from %s to %s (k, m, g)",
+            bytes_format(option->min, least),
+            bytes_format(option->max, most));
+    else
+        fprintf(out, "a number from %ju to %ju", (uintmax_t)option->min,
+            (uintmax_t)option->max);
+    if (option->zero != NULL)
+        fprintf(out, ", or %s", option->zero);
+}
+
+static void
+write_syntax(const struct option *option, FILE *out)
+{
+    if (option->type == OPTION_WORD)
+        write_words(option, out);
+    else if (syntax[option->type] != NULL)
+        fputs(syntax[option->type], out);
+    else
+        write_range(option, out);
+}
+
+static const char *
+sections(const struct option *option)
+{
+    if (option->scope == OPTION_GLOBAL)
+        return "[global]";
+    return option->flags & OPTION_OWN ? "[service NAME]"
+        : "[service NAME] and [defaults]";
+}
+
+static void
+write_option(const struct option *option, FILE *out)
+{
+    fprintf(out, "%s, in %s\n\n", option->name, sections(option));
+    write_wrapped(option->help, out);
+    if (option->details != NULL) {
+        fputc('\n', out);
+        write_wrapped(option->details, out);
+    }
+    fprintf(out, "\nValue:   ");
+    write_syntax(option, out);
+    fprintf(out, "%s\nDefault: %s\n", option->flags & OPTION_LIST
+        ? "; may be repeated" : "", option->flags & OPTION_REQUIRED
+        ? "none, it must be written"
+        : option->value != NULL ? option->value : "not set");
+    if (option->flags & OPTION_TLS)
+        fprintf(out, "Only where an endpoint of the leg is TLS.\n");
+    if (option->flags & OPTION_UNIX)
+        fprintf(out, "Only where an endpoint of the leg is a unix path.\n");
+}
+
+/* Has the other leg the same option, and is there the same to say of it? */
+static bool
+is_on_both_legs(const struct option *option)
+{
+    const char *name = config_option_leg_name(option);
+    const struct option *other;
+    char other_name[64];
+
+    if (name == option->name)
+        return false;
+    snprintf(other_name, sizeof(other_name), "%s.%s",
+        option->flags & OPTION_OF_LISTEN ? "connect" : "listen", name);
+    other = config_option_find(OPTION_SERVICE, other_name);
+    return other != NULL && strcmp(option->help, other->help) == 0;
+}
+
+static void
+write_line(const char *prefix, const char *name, const char *help, FILE *out)
+{
+    int width = 26 - (int)strlen(prefix);
+
+    fprintf(out, "  %s%-*s %s\n", prefix, width, name, help);
+}
+
+/* The options of one scope, but for those that both legs have. */
+static void
+write_scope(enum option_scope scope, FILE *out)
+{
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct option *option = config_option_at(i);
+
+        if (option->scope == scope && !is_on_both_legs(option))
+            write_line("", option->name, option->help, out);
+    }
+}
+
+static void
+write_legs(FILE *out)
+{
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct option *option = config_option_at(i);
+
+        if ((option->flags & OPTION_OF_LISTEN) && is_on_both_legs(option))
+            write_line("*.", config_option_leg_name(option), option->help,
+                out);
+    }
+}
+
+static void
+write_all(FILE *out)
+{
+    fprintf(out, "Options of [global]:\n");
+    write_scope(OPTION_GLOBAL, out);
+    fprintf(out, "\nOptions of [service NAME], and of [defaults] for all "
+        "services:\n");
+    write_scope(OPTION_SERVICE, out);
+    fprintf(out, "\nOptions of each leg, with listen or connect in place of "
+        "the '*':\n");
+    write_legs(out);
+    fprintf(out, "\n\"sallyport help OPTION\" tells more about one.\n");
+}
+
+/* Is `name` the option's, in full or without its leg? */
+static bool
+is_meant(const struct option *option, const char *name)
+{
+    return strcmp(option->name, name) == 0
+        || strcmp(config_option_leg_name(option), name) == 0;
+}
+
+bool
+config_help(const char *name, FILE *out)
+{
+    size_t found = 0;
+    char hint[128];
+
+    if (name == NULL) {
+        write_all(out);
+        return true;
+    }
+    if (strncmp(name, "*.", 2) == 0)
+        name += 2;
+    for (size_t i = 0; i < config_option_count(); i++) {
+        if (!is_meant(config_option_at(i), name))
+            continue;
+        if (found++ > 0)
+            fputs("\n\n", out);
+        write_option(config_option_at(i), out);
+    }
+    if (found == 0)
+        fprintf(out, "there is no option \"%s\"; %s\n", name,
+            config_suggest_option(OPTION_SERVICE, name, hint, sizeof(hint)));
+    return found > 0;
+}

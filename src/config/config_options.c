@@ -1,0 +1,285 @@
+#include "config/config_options.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "config/config.h"
+
+/* Words are stored through an unsigned, whatever the enum. */
+static_assert(sizeof(enum verify_mode) == sizeof(unsigned), "enum size");
+
+static const struct option_word level_words[] = {
+    { "error", LOG_LEVEL_ERROR }, { "warn", LOG_LEVEL_WARN },
+    { "info", LOG_LEVEL_INFO }, { "debug", LOG_LEVEL_DEBUG }, { NULL, 0 },
+};
+
+static const struct option_word format_words[] = {
+    { "text", LOG_TEXT }, { "json", LOG_JSON }, { NULL, 0 },
+};
+
+static const struct option_word truncation_words[] = {
+    { "mirror", TRUNCATION_MIRROR }, { "tolerate", TRUNCATION_TOLERATE },
+    { NULL, 0 },
+};
+
+static const struct option_word splice_words[] = {
+    { "auto", SPLICE_AUTO }, { "never", SPLICE_NEVER }, { NULL, 0 },
+};
+
+static const struct option_word version_words[] = {
+    { "1.2", TLS_VERSION_1_2 }, { "1.3", TLS_VERSION_1_3 }, { NULL, 0 },
+};
+
+static const struct option_word listen_verify_words[] = {
+    { "none", VERIFY_NONE }, { "optional", VERIFY_OPTIONAL },
+    { "required", VERIFY_REQUIRED }, { NULL, 0 },
+};
+
+static const struct option_word connect_verify_words[] = {
+    { "none", VERIFY_NONE }, { "required", VERIFY_REQUIRED }, { NULL, 0 },
+};
+
+static const struct option options[] = {
+#define FIELD(f) offsetof(struct global_config, f)
+    { .name = "log", .scope = OPTION_GLOBAL, .type = OPTION_LOG,
+      .offset = 0, .value = "stderr",
+      .help = "Where the log goes: stderr, file:PATH, syslog or journal.",
+      .details = "Under systemd stderr is the journal, with levels. A file "
+          "is opened anew on SIGUSR1, for log rotation." },
+    { .name = "log_level", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
+      .flags = OPTION_RELOADS, .offset = FIELD(log_level), .value = "info",
+      .words = level_words, .help = "The least important line to log.",
+      .details = "At info every connection leaves one line, when it ends; "
+          "debug adds each step on its way." },
+    { .name = "log_format", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
+      .offset = FIELD(log_format), .value = "text", .words = format_words,
+      .help = "Lines of key=value text, or of JSON." },
+    { .name = "max_connections", .scope = OPTION_GLOBAL,
+      .type = OPTION_NUMBER, .flags = OPTION_RELOADS,
+      .offset = FIELD(max_connections), .value = "8000", .min = 1,
+      .max = 10000000,
+      .help = "How many connections are relayed at once, in all services.",
+      .details = "At the limit, new clients wait in the kernel's queue until "
+          "a connection ends. Each connection takes two descriptors: the "
+          "limit on open files is raised at start to what this needs, and "
+          "the start is refused where the system does not allow it." },
+    { .name = "drain_timeout", .scope = OPTION_GLOBAL, .type = OPTION_MSEC,
+      .flags = OPTION_RELOADS, .offset = FIELD(drain_timeout_ms),
+      .value = "30s", .zero = "0s", .min = 1, .max = DAYS(30),
+      .help = "How long connections may go on after a stop was asked for.",
+      .details = "On SIGTERM or SIGINT no client is accepted any more; "
+          "connections that live on past this time are ended. A second "
+          "signal ends them at once." },
+    { .name = "include", .scope = OPTION_GLOBAL, .type = OPTION_PATTERNS,
+      .flags = OPTION_LIST | OPTION_RELOADS | OPTION_FILE_ONLY,
+      .offset = FIELD(include),
+      .help = "More files with services, such as services/*.ini.",
+      .details = "A glob(7) pattern, relative to the directory of this file; "
+          "files are read in the order of their names. They may hold "
+          "[service NAME] sections only. A pattern that matches nothing is "
+          "fine, a plain name must exist." },
+#undef FIELD
+
+#define FIELD(f) offsetof(struct service_config, f)
+    { .name = "listen", .scope = OPTION_SERVICE, .type = OPTION_LISTEN,
+      .flags = OPTION_LIST | OPTION_REQUIRED | OPTION_OWN | OPTION_OF_LISTEN
+          | OPTION_RELOADS,
+      .offset = FIELD(listen), .help = "Where clients connect to.",
+      .details = "HOST:PORT or tcp://HOST:PORT for plain TCP, "
+          "tls://HOST:PORT for TLS, unix:PATH or unix:@NAME (the abstract "
+          "namespace) for a unix socket, tls+unix:PATH for TLS on one. An "
+          "IPv6 address stands in brackets; *:PORT is any address, of both "
+          "families. Repeat it to listen in several places." },
+    { .name = "connect", .scope = OPTION_SERVICE, .type = OPTION_CONNECT,
+      .flags = OPTION_LIST | OPTION_REQUIRED | OPTION_OWN | OPTION_OF_CONNECT
+          | OPTION_RELOADS,
+      .offset = FIELD(connect), .help = "Where the server is.",
+      .details = "Written as for listen. Repeat it to name several servers: "
+          "they are tried in this order." },
+    { .name = "max_connections", .scope = OPTION_SERVICE,
+      .type = OPTION_NUMBER, .flags = OPTION_RELOADS,
+      .offset = FIELD(max_connections), .value = "unlimited",
+      .zero = "unlimited", .min = 1, .max = 10000000,
+      .help = "How many connections of this service are relayed at once.",
+      .details = "The limit in [global] holds as well." },
+    { .name = "timeout.connect", .scope = OPTION_SERVICE,
+      .type = OPTION_MSEC, .flags = OPTION_RELOADS,
+      .offset = FIELD(connect_timeout_ms), .value = "5s", .min = 1,
+      .max = MINUTES(10),
+      .help = "How long a server may take to accept a connection.",
+      .details = "Each server and each of its addresses has this time." },
+    { .name = "timeout.handshake", .scope = OPTION_SERVICE,
+      .type = OPTION_MSEC, .flags = OPTION_RELOADS,
+      .offset = FIELD(handshake_timeout_ms), .value = "10s", .min = 1,
+      .max = MINUTES(10),
+      .help = "How long a TLS handshake may take, on either leg.",
+      .details = "A client that connects and says nothing is gone after it." },
+    { .name = "timeout.idle", .scope = OPTION_SERVICE, .type = OPTION_MSEC,
+      .flags = OPTION_RELOADS, .offset = FIELD(idle_timeout_ms),
+      .value = "off", .zero = "off", .min = SECONDS(1), .max = DAYS(365),
+      .help = "How long a connection may move no byte in either direction.",
+      .details = "Off, because tunnels carry sessions (databases, shells, "
+          "message queues) that are silent for days and healthy: dead peers "
+          "are found by keepalive instead. Set it where clients that are "
+          "alive but useless are the greater harm, as on a public web "
+          "server." },
+    { .name = "timeout.half_close", .scope = OPTION_SERVICE,
+      .type = OPTION_MSEC, .flags = OPTION_RELOADS,
+      .offset = FIELD(half_close_timeout_ms), .value = "1h", .zero = "off",
+      .min = SECONDS(1), .max = DAYS(365),
+      .help = "How long one direction may be silent after the other ended.",
+      .details = "An hour, because an answer may be computed for long after "
+          "the question has ended, while a peer that only forgot to close "
+          "should not hold its connection for ever." },
+    { .name = "timeout.lifetime", .scope = OPTION_SERVICE,
+      .type = OPTION_MSEC, .flags = OPTION_RELOADS,
+      .offset = FIELD(lifetime_ms), .value = "off", .zero = "off",
+      .min = SECONDS(1), .max = DAYS(3650),
+      .help = "How long a connection may last, busy or not.",
+      .details = "Off, because cutting a session that works helps nobody; "
+          "set it where policy wants peers to authenticate anew." },
+    { .name = "truncation", .scope = OPTION_SERVICE, .type = OPTION_WORD,
+      .flags = OPTION_RELOADS, .offset = FIELD(truncation),
+      .value = "mirror", .words = truncation_words,
+      .help = "What to make of TLS that ends without close_notify.",
+      .details = "mirror passes it on as an abort: the bytes may have been "
+          "cut short by an attacker, and the far side must learn it. "
+          "tolerate takes it for a clean end, for peers that never say "
+          "close_notify." },
+    { .name = "splice", .scope = OPTION_SERVICE, .type = OPTION_WORD,
+      .flags = OPTION_RELOADS, .offset = FIELD(splice), .value = "auto",
+      .words = splice_words,
+      .help = "Whether bulk between two plain legs stays in the kernel.",
+      .details = "auto uses splice(2) once the traffic proves bulk; never "
+          "always copies." },
+#undef FIELD
+
+#define NAME(n) "listen." n
+#define FIELD(f) offsetof(struct service_config, listen_leg.f)
+#define LEG OPTION_OF_LISTEN
+#define CERT_HELP "PEM file with the server's certificate and its chain."
+#define CERT_DETAILS \
+    "The certificate comes first, then the intermediates; the private key " \
+    "may be in the same file. A TLS listener needs it. Repeat it to offer " \
+    "RSA and ECDSA side by side."
+#define VERIFY_VALUE "none"
+#define VERIFY_WORDS listen_verify_words
+#define VERIFY_HELP "Whether clients must show a certificate."
+#define VERIFY_DETAILS \
+    "optional lets clients without one in, but refuses a bad one. Both it " \
+    "and required need listen.ca."
+#define CA_VALUE NULL
+#define ALPN_DETAILS \
+    "The first of these that the client offers is chosen; a client that " \
+    "offers none of them is refused, one that does not use ALPN is not. " \
+    "Repeat it, or separate names by commas."
+#define TICKETS_DETAILS \
+    "Clients get a ticket with which they resume; no state is kept here."
+#include "config/config_leg_options.inc"
+#undef NAME
+#undef FIELD
+#undef LEG
+#undef CERT_HELP
+#undef CERT_DETAILS
+#undef VERIFY_VALUE
+#undef VERIFY_WORDS
+#undef VERIFY_HELP
+#undef VERIFY_DETAILS
+#undef CA_VALUE
+#undef ALPN_DETAILS
+#undef TICKETS_DETAILS
+
+#define FIELD(f) offsetof(struct service_config, listen_leg.f)
+    { .name = "listen.backlog", .scope = OPTION_SERVICE,
+      .type = OPTION_NUMBER, .flags = OPTION_OF_LISTEN,
+      .offset = FIELD(backlog), .value = "4096", .min = 1, .max = 65535,
+      .help = "How many clients may wait in the kernel to be accepted.",
+      .details = "The default is what Linux allows at most unless "
+          "net.core.somaxconn is raised; a larger number is cut to that in "
+          "silence. See listen(2)." },
+    { .name = "listen.mode", .scope = OPTION_SERVICE, .type = OPTION_MODE,
+      .flags = OPTION_OF_LISTEN | OPTION_UNIX, .offset = FIELD(mode),
+      .value = "0660",
+      .help = "Permissions of the unix socket's path, in octal.",
+      .details = "Connecting takes write permission. The default lets the "
+          "owner and the group in." },
+    { .name = "listen.owner", .scope = OPTION_SERVICE, .type = OPTION_OWNER,
+      .flags = OPTION_OF_LISTEN | OPTION_UNIX, .offset = FIELD(owner),
+      .help = "USER or USER:GROUP that the unix socket's path belongs to.",
+      .details = "Unset: whom the daemon runs as." },
+#undef FIELD
+
+#define NAME(n) "connect." n
+#define FIELD(f) offsetof(struct service_config, connect_leg.f)
+#define LEG OPTION_OF_CONNECT
+#define CERT_HELP "PEM file with a client certificate to show to the server."
+#define CERT_DETAILS \
+    "The certificate comes first, then the intermediates; the private key " \
+    "may be in the same file. Unset: none is shown. Repeat it to have RSA " \
+    "and ECDSA side by side."
+#define VERIFY_VALUE "required"
+#define VERIFY_WORDS connect_verify_words
+#define VERIFY_HELP "Whether the server's certificate is verified."
+#define VERIFY_DETAILS \
+    "Its chain against connect.ca, and its name against the host of the " \
+    "endpoint or connect.name. none leaves the connection open to anybody " \
+    "in between; every start warns of it."
+#define CA_VALUE "system"
+#define ALPN_DETAILS \
+    "They are offered to the server in this order. Repeat it, or separate " \
+    "names by commas."
+#define TICKETS_DETAILS \
+    "The server's last session is kept and offered again."
+#include "config/config_leg_options.inc"
+    { .name = "connect.name", .scope = OPTION_SERVICE, .type = OPTION_HOST,
+      .flags = OPTION_OF_CONNECT | OPTION_TLS | OPTION_RELOADS,
+      .offset = FIELD(name),
+      .help = "The name or address that the server's certificate must have.",
+      .details = "Unset: the host of the endpoint. It is what is sent as SNI "
+          "as well, unless connect.sni says otherwise. A server behind a "
+          "unix socket has no host: there it must be said." },
+    { .name = "connect.sni", .scope = OPTION_SERVICE, .type = OPTION_SNI,
+      .flags = OPTION_OF_CONNECT | OPTION_TLS | OPTION_RELOADS,
+      .offset = FIELD(sni),
+      .help = "The server name that the handshake carries (SNI), or none.",
+      .details = "Unset: connect.name or the host of the endpoint, if it is "
+          "a name. An address is never sent." },
+};
+
+size_t
+config_option_count(void)
+{
+    return COUNT(options);
+}
+
+const struct option *
+config_option_at(size_t index)
+{
+    assert(index < COUNT(options));
+    return &options[index];
+}
+
+size_t
+config_option_index(const struct option *option)
+{
+    return (size_t)(option - options);
+}
+
+const struct option *
+config_option_find(enum option_scope scope, const char *name)
+{
+    for (size_t i = 0; i < COUNT(options); i++) {
+        if (options[i].scope == scope && strcmp(options[i].name, name) == 0)
+            return &options[i];
+    }
+    return NULL;
+}
+
+const char *
+config_option_leg_name(const struct option *option)
+{
+    const char *dot = strchr(option->name, '.');
+    bool leg = (option->flags & (OPTION_OF_LISTEN | OPTION_OF_CONNECT)) != 0;
+
+    return leg && dot != NULL ? dot + 1 : option->name;
+}

@@ -1,0 +1,388 @@
+#include "config/config_read.h"
+
+#include <ini.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/config_fault.h"
+#include "config/config_line.h"
+#include "config/config_options.h"
+#include "config/config_suggest.h"
+
+#define SECTIONS_MAX 10000
+
+/* What goes between our reader of lines and inih's handler of values. */
+struct reader {
+    struct config_source *source;
+    const struct source_file *file;
+    struct error *error;
+    const char *next;       /* the rest of the text */
+    size_t left;
+    unsigned number;        /* of the current line */
+    struct line line;       /* the current line, judged */
+    bool awaited;           /* inih owes us its view of the line */
+    bool in_section;        /* the last of the source; else keys are skipped */
+    bool skipping;          /* a section that is not known: said once */
+    bool said_stray;
+    bool said_dos;
+};
+
+static struct origin
+here(const struct reader *reader)
+{
+    return (struct origin){ reader->file->name, reader->number, false };
+}
+
+static struct section *
+current(const struct reader *reader)
+{
+    return reader->in_section
+        ? &reader->source->sections[reader->source->count - 1] : NULL;
+}
+
+static void
+complain(const struct reader *reader, const char *key, const char *what)
+{
+    struct section *section = current(reader);
+    struct origin origin = here(reader);
+
+    if (section != NULL)
+        section->faulty = true;
+
+    config_fault_add(reader->error, &origin,
+        section != NULL ? section->title : NULL, key, "%s", what);
+}
+
+struct section *
+config_read_add_section(struct config_source *source, enum section_kind kind,
+    const char *title, const struct origin *origin, struct error *error)
+{
+    struct section *grown = NULL;
+    char *copy = strdup(title);
+    const char *blank = copy != NULL ? strchr(copy, ' ') : NULL;
+
+    if (copy != NULL)
+        grown = reallocarray(source->sections, source->count + 1,
+            sizeof(*grown));
+    if (grown == NULL) {
+        free(copy);
+        error_add(error, "out of memory");
+        return NULL;
+    }
+    source->sections = grown;
+    grown += source->count++;
+    *grown = (struct section){
+        .kind = kind, .title = copy, .origin = *origin,
+        .name = blank != NULL ? blank + 1 : strchr(copy, '\0'),
+    };
+    return grown;
+}
+
+bool
+config_read_add(struct section *section, const struct option *option,
+    const char *value, const struct origin *origin, struct error *error)
+{
+    struct assignment *grown = NULL;
+    char *copy = strdup(value);
+
+    if (copy != NULL)
+        grown = reallocarray(section->items, section->count + 1,
+            sizeof(*grown));
+    if (grown == NULL) {
+        free(copy);
+        error_add(error, "out of memory");
+        return false;
+    }
+    section->items = grown;
+    section->items[section->count++] = (struct assignment){
+        .option = option, .value = copy, .origin = *origin,
+    };
+    return true;
+}
+
+/* False: the section is not one of ours, and `fault` says so. */
+static bool
+judge_title(const char *title, enum section_kind *kind, struct fault *fault)
+{
+    static const char *const known[] = { "global", "defaults", "service" };
+    struct suggestion suggestion = { 0 };
+    char word[LINE_NAME_MAX + 1];
+    const char *blank = strchrnul(title, ' ');
+
+    snprintf(word, sizeof(word), "%.*s", (int)(blank - title), title);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        if (strcmp(word, known[i]) == 0)
+            *kind = (enum section_kind)i;
+    }
+    if (strcmp(word, "service") == 0) {
+        const char *name = *blank == ' ' ? blank + 1 : "";
+
+        if (*name == '\0')
+            return config_refuse(fault, "the service has no name; write "
+                "[service NAME]");
+        if (strchr(name, ' ') != NULL)
+            return config_refuse(fault, "the service name \"%s\" has a blank "
+                "in it; use '-' or '_'", name);
+        if (strlen(name) > SERVICE_NAME_MAX)
+            return config_refuse(fault, "the service name \"%s\" is %zu "
+                "bytes long; shorten it to at most %d", name, strlen(name),
+                SERVICE_NAME_MAX);
+        return true;
+    }
+    if (strcmp(title, "global") == 0 || strcmp(title, "defaults") == 0)
+        return true;
+    suggestion.word = word;
+    for (size_t i = 0; i < COUNT(known); i++)
+        config_suggest_consider(&suggestion, known[i]);
+    if (suggestion.best != NULL)
+        return config_refuse(fault, "there is no section [%s]; did you mean "
+            "[%s]?", title, strcmp(suggestion.best, "service") == 0
+            ? "service NAME" : suggestion.best);
+    return config_refuse(fault, "there is no section [%s]; write [global], "
+        "[defaults] or [service NAME]", title);
+}
+
+static const struct section *
+find_section(const struct config_source *source, const char *title)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        if (strcmp(source->sections[i].title, title) == 0)
+            return &source->sections[i];
+    }
+    return NULL;
+}
+
+/* True if the section may be opened here; keys of others are skipped.  Those of
+ * a twin are not, because they may have faults of their own. */
+static bool
+may_open(struct reader *reader, enum section_kind *kind, bool *is_twin)
+{
+    const char *title = reader->line.section;
+    const struct section *twin;
+    struct fault fault;
+
+    if (!judge_title(title, kind, &fault)) {
+        complain(reader, NULL, fault.text);
+        return false;
+    }
+    if (reader->file->included && *kind != SECTION_SERVICE) {
+        config_fault_set(&fault, "[%s] belongs in the main file; an included "
+            "file holds [service NAME] sections only", title);
+        complain(reader, NULL, fault.text);
+        return false;
+    }
+    if (reader->source->count >= SECTIONS_MAX) {
+        config_fault_set(&fault, "there are more than %d sections",
+            SECTIONS_MAX);
+        complain(reader, NULL, fault.text);
+        return false;
+    }
+    twin = find_section(reader->source, title);
+    *is_twin = twin != NULL;
+    if (twin != NULL) {
+        config_fault_set(&fault, "the section [%s] is already at %s:%u; "
+            "write it once", title, twin->origin.file, twin->origin.line);
+        complain(reader, NULL, fault.text);
+    }
+    return true;
+}
+
+static void
+open_section(struct reader *reader)
+{
+    enum section_kind kind;
+    struct origin origin = here(reader);
+    struct section *section;
+    bool is_twin;
+
+    if (!may_open(reader, &kind, &is_twin))
+        return;
+    section = config_read_add_section(reader->source, kind,
+        reader->line.section, &origin, reader->error);
+    if (section == NULL)
+        return;
+    section->directory = reader->file->directory;
+    section->faulty = is_twin;
+    reader->in_section = true;
+}
+
+static const struct assignment *
+find_assignment(const struct section *section, const struct option *option)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        if (section->items[i].option == option)
+            return &section->items[i];
+    }
+    return NULL;
+}
+
+/* NULL: the key may not stand here, which has been reported. */
+static const struct option *
+judge_key(const struct reader *reader, const struct section *section,
+    const char *key)
+{
+    enum option_scope scope = section->kind == SECTION_GLOBAL
+        ? OPTION_GLOBAL : OPTION_SERVICE;
+    const struct option *option = config_option_find(scope, key);
+    const struct assignment *first;
+    struct fault fault;
+    char hint[128];
+
+    if (option == NULL) {
+        config_fault_set(&fault, "there is no such option in this section; "
+            "%s", config_suggest_option(scope, key, hint, sizeof(hint)));
+        complain(reader, key, fault.text);
+        return NULL;
+    }
+    if (section->kind == SECTION_DEFAULTS && (option->flags & OPTION_OWN)) {
+        complain(reader, key, "every service has its own; write it in "
+            "[service NAME]");
+        return NULL;
+    }
+    first = find_assignment(section, option);
+    if (first != NULL && !(option->flags & OPTION_LIST)) {
+        config_fault_set(&fault, "it is already set at %s:%u; write it once",
+            first->origin.file, first->origin.line);
+        complain(reader, key, fault.text);
+        return NULL;
+    }
+    return option;
+}
+
+static int
+take_value(void *arg, const char *title, const char *key, const char *value)
+{
+    struct reader *reader = arg;
+    struct section *section = current(reader);
+    const struct option *option;
+    struct origin origin = here(reader);
+
+    if (!reader->awaited || section == NULL
+        || strcmp(title, section->title) != 0
+        || strcmp(key, reader->line.key) != 0
+        || strcmp(value, reader->line.value) != 0)
+        return 0;
+    reader->awaited = false;
+    option = judge_key(reader, section, key);
+    if (option == NULL)
+        return 1;
+    if (*value == '\0')
+        complain(reader, key, "the value is missing after the '='");
+    else if (!config_read_add(section, option, value, &origin,
+        reader->error))
+        return 0;
+    return 1;
+}
+
+/* The next line without its newline and, after one complaint in a file, the
+ * carriage return before it.  False: there is none. */
+static bool
+next_line(struct reader *reader, const char **line, size_t *length)
+{
+    const char *end;
+
+    if (reader->left == 0)
+        return false;
+    *line = reader->next;
+    end = memchr(reader->next, '\n', reader->left);
+    *length = end != NULL ? (size_t)(end - reader->next) : reader->left;
+    reader->next += *length + (end != NULL);
+    reader->left -= *length + (end != NULL);
+    reader->number++;
+    if (*length > 0 && (*line)[*length - 1] == '\r') {
+        --*length;
+        if (!reader->said_dos)
+            complain(reader, NULL, "the line ends as in DOS, with a carriage "
+                "return; convert the file: sed -i 's/\\r$//' FILE");
+        reader->said_dos = true;
+    }
+    return true;
+}
+
+/* True if inih is to see the line. */
+static bool
+admit(struct reader *reader)
+{
+    const struct line *line = &reader->line;
+
+    if (line->kind == LINE_SECTION || line->is_header) {
+        reader->in_section = false;
+        reader->skipping = true;
+    }
+    if (line->kind == LINE_BAD)
+        complain(reader, *line->key != '\0' ? line->key : NULL,
+            line->fault.text);
+    if (line->kind == LINE_SECTION) {
+        open_section(reader);
+        return reader->in_section;
+    }
+    if (line->kind != LINE_ASSIGNMENT)
+        return false;
+    if (!reader->in_section && !reader->skipping && !reader->said_stray) {
+        complain(reader, line->key, "it stands before any section; begin "
+            "with [global], [defaults] or [service NAME]");
+        reader->said_stray = true;
+    }
+    reader->awaited = reader->in_section;
+    return reader->in_section;
+}
+
+/* For inih: one line, or an empty one in place of one that it must not see. */
+static char *
+give_line(char *buffer, int size, void *arg)
+{
+    struct reader *reader = arg;
+    const char *line;
+    size_t length;
+
+    if (reader->awaited) {
+        complain(reader, reader->line.key, "the line is not understood");
+        reader->awaited = false;
+    }
+    if (size < LINE_MAX_LENGTH + 2 || !next_line(reader, &line, &length))
+        return NULL;
+    config_line_judge(&reader->line, line, length);
+    if (!admit(reader))
+        length = 0;
+    memcpy(buffer, line, length);
+    memcpy(buffer + length, "\n", 2);
+    return buffer;
+}
+
+void
+config_read(struct config_source *source, const struct source_file *file,
+    struct error *error)
+{
+    struct reader reader = {
+        .source = source, .file = file, .error = error,
+        .next = file->text, .left = file->length,
+    };
+    struct origin whole = { file->name, 1, false };
+
+    if (ini_parse_stream(give_line, &reader, take_value, &reader) != 0
+        && !error_any(error))
+        config_fault_add(error, &whole, NULL, NULL,
+            "the file is not understood");
+    if (reader.left > 0)
+        config_fault_add(error, &whole, NULL, NULL,
+            "inih was built for shorter lines than %d bytes",
+            LINE_MAX_LENGTH);
+}
+
+void
+config_read_free(struct config_source *source)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        struct section *section = &source->sections[i];
+
+        for (size_t j = 0; j < section->count; j++)
+            free(section->items[j].value);
+        free(section->items);
+        free(section->title);
+    }
+    free(source->sections);
+    *source = (struct config_source){ 0 };
+}

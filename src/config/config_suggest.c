@@ -1,0 +1,141 @@
+#include "config/config_suggest.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORD_MAX 64
+
+static size_t
+least(size_t a, size_t b, size_t c)
+{
+    size_t low = a < b ? a : b;
+
+    return low < c ? low : c;
+}
+
+static int
+letter(const char *word, size_t index)
+{
+    return tolower((unsigned char)word[index]);
+}
+
+size_t
+config_suggest_distance(const char *a, const char *b)
+{
+    size_t rows[3][WORD_MAX + 1], a_length = strlen(a), b_length = strlen(b);
+
+    if (a_length > WORD_MAX || b_length > WORD_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_length; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            bool same = letter(a, i - 1) == letter(b, j - 1);
+
+            row[j] = least(above[j] + 1, row[j - 1] + 1,
+                above[j - 1] + (same ? 0 : 1));
+            if (i > 1 && j > 1 && letter(a, i - 1) == letter(b, j - 2)
+                && letter(a, i - 2) == letter(b, j - 1))
+                row[j] = least(row[j], rows[(i + 1) % 3][j - 2] + 1,
+                    SIZE_MAX);
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+void
+config_suggest_consider(struct suggestion *suggestion, const char *known)
+{
+    size_t distance = config_suggest_distance(suggestion->word, known);
+    size_t near = 1 + strlen(suggestion->word) / 4;
+
+    if (distance > near)
+        return;
+    if (suggestion->best != NULL && distance >= suggestion->distance)
+        return;
+    suggestion->best = known;
+    suggestion->distance = distance;
+}
+
+static const struct option *
+on_leg(const char *leg, const char *word)
+{
+    char name[WORD_MAX * 2];
+
+    snprintf(name, sizeof(name), "%s.%s", leg, word);
+    return config_option_find(OPTION_SERVICE, name);
+}
+
+/* For a leg's option without its leg, or with the wrong one.  False: it is
+ * neither. */
+static bool
+suggest_leg(const char *name, char *text, size_t size)
+{
+    const char *dot = strchr(name, '.'), *word = dot != NULL ? dot + 1 : name;
+    const struct option *listen = on_leg("listen", word);
+    const struct option *connect = on_leg("connect", word);
+    bool has_leg = strncmp(name, "listen.", 7) == 0
+        || strncmp(name, "connect.", 8) == 0;
+
+    if ((dot != NULL && !has_leg) || (listen == NULL && connect == NULL))
+        return false;
+    if (listen != NULL && connect != NULL)
+        snprintf(text, size, "did you mean \"%s\" or \"%s\"?", listen->name,
+            connect->name);
+    else
+        snprintf(text, size, has_leg ? "only \"%s\" exists"
+            : "did you mean \"%s\"?",
+            listen != NULL ? listen->name : connect->name);
+    return true;
+}
+
+static const char *
+nearest(enum option_scope scope, const char *name, bool leg_names)
+{
+    struct suggestion suggestion = { .word = name };
+
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct option *option = config_option_at(i);
+
+        if (option->scope == scope)
+            config_suggest_consider(&suggestion, leg_names
+                ? config_option_leg_name(option) : option->name);
+    }
+    return suggestion.best;
+}
+
+static const char *
+section_of(enum option_scope scope)
+{
+    return scope == OPTION_GLOBAL ? "[global]" : "[service NAME]";
+}
+
+const char *
+config_suggest_option(enum option_scope scope, const char *name, char *text,
+    size_t size)
+{
+    enum option_scope other =
+        scope == OPTION_GLOBAL ? OPTION_SERVICE : OPTION_GLOBAL;
+    const char *near;
+
+    if (config_option_find(other, name) != NULL)
+        snprintf(text, size, "it belongs in %s", section_of(other));
+    else if (scope == OPTION_SERVICE && suggest_leg(name, text, size))
+        return text;
+    else if ((near = nearest(scope, name, false)) != NULL)
+        snprintf(text, size, "did you mean \"%s\"?", near);
+    else if ((near = nearest(scope, name, true)) != NULL
+        && suggest_leg(near, text, size))
+        return text;
+    else if ((near = nearest(other, name, false)) != NULL)
+        snprintf(text, size, "did you mean \"%s\", which belongs in %s?",
+            near, section_of(other));
+    else
+        snprintf(text, size, "\"sallyport help\" lists them all");
+    return text;
+}
