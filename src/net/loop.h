@@ -1,0 +1,58 @@
+/*
+ * A worker's event loop: libevent's base, work put off to the next turn, and
+ * the scratch memory that all its connections share.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+struct event_base;
+
+/* The most that one read takes and one send carries. */
+enum { LOOP_SCRATCH_BYTES = 256 << 10 };
+
+/* Each 16 KiB of plain bytes grow by a record header and a tag (at most 256
+ * bytes, RFC 8446 5.2); the rest is room for tickets and alerts. */
+enum { LOOP_RECORDS_BYTES = LOOP_SCRATCH_BYTES + (24 << 10) };
+
+/* Work for the next turn.  Zero-initialise; set `run` and `arg` once. */
+struct loop_task {
+    struct loop_task *next;
+    struct loop_task **link; /* what points to this task; NULL: not queued */
+    uint64_t turn;           /* in which it was queued */
+    void (*run)(void *arg);
+    void *arg;
+};
+
+struct loop {
+    struct event_base *base;
+    struct loop_task *tasks;
+    struct loop_task **tasks_end;
+    uint64_t turn;
+    bool stopping;
+
+    /* Valid within one callback only: nothing in it outlives a call. */
+    uint8_t *scratch;      /* LOOP_SCRATCH_BYTES: plain bytes on their way */
+    uint8_t *records;      /* LOOP_RECORDS_BYTES: TLS records on their way */
+    size_t records_length; /* 0 between calls */
+};
+
+/* NULL: out of memory or descriptors. */
+NODISCARD struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+
+/* Turns until loop_stop(). */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* Queues `task` once for the next turn, behind a look at new events, so that
+ * work without end cannot starve other connections. */
+void loop_defer(struct loop *loop, struct loop_task *task);
+void loop_cancel(struct loop *loop, struct loop_task *task);
+
+#endif

@@ -1,0 +1,202 @@
+#include "net/stream.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "net/loop.h"
+
+void
+stream_open(struct stream *stream, struct loop *loop, int fd,
+    event_callback_fn ready, void *arg)
+{
+    *stream = (struct stream){
+        .ops = &stream_plain_ops,
+        .loop = loop,
+        .fd = fd,
+    };
+    event_assign(&stream->event, loop->base, fd, EV_PERSIST, ready, arg);
+}
+
+enum stream_status
+stream_read(struct stream *stream, void *data, size_t size, size_t *got)
+{
+    enum stream_status status;
+
+    *got = 0;
+    status = stream->ops->read(stream, data, size, got);
+    /* A failed write takes the socket's error with it, and what is read then
+     * looks like a clean end: tell it as it was. */
+    if (stream->error != 0 &&
+        (status == STREAM_END || status == STREAM_TRUNCATED))
+        return STREAM_RESET;
+    return status;
+}
+
+enum stream_status
+stream_write(struct stream *stream, const void *data, size_t size)
+{
+    assert(!stream->finishing);
+    return stream->ops->write(stream, data, size);
+}
+
+static bool
+would_block(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* Sends as much as the kernel takes; 0 is possible.  False: broken. */
+static bool
+send_some(struct stream *stream, const void *data, size_t size, size_t *sent)
+{
+    ssize_t n;
+
+    *sent = 0;
+    if (stream->error != 0)
+        return false;
+    do
+        n = send(stream->fd, data, size, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        *sent = (size_t)n;
+    else if (!would_block(errno))
+        stream->error = errno;
+    return stream->error == 0;
+}
+
+enum stream_status
+stream_send(struct stream *stream, const void *data, size_t size)
+{
+    size_t sent = 0;
+
+    if (buffer_length(&stream->pending) == 0 &&
+        !send_some(stream, data, size, &sent))
+        return STREAM_RESET;
+    if (sent == size)
+        return STREAM_OK;
+    if (!buffer_append(
+            &stream->pending, (const uint8_t *)data + sent, size - sent)) {
+        stream->error = ENOMEM;
+        return STREAM_FAILED;
+    }
+    return STREAM_AGAIN;
+}
+
+enum stream_status
+stream_receive(struct stream *stream, void *data, size_t size, size_t *got)
+{
+    ssize_t n;
+
+    *got = 0;
+    do
+        n = recv(stream->fd, data, size, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        *got = (size_t)n;
+        return STREAM_OK;
+    }
+    if (n == 0)
+        return STREAM_END;
+    if (would_block(errno))
+        return STREAM_AGAIN;
+    stream->error = errno;
+    return STREAM_RESET;
+}
+
+enum stream_status
+stream_flush(struct stream *stream)
+{
+    while (buffer_length(&stream->pending) > 0) {
+        size_t length = buffer_length(&stream->pending), sent;
+
+        if (!send_some(stream, buffer_head(&stream->pending), length, &sent))
+            return STREAM_RESET;
+        buffer_consume(&stream->pending, sent);
+        if (sent < length)
+            return STREAM_AGAIN;
+    }
+    if (stream->finishing && !stream->finished) {
+        stream->finished = true;
+        if (shutdown(stream->fd, SHUT_WR) < 0 && stream->error == 0)
+            stream->error = errno;
+    }
+    return stream->error == 0 ? STREAM_OK : STREAM_RESET;
+}
+
+enum stream_status
+stream_finish(struct stream *stream)
+{
+    if (!stream->finishing && stream->ops->finish != NULL)
+        stream->ops->finish(stream);
+    stream->finishing = true;
+    return stream_flush(stream);
+}
+
+bool
+stream_has_input(const struct stream *stream)
+{
+    return stream->ops->has_input != NULL && stream->ops->has_input(stream);
+}
+
+size_t
+stream_unsent(const struct stream *stream)
+{
+    int queued = 0;
+
+    if (!stream_is_open(stream) || stream->error != 0 ||
+        ioctl(stream->fd, SIOCOUTQ, &queued) < 0 || queued < 0)
+        return 0;
+    return (size_t)queued + buffer_length(&stream->pending);
+}
+
+void
+stream_watch(struct stream *stream, short what)
+{
+    if (stream->watched == what)
+        return;
+    if (stream->watched != 0)
+        event_del(&stream->event);
+    stream->watched = what;
+    if (what == 0)
+        return;
+    event_assign(&stream->event, stream->loop->base, stream->fd,
+        (short)(what | EV_PERSIST), event_get_callback(&stream->event),
+        event_get_callback_arg(&stream->event));
+    event_add(&stream->event, NULL);
+}
+
+void
+stream_close(struct stream *stream)
+{
+    if (!stream_is_open(stream))
+        return;
+    stream_watch(stream, 0);
+    buffer_clear(&stream->pending);
+    close(stream->fd);
+    stream->fd = -1;
+}
+
+void
+stream_abort(struct stream *stream)
+{
+    static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+    if (!stream_is_open(stream))
+        return;
+    setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    stream_close(stream);
+}
+
+void
+stream_free(struct stream *stream)
+{
+    stream_close(stream);
+    if (stream->ops->free != NULL)
+        stream->ops->free(stream);
+    *stream = (struct stream)STREAM_NONE;
+}

@@ -1,0 +1,125 @@
+/*
+ * A non-blocking endpoint of a leg: a socket, perhaps with TLS on it.
+ *
+ * A stream begins plain; tls_stream_start() puts TLS on it in place.  Writing
+ * takes everything it is given: what the kernel did not take waits in
+ * `pending`, which is all the memory that a blocked stream costs, and the
+ * caller stops writing until stream_flush() has emptied it.
+ *
+ * Events only say "look again": the owner's callback tries what it wants to do
+ * and then says with stream_watch() what it waits for.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/buffer.h"
+
+struct loop;
+struct stream;
+
+enum stream_status {
+    STREAM_OK,        /* done: bytes were read, or all were written */
+    STREAM_AGAIN,     /* nothing to read now, or bytes wait in `pending` */
+    STREAM_END,       /* read: clean end (FIN; on TLS close_notify) */
+    STREAM_TRUNCATED, /* read: TLS ended by a FIN without close_notify */
+    STREAM_RESET,     /* the peer is gone (`error` says how) */
+    STREAM_FAILED,    /* TLS protocol error, or out of memory */
+};
+
+/* How a kind of stream does its part; see the functions of the same name. */
+struct stream_ops {
+    enum stream_status (*read)(struct stream *, void *, size_t, size_t *);
+    enum stream_status (*write)(struct stream *, const void *, size_t);
+    void (*finish)(struct stream *); /* queues what ends the stream; or NULL */
+    bool (*has_input)(const struct stream *); /* or NULL: never */
+    void (*free)(struct stream *);            /* frees `state`; or NULL */
+};
+
+extern const struct stream_ops stream_plain_ops;
+
+struct stream {
+    const struct stream_ops *ops;
+    struct loop *loop;
+    void *state;           /* of `ops`; NULL for a plain stream */
+    struct buffer pending; /* written, but not taken by the kernel yet */
+    struct event event;
+    int fd;         /* -1: closed */
+    int error;      /* errno of what broke the socket; 0: nothing did */
+    short watched;  /* EV_READ | EV_WRITE */
+    bool finishing; /* stream_finish() was called */
+    bool finished;  /* ... and the FIN is out */
+};
+
+/* A stream that has no socket yet, and may be closed and freed. */
+#define STREAM_NONE { .ops = &stream_plain_ops, .fd = -1 }
+
+/* Takes `fd`, a connected non-blocking socket.  `ready` runs from the event
+ * loop and may close the stream. */
+void stream_open(struct stream *stream, struct loop *loop, int fd,
+    event_callback_fn ready, void *arg);
+
+static inline bool
+stream_is_open(const struct stream *stream)
+{
+    return stream->fd >= 0;
+}
+
+/* Reads up to `size` bytes; `*got` > 0 exactly with STREAM_OK.  Fewer than
+ * `size`: the kernel had no more, unless stream_has_input(). */
+NODISCARD enum stream_status stream_read(
+    struct stream *stream, void *data, size_t size, size_t *got);
+
+/* Takes all of `data`.  STREAM_AGAIN: taken, but some of it waits in
+ * `pending`; do not write more before stream_flush() returns STREAM_OK. */
+NODISCARD enum stream_status stream_write(
+    struct stream *stream, const void *data, size_t size);
+
+/* Sends what is pending, and then, after stream_finish(), the FIN.  STREAM_OK:
+ * nothing waits any more. */
+NODISCARD enum stream_status stream_flush(struct stream *stream);
+
+/* Ends the sending direction behind all that was written: FIN, on TLS
+ * close_notify (RFC 8446 6.1) and FIN.  Returns as stream_flush() does. */
+NODISCARD enum stream_status stream_finish(struct stream *stream);
+
+/* True if input waits in user space, which no event will announce. */
+bool stream_has_input(const struct stream *stream);
+
+/* Bytes written but not yet acknowledged by the peer's kernel (SIOCOUTQ,
+ * tcp(7)); 0 for a closed or broken stream. */
+size_t stream_unsent(const struct stream *stream);
+
+/* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0),
+ * level-triggered, until told otherwise. */
+void stream_watch(struct stream *stream, short what);
+
+/* Closes the socket; what is pending is lost, what the kernel has is delivered.
+ * What TLS knows of the connection stays until stream_free().  A closed stream
+ * may be closed again. */
+void stream_close(struct stream *stream);
+
+/* Closes with a reset, so that the peer learns that its stream did not end
+ * well; what the kernel still has is lost.  Unix sockets know no reset. */
+void stream_abort(struct stream *stream);
+
+/* Closes if need be, and frees what the stream owns. */
+void stream_free(struct stream *stream);
+
+/* For `ops`: sends straight from `data` and keeps what the kernel did not
+ * take, behind what is pending already. */
+NODISCARD enum stream_status stream_send(
+    struct stream *stream, const void *data, size_t size);
+
+/* For `ops`: reads from the socket.  STREAM_END is a FIN. */
+NODISCARD enum stream_status stream_receive(
+    struct stream *stream, void *data, size_t size, size_t *got);
+
+#endif
