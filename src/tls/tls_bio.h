@@ -1,0 +1,32 @@
+/*
+ * What OpenSSL reads from and writes to: a stream's socket, with the writes of
+ * one call collected in the loop's scratch memory.
+ */
+#ifndef TLS_TLS_BIO_H
+#define TLS_TLS_BIO_H
+
+#include <openssl/types.h>
+
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "net/stream.h"
+
+/* How reading goes; part of the owner, to whom the BIO points. */
+struct tls_input {
+    struct stream *stream;
+    bool starved; /* in this call the socket had no more */
+    bool began;   /* a first byte was read */
+    bool ended;   /* a FIN was read; OpenSSL is not told, see tls_bio.c */
+};
+
+/* NULL: out of memory.  `input` must outlive the BIO. */
+NODISCARD BIO *tls_bio_new(struct tls_input *input);
+
+/* Before each call into OpenSSL that may read or write. */
+void tls_bio_begin(struct tls_input *input);
+
+/* Sends what that call wrote; returns as stream_send() does. */
+enum stream_status tls_bio_push(struct stream *stream);
+
+#endif

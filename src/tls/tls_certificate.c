@@ -1,0 +1,217 @@
+#include "tls/tls_certificate.h"
+
+#include <arpa/inet.h>
+
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/escape.h"
+
+static void
+escape_string(char *text, size_t size, const ASN1_STRING *string)
+{
+    escape_bytes(text, size, ASN1_STRING_get0_data(string),
+        (size_t)ASN1_STRING_length(string), ESCAPE_VALUE);
+}
+
+/* BMPString and the like hold more than one byte for each letter. */
+static void
+escape_as_utf8(char *text, size_t size, const ASN1_STRING *string)
+{
+    unsigned char *utf8 = NULL;
+    int length = ASN1_STRING_to_UTF8(&utf8, string);
+
+    if (length < 0)
+        escape_string(text, size, string);
+    else
+        escape_bytes(text, size, utf8, (size_t)length, ESCAPE_VALUE);
+    OPENSSL_free(utf8);
+}
+
+/* The last common name is the most specific one.  NULL: there is none. */
+static const ASN1_STRING *
+common_name(const X509_NAME *name)
+{
+    int at = -1, next;
+
+    while ((next = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0)
+        at = next;
+    if (at < 0)
+        return NULL;
+    return X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+}
+
+static void
+whole_name(const X509_NAME *name, char text[TLS_NAME_SIZE])
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data;
+    long length;
+
+    if (bio != NULL &&
+        X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) > 0 &&
+        (length = BIO_get_mem_data(bio, &data)) > 0)
+        escape_bytes(text, TLS_NAME_SIZE, data, (size_t)length,
+            ESCAPE_MESSAGE);
+    BIO_free(bio);
+}
+
+const char *
+tls_certificate_name(const X509_NAME *name, char text[TLS_NAME_SIZE])
+{
+    const ASN1_STRING *common = common_name(name);
+
+    snprintf(text, TLS_NAME_SIZE, "no name");
+    if (common != NULL) {
+        snprintf(text, TLS_NAME_SIZE, "CN=");
+        escape_as_utf8(text + 3, TLS_NAME_SIZE - 3, common);
+    } else if (X509_NAME_entry_count(name) > 0) {
+        whole_name(name, text);
+    }
+    ERR_clear_error();
+    return text;
+}
+
+static bool
+format_ip(char *text, size_t size, const ASN1_OCTET_STRING *ip)
+{
+    int length = ASN1_STRING_length(ip);
+
+    if (length != 4 && length != 16)
+        return false;
+    return inet_ntop(length == 4 ? AF_INET : AF_INET6,
+        ASN1_STRING_get0_data(ip), text, (socklen_t)size) != NULL;
+}
+
+/* False: a kind of name that no TLS peer is verified by. */
+static bool
+format_alternative(char *text, size_t size, const GENERAL_NAME *name)
+{
+    int kind;
+    const void *value = GENERAL_NAME_get0_value(name, &kind);
+
+    switch (kind) {
+    case GEN_DNS:
+    case GEN_URI:
+    case GEN_EMAIL:
+        escape_string(text, size, value);
+        return true;
+    case GEN_IPADD:
+        return format_ip(text, size, value);
+    default:
+        return false;
+    }
+}
+
+static GENERAL_NAMES *
+alternative_names(const X509 *cert)
+{
+    return X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+}
+
+const char *
+tls_certificate_names(const X509 *cert, char text[TLS_NAMES_SIZE])
+{
+    static const char more[] = ", ...";
+    GENERAL_NAMES *names = alternative_names(cert);
+    char one[TLS_NAME_SIZE];
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        if (!format_alternative(one, sizeof(one),
+            sk_GENERAL_NAME_value(names, i)))
+            continue;
+        if (length + 2 + strlen(one) + sizeof(more) > TLS_NAMES_SIZE) {
+            snprintf(text + length, TLS_NAMES_SIZE - length, "%s", more);
+            break;
+        }
+        length += (size_t)snprintf(text + length, TLS_NAMES_SIZE - length,
+            "%s%s", length > 0 ? ", " : "", one);
+    }
+    if (text[0] == '\0')
+        snprintf(text, TLS_NAMES_SIZE, "no name");
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    return text;
+}
+
+const char *
+tls_certificate_subject(const X509 *cert, char text[TLS_NAME_SIZE])
+{
+    GENERAL_NAMES *names;
+    bool named = false;
+
+    if (common_name(X509_get_subject_name(cert)) == NULL) {
+        names = alternative_names(cert);
+        for (int i = 0; i < sk_GENERAL_NAME_num(names) && !named; i++)
+            named = format_alternative(text, TLS_NAME_SIZE,
+                sk_GENERAL_NAME_value(names, i));
+        GENERAL_NAMES_free(names);
+        ERR_clear_error();
+    }
+    if (!named)
+        tls_certificate_name(X509_get_subject_name(cert), text);
+    return text;
+}
+
+static bool
+string_has_nul(const ASN1_STRING *string)
+{
+    unsigned char *utf8 = NULL;
+    int length = ASN1_STRING_to_UTF8(&utf8, string);
+    bool found = length > 0 && memchr(utf8, '\0', (size_t)length) != NULL;
+
+    OPENSSL_free(utf8);
+    return found;
+}
+
+static bool
+alternative_has_nul(const GENERAL_NAME *name)
+{
+    int kind;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &kind);
+
+    if (kind != GEN_DNS && kind != GEN_URI && kind != GEN_EMAIL)
+        return false;
+    return ASN1_STRING_length(value) > 0 &&
+        memchr(ASN1_STRING_get0_data(value), '\0',
+            (size_t)ASN1_STRING_length(value)) != NULL;
+}
+
+bool
+tls_certificate_has_nul(const X509 *cert)
+{
+    const X509_NAME *subject = X509_get_subject_name(cert);
+    GENERAL_NAMES *names = alternative_names(cert);
+    bool found = false;
+
+    for (int i = 0; i < X509_NAME_entry_count(subject) && !found; i++)
+        found = string_has_nul(
+            X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++)
+        found = alternative_has_nul(sk_GENERAL_NAME_value(names, i));
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    return found;
+}
+
+const char *
+tls_certificate_date(const ASN1_TIME *when, char text[TLS_DATE_SIZE])
+{
+    struct tm tm;
+
+    if (when == NULL || ASN1_TIME_to_tm(when, &tm) != 1 ||
+        strftime(text, TLS_DATE_SIZE, "%Y-%m-%d", &tm) == 0)
+        snprintf(text, TLS_DATE_SIZE, "at an unreadable date");
+    ERR_clear_error();
+    return text;
+}

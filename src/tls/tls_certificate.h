@@ -1,0 +1,39 @@
+/*
+ * Certificates in words.  Every name in a certificate was chosen by somebody
+ * else, so all text that these functions make is escaped.
+ */
+#ifndef TLS_TLS_CERTIFICATE_H
+#define TLS_TLS_CERTIFICATE_H
+
+#include <openssl/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+enum { TLS_NAME_SIZE = 256, TLS_NAMES_SIZE = 512, TLS_DATE_SIZE = 32 };
+
+/* What to call it: "CN=...", else its first alternative name, else all of its
+ * subject, else "no name".  Returns `text`. */
+const char *tls_certificate_subject(const X509 *cert,
+    char text[TLS_NAME_SIZE]);
+
+/* The same of who issued it, from the name alone. */
+const char *tls_certificate_name(const X509_NAME *name,
+    char text[TLS_NAME_SIZE]);
+
+/* The alternative names that a TLS peer can be verified by, "a.example,
+ * *.b.example, 192.0.2.1", or "no name"; ends with "..." if there are more
+ * than fit.  Returns `text`. */
+const char *tls_certificate_names(const X509 *cert, char text[TLS_NAMES_SIZE]);
+
+/* True if a name has a NUL byte in it, on which readers of C strings and
+ * readers of ASN.1 disagree. */
+bool tls_certificate_has_nul(const X509 *cert);
+
+/* "2024-01-31", in UTC.  Returns `text`. */
+const char *tls_certificate_date(const ASN1_TIME *when,
+    char text[TLS_DATE_SIZE]);
+
+#endif

@@ -1,0 +1,269 @@
+#include "tls/tls_load.h"
+
+#include <sys/stat.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "config/config_fault.h"
+#include "config/config_options.h"
+#include "tls/tls_error.h"
+
+enum { MESSAGE_SIZE = 1024, REASON_SIZE = 256, KEY_SIZE = 256 };
+
+/* Where the option was written; the service's header if it was not.  Its file
+ * is NULL for a service that was not read from anywhere. */
+static const struct origin *
+origin_of(const struct service_config *service, const char *key)
+{
+    const struct option *option = config_option_find(OPTION_SERVICE, key);
+    const struct origin *origin = &service->origin;
+    size_t index;
+
+    if (service->origins == NULL || option == NULL)
+        return origin;
+    index = config_option_index(option);
+    return service->origins[index].file != NULL ? &service->origins[index] :
+        origin;
+}
+
+void
+tls_load_fault(const struct tls_load *load, const char *option,
+    const char *format, ...)
+{
+    char message[MESSAGE_SIZE], key[KEY_SIZE], section[KEY_SIZE];
+    const struct origin *origin;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    snprintf(key, sizeof(key), "%s.%s", load->side, option);
+    snprintf(section, sizeof(section), "service %s", load->service->name);
+    origin = origin_of(load->service, key);
+    if (origin->file != NULL)
+        config_fault_add(load->error, origin, section, key, "%s", message);
+    else
+        error_add(load->error, "[%s] %s: %s", section, key, message);
+}
+
+void
+tls_load_warn(const struct tls_load *load, const char *option,
+    const char *format, ...)
+{
+    char message[MESSAGE_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    log_warn(load->service->name, "%s.%s: %s", load->side, option, message);
+}
+
+static bool
+is_readable(const struct tls_load *load, const char *option,
+    const struct tls_file *file, const struct stat *status, size_t limit)
+{
+    if (S_ISDIR(status->st_mode))
+        tls_load_fault(load, option, "%s: is a directory; name a file in it",
+            file->path);
+    else if (!S_ISREG(status->st_mode))
+        tls_load_fault(load, option, "%s: is not a regular file", file->path);
+    else if ((uintmax_t)status->st_size > limit)
+        tls_load_fault(load, option, "%s: has more than %zu bytes; is it the "
+            "right file?", file->path, limit);
+    else
+        return true;
+    return false;
+}
+
+/* False: errno says why. */
+static bool
+read_all(int fd, struct tls_file *file, size_t size)
+{
+    ssize_t got;
+
+    file->text = OPENSSL_malloc(size + 1);
+    if (file->text == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    while (file->length < size) {
+        got = read(fd, file->text + file->length, size - file->length);
+        if (got < 0 && errno != EINTR)
+            return false;
+        if (got == 0)
+            break;
+        if (got > 0)
+            file->length += (size_t)got;
+    }
+    file->text[file->length] = '\0';
+    return true;
+}
+
+bool
+tls_file_read(const struct tls_load *load, const char *option,
+    const char *path, size_t limit, struct tls_file *file)
+{
+    struct stat status;
+    bool done = false;
+    int fd;
+
+    *file = (struct tls_file){ .path = path };
+    /* Opening a FIFO must not wait for its writer. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        tls_load_fault(load, option, "%s: cannot open: %s", path,
+            strerror(errno));
+    } else if (is_readable(load, option, file, &status, limit)) {
+        file->mode = status.st_mode;
+        done = read_all(fd, file, (size_t)status.st_size);
+        if (!done)
+            tls_load_fault(load, option, "%s: cannot read: %s", path,
+                strerror(errno));
+    }
+    if (fd >= 0)
+        close(fd);
+    if (!done)
+        tls_file_free(file);
+    return done;
+}
+
+void
+tls_file_free(struct tls_file *file)
+{
+    OPENSSL_clear_free(file->text, file->length);
+    *file = (struct tls_file){ .path = file->path };
+}
+
+bool
+tls_file_holds(const struct tls_file *file, const char *label)
+{
+    static const char begin[] = "-----BEGIN ";
+    const char *at = file->text, *end = file->text + file->length, *stop;
+    size_t length = strlen(label);
+
+    while ((at = memmem(at, (size_t)(end - at), begin, sizeof(begin) - 1))
+        != NULL) {
+        at += sizeof(begin) - 1;
+        stop = memmem(at, (size_t)(end - at), "-----", 5);
+        if (stop == NULL)
+            return false;
+        if ((size_t)(stop - at) >= length &&
+            memcmp(stop - length, label, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+int
+tls_file_no_passphrase(char *text, int size, int writing, void *arg)
+{
+    (void)text, (void)size, (void)writing, (void)arg;
+    return -1;
+}
+
+bool
+tls_file_ended(void)
+{
+    unsigned long code = ERR_peek_last_error();
+
+    if (ERR_GET_LIB(code) != ERR_LIB_PEM ||
+        ERR_GET_REASON(code) != PEM_R_NO_START_LINE)
+        return false;
+    ERR_clear_error();
+    return true;
+}
+
+/* Reads up to the file's end.  False: a block could not be read, and OpenSSL's
+ * error queue says why. */
+static bool
+read_certificates(BIO *bio, STACK_OF(X509) *certs)
+{
+    X509 *cert;
+
+    while ((cert = PEM_read_bio_X509_AUX(bio, NULL, tls_file_no_passphrase,
+        NULL)) != NULL) {
+        if (sk_X509_push(certs, cert) <= 0) {
+            X509_free(cert);
+            return false;
+        }
+    }
+    return tls_file_ended();
+}
+
+static bool
+are_certificates(const struct tls_load *load, const char *option,
+    const struct tls_file *file, bool read, int count)
+{
+    char reason[REASON_SIZE];
+
+    tls_error_reason(reason, sizeof(reason));
+    if (!read)
+        tls_load_fault(load, option, "%s: certificate %d in it cannot be "
+            "read: %s", file->path, count + 1, reason);
+    else if (count > 0)
+        return true;
+    else if (tls_file_holds(file, ""))
+        tls_load_fault(load, option, "%s: has no certificate in it",
+            file->path);
+    else
+        tls_load_fault(load, option, "%s: has no PEM block (-----BEGIN "
+            "CERTIFICATE-----) in it; convert it to PEM with openssl x509",
+            file->path);
+    return false;
+}
+
+STACK_OF(X509) *
+tls_file_certificates(const struct tls_load *load, const char *option,
+    const struct tls_file *file)
+{
+    BIO *bio = BIO_new_mem_buf(file->text, (int)file->length);
+    STACK_OF(X509) *certs = sk_X509_new_null();
+    bool read;
+
+    ERR_clear_error();
+    read = bio != NULL && certs != NULL && read_certificates(bio, certs);
+    BIO_free(bio);
+    if (!are_certificates(load, option, file, read, sk_X509_num(certs))) {
+        sk_X509_pop_free(certs, X509_free);
+        return NULL;
+    }
+    return certs;
+}
+
+void
+tls_load_digest(const struct tls_load *load, const void *data, size_t length)
+{
+    uint64_t counted = length;
+
+    if (EVP_DigestUpdate(load->policy, &counted, sizeof(counted)) != 1 ||
+        EVP_DigestUpdate(load->policy, data, length) != 1)
+        tls_error_add(load->error, "service %s: cannot digest the policy",
+            load->service->name);
+}
+
+void
+tls_load_digest_certificate(const struct tls_load *load, X509 *cert)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+
+    if (X509_digest(cert, EVP_sha256(), hash, &length) != 1)
+        tls_error_add(load->error, "service %s: cannot digest a certificate",
+            load->service->name);
+    tls_load_digest(load, hash, length);
+}

@@ -1,0 +1,84 @@
+/*
+ * What the parts of loading a context share: whose options are read, where
+ * what they name goes, how faults are told, and the reading of PEM files.
+ */
+#ifndef TLS_TLS_LOAD_H
+#define TLS_TLS_LOAD_H
+
+#include <sys/types.h>
+
+#include <openssl/types.h>
+#include <openssl/x509.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+struct error;
+struct leg_config;
+struct service_config;
+
+struct tls_load {
+    const struct service_config *service;
+    const struct leg_config *leg;
+    const char *side;       /* "listen" or "connect" */
+    bool accepts;           /* the TLS server's side */
+    SSL_CTX *ctx;           /* being filled */
+    EVP_MD_CTX *policy;     /* digest of all that decides who is let in */
+    struct error *error;
+};
+
+/* A file's contents, perhaps a private key. */
+struct tls_file {
+    const char *path;       /* borrowed */
+    char *text;
+    size_t length;
+    mode_t mode;
+};
+
+enum {
+    TLS_FILE_KEYS_BYTES = 1 << 20,      /* chains and keys are small */
+    TLS_FILE_TRUST_BYTES = 64 << 20,    /* CRLs of public CAs are not */
+};
+
+/* Adds a message about the leg's option to the errors, with the place where it
+ * was written (config_fault.h). */
+void tls_load_fault(const struct tls_load *load, const char *option,
+    const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Logs "SIDE.OPTION: ..." as a warning about the service. */
+void tls_load_warn(const struct tls_load *load, const char *option,
+    const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Reads all of `path`, at most `limit` bytes of a regular file.  False: the
+ * reason is among the errors.  The caller frees with tls_file_free(). */
+NODISCARD bool tls_file_read(const struct tls_load *load, const char *option,
+    const char *path, size_t limit, struct tls_file *file);
+
+/* Wipes the contents before it gives the memory back. */
+void tls_file_free(struct tls_file *file);
+
+/* True if a line "-----BEGIN ...LABEL-----" is there. */
+bool tls_file_holds(const struct tls_file *file, const char *label);
+
+/* All certificates of a PEM file, in their order; other blocks are skipped.
+ * NULL: there is none, or one cannot be read; the reason is among the
+ * errors. */
+NODISCARD STACK_OF(X509) *tls_file_certificates(const struct tls_load *load,
+    const char *option, const struct tls_file *file);
+
+/* A PEM callback: without one OpenSSL would ask on the terminal. */
+int tls_file_no_passphrase(char *text, int size, int writing, void *arg);
+
+/* After a PEM reader returned NULL: true if there was no further block, rather
+ * than one that cannot be read.  Then OpenSSL's queue is emptied. */
+bool tls_file_ended(void);
+
+/* Adds to the policy's digest; a failure is added to the errors.  The length goes in too: "ab", "c" is not
+ * "a", "bc". */
+void tls_load_digest(const struct tls_load *load, const void *data,
+    size_t length);
+void tls_load_digest_certificate(const struct tls_load *load, X509 *cert);
+
+#endif

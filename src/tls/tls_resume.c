@@ -1,0 +1,70 @@
+#include "tls/tls_resume.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* As many as may connect at once before a first new ticket arrives. */
+enum { SESSIONS_MAX = 8 };
+
+struct tls_resume {
+    SSL_SESSION *sessions[SESSIONS_MAX]; /* newest last */
+    size_t count;
+};
+
+struct tls_resume *
+tls_resume_new(void)
+{
+    return calloc(1, sizeof(struct tls_resume));
+}
+
+void
+tls_resume_free(struct tls_resume *resume)
+{
+    if (resume == NULL)
+        return;
+    while (resume->count > 0)
+        SSL_SESSION_free(resume->sessions[--resume->count]);
+    free(resume);
+}
+
+void
+tls_resume_keep(struct tls_resume *resume, SSL_SESSION *session)
+{
+    if (resume->count == SESSIONS_MAX) {
+        SSL_SESSION_free(resume->sessions[0]);
+        resume->count--;
+        memmove(resume->sessions, resume->sessions + 1,
+            resume->count * sizeof(resume->sessions[0]));
+    }
+    resume->sessions[resume->count++] = session;
+}
+
+static bool
+is_usable(const SSL_SESSION *session)
+{
+    return SSL_SESSION_is_resumable(session) &&
+        SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session) >
+        (long)time(NULL);
+}
+
+void
+tls_resume_offer(struct tls_resume *resume, SSL *ssl)
+{
+    while (resume->count > 0) {
+        SSL_SESSION *session = resume->sessions[resume->count - 1];
+        bool usable = is_usable(session);
+        bool reusable =
+            SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION;
+
+        if (usable)
+            SSL_set_session(ssl, session);
+        if (usable && reusable)
+            return;
+        SSL_SESSION_free(session);
+        resume->count--;
+        if (usable)
+            return;
+    }
+}

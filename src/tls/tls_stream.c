@@ -1,0 +1,357 @@
+#include "tls/tls_stream.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/loop.h"
+#include "tls/tls_bio.h"
+#include "tls/tls_context.h"
+#include "tls/tls_error.h"
+#include "tls/tls_resume.h"
+#include "tls/tls_verify.h"
+
+enum {
+    /* One wake-up reads no more records than this, however small they are. */
+    RECORDS_PER_READ = 64,
+    /* Records that carry no data (KeyUpdate, tickets) are met with patience,
+     * but each costs key derivations: so many more than records with data are
+     * an attack. */
+    EMPTY_RECORDS_MAX = 1000,
+    FAILURE_SIZE = 512,
+    PENDING_MAX = 2 * LOOP_RECORDS_BYTES,
+};
+
+struct tls_stream {
+    SSL *ssl;
+    const struct tls_context *context;
+    struct tls_resume *resume; /* connect leg; may be NULL */
+    struct tls_input input;
+    char *failure;
+    unsigned empty_records; /* beyond those with data */
+    enum stream_status end; /* how reading ended; STREAM_OK: it has not */
+    bool starved;           /* the last read ended for want of a whole record */
+    bool established;       /* the handshake is done */
+    bool broken;            /* OpenSSL will not go on: SSL_get_error(3) */
+    bool ticket_due;        /* to be sent with the first data */
+};
+
+static enum stream_status tls_read(
+    struct stream *, void *data, size_t size, size_t *got);
+static enum stream_status tls_write(
+    struct stream *, const void *data, size_t size);
+static void tls_finish(struct stream *);
+static bool tls_has_input(const struct stream *);
+static void tls_free(struct stream *);
+
+static const struct stream_ops tls_ops = {
+    .read = tls_read,
+    .write = tls_write,
+    .finish = tls_finish,
+    .has_input = tls_has_input,
+    .free = tls_free,
+};
+
+bool
+tls_stream_is_tls(const struct stream *stream)
+{
+    return stream->ops == &tls_ops;
+}
+
+static void
+tls_stream_free(struct tls_stream *tls)
+{
+    /* Without this OpenSSL takes the session for a failed one and never
+     * resumes it; an abort says what it has to say by its reset. */
+    if (tls->established && !tls->broken)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(tls->ssl);
+    free(tls->failure);
+    free(tls);
+}
+
+static void
+tls_free(struct stream *stream)
+{
+    tls_stream_free(stream->state);
+}
+
+/* From OpenSSL, within a read: the server sent a session to resume. */
+static int
+on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_stream *tls = SSL_get_app_data(ssl);
+
+    if (tls == NULL || tls->resume == NULL)
+        return 0;
+    tls_resume_keep(tls->resume, session);
+    return 1; /* the reference is ours */
+}
+
+static bool
+prepare_connect(struct tls_stream *tls, const struct tls_peer *peer)
+{
+    SSL_set_connect_state(tls->ssl);
+    if (peer->sni != NULL &&
+        SSL_set_tlsext_host_name(tls->ssl, peer->sni) != 1)
+        return false;
+    if (peer->name != NULL && !tls_verify_expect(tls->ssl, peer->name))
+        return false;
+    tls->resume = peer->resume;
+    if (tls->resume != NULL) {
+        SSL_CTX_sess_set_new_cb(SSL_get_SSL_CTX(tls->ssl), on_new_session);
+        tls_resume_offer(tls->resume, tls->ssl);
+    }
+    return true;
+}
+
+static void
+prepare_accept(struct tls_stream *tls)
+{
+    SSL_set_accept_state(tls->ssl);
+    tls->ticket_due =
+        (SSL_get_options(tls->ssl) & SSL_OP_NO_TICKET) == 0;
+}
+
+bool
+tls_stream_start(struct stream *stream, const struct tls_context *context,
+    const struct tls_peer *peer)
+{
+    struct tls_stream *tls = calloc(1, sizeof(*tls));
+    SSL_CTX *ctx = tls_context_ssl(context);
+    BIO *bio;
+
+    if (tls == NULL)
+        return false;
+    tls->context = context;
+    tls->input.stream = stream;
+    tls->ssl = SSL_new(ctx);
+    bio = tls->ssl != NULL ? tls_bio_new(&tls->input) : NULL;
+    if (bio == NULL)
+        goto fail;
+    SSL_set_bio(tls->ssl, bio, bio); /* one BIO, one reference: SSL_set_bio(3) */
+    SSL_set_app_data(tls->ssl, tls);
+    if (peer == NULL)
+        prepare_accept(tls);
+    else if (!prepare_connect(tls, peer))
+        goto fail;
+    stream->ops = &tls_ops;
+    stream->state = tls;
+    return true;
+fail:
+    ERR_clear_error();
+    tls_stream_free(tls);
+    return false;
+}
+
+static void
+keep_failure(struct tls_stream *tls, const char *text)
+{
+    if (tls->failure == NULL)
+        tls->failure = strdup(text);
+}
+
+/* OpenSSL failed: by the peer's fault or by ours, the connection is over. */
+static enum stream_status
+fail(struct tls_stream *tls)
+{
+    char text[FAILURE_SIZE];
+
+    tls->broken = true;
+    if (tls_verify_failure(tls->ssl, text, sizeof(text)))
+        ERR_clear_error();
+    else
+        tls_error_reason(text, sizeof(text));
+    keep_failure(tls, text[0] != '\0' ? text : "TLS failed");
+    return STREAM_FAILED;
+}
+
+/* OpenSSL wants to read: what does the socket say? */
+static enum stream_status
+judge_socket(const struct stream *stream, struct tls_stream *tls)
+{
+    if (stream->error != 0) {
+        keep_failure(tls, strerror(stream->error));
+        return STREAM_RESET;
+    }
+    if (tls->input.ended) {
+        keep_failure(tls, "the peer closed without close_notify");
+        return STREAM_TRUNCATED;
+    }
+    return STREAM_AGAIN;
+}
+
+enum stream_status
+tls_stream_handshake(struct stream *stream)
+{
+    struct tls_stream *tls = stream->state;
+    int code, result;
+
+    tls_bio_begin(&tls->input);
+    ERR_clear_error();
+    do {
+        result = SSL_do_handshake(tls->ssl);
+        code = SSL_get_error(tls->ssl, result);
+    } while (code == SSL_ERROR_WANT_READ && !tls->input.starved);
+    tls_bio_push(stream);
+    if (result == 1) {
+        tls->established = true;
+        return STREAM_OK;
+    }
+    if (code != SSL_ERROR_WANT_READ)
+        return fail(tls);
+    if (tls->input.ended && !tls->input.began)
+        return STREAM_END;
+    return judge_socket(stream, tls);
+}
+
+/* A record without data.  The peer may send some, but not without end, and
+ * not while it leaves our answers unread. */
+static enum stream_status
+tolerate_empty(const struct stream *stream, struct tls_stream *tls)
+{
+    if (++tls->empty_records <= EMPTY_RECORDS_MAX &&
+        buffer_length(&stream->pending) <= PENDING_MAX)
+        return STREAM_AGAIN;
+    keep_failure(tls, "flood of records without data");
+    tls->broken = true;
+    return STREAM_FAILED;
+}
+
+/* One record's worth of data; see stream_read().  STREAM_AGAIN without
+ * `input.starved`: the record held no data, there may be another. */
+static enum stream_status
+read_record(struct stream *stream, struct tls_stream *tls, uint8_t *data,
+    size_t size, size_t *got)
+{
+    int code;
+
+    ERR_clear_error();
+    if (SSL_read_ex(tls->ssl, data, size, got) == 1) {
+        if (tls->empty_records > 0)
+            tls->empty_records--;
+        return STREAM_OK;
+    }
+    *got = 0;
+    code = SSL_get_error(tls->ssl, 0);
+    if (code == SSL_ERROR_ZERO_RETURN)
+        return STREAM_END;
+    if (code != SSL_ERROR_WANT_READ)
+        return fail(tls);
+    return tls->input.starved ? judge_socket(stream, tls)
+                              : tolerate_empty(stream, tls);
+}
+
+static enum stream_status
+tls_read(struct stream *stream, void *data, size_t size, size_t *got)
+{
+    struct tls_stream *tls = stream->state;
+    enum stream_status status = tls->end;
+
+    tls_bio_begin(&tls->input);
+    tls->starved = false;
+    for (int i = 0; i < RECORDS_PER_READ && *got < size &&
+         tls->end == STREAM_OK && !tls->starved; i++) {
+        size_t n;
+
+        status =
+            read_record(stream, tls, (uint8_t *)data + *got, size - *got, &n);
+        *got += n;
+        if (status == STREAM_AGAIN)
+            tls->starved = tls->input.starved;
+        else
+            tls->end = status;
+    }
+    tls_bio_push(stream);
+    if (*got > 0)
+        return STREAM_OK; /* how it ended is told by the next call */
+    return status;
+}
+
+static bool
+tls_has_input(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    return tls->end != STREAM_OK ||
+        (!tls->starved && SSL_has_pending(tls->ssl));
+}
+
+/* OpenSSL's own tickets at the end of the handshake would lie unread in a
+ * client that only writes, and reset the tail of what it wrote when it closes:
+ * so the ticket goes out with the first data, which the client will read. */
+static void
+send_ticket(struct tls_stream *tls)
+{
+    tls->ticket_due = false;
+    if (SSL_version(tls->ssl) == TLS1_3_VERSION &&
+        SSL_new_session_ticket(tls->ssl) != 1)
+        ERR_clear_error(); /* no ticket is no harm */
+}
+
+static enum stream_status
+tls_write(struct stream *stream, const void *data, size_t size)
+{
+    struct tls_stream *tls = stream->state;
+    size_t written;
+
+    if (tls->broken)
+        return STREAM_FAILED;
+    if (tls->ticket_due)
+        send_ticket(tls);
+    tls_bio_begin(&tls->input);
+    ERR_clear_error();
+    if (SSL_write_ex(tls->ssl, data, size, &written) != 1)
+        return fail(tls);
+    assert(written == size); /* partial writes are not enabled */
+    return tls_bio_push(stream);
+}
+
+static void
+tls_finish(struct stream *stream)
+{
+    struct tls_stream *tls = stream->state;
+
+    if (!tls->established || tls->broken)
+        return;
+    tls_bio_begin(&tls->input);
+    ERR_clear_error();
+    if (SSL_shutdown(tls->ssl) < 0)
+        ERR_clear_error();
+    tls_bio_push(stream);
+}
+
+const char *
+tls_stream_failure(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    return tls_stream_is_tls(stream) ? tls->failure : NULL;
+}
+
+bool
+tls_stream_facts(const struct stream *stream, struct tls_facts *facts)
+{
+    const struct tls_stream *tls = stream->state;
+    const unsigned char *alpn;
+    unsigned length;
+
+    if (!tls_stream_is_tls(stream) || !tls->established)
+        return false;
+    SSL_get0_alpn_selected(tls->ssl, &alpn, &length);
+    *facts = (struct tls_facts){
+        .version = SSL_get_version(tls->ssl),
+        .cipher = SSL_get_cipher_name(tls->ssl),
+        .sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
+        .resumed = SSL_session_reused(tls->ssl),
+    };
+    /* At most 255 bytes (RFC 7301 3.1); a NUL among them cuts the text. */
+    if (length > 0)
+        memcpy(facts->alpn, alpn, length);
+    return true;
+}

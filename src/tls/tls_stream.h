@@ -1,0 +1,57 @@
+/*
+ * TLS on a stream: the records of RFC 8446 and RFC 5246 by way of OpenSSL.
+ *
+ * The BIO beneath never blocks on writing: records are collected in the loop's
+ * scratch memory, so that one send carries many, and what the kernel does not
+ * take waits in the stream's `pending`.  So nothing here ever wants to write
+ * before it can read.
+ */
+#ifndef TLS_TLS_STREAM_H
+#define TLS_TLS_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+#include "net/stream.h"
+
+struct tls_context;
+struct tls_resume;
+
+/* What a connection on a connect leg says and expects. */
+struct tls_peer {
+    const char *name; /* to verify; NULL: verification is off */
+    const char *sni;  /* server_name to send (RFC 6066); NULL: none */
+    struct tls_resume *resume; /* NULL: do not resume; outlives the stream */
+};
+
+/* What is worth knowing of a handshake.  The text lives as long as the stream;
+ * NULL where there is none, and some of it is the peer's own. */
+struct tls_facts {
+    const char *version;
+    const char *cipher;
+    const char *sni;
+    char alpn[256];
+    bool resumed;
+};
+
+/* Puts TLS on a plain stream; `peer` is for a connect leg, else NULL.  False:
+ * out of memory, or a name that TLS cannot carry; the stream stays plain. */
+NODISCARD bool tls_stream_start(struct stream *stream,
+    const struct tls_context *context, const struct tls_peer *peer);
+
+/* Goes on with the handshake.  STREAM_OK: done; STREAM_AGAIN: the peer's turn;
+ * STREAM_END: the peer closed before it said a byte; else it failed and
+ * tls_stream_failure() says why; an alert for the peer may be pending.  Output
+ * may be pending in any case. */
+NODISCARD enum stream_status tls_stream_handshake(struct stream *stream);
+
+bool tls_stream_is_tls(const struct stream *stream);
+
+/* Why the handshake or a read failed, in words; NULL when nothing did. */
+const char *tls_stream_failure(const struct stream *stream);
+
+/* False: not TLS, or the handshake is not done. */
+bool tls_stream_facts(const struct stream *stream, struct tls_facts *facts);
+
+#endif

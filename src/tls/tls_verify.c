@@ -1,0 +1,296 @@
+#include "tls/tls_verify.h"
+
+#include <arpa/inet.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "tls/tls_certificate.h"
+
+/* DNS names: RFC 1035 2.3.4 */
+enum { HOST_MAX = 253, LABEL_MAX = 63 };
+
+/* Adds what only this kind of fault has to say; begins with ", ". */
+typedef void detail_fn(X509_STORE_CTX *store, char *text, size_t size);
+
+static void
+say_expired(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    char date[TLS_DATE_SIZE];
+
+    snprintf(text, size, ", expired %s",
+        tls_certificate_date(X509_get0_notAfter(cert), date));
+}
+
+static void
+say_begins(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    char date[TLS_DATE_SIZE];
+
+    snprintf(text, size, ", valid from %s",
+        tls_certificate_date(X509_get0_notBefore(cert), date));
+}
+
+static void
+say_issuer(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    char name[TLS_NAME_SIZE];
+
+    snprintf(text, size, ", issued by %s",
+        tls_certificate_name(X509_get_issuer_name(cert), name));
+}
+
+static void
+say_crl_expired(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509_CRL *crl = X509_STORE_CTX_get0_current_crl(store);
+    char date[TLS_DATE_SIZE];
+
+    if (crl != NULL)
+        snprintf(text, size, ", the CRL expired %s",
+            tls_certificate_date(X509_CRL_get0_nextUpdate(crl), date));
+}
+
+static void
+say_names(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    const char *host = X509_VERIFY_PARAM_get0_host(param, 0);
+    char *address = X509_VERIFY_PARAM_get1_ip_asc(param);
+    char names[TLS_NAMES_SIZE], wanted[TLS_NAME_SIZE];
+
+    if (host == NULL)
+        host = address != NULL ? address : "what was asked for";
+    escape_bytes(wanted, sizeof(wanted), host, strlen(host), ESCAPE_MESSAGE);
+    snprintf(text, size, ", not for %s but for %s", wanted,
+        tls_certificate_names(cert, names));
+    OPENSSL_free(address);
+}
+
+/* OpenSSL has words for the others. */
+static const struct fault {
+    int error;
+    const char *words;
+    detail_fn *detail;
+} faults[] = {
+    { X509_V_ERR_CERT_HAS_EXPIRED, "certificate has expired", say_expired },
+    { X509_V_ERR_CERT_NOT_YET_VALID, "certificate is not yet valid",
+        say_begins },
+    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+        "certificate was not issued by a trusted CA", say_issuer },
+    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+        "certificate was not issued by a trusted CA", say_issuer },
+    { X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+        "certificate was not issued by a trusted CA", say_issuer },
+    { X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+        "self-signed certificate is not trusted", NULL },
+    { X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+        "self-signed CA is not trusted", NULL },
+    { X509_V_ERR_CERT_CHAIN_TOO_LONG,
+        "certificate chain is longer than verify_depth allows", NULL },
+    { X509_V_ERR_CERT_REVOKED, "certificate is revoked", say_issuer },
+    { X509_V_ERR_UNABLE_TO_GET_CRL,
+        "there is no CRL by the certificate's issuer", say_issuer },
+    { X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER,
+        "the CRL's own issuer is not among the trusted CAs", say_issuer },
+    { X509_V_ERR_CRL_HAS_EXPIRED,
+        "the CRL that tells whether the certificate is revoked has expired",
+        say_crl_expired },
+    { X509_V_ERR_INVALID_PURPOSE,
+        "certificate may not be used for this purpose", NULL },
+    { X509_V_ERR_HOSTNAME_MISMATCH, "certificate has the wrong host name",
+        say_names },
+    { X509_V_ERR_IP_ADDRESS_MISMATCH, "certificate has the wrong IP address",
+        say_names },
+    { X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
+        "certificate has a name that nobody should trust", NULL },
+};
+
+static const struct fault *
+find_fault(int error)
+{
+    for (size_t i = 0; i < COUNT(faults); i++) {
+        if (faults[i].error == error)
+            return &faults[i];
+    }
+    return NULL;
+}
+
+void
+tls_verify_explain(X509_STORE_CTX *store, char text[TLS_VERIFY_TEXT_SIZE])
+{
+    int error = X509_STORE_CTX_get_error(store);
+    const struct fault *fault = find_fault(error);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    char name[TLS_NAME_SIZE] = "no certificate";
+    char detail[TLS_NAME_SIZE + TLS_NAMES_SIZE] = "";
+
+    if (cert != NULL) {
+        tls_certificate_subject(cert, name);
+        if (fault != NULL && fault->detail != NULL)
+            fault->detail(store, detail, sizeof(detail));
+    }
+    snprintf(text, TLS_VERIFY_TEXT_SIZE, "%s (%s, depth %d%s)",
+        fault != NULL ? fault->words : X509_verify_cert_error_string(error),
+        name, X509_STORE_CTX_get_error_depth(store), detail);
+    ERR_clear_error();
+}
+
+/* The slot of an SSL that holds the text of its failure.  OpenSSL hands out
+ * slots once for the process. */
+static CRYPTO_ONCE slot_once = CRYPTO_ONCE_STATIC_INIT;
+static int slot = -1;
+
+static void
+free_text(void *parent, void *text, CRYPTO_EX_DATA *data, int index, long l,
+    void *arg)
+{
+    (void)parent, (void)data, (void)index, (void)l, (void)arg;
+    OPENSSL_free(text);
+}
+
+static void
+make_slot(void)
+{
+    slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_text);
+}
+
+/* Most connections never fail: the text takes memory only when one does. */
+static void
+record(X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store,
+        SSL_get_ex_data_X509_STORE_CTX_idx());
+    char text[TLS_VERIFY_TEXT_SIZE], *kept;
+
+    if (ssl == NULL || slot < 0 || SSL_get_ex_data(ssl, slot) != NULL)
+        return;
+    tls_verify_explain(store, text);
+    kept = OPENSSL_strdup(text);
+    if (kept != NULL && SSL_set_ex_data(ssl, slot, kept) != 1)
+        OPENSSL_free(kept);
+}
+
+/* Nobody revokes what the operator declared to be trusted: the chain's last
+ * certificate needs no CRL. */
+static bool
+is_anchor(X509_STORE_CTX *store)
+{
+    return X509_STORE_CTX_get_error_depth(store) ==
+        sk_X509_num(X509_STORE_CTX_get0_chain(store)) - 1;
+}
+
+int
+tls_verify_judge(int good, X509_STORE_CTX *store)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+
+    if (good && X509_STORE_CTX_get_error_depth(store) == 0 && cert != NULL &&
+        tls_certificate_has_nul(cert)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSUPPORTED_NAME_SYNTAX);
+        good = 0;
+    }
+    if (good)
+        return 1;
+    if (X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL &&
+        is_anchor(store)) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return 1;
+    }
+    record(store);
+    return 0;
+}
+
+void
+tls_verify_install(SSL_CTX *ctx, bool demand)
+{
+    CRYPTO_THREAD_run_once(&slot_once, make_slot);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
+        (demand ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), tls_verify_judge);
+}
+
+bool
+tls_verify_failure(const SSL *ssl, char *text, size_t size)
+{
+    const char *kept = slot < 0 ? NULL : SSL_get_ex_data(ssl, slot);
+    long result = SSL_get_verify_result(ssl);
+
+    snprintf(text, size, "%s", kept != NULL ? kept : "");
+    if (kept != NULL)
+        return true;
+    if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || result == X509_V_OK)
+        return false;
+    snprintf(text, size, "%s", X509_verify_cert_error_string(result));
+    return true;
+}
+
+/* A leading dot would make OpenSSL accept every name below it, and a '*' is
+ * for certificates only. */
+static bool
+is_host(const char *name, size_t length)
+{
+    size_t label = 0;
+
+    if (length == 0 || length > HOST_MAX)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] == '.' ? label == 0 :
+            !isalnum((unsigned char)name[i]) && name[i] != '-' &&
+            name[i] != '_')
+            return false;
+        label = name[i] == '.' ? 0 : label + 1;
+        if (label > LABEL_MAX)
+            return false;
+    }
+    return label > 0;
+}
+
+static bool
+expect_host(SSL *ssl, const char *name)
+{
+    char host[HOST_MAX + 2];
+    size_t length = strnlen(name, sizeof(host));
+
+    /* The dot of the root is for resolvers; no certificate carries it. */
+    if (length > 1 && length < sizeof(host) && name[length - 1] == '.')
+        length--;
+    if (!is_host(name, length))
+        return false;
+    memcpy(host, name, length);
+    host[length] = '\0';
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    return SSL_set1_host(ssl, host) == 1;
+}
+
+bool
+tls_verify_expect(SSL *ssl, const char *name)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    char numeric[INET6_ADDRSTRLEN];
+    unsigned char address[sizeof(struct in6_addr)];
+    size_t length = strcspn(name, "%");     /* a scope is for our side only */
+
+    if (length >= sizeof(numeric))
+        return expect_host(ssl, name);
+    memcpy(numeric, name, length);
+    numeric[length] = '\0';
+    if (inet_pton(AF_INET6, numeric, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip(param, address, 16) == 1;
+    if (inet_pton(AF_INET, name, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip(param, address, 4) == 1;
+    return expect_host(ssl, name);
+}

@@ -1,0 +1,38 @@
+/*
+ * Verification of the peer's certificate: what is asked of it, and in words
+ * what was wrong with it.
+ */
+#ifndef TLS_TLS_VERIFY_H
+#define TLS_TLS_VERIFY_H
+
+#include <openssl/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+enum { TLS_VERIFY_TEXT_SIZE = 1152 };
+
+/* To be called once for each connection on a connect leg: the name or address that
+ * the server's certificate must carry in its SAN (RFC 6125; a numeric host must
+ * match an IP SAN).  False: not a usable name. */
+NODISCARD bool tls_verify_expect(SSL *ssl, const char *name);
+
+/* After a failed handshake: which check failed, for which certificate, e.g.
+ * `certificate has expired (CN=old.example, depth 0, expired 2024-01-01)`.
+ * Names from the certificate are escaped.  Returns false when verification did not fail (text is then ""). */
+bool tls_verify_failure(const SSL *ssl, char *text, size_t size);
+
+/* Makes every connection of `ctx` verify its peer; `demand`: a server refuses
+ * clients that send no certificate.  To the library's checks it adds that of
+ * NUL bytes in names, and it needs no CRL that speaks of the trust anchor. */
+void tls_verify_install(SSL_CTX *ctx, bool demand);
+
+/* The library's verify callback that tls_verify_install() sets. */
+int tls_verify_judge(int good, X509_STORE_CTX *store);
+
+/* The words of tls_verify_failure(), from within a verification. */
+void tls_verify_explain(X509_STORE_CTX *store, char text[TLS_VERIFY_TEXT_SIZE]);
+
+#endif

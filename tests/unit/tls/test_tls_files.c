@@ -1,0 +1,328 @@
+/* What a context says of configurations and files that are no good. */
+#include "tls/tls_context.h"
+
+#include <criterion/criterion.h>
+
+#include <sys/stat.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "handshake.h"
+#include "pki.h"
+
+static char service_name[] = "test";
+static struct pki ca, leaf, other;
+static char *cert, *key, *other_key, *ca_file;
+
+static void
+setup(void)
+{
+    handshake_log("/dev/null");
+    ca = pki_ca("CA", NULL);
+    leaf = pki_make(&(struct pki_spec){ .cn = "leaf" }, &ca);
+    other = pki_make(&(struct pki_spec){ .cn = "other" }, &ca);
+    ca_file = pki_cert("ca.pem", &ca);
+    cert = pki_cert("leaf.crt", &leaf);
+    key = pki_key("leaf.key", &leaf, NULL);
+    other_key = pki_key("other.key", &other, NULL);
+}
+
+static void
+teardown(void)
+{
+    pki_free(&ca);
+    pki_free(&leaf);
+    pki_free(&other);
+    pki_clean();
+}
+
+TestSuite(tls_files, .init = setup, .fini = teardown);
+
+#define EXPECT_FAULT(leg, ...) \
+    expect_fault(leg, (const char *[]){ __VA_ARGS__, NULL })
+
+/* The leg is refused, in words that hold all of `words`. */
+static void
+expect_fault(const struct leg_config *leg, const char *const *words)
+{
+    struct service_config service = {
+        .name = service_name, .listen_leg = *leg,
+    };
+    char messages[4096];
+    struct tls_context *context = handshake_context(&service, TLS_ACCEPT,
+        messages, sizeof(messages));
+
+    cr_expect_null(context, "no fault: %s", words[0]);
+    tls_context_free(context);
+    for (size_t i = 0; words[i] != NULL; i++)
+        cr_expect_not_null(strstr(messages, words[i]), "no \"%s\" in: %s",
+            words[i], messages);
+    cr_expect_eq(ERR_peek_error(), 0);
+}
+
+static char *
+text_file(const char *name, const char *text)
+{
+    return pki_text(name, text, strlen(text));
+}
+
+Test(tls_files, explains_certificates_that_cannot_be_used)
+{
+    char missing[] = "/nowhere/leaf.crt";
+    char *folder = (char *)pki_folder();
+    struct leg_config leg = LEG(.cert = { &cert, 1 }, .key = { &key, 1 });
+
+    leg.cert = (struct strings){ (char *[]){ missing }, 1 };
+    EXPECT_FAULT(&leg, "[service test] listen.cert: /nowhere/leaf.crt",
+        "cannot open", "No such file or directory");
+    leg.cert = (struct strings){ &folder, 1 };
+    EXPECT_FAULT(&leg, folder, "is a directory", "name a file");
+    leg.cert = (struct strings){ (char *[]){ text_file("empty", "") }, 1 };
+    EXPECT_FAULT(&leg, "empty: has no PEM block", "openssl x509");
+    leg.cert = (struct strings){ (char *[]){ text_file("junk",
+        "\x30\x82\x01\x0a\xff") }, 1 };
+    EXPECT_FAULT(&leg, "junk: has no PEM block");
+    leg.cert = (struct strings){ &key, 1 };
+    EXPECT_FAULT(&leg, "leaf.key: has no certificate in it");
+    leg.cert = (struct strings){ (char *[]){ text_file("bad",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n") },
+        1 };
+    EXPECT_FAULT(&leg, "bad: certificate 1 in it cannot be read");
+    leg.cert = (struct strings){ (char *[]){ text_file("cut",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n") }, 1 };
+    EXPECT_FAULT(&leg, "cut: certificate 1 in it cannot be read");
+    leg.cert = (struct strings){ NULL, 0 };
+    leg.key = (struct strings){ NULL, 0 };
+    EXPECT_FAULT(&leg, "listen.cert: a TLS listener needs a certificate");
+}
+
+/* Such a block makes OpenSSL ask on the terminal unless it is told not to. */
+Test(tls_files, never_asks_on_the_terminal, .timeout = 10)
+{
+    static const char encrypted[] =
+        "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+        "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+        "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n";
+    char *file = text_file("encrypted.crt", encrypted);
+    struct leg_config leg = LEG(.cert = { &file, 1 }, .key = { &key, 1 });
+
+    EXPECT_FAULT(&leg, "encrypted.crt: certificate 1 in it cannot be read");
+    file = pki_key("encrypted.key", &leaf, "secret");
+    leg.cert = (struct strings){ &cert, 1 };
+    leg.key = (struct strings){ &file, 1 };
+    EXPECT_FAULT(&leg, "encrypted.key: the private key is encrypted",
+        "listen.passphrase_file");
+}
+
+Test(tls_files, explains_keys_that_cannot_be_used)
+{
+    struct leg_config leg = LEG(.cert = { &cert, 1 });
+    char *two[] = { key, other_key };
+
+    EXPECT_FAULT(&leg, "leaf.crt: has no private key", "listen.key");
+    leg.key = (struct strings){ &other_key, 1 };
+    EXPECT_FAULT(&leg, "leaf.crt: the key in", "other.key",
+        "does not belong to this certificate");
+    leg.key = (struct strings){ two, 2 };
+    EXPECT_FAULT(&leg, "2 keys for 1 certificates");
+    leg.key = (struct strings){ &cert, 1 };
+    EXPECT_FAULT(&leg, "listen.key: ", "leaf.crt: has no private key");
+    leg.key = (struct strings){ (char *[]){ text_file("bad.key",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n") },
+        1 };
+    EXPECT_FAULT(&leg, "bad.key: cannot read the private key");
+}
+
+static char *
+traditional_key(const char *name, const char *passphrase)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data, *path;
+    long length;
+
+    PEM_write_bio_PrivateKey_traditional(bio, leaf.key, EVP_aes_128_cbc(),
+        (const unsigned char *)passphrase, (int)strlen(passphrase), NULL,
+        NULL);
+    length = BIO_get_mem_data(bio, &data);
+    path = pki_text(name, data, (size_t)length);
+    BIO_free(bio);
+    return path;
+}
+
+Test(tls_files, explains_passphrases_that_cannot_be_used)
+{
+    char *keys[] = { pki_key("new.key", &leaf, "secret"),
+        traditional_key("old.key", "secret") };
+    char long_line[2048], missing[] = "/nowhere/passphrase";
+    struct leg_config leg = LEG(.cert = { &cert, 1 });
+    struct service_config service = { .name = service_name };
+    struct tls_context *context;
+    char messages[1024];
+
+    memset(long_line, 'x', sizeof(long_line));
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        leg.key = (struct strings){ &keys[i], 1 };
+        leg.passphrase_file = NULL;
+        EXPECT_FAULT(&leg, ".key: the private key is encrypted");
+        leg.passphrase_file = text_file(i == 0 ? "w0" : "w1", "wrong\n");
+        EXPECT_FAULT(&leg, ".key: cannot decrypt the private key with the "
+            "passphrase in ", leg.passphrase_file);
+        leg.passphrase_file = text_file(i == 0 ? "r0" : "r1", "secret");
+        service.listen_leg = leg;
+        context = handshake_context(&service, TLS_ACCEPT, messages,
+            sizeof(messages));
+        cr_expect_not_null(context, "%s", messages);
+        tls_context_free(context);
+    }
+    leg.passphrase_file = missing;
+    EXPECT_FAULT(&leg, "listen.passphrase_file: /nowhere/passphrase: cannot "
+        "open");
+    leg.passphrase_file = text_file("blank", "\r\nsecret\n");
+    EXPECT_FAULT(&leg, "blank: its first line is empty");
+    leg.passphrase_file = pki_text("long", long_line, sizeof(long_line));
+    EXPECT_FAULT(&leg, "long: its first line has more than 1023 bytes");
+    leg.passphrase_file = pki_text("nul", "se\0cret\n", 8);
+    EXPECT_FAULT(&leg, "nul: its first line has a NUL byte");
+}
+
+Test(tls_files, explains_what_openssl_refuses)
+{
+    struct pki weak = pki_make(&(struct pki_spec){ .cn = "weak",
+        .kind = "RSA1024" }, &ca);
+    char *files[] = { pki_both("one.pem", &leaf), pki_both("two.pem", &other) };
+    struct leg_config leg = LEG(.cert = { files, 2 });
+    char *file;
+
+    EXPECT_FAULT(&leg, "two.pem: is a second certificate with a key of type "
+        "EC", "only one of each type");
+    file = pki_both("weak.pem", &weak);
+    leg.cert = (struct strings){ &file, 1 };
+    EXPECT_FAULT(&leg, "weak.pem: a key of 1024 bits is too weak",
+        "RSA with 2048");
+    file = pki_cert("upside.pem", &ca);
+    pki_both("upside.pem", &leaf);
+    EXPECT_FAULT(&leg, "upside.pem: the key in", "belongs to certificate 2",
+        "put that one first");
+    pki_free(&weak);
+}
+
+Test(tls_files, explains_trust_that_cannot_be_used)
+{
+    char *both = pki_both("both.pem", &leaf);
+    char missing[] = "/nowhere", word[] = "system", *trusted = missing;
+    char folder[128];
+    struct leg_config leg = LEG(.verify = VERIFY_REQUIRED,
+        .cert = { &both, 1 }, .ca = { &trusted, 1 });
+
+    EXPECT_FAULT(&leg, "listen.ca: /nowhere: cannot open: No such file");
+    trusted = key;
+    EXPECT_FAULT(&leg, "leaf.key: has no certificate in it");
+    snprintf(folder, sizeof(folder), "%s/empty", pki_folder());
+    mkdir(folder, 0700);
+    trusted = folder;
+    EXPECT_FAULT(&leg, "/empty: no file in this directory has");
+    setenv("SSL_CERT_FILE", "/nowhere/file", 1);
+    setenv("SSL_CERT_DIR", "/nowhere/dir", 1);
+    trusted = word;
+    EXPECT_FAULT(&leg, "the system's store (/nowhere/file or /nowhere/dir) has "
+        "no certificate", "ca-certificates");
+    leg.ca = (struct strings){ NULL, 0 };
+    EXPECT_FAULT(&leg, "listen.ca: verifying clients needs to know");
+    trusted = ca_file;
+    leg.ca = (struct strings){ &trusted, 1 };
+    leg.crl = (struct strings){ &ca_file, 1 };
+    EXPECT_FAULT(&leg, "listen.crl: ", "ca.pem: has no CRL");
+    leg.crl = (struct strings){ (char *[]){ text_file("bad.crl",
+        "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n") }, 1 };
+    EXPECT_FAULT(&leg, "bad.crl: list 1 in it cannot be read");
+}
+
+Test(tls_files, explains_lists_that_cannot_be_used)
+{
+    char *both = pki_both("both.pem", &leaf);
+    char bad_cipher[] = "ECDHE+AESGCM:AES-129", bad_suite[] =
+        "TLS_AES_128_GCM_SHA256:TLS_AES_512";
+    char bad_group[] = "X25519:P-255", bad_sigalg[] = "RSA+MD6";
+    char misplaced[] = "TLS_AES_128_GCM_SHA256";
+    char fine[] = "ECDHE+AESGCM:!RC4:-SHA:DHE+AESGCM:+DHE:@SECLEVEL=2";
+    struct leg_config leg = LEG(.cert = { &both, 1 });
+    struct service_config service = { .name = service_name };
+    struct tls_context *context;
+    char messages[1024];
+
+    leg.ciphers = bad_cipher;
+    leg.ciphersuites = bad_suite;
+    leg.groups = bad_group;
+    leg.sigalgs = bad_sigalg;
+    EXPECT_FAULT(&leg,
+        "listen.ciphers: \"ECDHE+AESGCM:AES-129\": OpenSSL knows no \"AES-129\"",
+        "listen.ciphersuites: \"TLS_AES_128_GCM_SHA256:TLS_AES_512\": OpenSSL "
+            "knows no \"TLS_AES_512\"",
+        "listen.groups: \"X25519:P-255\"", "listen.sigalgs: \"RSA+MD6\"");
+    leg = (struct leg_config)LEG(.cert = { &both, 1 }, .ciphers = misplaced);
+    EXPECT_FAULT(&leg, "knows no \"TLS_AES_128_GCM_SHA256\"");
+    service.listen_leg = leg;
+    service.listen_leg.ciphers = fine;
+    context = handshake_context(&service, TLS_ACCEPT, messages,
+        sizeof(messages));
+    cr_expect_not_null(context, "%s", messages);
+    tls_context_free(context);
+    leg.ciphers = NULL;
+    leg.min_version = TLS_VERSION_1_3;
+    leg.max_version = TLS_VERSION_1_2;
+    EXPECT_FAULT(&leg, "listen.min_version: is higher than listen.max_version");
+}
+
+Test(tls_files, says_where_the_fault_was_written)
+{
+    struct service_config service = {
+        .name = service_name, .origin = { "relay.ini", 7 },
+        .listen_leg = LEG(),
+    };
+    char messages[1024];
+
+    cr_expect_null(handshake_context(&service, TLS_ACCEPT, messages,
+        sizeof(messages)));
+    cr_expect_eq(strncmp(messages, "relay.ini:7: [service test] listen.cert: ",
+        41), 0, "%s", messages);
+}
+
+Test(tls_files, reports_all_faults_at_once)
+{
+    char missing[] = "/nowhere/a", missing_too[] = "/nowhere/b";
+    char *certs[] = { missing, missing_too }, *trusted = missing_too;
+    struct leg_config leg = LEG(.verify = VERIFY_REQUIRED,
+        .cert = { certs, 2 }, .ca = { &trusted, 1 });
+
+    EXPECT_FAULT(&leg, "listen.cert: /nowhere/a", "listen.cert: /nowhere/b",
+        "listen.ca: /nowhere/b");
+}
+
+Test(tls_files, warns_of_a_key_that_everybody_can_read)
+{
+    char *both = pki_both("both.pem", &leaf), text[1024] = "";
+    char *log = text_file("log", "");
+    struct service_config service = {
+        .name = service_name, .listen_leg = LEG(.cert = { &both, 1 }),
+    };
+    struct tls_context *context;
+    char messages[1024];
+    FILE *file;
+
+    handshake_log(log);
+    chmod(both, 0644);
+    context = handshake_context(&service, TLS_ACCEPT, messages,
+        sizeof(messages));
+    cr_expect_not_null(context, "%s", messages);
+    tls_context_free(context);
+    file = fopen(log, "r");
+    cr_expect_gt(fread(text, 1, sizeof(text) - 1, file), 0);
+    fclose(file);
+    cr_expect_not_null(strstr(text, "every user can read"), "%s", text);
+}
