@@ -1,0 +1,30 @@
+/*
+ * Why a connection ended: a closed list, whose words stand in the log.
+ */
+#ifndef RELAY_CONN_REASON_H
+#define RELAY_CONN_REASON_H
+
+enum conn_reason {
+    CONN_CLIENT_CLOSED, /* both directions ended cleanly, the client's first */
+    CONN_SERVER_CLOSED,
+    CONN_RESET_BY_CLIENT,
+    CONN_RESET_BY_SERVER,
+    CONN_TRUNCATED,        /* TLS ended by a FIN without close_notify */
+    CONN_HANDSHAKE_FAILED,
+    CONN_HANDSHAKE_TIMEOUT,
+    CONN_TLS_FAILED, /* after the handshake */
+    CONN_CONNECT_REFUSED,
+    CONN_CONNECT_TIMEOUT,
+    CONN_CONNECT_UNREACHABLE,
+    CONN_RESOLVE_FAILED,
+    CONN_OUT_OF_RESOURCES,
+    CONN_IDLE_TIMEOUT,
+    CONN_HALF_CLOSE_TIMEOUT,
+    CONN_LIFETIME,
+    CONN_SHUTDOWN,
+};
+
+/* "client-closed", "reset-by-server" and so on. */
+const char *conn_reason_name(enum conn_reason reason);
+
+#endif

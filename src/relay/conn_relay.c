@@ -1,0 +1,220 @@
+#include "base/clock.h"
+#include "config/config.h"
+#include "relay/conn_parts.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+#include "tls/tls_stream.h"
+
+/* How often to look whether the peer's kernel has acknowledged the last bytes,
+ * for which there is no event. */
+enum { POLL_FIRST_MS = 2, POLL_MOST_MS = 200 };
+
+static bool
+is_over(const struct flow *flow)
+{
+    return flow->state == FLOW_CUT || flow->state == FLOW_BROKEN;
+}
+
+void
+conn_relay_enter(struct conn *conn)
+{
+    const struct service_config *config = conn->service->config;
+    struct pipe_pool *pipes =
+        config->splice == SPLICE_AUTO ? &conn->relay->pipes : NULL;
+    bool tolerant = config->truncation == TRUNCATION_TOLERATE;
+
+    conn_disarm(conn);
+    flow_start(&conn->up, &conn->client, &conn->server, pipes, tolerant);
+    flow_start(&conn->down, &conn->server, &conn->client, pipes, tolerant);
+    conn_relay_wake(conn);
+}
+
+/* Who ended it: the side that reads no more, or that no more can be sent to. */
+static enum conn_reason
+reason_of(
+    const struct conn *conn, const struct stream *side, enum stream_status how)
+{
+    if (how == STREAM_TRUNCATED)
+        return CONN_TRUNCATED;
+    if (how == STREAM_FAILED)
+        return CONN_TLS_FAILED;
+    return side == &conn->client ? CONN_RESET_BY_CLIENT
+                                 : CONN_RESET_BY_SERVER;
+}
+
+static void
+abort_for(struct conn *conn, const struct flow *flow)
+{
+    bool cut = flow->state == FLOW_CUT;
+    const struct stream *side = cut ? flow->from : flow->to;
+    const char *failure = tls_stream_failure(side);
+
+    if (failure != NULL)
+        conn_explain(conn, failure);
+    conn_abort(conn,
+        reason_of(conn, side,
+            cut                    ? flow->cause
+                : failure != NULL  ? STREAM_FAILED
+                                   : STREAM_RESET));
+}
+
+/* What the stream waits for: `out` reads from it, `in` writes to it. */
+static void
+watch(struct stream *stream, enum flow_wait out, enum flow_wait in)
+{
+    bool reads = out == FLOW_WAITS_INPUT || out == FLOW_WAITS_TURN;
+    bool writes = in == FLOW_WAITS_OUTPUT;
+
+    stream_watch(
+        stream, (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0)));
+}
+
+static uint64_t
+earlier(uint64_t a_ms, uint64_t since_ms, uint64_t timeout_ms)
+{
+    uint64_t b_ms = since_ms + timeout_ms;
+
+    return timeout_ms > 0 && b_ms < a_ms ? b_ms : a_ms;
+}
+
+static bool
+is_half_closed(const struct conn *conn)
+{
+    return conn->up.state != FLOW_OPEN || conn->down.state != FLOW_OPEN;
+}
+
+/* When something must happen at the latest; UINT64_MAX: never. */
+static uint64_t
+next_deadline_ms(const struct conn *conn, enum conn_reason *reason)
+{
+    const struct service_config *config = conn->service->config;
+    uint64_t idle_ms = earlier(
+        UINT64_MAX, conn->active_ms, config->idle_timeout_ms);
+    uint64_t half_ms = is_half_closed(conn)
+        ? earlier(idle_ms, conn->active_ms, config->half_close_timeout_ms)
+        : idle_ms;
+    uint64_t life_ms = earlier(half_ms, conn->started_ms, config->lifetime_ms);
+
+    *reason = life_ms < half_ms ? CONN_LIFETIME
+        : half_ms < idle_ms     ? CONN_HALF_CLOSE_TIMEOUT
+                                : CONN_IDLE_TIMEOUT;
+    return life_ms;
+}
+
+/* Activity only moves a deadline away, so a timer that is set stays as it is
+ * and finds out when it fires; see conn_relay_expire(). */
+static void
+arm(struct conn *conn)
+{
+    enum conn_reason reason;
+    uint64_t at_ms = next_deadline_ms(conn, &reason);
+
+    if (at_ms == UINT64_MAX ||
+        (conn->deadline_ms != 0 && conn->deadline_ms <= at_ms))
+        return;
+    conn->deadline_ms = at_ms;
+    conn_arm(conn, at_ms > conn->active_ms ? at_ms - conn->active_ms : 0);
+}
+
+void
+conn_relay_expire(struct conn *conn)
+{
+    enum conn_reason reason;
+    uint64_t at_ms = next_deadline_ms(conn, &reason), now_ms = clock_now_ms();
+
+    conn->deadline_ms = at_ms;
+    if (at_ms > now_ms) {
+        if (at_ms != UINT64_MAX)
+            conn_arm(conn, at_ms - now_ms);
+        return;
+    }
+    flow_cut(&conn->up);
+    flow_cut(&conn->down);
+    conn_abort(conn, reason);
+}
+
+void
+conn_relay_wake(struct conn *conn)
+{
+    enum flow_wait up = flow_run(&conn->up), down = flow_run(&conn->down);
+
+    loop_cancel(conn->relay->loop, &conn->task); /* this was its turn */
+    conn->active_ms = clock_now_ms();
+    if (is_over(&conn->up)) {
+        abort_for(conn, &conn->up);
+        return;
+    }
+    if (is_over(&conn->down)) {
+        abort_for(conn, &conn->down);
+        return;
+    }
+    if (conn->down.state != FLOW_ENDED && conn->up.state == FLOW_ENDED)
+        conn->client_first = true;
+    if (conn->up.state == FLOW_ENDED && conn->down.state == FLOW_ENDED) {
+        conn_end(conn,
+            conn->client_first ? CONN_CLIENT_CLOSED : CONN_SERVER_CLOSED);
+        return;
+    }
+    watch(&conn->client, up, down);
+    watch(&conn->server, down, up);
+    if (up == FLOW_WAITS_TURN || down == FLOW_WAITS_TURN)
+        loop_defer(conn->relay->loop, &conn->task);
+    arm(conn);
+}
+
+void
+conn_abort(struct conn *conn, enum conn_reason reason)
+{
+    conn->reason = reason;
+    conn->poll_ms = POLL_FIRST_MS;
+    conn->deadline_ms = clock_now_ms() + conn->relay->drain_timeout_ms;
+    conn_enter(conn, CONN_ABORT);
+}
+
+/* What the source's kernel has is still read, but it is not waited for more.
+ * True: nothing of this flow waits in this process any more. */
+static bool
+settle(struct conn *conn, struct flow *flow)
+{
+    enum flow_wait wait;
+
+    if (flow->state == FLOW_BROKEN || !stream_is_open(flow->to))
+        return true;
+    wait = flow_run(flow);
+    if (wait == FLOW_WAITS_TURN)
+        loop_defer(conn->relay->loop, &conn->task);
+    else if (wait == FLOW_WAITS_INPUT)
+        flow_cut(flow);
+    stream_watch(flow->to, wait == FLOW_WAITS_OUTPUT ? EV_WRITE : 0);
+    return flow->state != FLOW_OPEN && wait != FLOW_WAITS_OUTPUT;
+}
+
+/* Resets `leg` as soon as `out` reads no more from it and its peer has what
+ * `in` sent: a reset makes the kernel forget what is not acknowledged. */
+static void
+release(struct stream *leg, const struct flow *out, const struct flow *in,
+    bool in_settled)
+{
+    bool delivered = in->state == FLOW_BROKEN ||
+        (in_settled && stream_unsent(leg) == 0);
+
+    if (out->state != FLOW_OPEN && delivered)
+        stream_abort(leg);
+}
+
+void
+conn_abort_step(struct conn *conn)
+{
+    bool up = settle(conn, &conn->up), down = settle(conn, &conn->down);
+
+    release(&conn->client, &conn->up, &conn->down, down);
+    release(&conn->server, &conn->down, &conn->up, up);
+    if ((!stream_is_open(&conn->client) && !stream_is_open(&conn->server)) ||
+        clock_now_ms() >= conn->deadline_ms) {
+        conn_end(conn, conn->reason);
+        return;
+    }
+    conn_arm(conn, conn->poll_ms);
+    if (conn->poll_ms < POLL_MOST_MS)
+        conn->poll_ms *= 2;
+}

@@ -1,0 +1,110 @@
+#include <stdio.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "relay/conn_parts.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+#include "tls/tls_stream.h"
+
+enum { FIELDS_MAX = 20 };
+
+struct report {
+    struct log_field fields[FIELDS_MAX];
+    size_t count;
+};
+
+static void
+add_text(struct report *report, const char *key, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        report->fields[report->count++] =
+            (struct log_field)LOG_STRING(key, value);
+}
+
+static void
+add_number(struct report *report, const char *key, uint64_t value)
+{
+    report->fields[report->count++] = (struct log_field)LOG_NUMBER(key, value);
+}
+
+static const char *
+format_address(
+    const union conn_address *address, char text[ADDRESS_TEXT_SIZE])
+{
+    if (address->family == 0)
+        return NULL;
+    if (address->family == AF_UNIX)
+        return "unix:";
+    return address_format(&address->address, sizeof(*address), text);
+}
+
+/* Where the server's address is not known, or has no name of its own, what the
+ * configuration calls it. */
+static const char *
+server_text(const struct conn *conn, char text[ADDRESS_TEXT_SIZE])
+{
+    sa_family_t family = conn->server_address.family;
+
+    if (conn->endpoint != NULL && (family == 0 || family == AF_UNIX))
+        return conn->endpoint->text;
+    return format_address(&conn->server_address, text);
+}
+
+struct leg_keys {
+    const char *version, *cipher, *sni, *alpn, *resumed;
+};
+
+static void
+add_tls(struct report *report, const struct stream *stream,
+    const struct leg_keys *keys, struct tls_facts *facts)
+{
+    if (!tls_stream_facts(stream, facts))
+        return;
+    add_text(report, keys->version, facts->version);
+    add_text(report, keys->cipher, facts->cipher);
+    add_text(report, keys->sni, facts->sni);
+    add_text(report, keys->alpn, facts->alpn);
+    add_text(report, keys->resumed, facts->resumed ? "yes" : "no");
+}
+
+void
+conn_report_state(const struct conn *conn, enum conn_state next)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (!log_wants(LOG_LEVEL_DEBUG))
+        return;
+    log_debug(conn->service->config->name, "%s: %s -> %s",
+        format_address(&conn->client_address, text),
+        conn_state_name(conn->state), conn_state_name(next));
+}
+
+void
+conn_report_end(const struct conn *conn)
+{
+    static const struct leg_keys listen_keys = { "listen_tls", "listen_cipher",
+        "listen_sni", "listen_alpn", "listen_resumed" };
+    static const struct leg_keys connect_keys = { "connect_tls",
+        "connect_cipher", "connect_sni", "connect_alpn", "connect_resumed" };
+    struct report report = { .count = 0 };
+    struct tls_facts listen_facts, connect_facts;
+    char client[ADDRESS_TEXT_SIZE], server[ADDRESS_TEXT_SIZE];
+
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
+    add_text(&report, "service", conn->service->config->name);
+    add_text(&report, "reason", conn_reason_name(conn->reason));
+    add_text(&report, "detail", conn->detail);
+    add_text(&report, "client", format_address(&conn->client_address, client));
+    add_text(&report, "server", server_text(conn, server));
+    add_number(&report, "up", conn->up.bytes);
+    add_number(&report, "down", conn->down.bytes);
+    add_number(&report, "duration_ms", clock_now_ms() - conn->started_ms);
+    add_text(&report, "state", conn_state_name(conn->reached));
+    add_tls(&report, &conn->client, &listen_keys, &listen_facts);
+    add_tls(&report, &conn->server, &connect_keys, &connect_facts);
+    log_event(LOG_LEVEL_INFO, "end", report.fields, report.count);
+}

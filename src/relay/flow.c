@@ -1,0 +1,98 @@
+#include "relay/flow.h"
+
+#include "net/loop.h"
+#include "relay/flow_move.h"
+#include "relay/pipe_pool.h"
+
+enum {
+    CHUNK_FIRST = 16 << 10,        /* one TLS record */
+    BUDGET_BYTES = LOOP_SCRATCH_BYTES, /* then the others have their turn */
+};
+
+void
+flow_start(struct flow *flow, struct stream *from, struct stream *to,
+    struct pipe_pool *pipes, bool tolerant)
+{
+    *flow = (struct flow){
+        .from = from,
+        .to = to,
+        .pipes = pipes,
+        .chunk = CHUNK_FIRST,
+        .tolerant = tolerant,
+    };
+}
+
+void
+flow_stop(struct flow *flow)
+{
+    if (flow->pipe != NULL)
+        pipe_give(flow->pipes, flow->pipe);
+    flow->pipe = NULL;
+}
+
+void
+flow_cut(struct flow *flow)
+{
+    if (flow->state == FLOW_OPEN)
+        flow->state = FLOW_CUT;
+}
+
+bool
+flow_is_drained(const struct flow *flow)
+{
+    return flow->pipe == NULL && buffer_length(&flow->to->pending) == 0;
+}
+
+/* Writes what waits; after the last byte of an ending flow, its end. */
+static enum stream_status
+drain(struct flow *flow)
+{
+    enum stream_status status = STREAM_OK;
+
+    if (flow->pipe != NULL)
+        status = flow_splice_drain(flow);
+    if (status == STREAM_OK && flow->state == FLOW_ENDING)
+        status = stream_finish(flow->to);
+    else if (status == STREAM_OK)
+        status = stream_flush(flow->to);
+    if (status == STREAM_OK && flow->state == FLOW_ENDING)
+        flow->state = FLOW_ENDED;
+    return status;
+}
+
+static void
+end_source(struct flow *flow, enum stream_status how)
+{
+    bool clean = how == STREAM_END ||
+        (how == STREAM_TRUNCATED && flow->tolerant);
+
+    flow->state = clean ? FLOW_ENDING : FLOW_CUT;
+    flow->cause = how;
+}
+
+enum flow_wait
+flow_run(struct flow *flow)
+{
+    uint64_t stop = flow->bytes + BUDGET_BYTES;
+    enum stream_status moved = STREAM_OK;
+
+    for (;;) {
+        enum stream_status drained = drain(flow);
+
+        if (drained == STREAM_AGAIN)
+            return FLOW_WAITS_OUTPUT;
+        if (drained != STREAM_OK)
+            flow->state = FLOW_BROKEN;
+        if (flow->state != FLOW_OPEN)
+            return FLOW_WAITS_NEVER;
+        if (moved == STREAM_AGAIN)
+            return stream_has_input(flow->from) ? FLOW_WAITS_TURN
+                                                : FLOW_WAITS_INPUT;
+        if (flow->bytes >= stop)
+            return FLOW_WAITS_TURN;
+        moved = flow->splicing ? flow_splice(flow) : flow_copy(flow);
+        if (moved != STREAM_OK && moved != STREAM_AGAIN &&
+            flow->state == FLOW_OPEN)
+            end_source(flow, moved);
+    }
+}
