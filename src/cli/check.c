@@ -1,0 +1,30 @@
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "config/config.h"
+#include "relay/service.h"
+
+/* sallyport check [-c FILE]: all that `run` would find wrong, but for names
+ * and addresses, which are neither resolved nor bound. */
+int
+command_check(int count, char *const *arguments)
+{
+    struct error error = { 0 };
+    struct service **services;
+    int code;
+    struct config *config = command_load(count, arguments, &code);
+
+    if (config == NULL)
+        return code;
+    services = services_new(config, &error);
+    if (services == NULL)
+        code = EXIT_FAULT;
+    else
+        printf("%s: ok, %zu service%s\n", config->path, config->service_count,
+            config->service_count == 1 ? "" : "s");
+    command_explain(&error);
+    services_free(services, config->service_count);
+    config_free(config);
+    return code;
+}

@@ -1,0 +1,35 @@
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "config/config_help.h"
+
+static const char usage[] =
+    "usage: sallyport COMMAND [ARGUMENTS]\n"
+    "\n"
+    "  run [-c FILE]            serve in the foreground\n"
+    "  check [-c FILE]          say everything that is wrong with a "
+    "configuration\n"
+    "  config show [-c FILE]    every option, its value, and where it comes "
+    "from\n"
+    "  tunnel LISTEN CONNECT [--OPTION=VALUE ...]\n"
+    "                           serve one relay without a file\n"
+    "  demo                     try TLS at once: nothing to set up\n"
+    "  help [OPTION]            this, or what an option does\n"
+    "  version                  versions and features\n"
+    "\n"
+    "FILE is " DEFAULT_CONFIG " unless said otherwise.\n";
+
+/* sallyport help [OPTION] */
+int
+command_help(int count, char *const *arguments)
+{
+    if (count > 2) {
+        fputs("usage: sallyport help [OPTION]\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (count == 2)
+        return config_help(arguments[1], stdout) ? EXIT_DONE : EXIT_FAULT;
+    fputs(usage, stdout);
+    fputs("\nOptions (sallyport help OPTION tells more):\n\n", stdout);
+    return config_help(NULL, stdout) ? EXIT_DONE : EXIT_FAULT;
+}
