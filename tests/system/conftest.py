@@ -1,0 +1,114 @@
+"""What every scenario may ask for."""
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import peers                # noqa: E402
+import sallyport            # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers",
+                            "slow: takes long; left out by --quick")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true",
+                     help="leave out the tests that take long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--quick"):
+        skip = pytest.mark.skip(reason="--quick")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+def pytest_sessionstart(session):
+    if not pathlib.Path(sallyport.BINARY).exists():
+        pytest.exit(f"{sallyport.BINARY}: no such binary; build it, or name "
+                    "another in SALLYPORT", 2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the end of each daemon's log with a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for relay in getattr(item, "relays", []):
+            report.sections.append((f"log of {relay.folder}", relay.tail()))
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    """The folder of example certificates: certs / "server.pem"."""
+    folder = tmp_path_factory.mktemp("certs")
+    subprocess.run([sallyport.ROOT / "certs-example/make-certs", folder],
+                   check=True)
+    return folder
+
+
+@pytest.fixture
+def relay(request, tmp_path):
+    """relay(config_text, ...) starts a daemon and returns it when it is ready
+    (see sallyport.Relay); at the end of the test it is stopped and checked."""
+    started = request.node.relays = []
+
+    def start(config, **options):
+        folder = tmp_path / f"relay{len(started)}"
+        one = sallyport.Relay(config, folder, **options)
+        started.append(one)
+        return one
+
+    yield start
+    problems = []
+    for one in started:
+        try:
+            one.finish()
+        except AssertionError as problem:
+            problems.append(str(problem))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def server(request):
+    """server(handler, ...) starts a peers.Server, closed with the test; what
+    a handler raised fails the test."""
+    started = []
+
+    def start(handler, **options):
+        one = peers.Server(handler, **options)
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.close()
+    for one in started:
+        one.raise_problems()
+
+
+@pytest.fixture
+def client(request):
+    """client(port, ...) is peers.connect(); closed with the test."""
+    opened = []
+
+    def connect(*arguments, **options):
+        one = peers.connect(*arguments, **options)
+        opened.append(one)
+        return one
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def free_port():
+    return sallyport.free_port

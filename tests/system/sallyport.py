@@ -1,0 +1,270 @@
+"""Starts the real daemon and reads what it says.
+
+The environment names what is tested: SALLYPORT is the binary,
+SALLYPORT_SANITIZED=1 says that it was built with the sanitizers.
+"""
+import os
+import pathlib
+import random
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("SALLYPORT", str(ROOT / "build/release/src/sallyport"))
+SANITIZED = os.environ.get("SALLYPORT_SANITIZED", "") not in ("", "0")
+
+# What a machine that is merely slow may take.  A test that waits for something
+# to happen waits this long; one that measures states its own bound.
+PATIENCE = 60 if SANITIZED else 20
+
+_FAULTS = re.compile(r"runtime error|(Address|Leak|UndefinedBehavior|Memory|"
+                     r"Thread)Sanitizer|AddressSanitizer|Assertion .* failed")
+_FIELD = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
+_COUNTED = ("up", "down", "duration_ms")
+
+_ports_given = set()
+
+
+def free_port():
+    """A loopback port that nobody uses, IPv4 or IPv6, given once only.
+
+    It is taken from below the range of ports that the kernel gives to clients
+    (ip_local_port_range), so that no client of ours can be in the way."""
+    while True:
+        port = random.randrange(20000, 32000)
+        if port in _ports_given:
+            continue
+        try:
+            for family, host in ((socket.AF_INET, "127.0.0.1"),
+                                 (socket.AF_INET6, "::1")):
+                with socket.socket(family) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET,
+                                     socket.SO_REUSEADDR, 1)
+                    probe.bind((host, port))
+        except OSError:
+            continue
+        _ports_given.add(port)
+        return port
+
+
+def wait_until(condition, what, timeout=None):
+    """Returns the first true value of condition(); fails after `timeout`."""
+    deadline = time.monotonic() + (timeout or PATIENCE)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.005)
+
+
+def _environment(extra=None):
+    env = dict(os.environ)
+    env.pop("JOURNAL_STREAM", None)     # its lines would carry no time
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    env.update(extra or {})
+    return env
+
+
+def sallyport(*arguments, timeout=None, env=None, cwd=None, stdin=""):
+    """Runs a command such as check("-c", FILE) to its end.  The result has
+    returncode, stdout and stderr."""
+    done = subprocess.run([BINARY, *map(str, arguments)], input=stdin,
+                          capture_output=True, text=True, cwd=cwd,
+                          errors="backslashreplace",
+                          timeout=timeout or PATIENCE, env=_environment(env))
+    fault = _FAULTS.search(done.stderr)
+    assert not fault, f"sallyport {shlex.join(map(str, arguments))}:\n" \
+        f"{done.stderr}"
+    return done
+
+
+def parse_fields(text):
+    """{"key": "value"} of key=value key="quoted value" ...; the counts that
+    the `end` line carries are numbers."""
+    fields = {}
+    for key, value in _FIELD.findall(text):
+        if value.startswith('"'):
+            value = _ESCAPE.sub(_unescape, value[1:-1])
+        fields[key] = int(value) if key in _COUNTED else value
+    return fields
+
+
+def _unescape(match):
+    code = match.group(1)
+    return chr(int(code[1:], 16)) if len(code) == 3 else code
+
+
+class Relay:
+    """One running daemon.  Made by the fixture `relay`, which also ends it."""
+
+    def __init__(self, config, folder, command=None, ready=r"\bready\b",
+                 log=None, env=None, limit_nofile=None):
+        """`config` is the text of the INI file, or None if `command` (the
+        words after `sallyport`) needs none.  `log` is the file that the
+        configuration logs to, if it is not stderr.  `ready` None: do not
+        wait."""
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = self.folder / "sallyport.ini"
+        if config is not None:
+            self.config.write_text(config)
+        self.stderr = self.folder / "stderr"
+        self.log = pathlib.Path(log) if log else self.stderr
+        self.command = [str(word) for word in
+                        command or ("run", "-c", self.config)]
+        self.checked = False
+        with open(self.stderr, "wb") as stderr:
+            self.process = subprocess.Popen(
+                self._limited(limit_nofile) + [BINARY, *self.command],
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
+                env=_environment(env))
+        self.pid = self.process.pid
+        if ready is not None:
+            try:
+                self.wait_log(ready)
+            except AssertionError:
+                self.kill()
+                raise
+
+    @staticmethod
+    def _limited(nofile):
+        return ["prlimit", f"--nofile={nofile}", "--"] if nofile else []
+
+    def reload_config(self, config):
+        """Rewrites the file; telling the daemon is the test's part."""
+        self.config.write_text(config)
+
+    # What it said.
+
+    def text(self):
+        """The whole log so far."""
+        try:
+            return self.log.read_text(errors="backslashreplace")
+        except FileNotFoundError:
+            return ""
+
+    def log_lines(self):
+        """The whole lines of the log so far."""
+        text = self.text()
+        return text[:text.rfind("\n") + 1].splitlines()
+
+    def matching(self, pattern):
+        """The lines that match."""
+        return [line for line in self.log_lines() if re.search(pattern, line)]
+
+    def wait_log(self, pattern, timeout=None, count=1):
+        """Waits until `count` lines match; returns the last of them."""
+        def look():
+            lines = self.matching(pattern)
+            if len(lines) >= count:
+                return lines
+            if not self.running():
+                lines = self.matching(pattern)
+                assert len(lines) >= count, \
+                    f"sallyport exited with {self.process.returncode}, and " \
+                    f"did not say {pattern!r}:\n{self.text()}"
+            return lines if len(lines) >= count else None
+        try:
+            return wait_until(look, repr(pattern), timeout)[count - 1]
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self.tail()}") from None
+
+    def ends(self):
+        """What the `end` lines say, one dictionary each, oldest first."""
+        found = (re.match(r"\S+ info end (.*)$", line)
+                 for line in self.log_lines())
+        return [parse_fields(match.group(1)) for match in found if match]
+
+    def wait_ends(self, count=1, timeout=None):
+        """Waits until `count` connections have ended; returns all ends."""
+        try:
+            return wait_until(
+                lambda: (lambda e: e if len(e) >= count else None)(
+                    self.ends()), f"{count} end lines", timeout)
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self.tail()}") from None
+
+    def tail(self, count=60):
+        return "\n".join(self.text().splitlines()[-count:])
+
+    # What it costs.
+
+    def rss_kib(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.M).group(1))
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def cpu_seconds(self):
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
+        words = stat[stat.rindex(")") + 2:].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    # Its end.
+
+    def running(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_exit(self, timeout=None):
+        """Waits for the exit and returns its code."""
+        try:
+            return self.process.wait(timeout or PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"sallyport did not exit\n{self.tail()}") from None
+
+    def stop(self, timeout=None, at_once=False):
+        """SIGTERM (`at_once`: more than one, so that nothing drains), then the
+        exit, which must be a clean one."""
+        if at_once:
+            self._insist()
+        elif self.running():
+            self.signal(signal.SIGTERM)
+        code = self.wait_exit(timeout)
+        self.check()
+        assert code == 0, f"exit code {code}\n{self.tail()}"
+
+    def _insist(self):
+        # Two signals that follow each other closely arrive as one.
+        deadline = time.monotonic() + PATIENCE
+        while self.running() and time.monotonic() < deadline:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                pass
+
+    def kill(self):
+        if self.running():
+            self.process.kill()
+        self.process.wait()
+
+    def check(self):
+        """Fails if a sanitizer or an assertion has spoken."""
+        self.checked = True
+        text = self.stderr.read_text(errors="backslashreplace")
+        fault = _FAULTS.search(text)
+        assert not fault, text[max(0, fault.start() - 500):][:8000]
+
+    def finish(self):
+        """What the fixture does with a relay that the test left running."""
+        if self.checked:
+            return
+        try:
+            self._insist()
+            self.wait_exit()
+        finally:
+            self.kill()
+            self.check()

@@ -1,0 +1,88 @@
+"""The measuring instrument is true: peers that speak to each other directly
+tell the ways of ending apart, and carry bytes and sizes exactly."""
+import ssl
+
+import pytest
+
+import peers
+
+KINDS = ["plain", "1.2", "1.3"]
+
+
+def contexts(certs, kind):
+    if kind == "plain":
+        return None, None
+    return (peers.server_context(certs, version=kind),
+            peers.client_context(certs, version=kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ending,plain_end,tls_end", [
+    ("half_close", "fin", "close_notify"),
+    ("close_notify", None, "close_notify"),
+    ("fin", "fin", "fin"),
+    ("reset", "reset", "reset"),
+])
+def test_tells_endings_apart(certs, server, client, kind, ending, plain_end,
+                             tls_end):
+    want = plain_end if kind == "plain" else tls_end
+    if want is None:
+        pytest.skip("plain has no close_notify")
+    accept, connect = contexts(certs, kind)
+
+    def greet(peer):
+        peer.send(b"hello")
+        return peer.receive()
+
+    far = server(greet, tls=accept)
+    near = client(far.port, tls=connect)
+    near.recv_exactly(5)
+    near.send(b"hello")
+    getattr(near, ending)()
+    assert far.result().end == want
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_after_half_close(certs, server, client, kind):
+    accept, connect = contexts(certs, kind)
+    data = peers.payload(3 << 20)
+    far = server(peers.answer(data), tls=accept)
+    near = client(far.port, tls=connect)
+    near.send(b"question")
+    near.half_close()
+    got = near.receive()
+    assert (got.sha256, got.end) == (peers.sha256(data), near.clean_end)
+    assert far.result().data == b"question"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_close_keeps_what_had_arrived(certs, server, client, kind):
+    accept, connect = contexts(certs, kind)
+    data = peers.payload(100_000)
+    far = server(peers.source(data), tls=accept)
+    near = client(far.port, tls=connect)
+    first = near.recv_exactly(10)
+    near.half_close()
+    assert first + near.receive().data == data
+    assert far.result().size == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sends_and_receives_at_once(certs, server, client, kind):
+    accept, connect = contexts(certs, kind)
+    far = server(peers.echo, tls=accept)
+    near = client(far.port, tls=connect)
+    got = near.receive_later(keep=False)
+    size = 20 << 20
+    near.send(peers.blocks(size), chunk=10007)
+    near.half_close()
+    assert got.result().sha256 == peers.sha256(peers.blocks(size))
+    assert got.result().size == size
+
+
+def test_sees_who_is_not_trusted(certs, server):
+    far = server(peers.echo, tls=peers.server_context(certs, "server-untrusted"))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        peers.connect(far.port, tls=peers.client_context(certs))
+    with pytest.raises(ssl.SSLError):
+        far.result()
