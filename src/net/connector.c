@@ -149,15 +149,17 @@ time_left_ms(const struct connector *connector)
                                            : 0;
 }
 
+/* A socket that failed is readable, too; one that connected only if its server
+ * has spoken already. */
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct connector *connector = arg;
     int error = 0;
     socklen_t length = sizeof(error);
 
-    (void)what;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+    if ((what & EV_READ) &&
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         error = errno;
     if (error == 0)
         finish(connector, CONNECTOR_CONNECTED);
@@ -223,7 +225,7 @@ try_address(struct connector *connector)
         return;
     }
     event_assign(&connector->connected, connector->loop->base, connector->fd,
-        EV_WRITE, on_writable, connector);
+        EV_READ | EV_WRITE, on_ready, connector);
     if (connect(connector->fd, (const struct sockaddr *)&address->storage,
             address->length) == 0) {
         finish(connector, CONNECTOR_CONNECTED);

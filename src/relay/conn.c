@@ -69,13 +69,27 @@ conn_enter(struct conn *conn, enum conn_state next)
     steps[next].enter(conn);
 }
 
+/* A flow concerns its source's readiness to be read, and its sink's to be
+ * written. */
 static void
-on_event(evutil_socket_t fd, short what, void *arg)
+on_client(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *conn = arg;
 
     (void)fd;
-    (void)what;
+    conn->up_ready |= (what & EV_READ) != 0;
+    conn->down_ready |= (what & EV_WRITE) != 0;
+    steps[conn->state].wake(conn);
+}
+
+static void
+on_server(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *conn = arg;
+
+    (void)fd;
+    conn->down_ready |= (what & EV_READ) != 0;
+    conn->up_ready |= (what & EV_WRITE) != 0;
     steps[conn->state].wake(conn);
 }
 
@@ -84,6 +98,8 @@ on_task(void *arg)
 {
     struct conn *conn = arg;
 
+    conn->up_ready |= conn->up.wait == FLOW_WAITS_TURN;
+    conn->down_ready |= conn->down.wait == FLOW_WAITS_TURN;
     steps[conn->state].wake(conn);
 }
 
@@ -166,7 +182,7 @@ conn_start(struct relay *relay, struct service *service, bool tls, int fd,
     conn->server = (struct stream)STREAM_NONE;
     keep_address(&conn->client_address, peer, length);
     evtimer_assign(&conn->timer, relay->loop->base, on_timer, conn);
-    stream_open(&conn->client, relay->loop, fd, on_event, conn);
+    stream_open(&conn->client, relay->loop, fd, on_client, conn);
     link_conn(conn, relay);
     limits_enter(relay, service);
     conn_enter(conn, tls ? CONN_ACCEPT_TLS : CONN_CONNECT);
@@ -328,18 +344,31 @@ on_connected(void *arg, enum connector_result result, int fd,
         conn_end(conn, reason_of(result));
         return;
     }
-    stream_open(&conn->server, conn->relay->loop, fd, on_event, conn);
+    stream_open(&conn->server, conn->relay->loop, fd, on_server, conn);
     conn_enter(conn, endpoint->tls ? CONN_CONNECT_TLS : CONN_RELAY);
 }
 
-/* Sends the end of a handshake, if the client is slow to take it. */
+/* What the client may do while the server is not there yet: take the end of
+ * the handshake, if it was slow to.  That it speaks is none of our business
+ * now, but to stop watching for it before it does would cost system calls. */
+static void
+watch_client(struct conn *conn, enum stream_status flushed)
+{
+    bool speaks = conn->up_ready;
+    short what = flushed == STREAM_AGAIN ? EV_WRITE : 0;
+
+    if (!speaks)
+        what |= conn->client.watched & EV_READ;
+    stream_watch(&conn->client, what);
+}
+
 static void
 connect_wake(struct conn *conn)
 {
     enum stream_status status = stream_flush(&conn->client);
 
     if (status == STREAM_AGAIN || status == STREAM_OK)
-        stream_watch(&conn->client, status == STREAM_AGAIN ? EV_WRITE : 0);
+        watch_client(conn, status);
     else
         conn_end(conn, CONN_RESET_BY_CLIENT);
 }
@@ -348,8 +377,9 @@ static void
 connect_enter(struct conn *conn)
 {
     conn_disarm(conn);
-    stream_watch(&conn->client,
-        buffer_length(&conn->client.pending) > 0 ? EV_WRITE : 0);
+    conn->up_ready = false;
+    watch_client(conn,
+        buffer_length(&conn->client.pending) > 0 ? STREAM_AGAIN : STREAM_OK);
     connector_start(conn->relay->loop, conn->relay->resolver,
         conn->service->config, on_connected, conn, &conn->connector);
 }
@@ -377,7 +407,7 @@ connect_tls_wake(struct conn *conn)
         conn_end(conn, CONN_RESET_BY_CLIENT);
         return;
     }
-    stream_watch(&conn->client, status == STREAM_AGAIN ? EV_WRITE : 0);
+    watch_client(conn, status);
     if (handshake(conn, &conn->server))
         conn_enter(conn, CONN_RELAY);
 }

@@ -64,7 +64,9 @@ struct conn {
     enum conn_reason reason; /* once the end has begun */
     uint32_t poll_ms;        /* CONN_ABORT: how long to the next look */
     uint32_t lingered;       /* CONN_LINGER: bytes thrown away */
-    bool client_first;       /* the client's direction ended first */
+    bool up_ready;           /* CONN_RELAY: what woke us concerns this flow */
+    bool down_ready;
+    bool client_first; /* the client's direction ended first */
 };
 
 /* Moves to a state; comes last, for it may end the connection. */

@@ -26,6 +26,9 @@ conn_relay_enter(struct conn *conn)
     conn_disarm(conn);
     flow_start(&conn->up, &conn->client, &conn->server, pipes, tolerant);
     flow_start(&conn->down, &conn->server, &conn->client, pipes, tolerant);
+    /* Most clients speak first, and what they said is here by now. */
+    conn->up_ready = true;
+    conn->down_ready = stream_has_input(&conn->server);
     conn_relay_wake(conn);
 }
 
@@ -60,10 +63,11 @@ abort_for(struct conn *conn, const struct flow *flow)
 
 /* What the stream waits for: `out` reads from it, `in` writes to it. */
 static void
-watch(struct stream *stream, enum flow_wait out, enum flow_wait in)
+watch(struct stream *stream, const struct flow *out, const struct flow *in)
 {
-    bool reads = out == FLOW_WAITS_INPUT || out == FLOW_WAITS_TURN;
-    bool writes = in == FLOW_WAITS_OUTPUT;
+    bool reads =
+        out->wait == FLOW_WAITS_INPUT || out->wait == FLOW_WAITS_TURN;
+    bool writes = in->wait == FLOW_WAITS_OUTPUT;
 
     stream_watch(
         stream, (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0)));
@@ -133,31 +137,41 @@ conn_relay_expire(struct conn *conn)
     conn_abort(conn, reason);
 }
 
+/* Runs the flows that something happened to.  True: they go on. */
+static bool
+run_flows(struct conn *conn)
+{
+    bool up = conn->up_ready, down = conn->down_ready;
+
+    conn->up_ready = conn->down_ready = false;
+    if (up && flow_run(&conn->up) == FLOW_WAITS_NEVER && is_over(&conn->up)) {
+        abort_for(conn, &conn->up);
+        return false;
+    }
+    if (conn->up.state == FLOW_ENDED && conn->down.state == FLOW_OPEN)
+        conn->client_first = true;
+    if (down && flow_run(&conn->down) == FLOW_WAITS_NEVER &&
+        is_over(&conn->down)) {
+        abort_for(conn, &conn->down);
+        return false;
+    }
+    if (conn->up.state != FLOW_ENDED || conn->down.state != FLOW_ENDED)
+        return true;
+    conn_end(
+        conn, conn->client_first ? CONN_CLIENT_CLOSED : CONN_SERVER_CLOSED);
+    return false;
+}
+
 void
 conn_relay_wake(struct conn *conn)
 {
-    enum flow_wait up = flow_run(&conn->up), down = flow_run(&conn->down);
-
-    loop_cancel(conn->relay->loop, &conn->task); /* this was its turn */
     conn->active_ms = clock_now_ms();
-    if (is_over(&conn->up)) {
-        abort_for(conn, &conn->up);
+    loop_cancel(conn->relay->loop, &conn->task); /* this is its turn */
+    if (!run_flows(conn))
         return;
-    }
-    if (is_over(&conn->down)) {
-        abort_for(conn, &conn->down);
-        return;
-    }
-    if (conn->down.state != FLOW_ENDED && conn->up.state == FLOW_ENDED)
-        conn->client_first = true;
-    if (conn->up.state == FLOW_ENDED && conn->down.state == FLOW_ENDED) {
-        conn_end(conn,
-            conn->client_first ? CONN_CLIENT_CLOSED : CONN_SERVER_CLOSED);
-        return;
-    }
-    watch(&conn->client, up, down);
-    watch(&conn->server, down, up);
-    if (up == FLOW_WAITS_TURN || down == FLOW_WAITS_TURN)
+    watch(&conn->client, &conn->up, &conn->down);
+    watch(&conn->server, &conn->down, &conn->up);
+    if (conn->up.wait == FLOW_WAITS_TURN || conn->down.wait == FLOW_WAITS_TURN)
         loop_defer(conn->relay->loop, &conn->task);
     arm(conn);
 }

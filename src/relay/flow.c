@@ -70,8 +70,8 @@ end_source(struct flow *flow, enum stream_status how)
     flow->cause = how;
 }
 
-enum flow_wait
-flow_run(struct flow *flow)
+static enum flow_wait
+run(struct flow *flow)
 {
     uint64_t stop = flow->bytes + BUDGET_BYTES;
     enum stream_status moved = STREAM_OK;
@@ -95,4 +95,11 @@ flow_run(struct flow *flow)
             flow->state == FLOW_OPEN)
             end_source(flow, moved);
     }
+}
+
+enum flow_wait
+flow_run(struct flow *flow)
+{
+    flow->wait = run(flow);
+    return flow->wait;
 }

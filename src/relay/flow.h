@@ -44,6 +44,7 @@ struct flow {
     uint64_t bytes;          /* read so far */
     uint32_t chunk;          /* how much to read at once */
     enum flow_state state;
+    enum flow_wait wait; /* what the last flow_run() returned */
     enum stream_status cause; /* of FLOW_CUT: how the source ended */
     bool tolerant;            /* a truncated source ended cleanly */
     bool splicing;            /* the traffic proved bulk */
