@@ -14,6 +14,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/resolver.h"
+#include "process/worker_memory.h"
 #include "process/worker_names.h"
 #include "relay/conn.h"
 #include "relay/relay.h"
@@ -37,6 +38,7 @@ struct worker {
     struct door *doors; /* two for each service: plain, TLS */
     struct event *signals[SIGNAL_COUNT];
     struct event *drain_timer;
+    struct worker_memory memory;
 };
 
 static size_t
@@ -82,12 +84,19 @@ bind_all(struct worker *worker, struct error *error)
 }
 
 static void
-stop_if_idle(void *arg)
+stop_if_idle(struct worker *worker)
+{
+    if (worker->relay.draining && worker->relay.connections == 0)
+        loop_stop(worker->relay.loop);
+}
+
+static void
+on_ended(void *arg)
 {
     struct worker *worker = arg;
 
-    if (worker->relay.draining && worker->relay.connections == 0)
-        loop_stop(worker->relay.loop);
+    worker_memory_note(&worker->memory, worker->relay.connections);
+    stop_if_idle(worker);
 }
 
 static bool
@@ -124,7 +133,7 @@ worker_new(const struct config *config, struct error *error)
     worker->config = config;
     worker->relay.max_connections = config->global.max_connections;
     worker->relay.drain_timeout_ms = config->global.drain_timeout_ms;
-    worker->relay.ended = stop_if_idle;
+    worker->relay.ended = on_ended;
     worker->relay.arg = worker;
     if (prepare(worker, error))
         return worker;
@@ -143,6 +152,7 @@ worker_free(struct worker *worker)
             event_free(worker->signals[i]);
     if (worker->drain_timer != NULL)
         event_free(worker->drain_timer);
+    worker_memory_stop(&worker->memory);
     pipe_pool_clear(&worker->relay.pipes);
     resolver_free(worker->relay.resolver);
     services_free(worker->relay.services, worker->relay.service_count);
@@ -156,6 +166,8 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
 {
     struct door *door = arg;
 
+    worker_memory_note(
+        &door->worker->memory, door->worker->relay.connections + 1);
     conn_start(&door->worker->relay, door->service, door->tls, fd, peer,
         length);
 }
@@ -265,7 +277,7 @@ on_hup(evutil_socket_t number, short what, void *arg)
 }
 
 static bool
-watch_signals(struct worker *worker)
+watch_events(struct worker *worker)
 {
     static const struct {
         int number;
@@ -288,13 +300,14 @@ watch_signals(struct worker *worker)
             return false;
     }
     worker->drain_timer = evtimer_new(base, on_drain_timeout, worker);
-    return worker->drain_timer != NULL;
+    return worker->drain_timer != NULL &&
+        worker_memory_start(&worker->memory, base);
 }
 
 void
 worker_run(struct worker *worker)
 {
-    if (!watch_signals(worker)) {
+    if (!watch_events(worker)) {
         log_error(NULL, "cannot watch signals: out of memory");
         return;
     }

@@ -1,10 +1,29 @@
 #include "relay/limits.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "net/listener.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+
+/* A service at its limit comes and goes many times a second. */
+enum { LOG_EVERY_MS = 10000 };
+
+static void
+log_limit(struct relay *relay, const char *service, size_t most)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (relay->limit_logged_ms != 0 &&
+        now_ms - relay->limit_logged_ms < LOG_EVERY_MS)
+        return;
+    relay->limit_logged_ms = now_ms;
+    log_warn(service,
+        "max_connections = %zu is reached: more clients wait until a "
+        "connection ends",
+        most);
+}
 
 static void
 for_each_listener(struct service *service, void (*act)(struct listener *))
@@ -25,6 +44,8 @@ update(struct relay *relay, struct service *service)
     if (relay->draining || paused == service->paused)
         return;
     service->paused = paused;
+    if (paused && !relay->paused)
+        log_limit(relay, service->config->name, most);
     for_each_listener(service, paused ? listener_pause : listener_resume);
 }
 
@@ -36,6 +57,8 @@ update_all(struct relay *relay)
     if (paused == relay->paused)
         return;
     relay->paused = paused;
+    if (paused)
+        log_limit(relay, NULL, relay->max_connections);
     for (size_t i = 0; i < relay->service_count; i++)
         update(relay, relay->services[i]);
 }

@@ -25,6 +25,7 @@ struct relay {
     size_t connections;
     size_t max_connections;
     uint64_t drain_timeout_ms; /* for the last bytes of an aborted connection */
+    uint64_t limit_logged_ms;  /* when reaching a limit was last logged */
     bool paused;               /* at max_connections */
     bool draining;             /* accepting has ended */
 
