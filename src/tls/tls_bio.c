@@ -22,7 +22,11 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
     return 1;
 }
 
-/* A FIN or a reset, too, is told as "nothing now": OpenSSL would take it for a
+/* OpenSSL gets one filling of its buffer at a time, which always holds a whole
+ * record: it goes through records without data (KeyUpdate) until there are no
+ * more, and a peer that sends them without end would keep it there.
+ *
+ * A FIN or a reset, too, is told as "nothing now": OpenSSL would take it for a
  * fatal error of its own and refuse to write, although the other direction may
  * be well.  The owner looks at `ended` and the stream's `error` instead. */
 static int
@@ -33,10 +37,15 @@ bio_read(BIO *bio, char *data, size_t size, size_t *got)
 
     *got = 0;
     BIO_clear_retry_flags(bio);
+    if (input->filled) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
     if (!input->starved && !input->ended && input->stream->error == 0)
         status = stream_receive(input->stream, data, size, got);
     if (status == STREAM_OK) {
         input->began = true;
+        input->filled = true;
         /* Fewer than asked for: the next recv(2) would only say EAGAIN. */
         input->starved = *got < size;
         return 1;
@@ -91,7 +100,7 @@ void
 tls_bio_begin(struct tls_input *input)
 {
     assert(input->stream->loop->records_length == 0);
-    input->starved = false;
+    input->starved = input->filled = false;
 }
 
 enum stream_status

@@ -16,6 +16,7 @@
 struct tls_input {
     struct stream *stream;
     bool starved; /* in this call the socket had no more */
+    bool filled;  /* the socket was read; no more before the owner clears it */
     bool began;   /* a first byte was read */
     bool ended;   /* a FIN was read; OpenSSL is not told, see tls_bio.c */
 };

@@ -91,7 +91,7 @@ format_ip(char *text, size_t size, const ASN1_OCTET_STRING *ip)
         ASN1_STRING_get0_data(ip), text, (socklen_t)size) != NULL;
 }
 
-/* False: a kind of name that no TLS peer is verified by. */
+/* False: empty, or a kind of name that no TLS peer is verified by. */
 static bool
 format_alternative(char *text, size_t size, const GENERAL_NAME *name)
 {
@@ -103,7 +103,7 @@ format_alternative(char *text, size_t size, const GENERAL_NAME *name)
     case GEN_URI:
     case GEN_EMAIL:
         escape_string(text, size, value);
-        return true;
+        return text[0] != '\0';
     case GEN_IPADD:
         return format_ip(text, size, value);
     default:

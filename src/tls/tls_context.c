@@ -32,8 +32,9 @@ set_options(const struct tls_load *load)
     SSL_CTX *ctx = load->ctx;
 
     /* A connection that waits owns no record buffer; a retried write comes
-     * from wherever the bytes are then; and one read handles one record, so
-     * that the caller can count them. */
+     * from wherever the bytes are then; one read handles one record, so that
+     * the caller can count them; and no chain is made up from the CAs that
+     * the peer is judged by. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
@@ -41,7 +42,8 @@ set_options(const struct tls_load *load)
         SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     /* The system's openssl.cnf may have set them. */
     SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF |
-        SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SSL_OP_LEGACY_SERVER_CONNECT);
+        SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
+        SSL_OP_LEGACY_SERVER_CONNECT);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_quiet_shutdown(ctx, 0);
     if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||

@@ -12,11 +12,12 @@ struct error;
 
 /* Adds "FORMAT...: REASON" where REASON is the most telling entry of OpenSSL's
  * error queue, and empties the queue. */
-void tls_error_add(struct error *error, const char *format, ...) PRINTF_LIKE(2, 3);
+void tls_error_add(struct error *error, const char *format, ...)
+    PRINTF_LIKE(2, 3);
 
 /* The most telling entry of the queue (the first one put in) as text, e.g.
- * "wrong version number" or "tlsv1 alert unknown ca"; empties the queue. Returns `text`; "" when the
- * queue is empty. */
+ * "wrong version number" or "tlsv1 alert unknown ca"; empties the queue.
+ * Returns `text`; "" when the queue is empty. */
 const char *tls_error_reason(char *text, size_t size);
 
 #endif

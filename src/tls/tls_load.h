@@ -75,8 +75,8 @@ int tls_file_no_passphrase(char *text, int size, int writing, void *arg);
  * than one that cannot be read.  Then OpenSSL's queue is emptied. */
 bool tls_file_ended(void);
 
-/* Adds to the policy's digest; a failure is added to the errors.  The length goes in too: "ab", "c" is not
- * "a", "bc". */
+/* Adds to the policy's digest; a failure is added to the errors.  The length
+ * goes in too: "ab", "c" is not "a", "bc". */
 void tls_load_digest(const struct tls_load *load, const void *data,
     size_t length);
 void tls_load_digest_certificate(const struct tls_load *load, X509 *cert);

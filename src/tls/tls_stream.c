@@ -19,10 +19,10 @@
 enum {
     /* One wake-up reads no more records than this, however small they are. */
     RECORDS_PER_READ = 64,
-    /* Records that carry no data (KeyUpdate, tickets) are met with patience,
-     * but each costs key derivations: so many more than records with data are
-     * an attack. */
-    EMPTY_RECORDS_MAX = 1000,
+    /* Messages of TLS itself (KeyUpdate, tickets, renegotiation) are met with
+     * patience, but cost more than data does: so many more than records with
+     * data are an attack. */
+    MESSAGES_MAX = 1000,
     FAILURE_SIZE = 512,
     PENDING_MAX = 2 * LOOP_RECORDS_BYTES,
 };
@@ -33,7 +33,7 @@ struct tls_stream {
     struct tls_resume *resume; /* connect leg; may be NULL */
     struct tls_input input;
     char *failure;
-    unsigned empty_records; /* beyond those with data */
+    unsigned messages;      /* since the handshake, beyond records with data */
     enum stream_status end; /* how reading ended; STREAM_OK: it has not */
     bool starved;           /* the last read ended for want of a whole record */
     bool established;       /* the handshake is done */
@@ -93,6 +93,18 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
     return 1; /* the reference is ours */
 }
 
+/* From OpenSSL, for each message that it reads or writes. */
+static void
+on_message(int is_write, int version, int type, const void *data,
+    size_t length, SSL *ssl, void *arg)
+{
+    struct tls_stream *tls = arg;
+
+    (void)version, (void)data, (void)length, (void)ssl;
+    if (!is_write && type == SSL3_RT_HANDSHAKE && tls->established)
+        tls->messages++;
+}
+
 static bool
 prepare_connect(struct tls_stream *tls, const struct tls_peer *peer)
 {
@@ -136,6 +148,8 @@ tls_stream_start(struct stream *stream, const struct tls_context *context,
         goto fail;
     SSL_set_bio(tls->ssl, bio, bio); /* one BIO, one reference: SSL_set_bio(3) */
     SSL_set_app_data(tls->ssl, tls);
+    SSL_set_msg_callback(tls->ssl, on_message);
+    SSL_set_msg_callback_arg(tls->ssl, tls);
     if (peer == NULL)
         prepare_accept(tls);
     else if (!prepare_connect(tls, peer))
@@ -195,6 +209,7 @@ tls_stream_handshake(struct stream *stream)
     tls_bio_begin(&tls->input);
     ERR_clear_error();
     do {
+        tls->input.filled = false;
         result = SSL_do_handshake(tls->ssl);
         code = SSL_get_error(tls->ssl, result);
     } while (code == SSL_ERROR_WANT_READ && !tls->input.starved);
@@ -210,31 +225,28 @@ tls_stream_handshake(struct stream *stream)
     return judge_socket(stream, tls);
 }
 
-/* A record without data.  The peer may send some, but not without end, and
- * not while it leaves our answers unread. */
-static enum stream_status
-tolerate_empty(const struct stream *stream, struct tls_stream *tls)
+/* The peer may send messages, but not without end, and not while it leaves our
+ * answers unread. */
+static bool
+is_flood(const struct stream *stream, const struct tls_stream *tls)
 {
-    if (++tls->empty_records <= EMPTY_RECORDS_MAX &&
-        buffer_length(&stream->pending) <= PENDING_MAX)
-        return STREAM_AGAIN;
-    keep_failure(tls, "flood of records without data");
-    tls->broken = true;
-    return STREAM_FAILED;
+    return tls->messages > MESSAGES_MAX ||
+        (tls->messages > 0 && buffer_length(&stream->pending) > PENDING_MAX);
 }
 
 /* One record's worth of data; see stream_read().  STREAM_AGAIN without
- * `input.starved`: the record held no data, there may be another. */
+ * `input.starved`: there was no data, but there may be more. */
 static enum stream_status
 read_record(struct stream *stream, struct tls_stream *tls, uint8_t *data,
     size_t size, size_t *got)
 {
     int code;
 
+    tls->input.filled = false;
     ERR_clear_error();
     if (SSL_read_ex(tls->ssl, data, size, got) == 1) {
-        if (tls->empty_records > 0)
-            tls->empty_records--;
+        if (tls->messages > 0)
+            tls->messages--;
         return STREAM_OK;
     }
     *got = 0;
@@ -243,8 +255,7 @@ read_record(struct stream *stream, struct tls_stream *tls, uint8_t *data,
         return STREAM_END;
     if (code != SSL_ERROR_WANT_READ)
         return fail(tls);
-    return tls->input.starved ? judge_socket(stream, tls)
-                              : tolerate_empty(stream, tls);
+    return tls->input.starved ? judge_socket(stream, tls) : STREAM_AGAIN;
 }
 
 static enum stream_status
@@ -256,17 +267,22 @@ tls_read(struct stream *stream, void *data, size_t size, size_t *got)
     tls_bio_begin(&tls->input);
     tls->starved = false;
     for (int i = 0; i < RECORDS_PER_READ && *got < size &&
-         tls->end == STREAM_OK && !tls->starved; i++) {
+         status == STREAM_OK; i++) {
         size_t n;
 
         status =
             read_record(stream, tls, (uint8_t *)data + *got, size - *got, &n);
         *got += n;
-        if (status == STREAM_AGAIN)
-            tls->starved = tls->input.starved;
-        else
-            tls->end = status;
     }
+    if (is_flood(stream, tls) && tls->end == STREAM_OK) {
+        keep_failure(tls, "flood of messages without data");
+        tls->broken = true;
+        status = STREAM_FAILED;
+    }
+    if (status == STREAM_AGAIN)
+        tls->starved = tls->input.starved;
+    else
+        tls->end = status;
     tls_bio_push(stream);
     if (*got > 0)
         return STREAM_OK; /* how it ended is told by the next call */

@@ -14,14 +14,15 @@
 
 enum { TLS_VERIFY_TEXT_SIZE = 1152 };
 
-/* To be called once for each connection on a connect leg: the name or address that
- * the server's certificate must carry in its SAN (RFC 6125; a numeric host must
- * match an IP SAN).  False: not a usable name. */
+/* To be called once for each connection on a connect leg: the name or address
+ * that the server's certificate must carry in its SAN (RFC 6125; a numeric host
+ * must match an IP SAN).  False: not a usable name. */
 NODISCARD bool tls_verify_expect(SSL *ssl, const char *name);
 
 /* After a failed handshake: which check failed, for which certificate, e.g.
  * `certificate has expired (CN=old.example, depth 0, expired 2024-01-01)`.
- * Names from the certificate are escaped.  Returns false when verification did not fail (text is then ""). */
+ * Names from the certificate are escaped.  False: verification did not fail
+ * (text is then ""). */
 bool tls_verify_failure(const SSL *ssl, char *text, size_t size);
 
 /* Makes every connection of `ctx` verify its peer; `demand`: a server refuses

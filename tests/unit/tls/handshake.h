@@ -28,7 +28,7 @@ struct handshake {
     bool server_done;
     char client_fault[1200];    /* what was wrong with the peer, or "" */
     char server_fault[1200];
-    char client_reason[256];    /* what OpenSSL says of the first error, or "" */
+    char client_reason[256];    /* what OpenSSL says of it, or "" */
     char server_reason[256];
 };
 

@@ -166,12 +166,11 @@ Test(tls_context, shows_the_certificate_that_the_client_understands)
 {
     struct service_config service = service_of(&ecdsa_file, &ca_file);
     char *both[] = { rsa_file, ecdsa_file };
-    static char rsa_only[] = "RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA512";
+    static char rsa_only[] = "RSA-PSS+SHA256:RSA+SHA256";
     static char ecdsa_only[] = "ECDSA+SHA256";
     struct handshake shake;
     char name[64];
 
-    /* The CA's own signature is ECDSA with SHA-256: both must allow that. */
     service.listen_leg.cert = (struct strings){ both, 2 };
     service.connect_leg.verify = VERIFY_NONE;
     for (size_t i = 0; i < COUNT(versions); i++) {
@@ -424,10 +423,12 @@ resume(struct service_config *service, enum tls_version version,
     }
     session = SSL_get1_session(shake.client);
     cr_expect(SSL_SESSION_is_resumable(session));
+    /* OpenSSL gives up the session of a connection that was not closed. */
+    SSL_set_shutdown(shake.client, SSL_SENT_SHUTDOWN);
     handshake_free(&shake);
     shake = handshake_between(client, second, "a.example", session);
     cr_expect_eq(shake.client_done && SSL_session_reused(shake.client) == 1,
-        resumed, "%s", shake.client_reason);
+        resumed, "%s: %s", second_name, shake.client_reason);
     handshake_free(&shake);
     SSL_SESSION_free(session);
     tls_context_free(client);

@@ -102,6 +102,16 @@ Test(tls_files, explains_certificates_that_cannot_be_used)
     EXPECT_FAULT(&leg, "listen.cert: a TLS listener needs a certificate");
 }
 
+Test(tls_files, waits_for_nobody_to_write, .timeout = 10)
+{
+    char fifo[128], *name = fifo;
+    struct leg_config leg = LEG(.cert = { &name, 1 });
+
+    snprintf(fifo, sizeof(fifo), "%s/fifo", pki_folder());
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    EXPECT_FAULT(&leg, "/fifo: is not a regular file");
+}
+
 /* Such a block makes OpenSSL ask on the terminal unless it is told not to. */
 Test(tls_files, never_asks_on_the_terminal, .timeout = 10)
 {
@@ -261,7 +271,8 @@ Test(tls_files, explains_lists_that_cannot_be_used)
     leg.groups = bad_group;
     leg.sigalgs = bad_sigalg;
     EXPECT_FAULT(&leg,
-        "listen.ciphers: \"ECDHE+AESGCM:AES-129\": OpenSSL knows no \"AES-129\"",
+        "listen.ciphers: \"ECDHE+AESGCM:AES-129\": OpenSSL knows no "
+            "\"AES-129\"",
         "listen.ciphersuites: \"TLS_AES_128_GCM_SHA256:TLS_AES_512\": OpenSSL "
             "knows no \"TLS_AES_512\"",
         "listen.groups: \"X25519:P-255\"", "listen.sigalgs: \"RSA+MD6\"");
@@ -282,7 +293,7 @@ Test(tls_files, explains_lists_that_cannot_be_used)
 Test(tls_files, says_where_the_fault_was_written)
 {
     struct service_config service = {
-        .name = service_name, .origin = { "relay.ini", 7 },
+        .name = service_name, .origin = { .file = "relay.ini", .line = 7 },
         .listen_leg = LEG(),
     };
     char messages[1024];
