@@ -61,10 +61,11 @@ struct keepalive {
 struct leg_config {
     /* TLS */
     struct strings cert;            /* PEM files: chain, perhaps with the key */
-    struct strings key;             /* PEM files, one for each cert; empty: in the cert files */
+    struct strings key;             /* PEM files, one for each cert; empty: in
+                                       the cert files */
     char *passphrase_file;
     enum verify_mode verify;
-    struct strings ca;              /* files, directories, or the word "system" */
+    struct strings ca;              /* files, directories, or "system" */
     struct strings crl;             /* PEM files */
     unsigned verify_depth;
     enum tls_version min_version;
@@ -78,12 +79,12 @@ struct leg_config {
 
     /* Sockets */
     struct keepalive keepalive;
-    uint64_t user_timeout_ms;       /* TCP_USER_TIMEOUT; 0: the kernel's default */
+    uint64_t user_timeout_ms;       /* TCP_USER_TIMEOUT; 0: off */
     size_t receive_buffer_bytes;    /* 0: the kernel tunes it */
     size_t send_buffer_bytes;
 
     /* connect. only */
-    char *name;                     /* the name to verify; NULL: the endpoint's host */
+    char *name;                     /* to verify; NULL: the endpoint's host */
     char *sni;                      /* NULL: as `name`; "none": send none */
 
     /* listen. only */

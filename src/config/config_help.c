@@ -12,7 +12,7 @@
 
 static const char *const syntax[OPTION_TYPE_COUNT] = {
     [OPTION_BOOL] = "yes or no",
-    [OPTION_MODE] = "three octal digits, such as 0660",
+    [OPTION_MODE] = "octal digits, such as 0660",
     [OPTION_PATH] = "FILE",
     [OPTION_PATHS] = "FILE",
     [OPTION_TRUST] = "FILE, DIRECTORY or system",

@@ -15,7 +15,8 @@ struct error;
  * that can be checked without opening a certificate or resolving a name.
  * NULL: every fault found is in `error`.  The caller frees the result with
  * config_free(). */
-NODISCARD struct config *config_load_file(const char *path, struct error *error);
+NODISCARD struct config *config_load_file(const char *path,
+    struct error *error);
 
 /* The same from memory (`name` stands for the file in messages); `include` is
  * refused.  For tests and fuzzing. */
@@ -25,7 +26,7 @@ NODISCARD struct config *config_load_text(const char *name, const char *text,
 /* The configuration of `sallyport tunnel LISTEN CONNECT [--OPTION=VALUE ...]`:
  * one service named "tunnel".  `arguments` are the words after "tunnel"; the
  * options are those of a service and of [global]. */
-NODISCARD struct config *config_load_arguments(int count, char *const *arguments,
-    struct error *error);
+NODISCARD struct config *config_load_arguments(int count,
+    char *const *arguments, struct error *error);
 
 #endif

@@ -69,7 +69,8 @@ static const struct option options[] = {
       .help = "How long connections may go on after a stop was asked for.",
       .details = "On SIGTERM or SIGINT no client is accepted any more; "
           "connections that live on past this time are ended. A second "
-          "signal ends them at once." },
+          "signal ends them at once. The same time bounds how long the last "
+          "bytes of a connection that ended badly are waited for." },
     { .name = "include", .scope = OPTION_GLOBAL, .type = OPTION_PATTERNS,
       .flags = OPTION_LIST | OPTION_RELOADS | OPTION_FILE_ONLY,
       .offset = FIELD(include),
@@ -107,7 +108,8 @@ static const struct option options[] = {
       .offset = FIELD(connect_timeout_ms), .value = "5s", .min = 1,
       .max = MINUTES(10),
       .help = "How long a server may take to accept a connection.",
-      .details = "Each server and each of its addresses has this time." },
+      .details = "Each server has this time: to look up its name takes from it, and "
+          "its addresses share what is left." },
     { .name = "timeout.handshake", .scope = OPTION_SERVICE,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(handshake_timeout_ms), .value = "10s", .min = 1,

@@ -65,7 +65,7 @@ struct option {
     enum option_type type;
     unsigned flags;
     size_t offset;          /* of the field in the scope's struct */
-    const char *value;      /* the default as it would be written; NULL: unset */
+    const char *value;      /* the default as one would write it; NULL: unset */
     uint64_t min, max;      /* of numbers, durations (ms) and sizes (bytes) */
     const char *zero;       /* the word for 0, which min and max do not bind */
     const struct option_word *words;

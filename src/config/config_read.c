@@ -103,44 +103,66 @@ config_read_add(struct section *section, const struct option *option,
     return true;
 }
 
+static bool
+judge_name(const char *name, struct fault *fault)
+{
+    size_t length = strlen(name);
+
+    if (length == 0)
+        return config_refuse(fault, "the service has no name; write "
+            "[service NAME]");
+    if (strchr(name, ' ') != NULL)
+        return config_refuse(fault, "the service name \"%s\" has a blank in "
+            "it; use '-' or '_'", name);
+    if (length > SERVICE_NAME_MAX)
+        return config_refuse(fault, "the service name \"%s\" is %zu bytes "
+            "long; shorten it to at most %d", name, length,
+            SERVICE_NAME_MAX);
+    return true;
+}
+
+/* The section that a title may have meant, as it is written; NULL: none. */
+static const char *
+nearest_title(const char *title)
+{
+    static const struct { const char *word, *title; } known[] = {
+        { "global", "global" }, { "defaults", "defaults" },
+        { "service", "service NAME" },
+    };
+    char word[LINE_NAME_MAX + 1];
+    struct suggestion suggestion = { .word = word };
+
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(title, " "), title);
+    for (size_t i = 0; i < COUNT(known); i++)
+        config_suggest_consider(&suggestion, known[i].word);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        if (suggestion.best == known[i].word)
+            return known[i].title;
+    }
+    return NULL;
+}
+
 /* False: the section is not one of ours, and `fault` says so. */
 static bool
 judge_title(const char *title, enum section_kind *kind, struct fault *fault)
 {
-    static const char *const known[] = { "global", "defaults", "service" };
-    struct suggestion suggestion = { 0 };
-    char word[LINE_NAME_MAX + 1];
-    const char *blank = strchrnul(title, ' ');
+    const char *meant;
 
-    snprintf(word, sizeof(word), "%.*s", (int)(blank - title), title);
-    for (size_t i = 0; i < COUNT(known); i++) {
-        if (strcmp(word, known[i]) == 0)
-            *kind = (enum section_kind)i;
-    }
-    if (strcmp(word, "service") == 0) {
-        const char *name = *blank == ' ' ? blank + 1 : "";
-
-        if (*name == '\0')
-            return config_refuse(fault, "the service has no name; write "
-                "[service NAME]");
-        if (strchr(name, ' ') != NULL)
-            return config_refuse(fault, "the service name \"%s\" has a blank "
-                "in it; use '-' or '_'", name);
-        if (strlen(name) > SERVICE_NAME_MAX)
-            return config_refuse(fault, "the service name \"%s\" is %zu "
-                "bytes long; shorten it to at most %d", name, strlen(name),
-                SERVICE_NAME_MAX);
+    *kind = SECTION_SERVICE;
+    if (strcmp(title, "service") == 0)
+        return judge_name("", fault);
+    if (strncmp(title, "service ", 8) == 0)
+        return judge_name(title + 8, fault);
+    *kind = SECTION_GLOBAL;
+    if (strcmp(title, "global") == 0)
         return true;
-    }
-    if (strcmp(title, "global") == 0 || strcmp(title, "defaults") == 0)
+    *kind = SECTION_DEFAULTS;
+    if (strcmp(title, "defaults") == 0)
         return true;
-    suggestion.word = word;
-    for (size_t i = 0; i < COUNT(known); i++)
-        config_suggest_consider(&suggestion, known[i]);
-    if (suggestion.best != NULL)
+    meant = nearest_title(title);
+    if (meant != NULL)
         return config_refuse(fault, "there is no section [%s]; did you mean "
-            "[%s]?", title, strcmp(suggestion.best, "service") == 0
-            ? "service NAME" : suggestion.best);
+            "[%s]?", title, meant);
     return config_refuse(fault, "there is no section [%s]; write [global], "
         "[defaults] or [service NAME]", title);
 }

@@ -52,7 +52,7 @@ void
 config_suggest_consider(struct suggestion *suggestion, const char *known)
 {
     size_t distance = config_suggest_distance(suggestion->word, known);
-    size_t near = 1 + strlen(suggestion->word) / 4;
+    size_t near = strlen(suggestion->word) > 4 ? 2 : 1;
 
     if (distance > near)
         return;

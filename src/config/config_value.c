@@ -15,7 +15,7 @@
 #include "config/config_options.h"
 
 #define ALPN_NAME_MAX 255
-#define ALPN_TOTAL_MAX 65533    /* RFC 7301: the list's own length is before it */
+#define ALPN_TOTAL_MAX 65533    /* RFC 7301: 2 bytes of length are before it */
 
 /* What a parser works on. */
 struct parse {

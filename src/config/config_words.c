@@ -147,6 +147,6 @@ config_words_read(struct config_source *source, int count,
     if (state.places >= 2)
         return;
     source->sections[OPTION_SERVICE].faulty = true;
-    config_fault_add(error, origin, NULL, NULL, "LISTEN and CONNECT are needed, "
-        "as in: sallyport tunnel 127.0.0.1:8080 tls://example.net:443");
+    config_fault_add(error, origin, NULL, NULL, "LISTEN and CONNECT are "
+        "needed, as in: sallyport tunnel 127.0.0.1:8080 tls://example.net:443");
 }

@@ -1,0 +1,180 @@
+/* The rules of the language, as a whole file shows them. */
+#include "config/config_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "loading.h"
+
+#define GOOD "listen = 127.0.0.1:1\nconnect = b:2\n"
+
+Test(config_read, says_file_line_section_and_key)
+{
+    static const struct { const char *in, *message; } cases[] = {
+        { "x = 1\n", "t.ini:1: x: it stands before any section; begin with "
+            "[global], [defaults] or [service NAME]" },
+        { "\n[servce a]\n", "t.ini:2: there is no section [servce a]; did "
+            "you mean [service NAME]?" },
+        { "[golbal]\n", "t.ini:1: there is no section [golbal]; did you mean "
+            "[global]?" },
+        { "[zebra]\n", "t.ini:1: there is no section [zebra]; write "
+            "[global], [defaults] or [service NAME]" },
+        { "[upstream a]\n", "t.ini:1: there is no section [upstream a]" },
+        { "[global x]\n", "did you mean [global]?" },
+        { "[Global]\n", "did you mean [global]?" },
+        { "[service]\n", "the service has no name" },
+        { "[service ]\n", "the service has no name" },
+        { "[service a b]\n", "has a blank in it" },
+        { "[service  a]\n", "has a blank in it" },
+        { "[ service a]\n", "there is no section" },
+        { "[service 12345678901234567890123456789012345678901]\n",
+            "is 41 bytes long; shorten it to at most 40" },
+        { "[service a]\n" GOOD "lisen.cert = a\n", "t.ini:4: [service a] "
+            "lisen.cert: there is no such option in this section; did you "
+            "mean \"listen.cert\"?" },
+        { "[service a]\n" GOOD "cert = a\n",
+            "did you mean \"listen.cert\" or \"connect.cert\"?" },
+        { "[service a]\n" GOOD "listen.sni = a\n",
+            "only \"connect.sni\" exists" },
+        { "[service a]\n" GOOD "log = stderr\n", "it belongs in [global]" },
+        { "[global]\nlisten = :1\n", "it belongs in [service NAME]" },
+        { "[global]\nzzz = 1\n", "\"sallyport help\" lists them all" },
+        { "[defaults]\nlisten = :1\n", "every service has its own" },
+        { "[defaults]\nconnect = a:1\n", "every service has its own" },
+        { "[service a]\n" GOOD "splice = auto\n\nsplice = never\n",
+            "t.ini:6: [service a] splice: it is already set at t.ini:4; "
+            "write it once" },
+        { "[service a]\n" GOOD "splice =\n",
+            "t.ini:4: [service a] splice: the value is missing" },
+        { "[service a]\n" GOOD "splice = ; never\n", "value is missing" },
+        { "[service a]\n" GOOD "[service b]\nlisten = :2\nconnect = c:3\n"
+            "[service a]\n" GOOD, "t.ini:7: the section [service a] is "
+            "already at t.ini:1; write it once" },
+        { "[global]\n[service a]\n" GOOD "[global]\n",
+            "the section [global] is already at t.ini:1" },
+        { "[service a]\r\nlisten = :1\r\nconnect = b:2\r\n",
+            "t.ini:1: the line ends as in DOS" },
+        { "[service a]\nlisten = :1\n  unix:/x\nconnect = b:2\n",
+            "t.ini:3: [service a] the line is indented" },
+        { "[service a]\n" GOOD "listen.backlog: 5\n", "not after ':'" },
+        { "", "t.ini: there is no service" },
+        { "[global]\nlog = stderr\n", "t.ini: there is no service" },
+        { "[service a]\nlisten = :1\n", "t.ini:1: [service a] connect: it is "
+            "missing; write connect = HOST:PORT" },
+        { "[service a]\n" GOOD "listen.verify = yes\n", "t.ini:4: [service a] "
+            "listen.verify: \"yes\" is not known here; write none, optional "
+            "or required" },
+        { "[defaults]\nsplice = x\n[service a]\n" GOOD,
+            "t.ini:2: [defaults] splice: \"x\" is not known here" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        cr_expect(loading_fails(cases[i].in, cases[i].message),
+            "%s\nshould say: %s", cases[i].in, cases[i].message);
+}
+
+/* A fault is said once, and not again as another that follows from it. */
+Test(config_read, counts_every_fault_once)
+{
+    static const struct { const char *in; size_t count; } cases[] = {
+        { "[service a]\n" GOOD, 0 },
+        { "[service a]\nlisten = x\nconnect = b:2\n", 1 },
+        { "[service a]\nlistne = :1\nconnect = b:2\n", 1 },
+        { "[service a]\n\tlisten = :1\nconnect = b:2\n", 1 },
+        { "[service a]\n", 2 },
+        { "a = b\nc = d\ne = f\n", 1 },
+        { "[nothing]\na = b\nc = d\n", 1 },
+        { "[nothing]\na = b\n c = d\n", 2 },
+        { "[service a\nlisten = :1\n", 1 },
+        { "[global]\r\n[service a]\r\nlisten = :1\r\nconnect = b:2\r\n", 1 },
+        { "[defaults]\nsplice = x\n[service a]\n" GOOD "[service b]\n"
+            "listen = :2\nconnect = c:3\n", 1 },
+        { "[defaults]\nlisten.keepalive = x\n[service a]\n" GOOD, 1 },
+        { "[service a]\nlisten = q\nconnect = *:1\nsplice = x\nfoo = 1\n", 4 },
+        { "[service a]\n" GOOD "splice = never\nsplice = never\n"
+            "splice = never\n", 2 },
+        { "[global]\nlog_level = x\n[service a]\nlisten = y\nconnect = z\n"
+            "[service b]\nlisten = u\nconnect = v\n", 5 },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        cr_expect_eq(loading_count_errors(cases[i].in), cases[i].count,
+            "%zu, not %zu:\n%s", loading_count_errors(cases[i].in),
+            cases[i].count, cases[i].in);
+}
+
+Test(config_read, takes_what_is_harmless)
+{
+    static const char *const cases[] = {
+        "[service a]\n" GOOD,
+        "[service a]\nlisten = :1\nconnect = b:2",      /* no last newline */
+        "\n\n  \n; comment\n# comment\n   ; comment\n[service a]\n" GOOD,
+        "[service a] ; one\nlisten=:1 ; two\nconnect=b:2;\n",
+        "[service a]\nconnect = b:2\nlisten = :1\n",
+        "[global]\n[defaults]\n[service a]\n" GOOD,
+        "[service a]\n" GOOD "[defaults]\nsplice = never\n[global]\n",
+        "[service 1234567890123456789012345678901234567890]\n" GOOD,
+        "[service a-b_c.D]\n" GOOD,
+        "[service global]\n" GOOD "[service defaults]\nlisten = :2\n"
+            "connect = b:2\n",
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (i == 3)     /* "b:2;" is no port */
+            cr_expect(loading_fails(cases[i], "the port \"2;\""));
+        else
+            config_free(loading_good(cases[i]));
+    }
+}
+
+/* inih would read the tail of a line over 199 bytes as a line of its own. */
+Test(config_read, the_tail_of_a_long_line_is_not_a_line)
+{
+    char text[1000];
+
+    for (int pad = 150; pad < 260; pad++) {
+        snprintf(text, sizeof(text), "[service a]\nlisten = tls://:1\n"
+            "connect = b:2\nlisten.cert = c\nlisten.ca = ca\n"
+            "listen.verify = required ; %*s\n", pad, "listen.verify = none");
+        if (strlen(strstr(text, "listen.verify")) - 1 > 198) {
+            cr_expect(loading_fails(text, "t.ini:6: [service a] the line is "));
+            cr_expect_eq(loading_count_errors(text), 1);
+        } else {
+            struct config *config = loading_good(text);
+
+            cr_expect_eq(config->services[0].listen_leg.verify,
+                VERIFY_REQUIRED);
+            config_free(config);
+        }
+    }
+}
+
+Test(config_read, messages_are_printable)
+{
+    struct error error = { 0 };
+
+    config_free(loading_text("[service a]\nlisten = \x1b[31m\n"
+        "connect = \xe2\x80\xae:1\n\x80 = 1\n", &error));
+    cr_assert_geq(error.count, 3);
+    for (size_t i = 0; i < error.count; i++) {
+        for (const char *at = error.messages[i]; *at != '\0'; at++)
+            cr_expect(*at >= ' ' && *at <= '~');
+    }
+    error_clear(&error);
+}
+
+Test(config_read, bounds_the_messages)
+{
+    char text[4000] = "[global]\n";
+    struct error error = { 0 };
+
+    for (int i = 0; i < 500; i++)
+        strcat(text, "a: b\n");
+    cr_expect_null(loading_text(text, &error));
+    cr_expect_eq(error.count, 200);
+    cr_expect_eq(error.dropped, 300);
+    error_clear(&error);
+}

@@ -1,0 +1,324 @@
+#include "config/config_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "config/config.h"
+#include "config/config_fault.h"
+#include "config/config_format.h"
+#include "config/config_options.h"
+
+static struct global_config global;
+static struct service_config service;
+
+static void
+clear(void)
+{
+    config_global_clear(&global);
+    config_service_clear(&service);
+}
+
+static void *
+find(const char *name, const struct option **option)
+{
+    *option = config_option_find(OPTION_SERVICE, name);
+    if (*option != NULL)
+        return &service;
+    *option = config_option_find(OPTION_GLOBAL, name);
+    cr_assert_not_null(*option, "%s", name);
+    return &global;
+}
+
+static bool
+parse(const char *name, const char *text, struct fault *fault)
+{
+    const struct option *option;
+    void *base = find(name, &option);
+
+    return config_value_parse(option, text, NULL, base, fault);
+}
+
+/* All values of the option, with a '|' between them. */
+static void
+format(const char *name, char *text, size_t size)
+{
+    const struct option *option;
+    void *base = find(name, &option);
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < config_format_count(option, base); i++) {
+        char *value = config_format(option, base, i);
+
+        used += (size_t)snprintf(text + used, size - used, "%s%s",
+            i > 0 ? "|" : "", value);
+        free(value);
+    }
+}
+
+/* What is accepted, and how it looks when it is written out again; NULL: as
+ * it came. */
+Test(config_value, accepts, .fini = clear)
+{
+    static const struct { const char *name, *in, *out; } cases[] = {
+        { "log", "stderr", NULL }, { "log", "syslog", NULL },
+        { "log", "journal", NULL }, { "log", "file:/var/log/x", NULL },
+        { "log_level", "error", NULL }, { "log_level", "warn", NULL },
+        { "log_level", "info", NULL }, { "log_level", "debug", NULL },
+        { "log_format", "json", NULL }, { "log_format", "text", NULL },
+        { "drain_timeout", "0s", NULL }, { "drain_timeout", "90s", NULL },
+        { "drain_timeout", "120s", "2m" }, { "include", "a/*.ini", NULL },
+        { "max_connections", "1", NULL },
+        { "max_connections", "10000000", NULL },
+        { "max_connections", "unlimited", NULL },
+        { "max_connections", "007", "7" },
+        { "timeout.connect", "1ms", NULL }, { "timeout.connect", "10m", NULL },
+        { "timeout.connect", "600s", "10m" },
+        { "timeout.idle", "off", NULL }, { "timeout.idle", "1s", NULL },
+        { "timeout.idle", "365d", NULL }, { "timeout.idle", "24h", "1d" },
+        { "timeout.half_close", "off", NULL },
+        { "timeout.lifetime", "3650d", NULL },
+        { "truncation", "mirror", NULL }, { "truncation", "tolerate", NULL },
+        { "splice", "auto", NULL }, { "splice", "never", NULL },
+        { "listen.verify", "none", NULL },
+        { "listen.verify", "optional", NULL },
+        { "listen.verify", "required", NULL },
+        { "connect.verify", "none", NULL },
+        { "connect.verify", "required", NULL },
+        { "listen.verify_depth", "0", NULL },
+        { "listen.verify_depth", "100", NULL },
+        { "listen.min_version", "1.2", NULL },
+        { "listen.min_version", "1.3", NULL },
+        { "listen.ciphers", "HIGH:!aNULL:@SECLEVEL=2", NULL },
+        { "listen.groups", "X25519", NULL },
+        { "listen.session_tickets", "yes", NULL },
+        { "listen.session_tickets", "no", NULL },
+        { "listen.keepalive", "off", NULL },
+        { "listen.keepalive", "60s 10s 6", "1m 10s 6" },
+        { "listen.keepalive", "1s   1s  1", "1s 1s 1" },
+        { "listen.keepalive", "32767s 32767s 127", NULL },
+        { "listen.keepalive", "1000ms 2h 9", "1s 2h 9" },
+        { "listen.user_timeout", "off", NULL },
+        { "listen.user_timeout", "20d", NULL },
+        { "listen.receive_buffer", "auto", NULL },
+        { "listen.receive_buffer", "4096", "4k" },
+        { "listen.send_buffer", "512m", NULL },
+        { "listen.send_buffer", "5000", NULL },
+        { "listen.backlog", "1", NULL }, { "listen.backlog", "65535", NULL },
+        { "listen.mode", "0600", NULL }, { "listen.mode", "777", "0777" },
+        { "listen.mode", "000", "0000" },
+        { "listen.owner", "root", NULL }, { "listen.owner", "a:b", NULL },
+        { "listen.owner", "1000:1000", NULL },
+        { "connect.name", "Example.NET", "example.net" },
+        { "connect.name", "192.0.2.1", NULL },
+        { "connect.name", "2001:db8::1", NULL },
+        { "connect.sni", "none", NULL }, { "connect.sni", "a.b", NULL },
+        { "listen.passphrase_file", "/a b", NULL },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *want = cases[i].out != NULL ? cases[i].out : cases[i].in;
+        struct fault fault = { "" };
+        char text[256];
+
+        cr_assert(parse(cases[i].name, cases[i].in, &fault), "%s = %s: %s",
+            cases[i].name, cases[i].in, fault.text);
+        format(cases[i].name, text, sizeof(text));
+        cr_expect_str_eq(text, want, "%s", cases[i].name);
+        clear();
+    }
+}
+
+Test(config_value, refuses_and_says_why, .fini = clear)
+{
+    static const struct { const char *name, *in, *why; } cases[] = {
+        { "log", "file:", "write stderr" }, { "log", "stdout", "write std" },
+        { "log", "/var/log/x", "file:PATH" }, { "log", "", "missing" },
+        { "log_level", "INFO", "error, warn, info or debug" },
+        { "log_level", "warning", "error, warn, info or debug" },
+        { "drain_timeout", "off", "not a time" },
+        { "drain_timeout", "30", "not a time" },
+        { "drain_timeout", "31d", "out of range" },
+        { "max_connections", "0", "or unlimited" },
+        { "max_connections", "-1", "from 1 to" },
+        { "max_connections", "10000001", "from 1 to" },
+        { "max_connections", "1e3", "from 1 to" },
+        { "max_connections", "99999999999999999999", "from 1 to" },
+        { "max_connections", " 1", "from 1 to" },
+        { "timeout.connect", "off", "not a time" },
+        { "timeout.connect", "0", "out of range; write a time from 1ms" },
+        { "timeout.connect", "0s", "out of range" },
+        { "timeout.connect", "11m", "out of range" },
+        { "timeout.connect", "5", "not a time" },
+        { "timeout.connect", "5 s", "not a time" },
+        { "timeout.connect", "-5s", "not a time" },
+        { "timeout.connect", "1.5s", "not a time" },
+        { "timeout.connect", "5S", "not a time" },
+        { "timeout.connect", "99999999999999999999s", "not a time" },
+        { "timeout.connect", "300000000000d", "not a time" },
+        { "timeout.idle", "500ms", "from 1s to 365d, or off" },
+        { "timeout.idle", "never", "or off" },
+        { "truncation", "allow", "mirror or tolerate" },
+        { "splice", "yes", "auto or never" },
+        { "listen.verify", "yes", "none, optional or required" },
+        { "connect.verify", "optional", "none or required" },
+        { "listen.min_version", "1.1", "1.2 or 1.3" },
+        { "listen.min_version", "TLSv1.2", "1.2 or 1.3" },
+        { "listen.ciphers", "A B", "separate names" },
+        { "listen.ciphers", ":A", "nothing between" },
+        { "listen.ciphers", "A:", "nothing between" },
+        { "listen.ciphers", "A::B", "nothing between" },
+        { "listen.session_tickets", "true", "neither yes nor no" },
+        { "listen.session_tickets", "Yes", "neither yes nor no" },
+        { "listen.alpn", ",", "1 to 255" },
+        { "listen.alpn", "h2,", "1 to 255" },
+        { "listen.alpn", "h2,,dot", "1 to 255" },
+        { "listen.alpn", "h2 dot", "separate names" },
+        { "listen.alpn", "h2, h2", "twice" },
+        { "listen.alpn", "b\xc3\xbc", "foreign letter" },
+        { "listen.keepalive", "on", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "60s 10s", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "60s 10s 6 1", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "60s 10s 0", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "60s 10s 128", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "60 10 6", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "1500ms 10s 6", "whole seconds" },
+        { "listen.keepalive", "32768s 10s 6", "IDLE INTERVAL COUNT" },
+        { "listen.keepalive", "off 10s 6", "IDLE INTERVAL COUNT" },
+        { "listen.user_timeout", "21d", "out of range" },
+        { "listen.receive_buffer", "0", "out of range" },
+        { "listen.receive_buffer", "4095", "out of range" },
+        { "listen.receive_buffer", "513m", "out of range" },
+        { "listen.receive_buffer", "64kb", "or auto" },
+        { "listen.backlog", "0", "from 1 to 65535" },
+        { "listen.backlog", "65536", "from 1 to 65535" },
+        { "listen.mode", "888", "octal" }, { "listen.mode", "66", "octal" },
+        { "listen.mode", "1777", "octal" }, { "listen.mode", "00660", "octal" },
+        { "listen.mode", "u+rw", "octal" },
+        { "listen.owner", ":", "USER" }, { "listen.owner", ":g", "USER" },
+        { "listen.owner", "u:", "USER" }, { "listen.owner", "a b", "USER" },
+        { "listen.owner", "a:b:c", "USER" },
+        { "connect.name", "*.example.net", "not a host name" },
+        { "connect.name", "a:80", "not an IPv6 address" },
+        { "connect.sni", "192.0.2.1", "names only" },
+        { "connect.sni", "::1", "names only" },
+        { "connect.sni", "a b", "not a host name" },
+        { "listen", "a", "no port" }, { "connect", "*:1", "no host" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fault fault = { "" };
+
+        cr_expect_not(parse(cases[i].name, cases[i].in, &fault), "%s = %s",
+            cases[i].name, cases[i].in);
+        cr_expect(strstr(fault.text, cases[i].why) != NULL, "%s = %s: %s",
+            cases[i].name, cases[i].in, fault.text);
+        clear();
+    }
+}
+
+Test(config_value, lists_grow, .fini = clear)
+{
+    static const struct { const char *name, *first, *second, *out; }
+    cases[] = {
+        { "listen", "a:1", "tls://b:2", "a:1|tls://b:2" },
+        { "connect", "unix:/a", "a:1", "unix:/a|a:1" },
+        { "listen.cert", "a", "b", "a|b" },
+        { "listen.ca", "system", "x", "system|x" },
+        { "listen.ciphers", "A:B", "C", "A:B:C" },
+        { "listen.sigalgs", "A", "B:C", "A:B:C" },
+        { "listen.alpn", "h2", "http/1.1 , dot", "h2|http/1.1|dot" },
+        { "include", "a", "b", "a|b" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fault fault;
+        char text[256];
+
+        cr_assert(parse(cases[i].name, cases[i].first, &fault));
+        cr_assert(parse(cases[i].name, cases[i].second, &fault));
+        format(cases[i].name, text, sizeof(text));
+        cr_expect_str_eq(text, cases[i].out);
+        clear();
+    }
+}
+
+Test(config_value, paths_start_from_the_directory, .fini = clear)
+{
+    static const struct { const char *name, *in, *out; } cases[] = {
+        { "listen.cert", "a.pem", "/etc/x/a.pem" },
+        { "listen.cert", "/a.pem", "/a.pem" },
+        { "listen.key", "../k", "/etc/x/../k" },
+        { "listen.crl", "crl", "/etc/x/crl" },
+        { "listen.passphrase_file", "p", "/etc/x/p" },
+        { "listen.ca", "system", "system" },
+        { "listen.ca", "./system", "/etc/x/./system" },
+        { "log", "file:log", "file:/etc/x/log" },
+        { "log", "file:/log", "file:/log" },
+        { "include", "a/*.ini", "a/*.ini" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct option *option;
+        void *base = find(cases[i].name, &option);
+        struct fault fault;
+        char text[256];
+
+        cr_assert(config_value_parse(option, cases[i].in, "/etc/x", base,
+            &fault));
+        format(cases[i].name, text, sizeof(text));
+        cr_expect_str_eq(text, cases[i].out);
+        clear();
+    }
+}
+
+Test(config_value, a_long_joined_list_takes_several_lines, .fini = clear)
+{
+    const struct option *option =
+        config_option_find(OPTION_SERVICE, "listen.ciphers");
+    char joined[1024] = "", again[1024] = "";
+    struct fault fault;
+
+    for (int i = 0; i < 40; i++)
+        snprintf(joined + strlen(joined), sizeof(joined) - strlen(joined),
+            "%sCIPHER-NUMBER-%d", i > 0 ? ":" : "", i);
+    cr_assert(config_value_parse(option, joined, NULL, &service, &fault));
+    cr_assert_gt(config_format_count(option, &service), 4);
+    for (size_t i = 0; i < config_format_count(option, &service); i++) {
+        char *piece = config_format(option, &service, i);
+
+        cr_expect_leq(strlen(piece), 140);
+        strcat(again, i > 0 ? ":" : "");
+        strcat(again, piece);
+        free(piece);
+    }
+    cr_expect_str_eq(again, joined);
+}
+
+Test(config_value, protocols_have_limits, .fini = clear)
+{
+    char text[300];
+    struct fault fault;
+
+    memset(text, 'a', 255);
+    text[255] = '\0';
+    cr_expect(parse("listen.alpn", text, &fault));
+    memset(text, 'b', 256);
+    text[256] = '\0';
+    cr_expect_not(parse("listen.alpn", text, &fault));
+    for (int i = 0; i < 1000; i++) {
+        memset(text, 'c', 255);
+        text[255] = '\0';
+        snprintf(text, sizeof(text), "%03d", i);
+        text[3] = 'c';
+        if (!parse("listen.alpn", text, &fault)) {
+            cr_expect(strstr(fault.text, "too many") != NULL);
+            cr_expect_gt(i, 200);
+            return;
+        }
+    }
+    cr_expect_fail("no limit");
+}
