@@ -52,10 +52,24 @@ count_listeners(const struct relay *relay)
     return count;
 }
 
+/* The global limit, or what all services together allow, if that is less. */
+static uint64_t
+most_connections(const struct config *config)
+{
+    uint64_t most = config->global.max_connections, sum = 0;
+
+    for (size_t i = 0; i < config->service_count; i++) {
+        if (config->services[i].max_connections == 0)
+            return most;
+        sum += config->services[i].max_connections;
+    }
+    return sum < most ? sum : most;
+}
+
 static bool
 raise_limit(const struct worker *worker, struct error *error)
 {
-    uint64_t most = worker->config->global.max_connections;
+    uint64_t most = most_connections(worker->config);
     uint64_t need = 2 * most + count_listeners(&worker->relay) +
         (uint64_t)2 * PIPE_POOL_MAX + SPARE_DESCRIPTORS;
     uint64_t have;
