@@ -17,9 +17,9 @@
 #include "net/resolver.h"
 #include "net/socket_options.h"
 
-/* A unix socket whose backlog is full says EAGAIN and has nothing to wait
- * for: unix(7). */
-enum { UNIX_RETRY_MS = 10 };
+/* There is nothing to wait for when a unix socket's backlog is full (it says
+ * EAGAIN: unix(7)), or when descriptors have run out. */
+enum { UNIX_RETRY_MS = 10, EXHAUSTED_RETRY_MS = 100 };
 
 struct connector {
     struct loop *loop;
@@ -117,6 +117,7 @@ result_of(int error)
     case ECONNRESET:
         return CONNECTOR_REFUSED;
     case ETIMEDOUT:
+    case EAGAIN: /* a unix backlog that stays full */
         return CONNECTOR_TIMEOUT;
     case EMFILE:
     case ENFILE:
@@ -167,7 +168,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
         next_address(connector, result_of(error));
 }
 
-/* A backlog that was full may have room now; anything else took too long. */
+/* What was short may be there now; anything else took too long. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -176,7 +177,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (retries && time_left_ms(connector) > 0) {
+    if (retries) {
         connector->next--;
         try_address(connector);
     } else if (connector->query != NULL) {
@@ -213,6 +214,17 @@ await(struct connector *connector)
     arm_timer(connector, time_left_ms(connector) / left);
 }
 
+/* Tries the same address again, while there is time. */
+static void
+retry_address(struct connector *connector, int error, uint64_t delay_ms)
+{
+    drop_attempt(connector);
+    if (time_left_ms(connector) > 0)
+        arm_timer(connector, delay_ms);
+    else
+        next_address(connector, result_of(error));
+}
+
 static void
 try_address(struct connector *connector)
 {
@@ -221,24 +233,23 @@ try_address(struct connector *connector)
 
     connector->fd = open_socket(connector, family);
     if (connector->fd < 0) {
-        next_address(connector, result_of(errno));
+        if (result_of(errno) == CONNECTOR_EXHAUSTED)
+            retry_address(connector, errno, EXHAUSTED_RETRY_MS);
+        else
+            next_address(connector, result_of(errno));
         return;
     }
     event_assign(&connector->connected, connector->loop->base, connector->fd,
         EV_READ | EV_WRITE, on_ready, connector);
     if (connect(connector->fd, (const struct sockaddr *)&address->storage,
-            address->length) == 0) {
+            address->length) == 0)
         finish(connector, CONNECTOR_CONNECTED);
-    } else if (errno == EINPROGRESS) {
+    else if (errno == EINPROGRESS)
         await(connector);
-    } else if (errno == EAGAIN && family == AF_UNIX &&
-        time_left_ms(connector) > 0) {
-        drop_attempt(connector);
-        arm_timer(connector, UNIX_RETRY_MS);
-    } else {
-        next_address(connector,
-            errno == EAGAIN ? CONNECTOR_EXHAUSTED : result_of(errno));
-    }
+    else if (errno == EAGAIN)
+        retry_address(connector, errno, UNIX_RETRY_MS);
+    else
+        next_address(connector, result_of(errno));
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "net/listener_bind.h"
 #include "net/loop.h"
@@ -23,7 +24,6 @@ struct listener {
     struct loop *loop;
     struct event *readable;
     struct event *retry;
-    uint64_t logged_ms; /* when exhaustion was last logged */
     listener_accept_fn *accepted;
     void *arg;
     bool paused; /* by the owner */
@@ -73,7 +73,13 @@ listener_open(struct listener_set *set, const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
     struct error *error)
 {
-    return listener_bind(service, endpoint, leg, add_listener, set, error);
+    size_t before = error->count + error->dropped;
+
+    if (listener_bind(service, endpoint, leg, add_listener, set, error))
+        return true;
+    if (error->count + error->dropped == before)
+        error_add(error, "[service %s] out of memory", service);
+    return false;
 }
 
 const char *
@@ -93,14 +99,15 @@ static void
 pause_exhausted(struct listener *listener, int error)
 {
     static const struct timeval pause = { .tv_usec = EXHAUSTED_PAUSE_MS * 1000 };
+    struct loop *loop = listener->loop;
     uint64_t now_ms = clock_now_ms();
 
     event_del(listener->readable);
     event_add(listener->retry, &pause);
-    if (listener->logged_ms != 0 &&
-        now_ms - listener->logged_ms < EXHAUSTED_LOG_MS)
+    if (loop->exhausted_ms != 0 &&
+        now_ms - loop->exhausted_ms < EXHAUSTED_LOG_MS)
         return;
-    listener->logged_ms = now_ms;
+    loop->exhausted_ms = now_ms;
     errno = error;
     log_warn(listener->socket.service,
         "accepting on %s pauses: %m; raise LimitNOFILE or memory, or lower "

@@ -25,7 +25,7 @@ struct listener_set {
     size_t count;
 };
 
-/* Takes `fd`, a non-blocking socket; may pause or free the listener. */
+/* Takes `fd`, a non-blocking socket; may pause the listener. */
 typedef void listener_accept_fn(
     void *arg, int fd, const struct sockaddr *peer, socklen_t length);
 

@@ -35,6 +35,7 @@ struct loop {
     struct loop_task **tasks_end;
     uint64_t turn;
     bool stopping;
+    uint64_t exhausted_ms; /* when running out of descriptors was last logged */
 
     /* Valid within one callback only: nothing in it outlives a call. */
     uint8_t *scratch;      /* LOOP_SCRATCH_BYTES: plain bytes on their way */

@@ -58,6 +58,8 @@ struct resolver {
     struct event *timer;
     struct watch *watches;
     struct name *names;
+    size_t in_flight;
+    struct loop_task refresh;
     bool closing;
 };
 
@@ -133,16 +135,39 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
     event_add(watch->event, NULL);
 }
 
-struct resolver *
-resolver_new(struct loop *loop, struct error *error)
+static int
+open_channel(struct resolver *resolver, ares_channel *channel)
 {
-    struct resolver *resolver = calloc(1, sizeof(*resolver));
     struct ares_options options = {
         .tries = TRIES,
         .timeout = TRY_TIMEOUT_MS,
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = resolver,
     };
+
+    return ares_init_options(channel, &options,
+        ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS | ARES_OPT_SOCK_STATE_CB);
+}
+
+/* c-ares reads resolv.conf(5) once; a daemon that started before the network
+ * was there would ask the wrong servers for ever. */
+static void
+refresh(void *arg)
+{
+    struct resolver *resolver = arg;
+    ares_channel fresh;
+
+    if (resolver->in_flight > 0 ||
+        open_channel(resolver, &fresh) != ARES_SUCCESS)
+        return;
+    ares_destroy(resolver->channel);
+    resolver->channel = fresh;
+}
+
+struct resolver *
+resolver_new(struct loop *loop, struct error *error)
+{
+    struct resolver *resolver = calloc(1, sizeof(*resolver));
     int code;
 
     if (resolver == NULL) {
@@ -150,8 +175,8 @@ resolver_new(struct loop *loop, struct error *error)
         return NULL;
     }
     resolver->loop = loop;
-    code = ares_init_options(&resolver->channel, &options,
-        ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS | ARES_OPT_SOCK_STATE_CB);
+    resolver->refresh = (struct loop_task){ .run = refresh, .arg = resolver };
+    code = open_channel(resolver, &resolver->channel);
     if (code != ARES_SUCCESS) {
         error_add(error, "cannot start resolving names: %s; see "
                          "/etc/resolv.conf", ares_strerror(code));
@@ -173,6 +198,7 @@ resolver_free(struct resolver *resolver)
     if (resolver == NULL)
         return;
     resolver->closing = true;
+    loop_cancel(resolver->loop, &resolver->refresh);
     ares_destroy(resolver->channel);
     while (resolver->watches != NULL)
         drop_watch(resolver, resolver->watches->fd);
@@ -255,6 +281,7 @@ remember(struct name *name, const struct ares_addrinfo *found)
 static enum resolver_result
 judge(struct name *name, int code)
 {
+    bool unknown = code == ARES_ENOTFOUND || code == ARES_ENODATA;
     bool failing = code != ARES_SUCCESS;
 
     if (failing && !name->failing)
@@ -263,10 +290,10 @@ judge(struct name *name, int code)
             name->count > 0 ? "; its last good addresses serve on" : "");
     else if (!failing && name->failing)
         log_info(NULL, "\"%s\" resolves again", name->host);
+    if (failing && !unknown)
+        loop_defer(name->resolver->loop, &name->resolver->refresh);
     name->failing = failing;
-    name->refusal = code == ARES_ENOTFOUND || code == ARES_ENODATA
-        ? RESOLVER_UNKNOWN
-        : RESOLVER_FAILED;
+    name->refusal = unknown ? RESOLVER_UNKNOWN : RESOLVER_FAILED;
     return name->count > 0 ? RESOLVER_FOUND : name->refusal;
 }
 
@@ -277,6 +304,7 @@ on_found(void *arg, int code, int timeouts, struct ares_addrinfo *found)
 
     (void)timeouts;
     name->in_flight = false;
+    name->resolver->in_flight--;
     if (code == ARES_SUCCESS && !remember(name, found))
         code = ARES_ENODATA;
     if (found != NULL)
@@ -300,6 +328,7 @@ ask(struct name *name)
     if (name->in_flight)
         return;
     name->in_flight = true;
+    name->resolver->in_flight++;
     ares_getaddrinfo(
         name->resolver->channel, name->host, NULL, &hints, on_found, name);
     arm_timer(name->resolver);

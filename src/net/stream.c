@@ -1,11 +1,14 @@
 #include "net/stream.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "net/loop.h"
@@ -139,20 +142,55 @@ stream_finish(struct stream *stream)
 }
 
 bool
+stream_may_write(const struct stream *stream)
+{
+    return stream->ops->may_write == NULL || stream->ops->may_write(stream);
+}
+
+bool
 stream_has_input(const struct stream *stream)
 {
     return stream->ops->has_input != NULL && stream->ops->has_input(stream);
 }
 
+bool
+stream_is_gone(const struct stream *stream)
+{
+    struct pollfd socket = { .fd = stream->fd };
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+
+    if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+        return info.tcpi_state == TCP_CLOSE;
+    return poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
+}
+
+/* What was written to a unix socket is in its peer's queue already, where
+ * SIOCOUTQ counts it until the peer reads it: unix(7). */
+static bool
+is_unix(const struct stream *stream)
+{
+    int domain = 0;
+    socklen_t length = sizeof(domain);
+
+    return getsockopt(stream->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) ==
+        0 &&
+        domain == AF_UNIX;
+}
+
 size_t
 stream_unsent(const struct stream *stream)
 {
+    size_t pending = buffer_length(&stream->pending);
     int queued = 0;
 
+    /* After a reset what was queued stays counted, but goes nowhere. */
     if (!stream_is_open(stream) || stream->error != 0 ||
-        ioctl(stream->fd, SIOCOUTQ, &queued) < 0 || queued < 0)
+        stream_is_gone(stream))
         return 0;
-    return (size_t)queued + buffer_length(&stream->pending);
+    if (is_unix(stream) || ioctl(stream->fd, SIOCOUTQ, &queued) < 0)
+        return pending;
+    return pending + (size_t)queued;
 }
 
 void

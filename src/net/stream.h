@@ -40,6 +40,7 @@ struct stream_ops {
     enum stream_status (*write)(struct stream *, const void *, size_t);
     void (*finish)(struct stream *); /* queues what ends the stream; or NULL */
     bool (*has_input)(const struct stream *); /* or NULL: never */
+    bool (*may_write)(const struct stream *); /* or NULL: always */
     void (*free)(struct stream *);            /* frees `state`; or NULL */
 };
 
@@ -77,6 +78,10 @@ stream_is_open(const struct stream *stream)
 NODISCARD enum stream_status stream_read(
     struct stream *stream, void *data, size_t size, size_t *got);
 
+/* False: nothing can be written, nor the stream be finished, before more was
+ * read from it (on TLS a half-received message of the handshake protocol). */
+bool stream_may_write(const struct stream *stream);
+
 /* Takes all of `data`.  STREAM_AGAIN: taken, but some of it waits in
  * `pending`; do not write more before stream_flush() returns STREAM_OK. */
 NODISCARD enum stream_status stream_write(
@@ -97,8 +102,14 @@ bool stream_has_input(const struct stream *stream);
  * tcp(7)); 0 for a closed or broken stream. */
 size_t stream_unsent(const struct stream *stream);
 
-/* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0),
- * level-triggered, until told otherwise. */
+/* True if the peer has reset the socket, found out without reading from it. */
+bool stream_is_gone(const struct stream *stream);
+
+/* For stream_watch(): once now, and then when the peer resets. */
+enum { STREAM_WATCH_RESET = EV_WRITE | EV_ET };
+
+/* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0; or
+ * STREAM_WATCH_RESET alone), level-triggered, until told otherwise. */
 void stream_watch(struct stream *stream, short what);
 
 /* Closes the socket; what is pending is lost, what the kernel has is delivered.

@@ -98,8 +98,8 @@ on_task(void *arg)
 {
     struct conn *conn = arg;
 
-    conn->up_ready |= conn->up.wait == FLOW_WAITS_TURN;
-    conn->down_ready |= conn->down.wait == FLOW_WAITS_TURN;
+    conn->up_ready |= flow_is_runnable(&conn->up);
+    conn->down_ready |= flow_is_runnable(&conn->down);
     steps[conn->state].wake(conn);
 }
 
@@ -249,8 +249,11 @@ explain_handshake(struct conn *conn, const struct stream *stream)
     const char *failure = tls_stream_failure(stream);
     char text[600];
 
+    if (failure == NULL)
+        failure = stream->error != 0 ? strerror(stream->error)
+                                     : "the peer closed before its first byte";
     snprintf(text, sizeof(text), "with the %s: %s", side(conn, stream),
-        failure != NULL ? failure : "the peer closed before its first byte");
+        failure);
     conn_explain(conn, text);
 }
 
@@ -442,23 +445,32 @@ linger_expire(struct conn *conn)
     conn_end(conn, conn->reason);
 }
 
+/* Throws away what the peer still sends: unread, it would make the kernel
+ * reset the connection.  False: the peer has closed, or sends without end. */
+static bool
+discard_input(struct conn *conn, struct stream *stream)
+{
+    size_t size;
+    enum stream_status got = stream_receive(
+        stream, conn->relay->loop->scratch, LOOP_SCRATCH_BYTES, &size);
+
+    conn->lingered += (uint32_t)size;
+    return (got == STREAM_OK && conn->lingered <= LINGER_BYTES) ||
+        got == STREAM_AGAIN;
+}
+
 static void
 linger_wake(struct conn *conn)
 {
     struct stream *stream = lingering(conn);
-    enum stream_status sent = stream_finish(stream), got = STREAM_OK;
-    size_t size;
+    enum stream_status sent = stream_finish(stream);
+    bool blocked = sent == STREAM_AGAIN;
+    bool open = discard_input(conn, stream);
 
-    if (sent == STREAM_OK || sent == STREAM_AGAIN)
-        got = stream_receive(
-            stream, conn->relay->loop->scratch, LOOP_SCRATCH_BYTES, &size);
-    if (got == STREAM_OK)
-        conn->lingered += (uint32_t)size;
-    if ((sent != STREAM_OK && sent != STREAM_AGAIN) ||
-        (got != STREAM_OK && got != STREAM_AGAIN) ||
-        conn->lingered > LINGER_BYTES) {
+    if (blocked)
+        stream_watch(stream, (short)(EV_WRITE | (open ? EV_READ : 0)));
+    else if (sent == STREAM_OK && open)
+        stream_watch(stream, EV_READ);
+    else
         linger_expire(conn);
-        return;
-    }
-    watch_handshake(stream);
 }

@@ -56,8 +56,8 @@ abort_for(struct conn *conn, const struct flow *flow)
         conn_explain(conn, failure);
     conn_abort(conn,
         reason_of(conn, side,
-            cut                    ? flow->cause
-                : failure != NULL  ? STREAM_FAILED
+            cut                   ? flow->cause
+                : side->error == 0 ? STREAM_FAILED
                                    : STREAM_RESET));
 }
 
@@ -67,10 +67,15 @@ watch(struct stream *stream, const struct flow *out, const struct flow *in)
 {
     bool reads =
         out->wait == FLOW_WAITS_INPUT || out->wait == FLOW_WAITS_TURN;
-    bool writes = in->wait == FLOW_WAITS_OUTPUT;
+    /* TLS may have something of its own to say, too. */
+    bool writes =
+        in->wait == FLOW_WAITS_OUTPUT || buffer_length(&stream->pending) > 0;
+    short what = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
 
-    stream_watch(
-        stream, (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0)));
+    /* A peer that has said all and waits for the answer may still go. */
+    if (what == 0 && out->state == FLOW_ENDED)
+        what = STREAM_WATCH_RESET;
+    stream_watch(stream, what);
 }
 
 static uint64_t
@@ -148,7 +153,7 @@ run_flows(struct conn *conn)
         abort_for(conn, &conn->up);
         return false;
     }
-    if (conn->up.state == FLOW_ENDED && conn->down.state == FLOW_OPEN)
+    if (conn->up.state != FLOW_OPEN && conn->down.state == FLOW_OPEN)
         conn->client_first = true;
     if (down && flow_run(&conn->down) == FLOW_WAITS_NEVER &&
         is_over(&conn->down)) {
@@ -162,16 +167,30 @@ run_flows(struct conn *conn)
     return false;
 }
 
+/* A leg whose direction has ended is not read any more, so its reset shows in
+ * no other way.  True: the connection is at its end. */
+static bool
+is_deserted(struct conn *conn)
+{
+    if (conn->up.state == FLOW_ENDED && stream_is_gone(&conn->client))
+        conn_abort(conn, CONN_RESET_BY_CLIENT);
+    else if (conn->down.state == FLOW_ENDED && stream_is_gone(&conn->server))
+        conn_abort(conn, CONN_RESET_BY_SERVER);
+    else
+        return false;
+    return true;
+}
+
 void
 conn_relay_wake(struct conn *conn)
 {
     conn->active_ms = clock_now_ms();
     loop_cancel(conn->relay->loop, &conn->task); /* this is its turn */
-    if (!run_flows(conn))
+    if (!run_flows(conn) || is_deserted(conn))
         return;
     watch(&conn->client, &conn->up, &conn->down);
     watch(&conn->server, &conn->down, &conn->up);
-    if (conn->up.wait == FLOW_WAITS_TURN || conn->down.wait == FLOW_WAITS_TURN)
+    if (flow_is_runnable(&conn->up) || flow_is_runnable(&conn->down))
         loop_defer(conn->relay->loop, &conn->task);
     arm(conn);
 }
@@ -192,27 +211,27 @@ settle(struct conn *conn, struct flow *flow)
 {
     enum flow_wait wait;
 
-    if (flow->state == FLOW_BROKEN || !stream_is_open(flow->to))
+    if (!stream_is_open(flow->to))
         return true;
     wait = flow_run(flow);
     if (wait == FLOW_WAITS_TURN)
         loop_defer(conn->relay->loop, &conn->task);
-    else if (wait == FLOW_WAITS_INPUT)
+    else if (wait == FLOW_WAITS_INPUT || wait == FLOW_WAITS_PEER)
         flow_cut(flow);
+    /* Perhaps only its TLS is broken: what was sent before, and the alert that
+     * says why, can still go. */
+    if (flow->state == FLOW_BROKEN && stream_flush(flow->to) == STREAM_AGAIN)
+        wait = FLOW_WAITS_OUTPUT;
     stream_watch(flow->to, wait == FLOW_WAITS_OUTPUT ? EV_WRITE : 0);
     return flow->state != FLOW_OPEN && wait != FLOW_WAITS_OUTPUT;
 }
 
 /* Resets `leg` as soon as `out` reads no more from it and its peer has what
- * `in` sent: a reset makes the kernel forget what is not acknowledged. */
+ * was sent to it: a reset makes the kernel forget what is not acknowledged. */
 static void
-release(struct stream *leg, const struct flow *out, const struct flow *in,
-    bool in_settled)
+release(struct stream *leg, const struct flow *out, bool in_settled)
 {
-    bool delivered = in->state == FLOW_BROKEN ||
-        (in_settled && stream_unsent(leg) == 0);
-
-    if (out->state != FLOW_OPEN && delivered)
+    if (out->state != FLOW_OPEN && in_settled && stream_unsent(leg) == 0)
         stream_abort(leg);
 }
 
@@ -221,8 +240,8 @@ conn_abort_step(struct conn *conn)
 {
     bool up = settle(conn, &conn->up), down = settle(conn, &conn->down);
 
-    release(&conn->client, &conn->up, &conn->down, down);
-    release(&conn->server, &conn->down, &conn->up, up);
+    release(&conn->client, &conn->up, down);
+    release(&conn->server, &conn->down, up);
     if ((!stream_is_open(&conn->client) && !stream_is_open(&conn->server)) ||
         clock_now_ms() >= conn->deadline_ms) {
         conn_end(conn, conn->reason);

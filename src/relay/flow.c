@@ -51,13 +51,22 @@ drain(struct flow *flow)
 
     if (flow->pipe != NULL)
         status = flow_splice_drain(flow);
-    if (status == STREAM_OK && flow->state == FLOW_ENDING)
-        status = stream_finish(flow->to);
-    else if (status == STREAM_OK)
+    if (status == STREAM_OK)
         status = stream_flush(flow->to);
-    if (status == STREAM_OK && flow->state == FLOW_ENDING)
+    if (status != STREAM_OK || flow->state != FLOW_ENDING ||
+        !stream_may_write(flow->to))
+        return status;
+    status = stream_finish(flow->to);
+    if (status == STREAM_OK)
         flow->state = FLOW_ENDED;
     return status;
+}
+
+static bool
+is_waiting_for_peer(const struct flow *flow)
+{
+    return (flow->state == FLOW_OPEN || flow->state == FLOW_ENDING) &&
+        !stream_may_write(flow->to);
 }
 
 static void
@@ -81,6 +90,8 @@ run(struct flow *flow)
 
         if (drained == STREAM_AGAIN)
             return FLOW_WAITS_OUTPUT;
+        if (drained == STREAM_OK && is_waiting_for_peer(flow))
+            return FLOW_WAITS_PEER;
         if (drained != STREAM_OK)
             flow->state = FLOW_BROKEN;
         if (flow->state != FLOW_OPEN)
@@ -102,4 +113,11 @@ flow_run(struct flow *flow)
 {
     flow->wait = run(flow);
     return flow->wait;
+}
+
+bool
+flow_is_runnable(const struct flow *flow)
+{
+    return flow->wait == FLOW_WAITS_TURN ||
+        (flow->wait == FLOW_WAITS_PEER && stream_may_write(flow->to));
 }

@@ -32,6 +32,7 @@ enum flow_state {
 enum flow_wait {
     FLOW_WAITS_INPUT,
     FLOW_WAITS_OUTPUT,
+    FLOW_WAITS_PEER, /* the sink takes nothing before more is read from it */
     FLOW_WAITS_TURN, /* nothing: its budget for this turn is spent */
     FLOW_WAITS_NEVER,
 };
@@ -56,6 +57,9 @@ void flow_start(struct flow *flow, struct stream *from, struct stream *to,
 
 /* Moves what can be moved now, within a budget. */
 NODISCARD enum flow_wait flow_run(struct flow *flow);
+
+/* True if flow_run() would do more without any event. */
+bool flow_is_runnable(const struct flow *flow);
 
 /* Reads no more; what was read is still delivered by flow_run(). */
 void flow_cut(struct flow *flow);

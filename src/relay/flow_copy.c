@@ -13,7 +13,7 @@ adapt(struct flow *flow, bool full, enum stream_status written)
     else if (written == STREAM_OK && full &&
         flow->chunk < LOOP_SCRATCH_BYTES)
         flow->chunk *= 2;
-    else if (full && flow_splice_possible(flow))
+    else if (written == STREAM_OK && full && flow_splice_possible(flow))
         flow->splicing = true;
 }
 

@@ -86,6 +86,11 @@ flow_splice(struct flow *flow)
         return flow->from->error != 0 ? STREAM_RESET : STREAM_END;
     if (errno == EAGAIN)
         return STREAM_AGAIN;
+    if (errno == EINVAL) { /* these sockets cannot: splice(2) */
+        flow->pipes = NULL;
+        stop_splicing(flow);
+        return STREAM_OK;
+    }
     flow->from->error = errno;
     return STREAM_RESET;
 }

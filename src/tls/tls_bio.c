@@ -41,7 +41,8 @@ bio_read(BIO *bio, char *data, size_t size, size_t *got)
         BIO_set_retry_read(bio);
         return 0;
     }
-    if (!input->starved && !input->ended && input->stream->error == 0)
+    /* After a failed send, too: what came before the reset was accepted. */
+    if (!input->starved && !input->ended)
         status = stream_receive(input->stream, data, size, got);
     if (status == STREAM_OK) {
         input->began = true;
@@ -110,7 +111,9 @@ tls_bio_push(struct stream *stream)
     size_t length = loop->records_length;
 
     loop->records_length = 0;
-    if (length == 0)
+    /* What OpenSSL has to say behind the end (an answer to KeyUpdate, an alert)
+     * can no longer be sent; trying would look like a broken connection. */
+    if (length == 0 || stream->finishing)
         return STREAM_OK;
     return stream_send(stream, loop->records, length);
 }

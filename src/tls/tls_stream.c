@@ -47,6 +47,7 @@ static enum stream_status tls_write(
     struct stream *, const void *data, size_t size);
 static void tls_finish(struct stream *);
 static bool tls_has_input(const struct stream *);
+static bool tls_may_write(const struct stream *);
 static void tls_free(struct stream *);
 
 static const struct stream_ops tls_ops = {
@@ -54,6 +55,7 @@ static const struct stream_ops tls_ops = {
     .write = tls_write,
     .finish = tls_finish,
     .has_input = tls_has_input,
+    .may_write = tls_may_write,
     .free = tls_free,
 };
 
@@ -113,6 +115,10 @@ prepare_connect(struct tls_stream *tls, const struct tls_peer *peer)
         SSL_set_tlsext_host_name(tls->ssl, peer->sni) != 1)
         return false;
     if (peer->name != NULL && !tls_verify_expect(tls->ssl, peer->name))
+        return false;
+    /* A chain that is verified for no name in particular lets anybody in. */
+    if (peer->name == NULL &&
+        SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE)
         return false;
     tls->resume = peer->resume;
     if (tls->resume != NULL) {
@@ -298,6 +304,16 @@ tls_has_input(const struct stream *stream)
         (!tls->starved && SSL_has_pending(tls->ssl));
 }
 
+/* While a message of the handshake protocol (a ticket, a KeyUpdate) is half
+ * here, OpenSSL would read the other half within a write. */
+static bool
+tls_may_write(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    return !tls->established || tls->broken || !SSL_in_init(tls->ssl);
+}
+
 /* OpenSSL's own tickets at the end of the handshake would lie unread in a
  * client that only writes, and reset the tail of what it wrote when it closes:
  * so the ticket goes out with the first data, which the client will read. */
@@ -322,8 +338,10 @@ tls_write(struct stream *stream, const void *data, size_t size)
         send_ticket(tls);
     tls_bio_begin(&tls->input);
     ERR_clear_error();
-    if (SSL_write_ex(tls->ssl, data, size, &written) != 1)
+    if (SSL_write_ex(tls->ssl, data, size, &written) != 1) {
+        tls_bio_push(stream); /* an alert, perhaps */
         return fail(tls);
+    }
     assert(written == size); /* partial writes are not enabled */
     return tls_bio_push(stream);
 }
@@ -333,7 +351,7 @@ tls_finish(struct stream *stream)
 {
     struct tls_stream *tls = stream->state;
 
-    if (!tls->established || tls->broken)
+    if (!tls->established || tls->broken || !tls_may_write(stream))
         return;
     tls_bio_begin(&tls->input);
     ERR_clear_error();
