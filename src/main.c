@@ -1,5 +1,8 @@
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "cli/command.h"
@@ -20,12 +23,41 @@ static const struct {
     { "-h", command_help },
 };
 
+/* If we were started without standard descriptors, the first sockets opened
+ * would get their numbers, and our messages. */
+static void
+fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What was printed may be a file by now, of which half is worse than none. */
+static int
+check_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    perror("sallyport: cannot write to standard output");
+    return EXIT_FAULT;
+}
+
 int
 main(int count, char **arguments)
 {
+    fill_standard_descriptors();
+    /* Until a loop listens to them they would end us: a log rotation may come
+     * while names are still being resolved. */
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
     for (size_t i = 0; count > 1 && i < COUNT(commands); i++)
         if (strcmp(arguments[1], commands[i].name) == 0)
-            return commands[i].run(count - 1, arguments + 1);
+            return check_output(commands[i].run(count - 1, arguments + 1));
     if (count > 1)
         fprintf(stderr, "sallyport: there is no command \"%s\"\n",
             arguments[1]);

@@ -13,7 +13,7 @@ command_check(int count, char *const *arguments)
     struct error error = { 0 };
     struct service **services;
     int code;
-    struct config *config = command_load(count, arguments, &code);
+    struct config *config = command_load("check", count, arguments, &code);
 
     if (config == NULL)
         return code;

@@ -32,14 +32,15 @@ parse_file_option(int count, char *const *arguments, const char **file)
 }
 
 struct config *
-command_load(int count, char *const *arguments, int *code)
+command_load(
+    const char *words, int count, char *const *arguments, int *code)
 {
     struct error error = { 0 };
     struct config *config;
     const char *file;
 
     if (!parse_file_option(count, arguments, &file)) {
-        fprintf(stderr, "usage: sallyport %s [-c FILE]\n", arguments[0]);
+        fprintf(stderr, "usage: sallyport %s [-c FILE]\n", words);
         *code = EXIT_USAGE;
         return NULL;
     }

@@ -26,10 +26,11 @@ command_fn command_demo;
 command_fn command_version;
 command_fn command_help;
 
-/* Reads `[-c FILE]`, the only option of several subcommands, and the file.
+/* Reads `[-c FILE]`, the only option of several subcommands, from what stands
+ * behind arguments[0], and the file.  `words`: how the subcommand is called.
  * NULL: explained on stderr, and `*code` is the exit code. */
 NODISCARD struct config *command_load(
-    int count, char *const *arguments, int *code);
+    const char *words, int count, char *const *arguments, int *code);
 
 /* Prints every message of `error` to stderr and empties it. */
 void command_explain(struct error *error);

@@ -17,7 +17,7 @@ command_config(int count, char *const *arguments)
         fputs("usage: sallyport config show [-c FILE]\n", stderr);
         return EXIT_USAGE;
     }
-    config = command_load(count - 1, arguments + 1, &code);
+    config = command_load("config show", count - 1, arguments + 1, &code);
     if (config != NULL)
         config_dump(config, stdout);
     config_free(config);

@@ -1,2 +1,152 @@
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
 #include "cli/command.h"
-int command_demo(int count, char *const *arguments) { (void)count; (void)arguments; return EXIT_FAULT; }
+#include "cli/demo_backend.h"
+#include "cli/demo_certificate.h"
+#include "cli/demo_file.h"
+#include "cli/demo_port.h"
+#include "config/config.h"
+#include "config/config_load.h"
+
+/* Many more than one person opens, few enough for any limit on descriptors. */
+static char max_connections[] = "--max_connections=100";
+static char drain_timeout[] = "--drain_timeout=2s";
+
+static const char explanation[] =
+    "Sallyport listens with TLS on localhost:%u.  Behind it, on 127.0.0.1:%u, "
+    "is\n"
+    "a small server that knows nothing of TLS.  In another terminal, ask for "
+    "a page:\n"
+    "\n"
+    "    curl --cacert %s https://localhost:%u/\n"
+    "\n"
+    "or have each line that you type sent back, until Ctrl-C:\n"
+    "\n"
+    "    openssl s_client -quiet -verify_return_error -verify_hostname "
+    "localhost -CAfile %s -connect localhost:%u\n"
+    "\n"
+    "The file is the certificate of an authority that was made for this demo "
+    "and\n"
+    "whose key is forgotten already; the server's key is in memory only.  "
+    "Ctrl-C\n"
+    "here ends the demo and removes the file.\n"
+    "\n";
+
+/* False: nobody can read it, so nobody could try anything. */
+static bool
+explain(const struct demo_port *port, const struct demo_backend *backend)
+{
+    const char *ca = demo_file_path();
+
+    return printf(explanation, port->number, backend->port, ca, port->number,
+               ca, port->number) > 0 &&
+        fflush(stdout) == 0;
+}
+
+/* The same words that `sallyport tunnel` takes. */
+static struct config *
+load(const struct demo_port *port, const struct demo_backend *backend,
+    int cert_fd, struct error *error)
+{
+    char ipv4[48], ipv6[48], server[48], cert[64];
+    char *words[] = { ipv4, server, cert, max_connections, drain_timeout,
+        ipv6 };
+    int count = COUNT(words);
+
+    snprintf(ipv4, sizeof(ipv4), "tls://127.0.0.1:%u", port->number);
+    snprintf(ipv6, sizeof(ipv6), "--listen=tls://[::1]:%u", port->number);
+    snprintf(server, sizeof(server), "127.0.0.1:%u", backend->port);
+    snprintf(cert, sizeof(cert), "--listen.cert=/proc/self/fd/%d", cert_fd);
+    if (port->fds[1] < 0)
+        count--;
+    return config_load_arguments(count, words, error);
+}
+
+/* A file that is nowhere but in this process, and ends with it. */
+static int
+open_memory(struct error *error)
+{
+    int fd = memfd_create("sallyport-demo", MFD_CLOEXEC);
+
+    if (fd < 0 || fchmod(fd, S_IRUSR | S_IWUSR) < 0)
+        error_add(error, "cannot keep a file in memory: %s", strerror(errno));
+    return fd;
+}
+
+static int
+serve(const struct demo_port *port, const struct demo_backend *backend,
+    int cert_fd)
+{
+    struct error error = { 0 };
+    struct config *config = load(port, backend, cert_fd, &error);
+    int code = EXIT_FAULT;
+
+    command_explain(&error);
+    if (config != NULL && explain(port, backend))
+        code = command_serve(config);
+    config_free(config);
+    return code;
+}
+
+static int
+with_certificates(
+    const struct demo_port *port, const struct demo_backend *backend)
+{
+    struct error error = { 0 };
+    int ca_fd = demo_file_make(&error);
+    int cert_fd = ca_fd >= 0 ? open_memory(&error) : -1;
+    int code = EXIT_FAULT;
+
+    if (cert_fd >= 0 && !error_any(&error) &&
+        demo_certificate_write(ca_fd, cert_fd, &error))
+        code = serve(port, backend, cert_fd);
+    command_explain(&error);
+    if (cert_fd >= 0)
+        close(cert_fd);
+    if (ca_fd >= 0) {
+        close(ca_fd);
+        demo_file_remove();
+    }
+    return code;
+}
+
+static int
+demonstrate(void)
+{
+    struct error error = { 0 };
+    struct demo_backend backend;
+    struct demo_port port;
+    int code = EXIT_FAULT;
+
+    if (demo_port_reserve(&port, &error)) {
+        if (demo_backend_start(&backend, &error)) {
+            code = with_certificates(&port, &backend);
+            demo_backend_stop(&backend);
+        }
+        demo_port_release(&port);
+    }
+    command_explain(&error);
+    return code;
+}
+
+/* sallyport demo */
+int
+command_demo(int count, char *const *arguments)
+{
+    (void)arguments;
+    if (count != 1) {
+        fputs("usage: sallyport demo\n", stderr);
+        return EXIT_USAGE;
+    }
+    /* A reader that goes away must not keep the file from being removed. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    return demonstrate();
+}

@@ -1,4 +1,6 @@
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/command.h"
 #include "config/config_help.h"
@@ -19,6 +21,28 @@ static const char usage[] =
     "\n"
     "FILE is " DEFAULT_CONFIG " unless said otherwise.\n";
 
+/* What is asked for goes to stdout; that there is no such thing, to stderr. */
+static int
+help_option(const char *option)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *memory = open_memstream(&text, &length);
+    bool found;
+
+    if (memory == NULL) {
+        perror("sallyport: help");
+        return EXIT_FAULT;
+    }
+    found = config_help(option, memory);
+    fclose(memory);
+    if (!found)
+        fputs("sallyport: ", stderr);
+    fputs(text, found ? stdout : stderr);
+    free(text);
+    return found ? EXIT_DONE : EXIT_FAULT;
+}
+
 /* sallyport help [OPTION] */
 int
 command_help(int count, char *const *arguments)
@@ -28,7 +52,7 @@ command_help(int count, char *const *arguments)
         return EXIT_USAGE;
     }
     if (count == 2)
-        return config_help(arguments[1], stdout) ? EXIT_DONE : EXIT_FAULT;
+        return help_option(arguments[1]);
     fputs(usage, stdout);
     fputs("\nOptions (sallyport help OPTION tells more):\n\n", stdout);
     return config_help(NULL, stdout) ? EXIT_DONE : EXIT_FAULT;

@@ -6,7 +6,7 @@ int
 command_run(int count, char *const *arguments)
 {
     int code;
-    struct config *config = command_load(count, arguments, &code);
+    struct config *config = command_load("run", count, arguments, &code);
 
     if (config != NULL)
         code = command_serve(config);

@@ -108,8 +108,8 @@ static const struct option options[] = {
       .offset = FIELD(connect_timeout_ms), .value = "5s", .min = 1,
       .max = MINUTES(10),
       .help = "How long a server may take to accept a connection.",
-      .details = "Each server has this time: to look up its name takes from it, and "
-          "its addresses share what is left." },
+      .details = "Each server has this time: to look up its name takes "
+          "from it, and its addresses share what is left." },
     { .name = "timeout.handshake", .scope = OPTION_SERVICE,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(handshake_timeout_ms), .value = "10s", .min = 1,

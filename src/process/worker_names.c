@@ -2,12 +2,13 @@
 
 #include <event2/event.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/address.h"
-#include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/config_fault.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 
@@ -36,16 +37,18 @@ on_resolved(void *arg, enum resolver_result result,
     struct lookup *lookup = arg;
     struct check *check = lookup->check;
     const struct endpoint *endpoint = lookup->endpoint;
+    char section[128];
 
     (void)addresses;
     (void)count;
     if (result == RESOLVER_UNKNOWN) {
         check->ok = false;
-        error_add(check->error,
-            "%s:%u: [service %s] connect = %s: there is no host \"%s\"; "
-            "correct the name, or make it known to the DNS or /etc/hosts",
-            endpoint->origin.file, endpoint->origin.line,
-            lookup->service->name, endpoint->text, endpoint->host);
+        snprintf(
+            section, sizeof(section), "service %s", lookup->service->name);
+        config_fault_add(check->error, &endpoint->origin, section, "connect",
+            "%s: there is no host \"%s\"; correct the name, or make it known "
+            "to the DNS or /etc/hosts",
+            endpoint->text, endpoint->host);
     } else if (result == RESOLVER_FAILED) {
         log_warn(lookup->service->name,
             "\"%s\" cannot be resolved now; clients are refused until it can",

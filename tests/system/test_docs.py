@@ -1,0 +1,303 @@
+"""The manuals say what the program does: no more options, reasons, fields and
+commands than there are, and no fewer; what they show works."""
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from sallyport import BINARY, PATIENCE, ROOT, sallyport
+
+PAGES = [ROOT / "docs/man/sallyport.8", ROOT / "docs/man/sallyport.ini.5"]
+TEXTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md",
+                *ROOT.glob("*/*.md")])
+EXAMPLES = sorted(ROOT.glob("conf/**/*.ini"))
+
+
+def in_source(path, pattern):
+    found = re.findall(pattern, (ROOT / path).read_text())
+    assert found, f"{path} has changed its form"
+    return set(found)
+
+
+def page_text(page):
+    """The page's source without what is only there for the typesetter."""
+    return page.read_text().replace("\\-", "-").replace("\\&", "")
+
+
+def page_terms(section, page):
+    """The words that a section of the page (.SH or .SS) explains: those behind
+    .TP, several of them in one line with commas."""
+    body = re.search(rf"^\.S[HS] {section}\n(.*?)(?=^\.S[HS] |\Z)",
+                     page_text(page), re.M | re.S).group(1)
+    lines = re.findall(r"^\.TP\n\.(?:B|BR) (.*)", body, re.M)
+    return {word for line in lines
+            for word in re.split(r'[", ]+', line) if word}
+
+
+def table_terms(heading, text):
+    """The words in the first column of the table behind the heading."""
+    body = re.search(rf"^### {heading}\n(.*?)(?=^#|\Z)",
+                     text.read_text(), re.M | re.S).group(1)
+    cells = [line.split("|")[1] for line in body.splitlines()
+             if line.startswith("|")][2:]
+    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+
+
+def option_names():
+    """Every option, in full, as the program lists them."""
+    listed = re.findall(r"^  ([a-z*][\w.*]*) ", sallyport("help").stdout
+                        .split("Options of [global]:")[1], re.M)
+    return {leg + name[2:] if name.startswith("*.") else name
+            for name in listed for leg in ("listen.", "connect.")}
+
+
+# What is made of the option table.
+
+def test_reference_is_up_to_date():
+    done = subprocess.run([ROOT / "scripts/make-reference", "--check", BINARY],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_reference_that_is_out_of_date_is_noticed(tmp_path):
+    for name in ("scripts", "docs"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    options = tmp_path / "docs/options.md"
+    options.write_text(options.read_text().replace("tcp", "udp", 1))
+    script = tmp_path / "scripts/make-reference"
+    done = subprocess.run([script, "--check", BINARY], capture_output=True,
+                          text=True, timeout=PATIENCE)
+    assert done.returncode == 1
+    assert "docs/options.md is not up to date" in done.stderr
+    assert subprocess.run([script, BINARY], timeout=PATIENCE).returncode == 0
+    assert options.read_text() == (ROOT / "docs/options.md").read_text()
+
+
+def test_every_option_is_in_the_manuals():
+    names = option_names()
+    assert {"listen", "listen.cert", "connect.cert", "include",
+            "timeout.idle"} <= names
+    explained = set().union(*(page_terms(section, PAGES[1]) for section in (
+        r"OPTIONS OF \[GLOBAL\]", "OPTIONS OF A SERVICE",
+        "OPTIONS OF EACH LEG")))
+    assert explained == names
+    headings = re.findall(r"^### (.*)$", (ROOT / "docs/options.md")
+                          .read_text(), re.M)
+    assert set(re.findall(r"`([^`]+)`", " ".join(headings))) == names
+
+
+# What is made of words in the source.
+
+def test_every_reason_is_in_the_manuals():
+    reasons = in_source("src/relay/conn_reason.c", r'= "([a-z-]+)"')
+    assert page_terms("Reasons", PAGES[0]) == reasons
+    assert table_terms("Reasons", ROOT / "docs/operating.md") == reasons
+
+
+def test_every_log_field_is_in_the_manuals():
+    source = "src/relay/conn_report.c"
+    fields = in_source(source, r'add_(?:text|number)\(&report, "(\w+)"') | \
+        in_source(source, r'"((?:listen|connect)_\w+)"')
+    assert page_terms("Fields", PAGES[0]) == fields
+    text = ROOT / "docs/operating.md"
+    # `relay`, `yes` and the like are values, in other columns.
+    assert table_terms("Fields", text) == fields
+
+
+def test_every_command_is_in_the_manuals():
+    usage = sallyport("help").stdout.split("\n\n")[1]
+    commands = set(re.findall(r"^  ([a-z]+)", usage, re.M))
+    assert {"run", "check", "demo"} <= commands
+    explained = {term for term in page_terms("COMMANDS", PAGES[0])
+                 if term != "show"}
+    assert explained == commands
+    synopsis = set(re.findall(r"^\.B sallyport ([a-z]+)",
+                              page_text(PAGES[0]), re.M))
+    assert synopsis >= commands
+
+
+def test_every_signal_is_in_the_manuals():
+    signals = in_source("src/process/worker.c", r"= \{ (SIG[A-Z0-9]+), on_")
+    assert page_terms("SIGNALS", PAGES[0]) == signals
+    operating = (ROOT / "docs/operating.md").read_text()
+    assert all(f"`{signal}`" in operating for signal in signals)
+
+
+# The form of the manuals.
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_is_well_formed(page):
+    if not shutil.which("groff"):
+        pytest.skip("no groff")
+    done = subprocess.run(["groff", "-ww", "-man", "-Tutf8", "-z", page],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_is_of_this_version(page):
+    version = re.search(r"project\(sallyport VERSION ([\d.]+)",
+                        (ROOT / "CMakeLists.txt").read_text()).group(1)
+    title = re.search(r"^\.TH .*$", page.read_text(), re.M).group()
+    assert f'"Sallyport {version}"' in title
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def anchors(text):
+    """The places in a text that a link can lead to."""
+    for heading in re.findall(r"^#+ (.*)$", text.read_text(), re.M):
+        yield re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_links_lead_somewhere(text):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = text.parent / path if path else text
+        assert file.exists(), f"{target} is not there"
+        assert not anchor or anchor in anchors(file), f"no {target}"
+
+
+# What the manuals show works.
+
+STAND_INS = {"listen.cert": "server.pem", "listen.key": "server.key",
+             "connect.cert": "client.pem", "connect.key": "client.key",
+             "ca": "ca.pem", "crl": "ca.crl"}
+
+
+def stand_in(line, certs):
+    """The line with a file that is there in place of the one it names."""
+    match = re.match(r"((?:(?:listen|connect)\.)?(\w+)) *= *(\S+)", line)
+    if not match or match[3] == "system":
+        return line
+    name = STAND_INS.get(match[1]) or STAND_INS.get(match[2])
+    if not name:
+        return line
+    if "rsa" in match[3]:
+        name = name.replace("server", "server-rsa")
+    return f"{match[1]} = {certs / name}"
+
+
+def with_keys(lines):
+    """A certificate's own file may hold the key: those here do not."""
+    section = []
+    for line in [*lines, "["]:
+        if line.startswith("["):
+            text = "\n".join(section)
+            for leg in ("listen", "connect"):
+                cert = re.search(rf"^{leg}\.cert = (.*)\.pem$", text, re.M)
+                if cert and not re.search(rf"^{leg}\.key ", text, re.M):
+                    section.append(f"{leg}.key = {cert[1]}.key")
+            yield from section
+            section = []
+        section.append(line)
+
+
+def check(config, tmp_path, certs):
+    lines = [stand_in(line, certs) for line in config.splitlines()]
+    file = tmp_path / "sallyport.ini"
+    file.write_text("\n".join(with_keys(lines)) + "\n")
+    done = sallyport("check", "-c", file)
+    assert done.returncode == 0, done.stderr + file.read_text()
+    assert done.stderr == ""
+
+
+def shown_configurations():
+    for text in TEXTS:
+        shown = re.findall(r"^```ini\n(.*?)^```", text.read_text(), re.M | re.S)
+        for number, config in enumerate(shown, 1):
+            yield pytest.param(config, id=f"{text.name}-{number}")
+    for page in PAGES:
+        shown = re.findall(r"^\.EX\n(\[.*?)^\.EE", page_text(page), re.M | re.S)
+        for number, config in enumerate(shown, 1):
+            yield pytest.param(config, id=f"{page.name}-{number}")
+
+
+@pytest.mark.parametrize("config", shown_configurations())
+def test_configuration_in_a_text_is_good(config, tmp_path, certs):
+    check(config, tmp_path, certs)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_example_is_good(example, tmp_path, certs):
+    """Just as it is, with the certificates that it says how to make."""
+    file = tmp_path / example.name
+    shutil.copy(example, file)
+    (tmp_path / "certs").symlink_to(certs)
+    done = sallyport("check", "-c", file)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_examples_are_there():
+    assert ROOT / "conf/sallyport.ini" in EXAMPLES and len(EXAMPLES) > 3
+
+
+def test_bad_configuration_in_a_text_is_noticed(tmp_path, certs):
+    with pytest.raises(AssertionError, match="there is no"):
+        check("[service x]\nlisten = :1\nconnect = a:1\nlissten.ca = x\n",
+              tmp_path, certs)
+
+
+# Installing.
+
+def install(to):
+    """What `cmake --install` makes of the binary that is tested, as a package
+    would have it."""
+    build = to / "build"
+    subprocess.run(
+        ["cmake", "-G", "Ninja", "-S", ROOT, "-B", build,
+         "-DCMAKE_INSTALL_PREFIX=/usr", "-DBUILD_TESTING=OFF"],
+        check=True, capture_output=True, timeout=6 * PATIENCE)
+    (build / "src").mkdir(exist_ok=True)
+    shutil.copy(BINARY, build / "src/sallyport")
+    subprocess.run(["cmake", "--install", build], check=True,
+                   capture_output=True, timeout=PATIENCE,
+                   env={"PATH": "/usr/bin:/bin", "DESTDIR": str(to / "root")})
+    return to / "root"
+
+
+def test_everything_is_installed_where_debian_has_it(tmp_path):
+    root = install(tmp_path)
+    installed = {str(path.relative_to(root)) for path in root.rglob("*")
+                 if path.is_file()}
+    assert installed == {
+        "usr/sbin/sallyport",
+        "etc/sallyport/sallyport.ini",
+        "usr/lib/systemd/system/sallyport.service",
+        "usr/share/man/man8/sallyport.8",
+        "usr/share/man/man5/sallyport.ini.5",
+        *(f"usr/share/doc/sallyport/examples/{path.name}"
+          for path in EXAMPLES if path.parent.name == "examples"),
+    }
+    for path in installed:
+        mode = 0o755 if path == "usr/sbin/sallyport" else 0o644
+        assert (root / path).stat().st_mode & 0o777 == mode, path
+    unit = (root / "usr/lib/systemd/system/sallyport.service").read_text()
+    assert "\nExecStart=/usr/sbin/sallyport run -c " \
+        "/etc/sallyport/sallyport.ini\n" in unit
+    assert "@" not in unit.replace("@system", "").replace("@priv", "") \
+        .replace("@chown", "")
+    done = subprocess.run([root / "usr/sbin/sallyport", "check", "-c",
+                           root / "etc/sallyport/sallyport.ini"],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_manual_finds_the_pages(tmp_path):
+    if not shutil.which("man"):
+        pytest.skip("no man")
+    for page in PAGES:
+        folder = tmp_path / f"man{page.suffix[1:]}"
+        folder.mkdir()
+        shutil.copy(page, folder)
+    for name in ("sallyport", "sallyport.ini"):
+        done = subprocess.run(
+            ["man", "--warnings", "-M", tmp_path, name], timeout=PATIENCE,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8",
+                 "MANWIDTH": "80"})
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        assert f"{name.upper()}(" in done.stdout
