@@ -8,15 +8,18 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/address.h"
-#include "base/error.h"
 #include "config/config.h"
+#include "config/config_fault.h"
 #include "net/socket_options.h"
+
+enum { SECTION_SIZE = 128, TEXT_SIZE = 512 };
 
 /* What is being bound, for the helpers below. */
 struct attempt {
@@ -26,15 +29,25 @@ struct attempt {
     struct error *error;
 };
 
+static void PRINTF_LIKE(2, 3)
+complain(const struct attempt *attempt, const char *format, ...)
+{
+    const struct endpoint *endpoint = attempt->endpoint;
+    char section[SECTION_SIZE], text[TEXT_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    snprintf(section, sizeof(section), "service %s", attempt->service);
+    config_fault_add(attempt->error, &endpoint->origin, section, "listen",
+        "%s: %s", endpoint->text, text);
+}
+
 static void
 explain(const struct attempt *attempt, const char *what, const char *advice)
 {
-    const struct endpoint *endpoint = attempt->endpoint;
-
-    error_add(attempt->error, "%s:%u: [service %s] listen = %s: %s: %s%s",
-        endpoint->origin.file != NULL ? endpoint->origin.file : "default",
-        endpoint->origin.line, attempt->service, endpoint->text, what,
-        strerror(errno), advice);
+    complain(attempt, "%s: %s%s", what, strerror(errno), advice);
 }
 
 static const char *
@@ -42,8 +55,8 @@ bind_advice(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "; another program has this address: stop it or choose another "
-               "port (ss -ltnp shows it)";
+        return "; another program (ss -ltnp shows it) or another listen line "
+               "has this address: stop it or choose another port";
     case EADDRNOTAVAIL:
         return "; no interface of this machine has this address";
     case EACCES:
@@ -263,11 +276,9 @@ open_inet(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
     snprintf(port, sizeof(port), "%u", endpoint->port);
     code = getaddrinfo(endpoint->host, port, &hints, &found);
     if (code != 0) {
-        error_add(attempt->error,
-            "%s:%u: [service %s] listen = %s: cannot resolve \"%s\": %s; "
-            "write an address of this machine, or * for all",
-            endpoint->origin.file != NULL ? endpoint->origin.file : "default",
-            endpoint->origin.line, attempt->service, endpoint->text,
+        complain(attempt,
+            "cannot resolve \"%s\": %s; write an address of this machine, "
+            "or * for all",
             endpoint->host != NULL ? endpoint->host : "*", gai_strerror(code));
         return false;
     }

@@ -326,15 +326,26 @@ send_ticket(struct tls_stream *tls)
         ERR_clear_error(); /* no ticket is no harm */
 }
 
+/* Writing a ticket sets up OpenSSL's buffer for reading as well, which would
+ * stay until the next read: for a client that is silent from then on, for good.
+ */
+static void
+release_buffers(struct tls_stream *tls)
+{
+    if (!SSL_has_pending(tls->ssl))
+        SSL_free_buffers(tls->ssl);
+}
+
 static enum stream_status
 tls_write(struct stream *stream, const void *data, size_t size)
 {
     struct tls_stream *tls = stream->state;
+    bool ticket = tls->ticket_due;
     size_t written;
 
     if (tls->broken)
         return STREAM_FAILED;
-    if (tls->ticket_due)
+    if (ticket)
         send_ticket(tls);
     tls_bio_begin(&tls->input);
     ERR_clear_error();
@@ -343,6 +354,8 @@ tls_write(struct stream *stream, const void *data, size_t size)
         return fail(tls);
     }
     assert(written == size); /* partial writes are not enabled */
+    if (ticket)
+        release_buffers(tls);
     return tls_bio_push(stream);
 }
 

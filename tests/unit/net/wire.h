@@ -1,0 +1,58 @@
+/*
+ * Connected sockets, and a loop that is turned by hand.  Whatever fails here
+ * ends the test process: nothing could be shown without it.
+ */
+#ifndef TESTS_NET_WIRE_H
+#define TESTS_NET_WIRE_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+
+/* Both ends non-blocking: a unix pair, and a TCP connection over loopback. */
+void wire_unix(int fds[2]);
+void wire_tcp(int fds[2]);
+
+/* As small as the kernel allows.  TCP remembers what the other end promised to
+ * take before this was called: call it before anything is sent. */
+void wire_shrink(int fd);
+
+/* A TCP socket that listens on a port of 127.0.0.1 or, `v6`, of ::1. */
+int wire_listen(bool v6, int backlog, uint16_t *port);
+
+/* A loopback port on which nobody listens. */
+uint16_t wire_free_port(void);
+
+/* Sends all, and takes all that comes within the turn: returns the count. */
+void wire_send(int fd, const void *data, size_t size);
+size_t wire_receive(int fd, void *data, size_t size);
+
+/* How reading from `fd` goes now, without data in the way. */
+enum wire_end { WIRE_OPEN, WIRE_FIN, WIRE_RESET, WIRE_DATA };
+enum wire_end wire_end(int fd);
+
+/* Closes with RST. */
+void wire_reset(int fd);
+
+/* Byte n of what is sent in a test, so that order can be checked. */
+uint8_t wire_byte(uint64_t n);
+void wire_fill(uint8_t *data, uint64_t from, size_t size);
+bool wire_matches(const uint8_t *data, uint64_t from, size_t size);
+
+/* One turn of the loop that does not wait. */
+void wire_turn(struct loop *loop);
+
+/* Turns until `met`; false if it is not after a few seconds. */
+bool wire_until(struct loop *loop, bool (*met)(void *arg), void *arg);
+
+/* Waits until the kernel has something to say of `fd` (poll(2)). */
+void wire_await(int fd, short what);
+
+void wire_sleep_ms(int ms);
+
+#endif
