@@ -114,7 +114,8 @@ result_of(int error)
     switch (error) {
     case ECONNREFUSED:
     case ENOENT: /* a unix path that is not there */
-    case ECONNRESET:
+    case ECONNRESET: /* accepted, and dropped at once */
+    case EPIPE:      /* the same, after a FIN */
         return CONNECTOR_REFUSED;
     case ETIMEDOUT:
     case EAGAIN: /* a unix backlog that stays full */

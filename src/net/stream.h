@@ -105,11 +105,8 @@ size_t stream_unsent(const struct stream *stream);
 /* True if the peer has reset the socket, found out without reading from it. */
 bool stream_is_gone(const struct stream *stream);
 
-/* For stream_watch(): once now, and then when the peer resets. */
-enum { STREAM_WATCH_RESET = EV_WRITE | EV_ET };
-
-/* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0; or
- * STREAM_WATCH_RESET alone), level-triggered, until told otherwise. */
+/* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0),
+ * level-triggered, until told otherwise. */
 void stream_watch(struct stream *stream, short what);
 
 /* Closes the socket; what is pending is lost, what the kernel has is delivered.

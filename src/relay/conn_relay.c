@@ -9,6 +9,10 @@
  * for which there is no event. */
 enum { POLL_FIRST_MS = 2, POLL_MOST_MS = 200 };
 
+/* How often to look whether a peer that has said all, and is not read any more,
+ * is still there for the answer. */
+enum { LOOK_MS = 2000 };
+
 static bool
 is_over(const struct flow *flow)
 {
@@ -70,12 +74,9 @@ watch(struct stream *stream, const struct flow *out, const struct flow *in)
     /* TLS may have something of its own to say, too. */
     bool writes =
         in->wait == FLOW_WAITS_OUTPUT || buffer_length(&stream->pending) > 0;
-    short what = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
 
-    /* A peer that has said all and waits for the answer may still go. */
-    if (what == 0 && out->state == FLOW_ENDED)
-        what = STREAM_WATCH_RESET;
-    stream_watch(stream, what);
+    stream_watch(
+        stream, (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0)));
 }
 
 static uint64_t
@@ -110,13 +111,22 @@ next_deadline_ms(const struct conn *conn, enum conn_reason *reason)
     return life_ms;
 }
 
+/* When to look at the connection at the latest. */
+static uint64_t
+next_look_ms(const struct conn *conn, uint64_t deadline_ms, uint64_t from_ms)
+{
+    return is_half_closed(conn) ? earlier(deadline_ms, from_ms, LOOK_MS)
+                                : deadline_ms;
+}
+
 /* Activity only moves a deadline away, so a timer that is set stays as it is
  * and finds out when it fires; see conn_relay_expire(). */
 static void
 arm(struct conn *conn)
 {
     enum conn_reason reason;
-    uint64_t at_ms = next_deadline_ms(conn, &reason);
+    uint64_t at_ms = next_look_ms(
+        conn, next_deadline_ms(conn, &reason), conn->active_ms);
 
     if (at_ms == UINT64_MAX ||
         (conn->deadline_ms != 0 && conn->deadline_ms <= at_ms))
@@ -125,21 +135,37 @@ arm(struct conn *conn)
     conn_arm(conn, at_ms > conn->active_ms ? at_ms - conn->active_ms : 0);
 }
 
+/* A leg whose direction has ended is not read any more, so its reset shows in
+ * no other way.  True: the connection is at its end. */
+static bool
+is_deserted(struct conn *conn)
+{
+    if (conn->up.state == FLOW_ENDED && stream_is_gone(&conn->client))
+        conn_abort(conn, CONN_RESET_BY_CLIENT);
+    else if (conn->down.state == FLOW_ENDED && stream_is_gone(&conn->server))
+        conn_abort(conn, CONN_RESET_BY_SERVER);
+    else
+        return false;
+    return true;
+}
+
 void
 conn_relay_expire(struct conn *conn)
 {
     enum conn_reason reason;
     uint64_t at_ms = next_deadline_ms(conn, &reason), now_ms = clock_now_ms();
 
-    conn->deadline_ms = at_ms;
-    if (at_ms > now_ms) {
-        if (at_ms != UINT64_MAX)
-            conn_arm(conn, at_ms - now_ms);
+    if (is_deserted(conn))
+        return;
+    if (at_ms <= now_ms) {
+        flow_cut(&conn->up);
+        flow_cut(&conn->down);
+        conn_abort(conn, reason);
         return;
     }
-    flow_cut(&conn->up);
-    flow_cut(&conn->down);
-    conn_abort(conn, reason);
+    conn->deadline_ms = next_look_ms(conn, at_ms, now_ms);
+    if (conn->deadline_ms != UINT64_MAX)
+        conn_arm(conn, conn->deadline_ms - now_ms);
 }
 
 /* Runs the flows that something happened to.  True: they go on. */
@@ -167,26 +193,12 @@ run_flows(struct conn *conn)
     return false;
 }
 
-/* A leg whose direction has ended is not read any more, so its reset shows in
- * no other way.  True: the connection is at its end. */
-static bool
-is_deserted(struct conn *conn)
-{
-    if (conn->up.state == FLOW_ENDED && stream_is_gone(&conn->client))
-        conn_abort(conn, CONN_RESET_BY_CLIENT);
-    else if (conn->down.state == FLOW_ENDED && stream_is_gone(&conn->server))
-        conn_abort(conn, CONN_RESET_BY_SERVER);
-    else
-        return false;
-    return true;
-}
-
 void
 conn_relay_wake(struct conn *conn)
 {
     conn->active_ms = clock_now_ms();
     loop_cancel(conn->relay->loop, &conn->task); /* this is its turn */
-    if (!run_flows(conn) || is_deserted(conn))
+    if (!run_flows(conn))
         return;
     watch(&conn->client, &conn->up, &conn->down);
     watch(&conn->server, &conn->down, &conn->up);
