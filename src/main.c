@@ -53,8 +53,8 @@ main(int count, char **arguments)
     fill_standard_descriptors();
     /* Until a loop listens to them they would end us: a log rotation may come
      * while names are still being resolved. */
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGUSR1, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGUSR1, SIG_IGN);
     for (size_t i = 0; count > 1 && i < COUNT(commands); i++)
         if (strcmp(arguments[1], commands[i].name) == 0)
             return check_output(commands[i].run(count - 1, arguments + 1));

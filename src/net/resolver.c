@@ -236,6 +236,7 @@ answer(struct name *name, enum resolver_result result)
         resolver_done_fn *done = query->done;
         void *arg = query->arg;
 
+        assert(query->link == &name->waiting);
         resolver_cancel(query);
         done(arg, result, name->addresses, name->count);
     }

@@ -305,7 +305,7 @@ watch_events(struct worker *worker)
     struct event_base *base = worker->relay.loop->base;
 
     /* splice(2) and TLS libraries have no MSG_NOSIGNAL. */
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         worker->signals[i] =
             evsignal_new(base, signals[i].number, signals[i].act, worker);

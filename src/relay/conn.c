@@ -223,8 +223,10 @@ conn_end(struct conn *conn, enum conn_reason reason)
 void
 conn_end_all(struct relay *relay)
 {
-    while (relay->conns != NULL)
+    while (relay->conns != NULL) {
+        assert(relay->conns->link == &relay->conns);
         conn_end(relay->conns, CONN_SHUTDOWN);
+    }
 }
 
 /* Waits for what a handshake or a flush needs: always the peer's next bytes,

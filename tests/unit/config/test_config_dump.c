@@ -75,8 +75,8 @@ Test(config_dump, says_where_each_value_came_from)
         "[service a] ; t.ini:5\n",
         "listen                     = :1                           ; t.ini:6\n",
         "listen                     = :2                           ; t.ini:7\n",
-        "splice                     = never                        ; "
-            "[defaults] t.ini:4\n",
+        ("splice                     = never                        ; "
+         "[defaults] t.ini:4\n"),
     };
     char *text = loading_dump(config);
 
