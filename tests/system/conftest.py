@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import pairs                # noqa: E402
 import peers                # noqa: E402
 import sallyport            # noqa: E402
 
@@ -107,6 +108,22 @@ def client(request):
     yield connect
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def pair(relay, server, client, certs):
+    """pair("1.3", "plain", ...) makes a pairs.Pair; see there."""
+    opened = []
+
+    def make(listen, connect, **options):
+        one = pairs.Pair(relay, server, client, certs, listen, connect,
+                         **options)
+        opened.append(one)
+        return one
+
+    yield make
+    for one in opened:
+        one.release()
 
 
 @pytest.fixture

@@ -14,17 +14,20 @@ What was received until the end is a `Received`; its `end` is one of
 """
 import concurrent.futures
 import contextlib
+import fcntl
 import hashlib
 import random
 import socket
 import ssl
 import struct
+import termios
 import threading
 import time
 
 from sallyport import PATIENCE
 
 CHUNK = 256 << 10
+TCP_CLOSE = 7       # include/net/tcp_states.h
 
 
 # Bytes.
@@ -158,8 +161,28 @@ class Peer:
         """Some bytes, or b"" and self._ended at the end."""
         data = self.socket.recv(size)
         if not data:
-            self._ended = "fin"
+            self._ended = self._raw_end()
         return data
+
+    def _raw_end(self):
+        """What an end of input is: the kernel tells of a reset once only, and
+        a thread that sends may have been told.  A connection that ended by FIN
+        is not over before this side has sent its own."""
+        over = not self._finished and self.acknowledged()[0] == TCP_CLOSE
+        return "reset" if over else "fin"
+
+    def acknowledged(self):
+        """The state of the connection, and how many bytes the other side's
+        kernel has said that it has (TCP_INFO, tcp(7))."""
+        if self.socket.family == socket.AF_UNIX:
+            return None, None
+        info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+        return info[0], struct.unpack_from("Q", info, 120)[0]
+
+    def unsent(self):
+        """Bytes that the other side's kernel does not have yet."""
+        return struct.unpack("i", fcntl.ioctl(
+            self.socket, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
 
     def recv(self, size=CHUNK):
         """Some bytes; b"" at a clean or an unclean end (then see `end`)."""
@@ -167,6 +190,7 @@ class Peer:
 
     end = None
     _ended = None
+    _finished = False       # FIN was sent
 
     def _step(self, size, received):
         try:
@@ -216,6 +240,7 @@ class Peer:
         self.fin()
 
     def fin(self):
+        self._finished = True
         self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self):
@@ -289,10 +314,10 @@ class TlsPeer(Peer):
         except ssl.SSLZeroReturnError:
             self._ended = "close_notify"
         except ssl.SSLEOFError:
-            self._ended = "fin"
+            self._ended = self._raw_end()
         except ssl.SSLError as error:
             if error.reason == "UNEXPECTED_EOF_WHILE_READING":
-                self._ended = "fin"
+                self._ended = self._raw_end()
             else:
                 self._failure = error
 
@@ -529,6 +554,36 @@ class Server:
 
     def __exit__(self, *_):
         self.close()
+
+
+class FullListener:
+    """A listening socket that accepts nobody and whose queue is full: whoever
+    connects waits without an answer."""
+
+    def __init__(self, path=None):
+        if path:
+            self.socket, address = socket.socket(socket.AF_UNIX), str(path)
+            self.socket.bind(address)
+        else:
+            self.socket = socket.socket()
+            self.socket.bind(("127.0.0.1", 0))
+            address = self.socket.getsockname()
+            self.port = address[1]
+        self.socket.listen(0)
+        self._queue = []
+        # The kernel may take one more than it says.
+        for _ in range(4):
+            sock = socket.socket(self.socket.family)
+            sock.setblocking(False)
+            sock.connect_ex(address)
+            self._queue.append(sock)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for sock in [self.socket, *self._queue]:
+            sock.close()
 
 
 def in_background(function, *arguments, **options):

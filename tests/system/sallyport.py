@@ -73,10 +73,13 @@ def _environment(extra=None):
     return env
 
 
-def sallyport(*arguments, timeout=None, env=None, cwd=None, stdin=""):
+def sallyport(*arguments, timeout=None, env=None, cwd=None, stdin="",
+              within=()):
     """Runs a command such as check("-c", FILE) to its end.  The result has
-    returncode, stdout and stderr."""
-    done = subprocess.run([BINARY, *map(str, arguments)], input=stdin,
+    returncode, stdout and stderr.  `within`: words in front of the command
+    that run it, as unshare(1) does."""
+    done = subprocess.run([*map(str, within), BINARY, *map(str, arguments)],
+                          input=stdin,
                           capture_output=True, text=True, cwd=cwd,
                           errors="backslashreplace",
                           timeout=timeout or PATIENCE, env=_environment(env))
@@ -106,11 +109,11 @@ class Relay:
     """One running daemon.  Made by the fixture `relay`, which also ends it."""
 
     def __init__(self, config, folder, command=None, ready=r"\bready\b",
-                 log=None, env=None, limit_nofile=None):
+                 log=None, env=None, limit_nofile=None, within=()):
         """`config` is the text of the INI file, or None if `command` (the
         words after `sallyport`) needs none.  `log` is the file that the
         configuration logs to, if it is not stderr.  `ready` None: do not
-        wait."""
+        wait.  `within`: as for sallyport()."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = self.folder / "sallyport.ini"
@@ -123,7 +126,8 @@ class Relay:
         self.checked = False
         with open(self.stderr, "wb") as stderr:
             self.process = subprocess.Popen(
-                self._limited(limit_nofile) + [BINARY, *self.command],
+                [*map(str, within), *self._limited(limit_nofile), BINARY,
+                 *self.command],
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
                 env=_environment(env))
         self.pid = self.process.pid

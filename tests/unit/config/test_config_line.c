@@ -17,7 +17,7 @@ Test(config_line, empty_lines_and_comments)
 {
     static const char *const cases[] = {
         "", " ", "      ", ";", "#", "; x = y", "# [x]", "  ; indented",
-        ";; \"quotes\" and ] and =", "; gr\xc3\xbc\xc3\x9f" "e",
+        ";; \"quotes\" and ] and =", "; gr\xc3\xbc\xc3\x9f\x65",
         "; \xe2\x80\x94 \xf0\x9f\x94\x92",
     };
 

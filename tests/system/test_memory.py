@@ -1,0 +1,145 @@
+"""What connections cost: many that are silent, and many that come and go."""
+import subprocess
+import sys
+
+import pytest
+
+import sallyport
+import servers
+from sallyport import wait_until
+
+COUNT = 5000
+SHORT = 50_000
+# Sanitized handshakes take their time.
+SHORT_TLS = 2_000 if sallyport.SANITIZED else 5_000
+
+
+class Crowd:
+    """See crowd.py."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [sys.executable, sallyport.ROOT / "tests/system/crowd.py",
+             *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._expect("held")
+
+    def _expect(self, word):
+        line = self.process.stdout.readline()
+        assert line == word + "\n", "the crowd has failed"
+
+    def talk(self):
+        self.process.stdin.write("talk\n")
+        self.process.stdin.flush()
+        self._expect("talked")
+
+    def leave(self):
+        self.process.stdin.close()
+        self.process.wait(sallyport.PATIENCE)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def door(relay, certs, free_port):
+    """A relay to `target` whose leg towards clients is tcp:// or tls://."""
+    def start(listen, target, lines=""):
+        port = free_port()
+        door = relay(f"""
+[service door]
+listen = {listen}://127.0.0.1:{port}
+connect = 127.0.0.1:{target}
+{lines}
+""" + (f"listen.cert = {certs}/server-both.pem\n" if listen == "tls" else ""))
+        door.port = port
+        return door
+    return start
+
+
+def report(what, before, during, count):
+    each = 1024 * (during - before) / count
+    print(f"{count} {what}: RSS {before} KiB before, {during} KiB during, "
+          f"{each:.0f} bytes each")
+    return each
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("listen,bound", [("tcp", 2 << 10), ("tls", 16 << 10)])
+def test_idle_connections(door, certs, free_port, listen, bound):
+    """They are all alive, cost little, and leave nothing behind."""
+    backend = free_port()
+    one = door(listen, backend)
+    fds, before = one.fds(), one.rss_kib()
+    crowd = Crowd(one.port, COUNT, backend,
+                  *([certs / "ca.pem"] if listen == "tls" else []))
+    silent = report(f"connections with nothing said, {listen}",
+                    before, one.rss_kib(), COUNT)
+    assert one.fds() == fds + 2 * COUNT
+    crowd.talk()
+    idle = report(f"idle connections, {listen}", before, one.rss_kib(), COUNT)
+    crowd.talk()
+    crowd.leave()
+    one.wait_ends(COUNT)
+    wait_until(lambda: one.fds() == fds, "descriptors to be given back")
+    # A sanitizer adds to each piece of memory, and keeps what was freed.
+    if not sallyport.SANITIZED:
+        assert max(silent, idle) <= bound
+        # What is freed is given back when the rush has been over for a while,
+        # but for the pages of which libevent holds a little: it never forgets
+        # a descriptor.
+        wait_until(lambda: one.rss_kib() < before + 8 * COUNT,
+                   "memory to be given back")
+    print(f"RSS afterwards: {one.rss_kib()} KiB; {one.cpu_seconds():.2f} s of "
+          "CPU time")
+    # The crowd just exits: on TLS without a close_notify.
+    assert {end["reason"] for end in one.ends()} <= \
+        {"client-closed", "server-closed"} | \
+        ({"truncated"} if listen == "tls" else set())
+
+
+@pytest.mark.slow
+def test_silent_clients(door, certs, free_port):
+    """Who has not said a byte to a TLS listener costs no TLS."""
+    one = door("tls", free_port(), "timeout.handshake = 5s")
+    fds, before = one.fds(), one.rss_kib()
+    crowd = Crowd(one.port, COUNT, 0)
+    wait_until(lambda: one.fds() == fds + COUNT, "all to be accepted")
+    each = report("silent clients of TLS", before, one.rss_kib(), COUNT)
+    one.wait_ends(COUNT)
+    assert {end["reason"] for end in one.ends()} == {"handshake-timeout"}
+    assert one.fds() == fds
+    crowd.leave()
+    assert sallyport.SANITIZED or each <= 2 << 10
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    with servers.Redis(tmp_path_factory.mktemp("redis")) as redis:
+        yield redis
+
+
+def come_and_go(one, count, certs, listen):
+    """`count` connections for one command each, 50 at a time."""
+    tls = ["--tls", "--cacert", certs / "ca.pem"] if listen == "tls" else []
+    servers.run("redis-benchmark", "-h", "localhost", "-p", one.port, "-q",
+                "-k", 0, "-c", 50, "-n", count, "-t", "ping_mbulk", *tls,
+                timeout=300)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("listen,count", [("tcp", SHORT), ("tls", SHORT_TLS)])
+def test_short_connections(door, redis, certs, listen, count):
+    """Descriptors and memory are where they were after the first few."""
+    one = door(listen, redis.port)
+    fds = one.fds()
+    come_and_go(one, 2000, certs, listen)
+    wait_until(lambda: one.fds() == fds, "descriptors to be given back")
+    before = one.rss_kib()
+    come_and_go(one, count, certs, listen)
+    wait_until(lambda: one.fds() == fds, "descriptors to be given back")
+    after = one.rss_kib()
+    print(f"{count} short connections, {listen}: RSS {before} KiB before, "
+          f"{after} KiB after, {one.fds()} descriptors, "
+          f"{one.cpu_seconds():.1f} s of CPU time")
+    assert len(one.wait_ends(count)) >= count
+    # The sanitizer keeps freed memory, to notice its use.
+    assert sallyport.SANITIZED or after - before <= 1024

@@ -1,0 +1,80 @@
+"""PostgreSQL with its own clients through the two ends of a tunnel."""
+import hashlib
+
+import pytest
+
+import sallyport
+import servers
+from tunnel import Tunnel
+
+TRANSACTIONS = 50 if sallyport.SANITIZED else 200
+ROWS = 200_000
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with servers.Postgres() as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def tunnel(relay, certs, postgres):
+    return Tunnel(relay, certs, f"127.0.0.1:{postgres.port}")
+
+
+def words(program, port, *more):
+    return [program, "-h", "127.0.0.1", "-p", port, "-U", "postgres", *more]
+
+
+def psql(port, *more, **options):
+    return servers.run(*words("psql", port, "-X", "-q", "-t", "-A", "-v",
+                              "ON_ERROR_STOP=1", *more), **options).stdout
+
+
+def test_queries_and_copies(tunnel, postgres, tmp_path):
+    """The table that came back is the one that went in."""
+    rows = "".join(f"{index}\t{hashlib.sha256(b'%d' % index).hexdigest()}\n"
+                   for index in range(ROWS))
+    (tmp_path / "rows").write_text(rows)
+    port = tunnel.port
+    psql(port, "-c", "create table rows (id int primary key, digest text)")
+    with open(tmp_path / "rows", "rb") as stdin:
+        psql(port, "-c", "copy rows from stdin", stdin=stdin)
+    assert psql(port, "-c", "copy (select * from rows order by id) to stdout"
+                ) == rows
+    count = psql(postgres.port, "-c", "select count(*) from rows where "
+                 "digest = encode(sha256(id::text::bytea), 'hex')")
+    assert int(count) == ROWS
+    for ends in tunnel.wait_ends(3):
+        assert {end["reason"] for end in ends} == {"client-closed"}
+
+
+def test_notices_cross_while_a_query_waits(tunnel):
+    """The server speaks when it is ready, not when it is asked."""
+    done = servers.run(*words(
+        "psql", tunnel.port, "-X", "-c",
+        "do $$ begin for i in 1..5 loop raise notice 'step %', i; "
+        "perform pg_sleep(0.05); end loop; end $$"))
+    assert [f"step {i}" in done.stderr for i in range(1, 6)] == [True] * 5
+
+
+@pytest.mark.slow
+def test_pgbench(tunnel):
+    """Short transactions of ten clients; once more with a connection for each
+    transaction."""
+    servers.run(*words("pgbench", tunnel.port, "-i", "-q", "postgres"))
+    for each, count in (((), TRANSACTIONS),
+                        (("-C", "-n"), TRANSACTIONS // 10)):
+        done = servers.run(*words("pgbench", tunnel.port, "-c", 10, "-j", 2,
+                                  "-t", count, *each, "postgres"))
+        assert f"processed: {10 * count}/{10 * count}" in done.stdout
+        print(done.stdout[done.stdout.index("latency"):])
+    total = psql(tunnel.port, "-c", "select count(*) from pgbench_history")
+    assert int(total) == 10 * (TRANSACTIONS + TRANSACTIONS // 10)
+
+
+def test_a_cancel_request_goes_through(tunnel):
+    """It comes on a connection of its own, which is closed without a word."""
+    done = servers.run("timeout", "--signal=INT", "1", *words(
+        "psql", tunnel.port, "-X", "-c", "select pg_sleep(60)"), ok=False)
+    assert "canceling statement due to user request" in done.stderr

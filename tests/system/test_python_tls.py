@@ -1,0 +1,270 @@
+"""Odd peers, made with Python's ssl: bytes one by one, tiny buffers, sizes and
+cuts by chance; every byte compared at the other end."""
+import random
+import ssl
+
+import pytest
+
+import peers
+
+ROLES = ["listen", "connect"]
+VERSIONS = ["1.2", "1.3"]
+LARGEST = 50_000_000
+
+
+@pytest.fixture
+def way(relay, server, client, certs, free_port):
+    """way(role, version, handler, lines=..., **options): TLS in that role
+    between an own client and an own server; returns the client's connect and
+    the server.  `options` are of both peers."""
+    def start(role, version, handler, lines="", server_options=None):
+        port = free_port()
+        listens, accepts = role == "listen", role == "connect"
+        far = server(handler, tls=peers.server_context(certs, version=version)
+                     if accepts else None, **(server_options or {}))
+        through = relay(f"""
+[service odd]
+listen = {"tls" if listens else "tcp"}://127.0.0.1:{port}
+connect = {"tls" if accepts else "tcp"}://localhost:{far.port}
+{lines}
+""" + (f"listen.cert = {certs}/server-both.pem\n" if listens else
+            f"connect.ca = {certs}/ca.pem\n"))
+        context = peers.client_context(certs, version=version) \
+            if listens else None
+        return (lambda **options: client(port, tls=context, **options),
+                far, through)
+    return start
+
+
+def both(test):
+    test = pytest.mark.parametrize("version", VERSIONS)(test)
+    return pytest.mark.parametrize("role", ROLES)(test)
+
+
+def cut(data, chance):
+    """`data` in pieces of sizes by chance: bytes, primes, records, lots."""
+    start = 0
+    while start < len(data):
+        size = chance.choice((1, 2, 13, 1009, 16383, 16384, 16385, 65537,
+                              chance.randrange(1, 1 << chance.randrange(1, 19))
+                              ))
+        yield data[start:start + size]
+        start += size
+
+
+# Transfers.
+
+# SO_SNDBUF and SO_RCVBUF.  With smaller ones and both directions busy the
+# kernel drops what it has no room for, and TCP waits for its timeouts.
+BUFFERS = [None, 8192, 30_000, 1_000_000]
+
+
+def buffers(size):
+    """Options that give all sockets of the relay buffers of this size."""
+    return "".join(f"{leg}.{buffer}_buffer = {size}\n"
+                   for leg in ("listen", "connect")
+                   for buffer in ("receive", "send") if size)
+
+
+@both
+def test_seeded_transfers(way, role, version):
+    """Both ways at once, sizes from 1 B to 2 MB, with relay and peers given
+    small and large socket buffers."""
+    chance = random.Random(f"{role} {version}")
+    cases = []
+
+    def respond(peer):
+        seed, up_size, down_size = (
+            int(word) for word in peer.recv_exactly(30).split())
+        got = peer.receive_later(keep=False)
+        peer.send(cut(peers.payload(down_size, seed + 1), random.Random(seed)))
+        peer.half_close()
+        return seed, up_size, got.result()
+
+    for relay_buffer in ("", "8k", "64k"):
+        connect, far, _ = way(role, version, respond, buffers(relay_buffer))
+        for _ in range(8):
+            cases.append((connect, far, chance.randrange(1, 1 << 30)))
+    for connect, far, seed in cases:
+        dice = random.Random(seed)
+        up_size, down_size = (
+            int(2 ** dice.uniform(0, 21)) for _ in range(2))
+        near = connect(receive_buffer=dice.choice(BUFFERS),
+                       send_buffer=dice.choice(BUFFERS))
+        near.send(b"%10d%10d%10d" % (seed, up_size, down_size))
+        got = near.receive_later(keep=False)
+        near.send(cut(peers.payload(up_size, seed), dice))
+        near.half_close()
+        down = got.result()
+        assert (down.size, down.end) == (down_size, near.clean_end), seed
+        assert down.sha256 == peers.sha256(peers.payload(down_size, seed + 1))
+        near.close()
+    for index, (_, far, seed) in enumerate(cases):
+        got_seed, up_size, up = far.result(index % 8)
+        assert got_seed == seed
+        assert up.size == up_size
+        assert up.sha256 == peers.sha256(peers.payload(up_size, seed))
+
+
+@both
+@pytest.mark.slow
+def test_large_transfer(way, role, version):
+    """50 MB each way, one after the other, so that each fills the way."""
+    def respond(peer):
+        got = peer.receive(keep=False)
+        peer.send(peers.blocks(LARGEST, seed=2))
+        peer.half_close()
+        return got
+
+    connect, far, through = way(role, version, respond)
+    near = connect()
+    near.send(peers.blocks(LARGEST), chunk=999_983)
+    near.half_close()
+    down = near.receive(keep=False)
+    up = far.result()
+    assert (up.size, down.size) == (LARGEST, LARGEST)
+    assert up.sha256 == peers.sha256(peers.blocks(LARGEST))
+    assert down.sha256 == peers.sha256(peers.blocks(LARGEST, seed=2))
+    end, = through.wait_ends()
+    assert (end["up"], end["down"]) == (LARGEST, LARGEST)
+
+
+@both
+@pytest.mark.parametrize("size,chunk", [
+    (3000, 1), (50_021, 7), (300_007, 127), (1_000_003, 16_381)])
+def test_small_and_prime_writes(way, role, version, size, chunk):
+    connect, far, _ = way(role, version, peers.echo)
+    near = connect()
+    got = near.receive_later()
+    data = peers.payload(size)
+    near.send(data, chunk=chunk)
+    near.half_close()
+    assert got.result().data == data
+    assert got.result().end == near.clean_end
+
+
+@both
+def test_tiny_buffers_everywhere(way, role, version):
+    """The smallest that the kernel gives, one direction after the other."""
+    tiny = {"receive_buffer": 1, "send_buffer": 1}
+    size = 200_003
+    down = peers.payload(size, seed=2)
+    connect, far, _ = way(role, version, peers.answer(down), buffers("4k"),
+                          tiny)
+    near = connect(**tiny)
+    near.send(peers.payload(size))
+    near.half_close()
+    assert near.receive(keep=False).sha256 == peers.sha256(down)
+    assert far.result().data == peers.payload(size)
+
+
+# Endings.
+
+@both
+@pytest.mark.parametrize("pause", [False, True])
+def test_answers_after_half_close(way, role, version, pause):
+    """1 MB that the server begins to send after the end of the question, to
+    a client that waits a little before it reads, or does not."""
+    data = peers.payload(1 << 20)
+    connect, far, through = way(role, version, peers.answer(data))
+    near = connect()
+    near.send(b"question")
+    near.half_close()
+    if pause:
+        assert far.result().data == b"question"
+    got = near.receive()
+    assert (got.sha256, got.end) == (peers.sha256(data), near.clean_end)
+    assert far.result().data == b"question"
+    end, = through.wait_ends()
+    assert (end["reason"], end["down"]) == ("client-closed", 1 << 20)
+
+
+@both
+@pytest.mark.parametrize("attempt", range(3))
+def test_loses_nothing_of_a_client_that_only_writes(way, role, version,
+                                                    attempt):
+    """It never reads, and closes: what lies unread in its kernel would turn
+    its end into a reset, and the reset would swallow the tail."""
+    size = 8 << 20
+    connect, far, through = way(role, version, peers.sink)
+    near = connect()
+    near.send(peers.blocks(size))
+    if near.tls:
+        near.close_notify()
+    near.close()
+    got = far.result()
+    assert got.size == size
+    assert got.sha256 == peers.sha256(peers.blocks(size))
+    assert got.end == ("fin" if role == "listen" else "close_notify")
+    end, = through.wait_ends()
+    assert (end["reason"], end["up"]) == ("client-closed", size)
+
+
+# Alerts.
+
+def read_alert(near):
+    with pytest.raises(ssl.SSLError) as problem:
+        near.handshake()
+        raise (near.receive().error or AssertionError(near.end))
+    return str(problem.value)
+
+
+@pytest.fixture
+def door(relay, server, certs, free_port):
+    """A TLS listener with these options; near(context) is a peer that has not
+    shaken hands yet."""
+    def start(lines):
+        port, far = free_port(), server(peers.echo)
+        through = relay(f"""
+[service strict]
+listen = tls://127.0.0.1:{port}
+listen.cert = {certs}/server-both.pem
+connect = 127.0.0.1:{far.port}
+{lines}
+""")
+        return through, lambda context: peers.TlsPeer(
+            peers.open_socket(port), context, "localhost")
+    return start
+
+
+ALERTS = {
+    "certificate": ("listen.verify = required\nlisten.ca = {certs}/ca.pem",
+                    {"version": "1.3"}, "alert certificate required"),
+    "certificate in 1.2": (
+        "listen.verify = required\nlisten.ca = {certs}/ca.pem",
+        {"version": "1.2"}, "alert handshake failure"),
+    "wrong CA": ("listen.verify = required\nlisten.ca = {certs}/ca.pem",
+                 {"name": "client-untrusted"}, "alert unknown ca"),
+    "expired": ("listen.verify = required\nlisten.ca = {certs}/ca.pem",
+                {"name": "client-expired"},
+                "alert certificate expired"),
+    "version": ("listen.min_version = 1.3", {"version": "1.2"},
+                "alert protocol version"),
+    "cipher": ("listen.ciphers = ECDHE-ECDSA-AES128-GCM-SHA256",
+               {"version": "1.2", "ciphers": "ECDHE-ECDSA-AES256-GCM-SHA384"},
+               "alert handshake failure"),
+    "protocol": ("listen.alpn = h2", {"alpn": ["http/1.1"]},
+                 "alert no application protocol"),
+}
+
+
+@pytest.mark.parametrize("case", ALERTS)
+def test_alerts_can_be_read(door, certs, case):
+    lines, options, words = ALERTS[case]
+    through, near = door(lines.format(certs=certs))
+    with near(peers.client_context(certs, **options)) as peer:
+        assert words in read_alert(peer)
+        assert peer.receive_raw_end() == "fin"
+    assert through.wait_ends()[0]["reason"] == "handshake-failed"
+
+
+def test_alerts_can_be_read_by_who_talks_on(door, certs):
+    """A TLS 1.3 client sends a while before it looks and learns that it is
+    refused; a reset for those bytes could swallow the alert."""
+    through, near = door(f"listen.verify = required\n"
+                         f"listen.ca = {certs}/ca.pem")
+    with near(peers.client_context(certs, version="1.3")) as peer:
+        peer.handshake()
+        peer.send(peers.payload(100_000), chunk=5000, pause=0.005)
+        assert "alert certificate required" in read_alert(peer)
+        assert peer.receive_raw_end() == "fin"
