@@ -98,8 +98,6 @@ on_task(void *arg)
 {
     struct conn *conn = arg;
 
-    conn->up_ready |= flow_is_runnable(&conn->up);
-    conn->down_ready |= flow_is_runnable(&conn->down);
     steps[conn->state].wake(conn);
 }
 

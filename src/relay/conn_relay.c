@@ -172,7 +172,8 @@ conn_relay_expire(struct conn *conn)
 static bool
 run_flows(struct conn *conn)
 {
-    bool up = conn->up_ready, down = conn->down_ready;
+    bool up = conn->up_ready || flow_is_runnable(&conn->up);
+    bool down = conn->down_ready || flow_is_runnable(&conn->down);
 
     conn->up_ready = conn->down_ready = false;
     if (up && flow_run(&conn->up) == FLOW_WAITS_NEVER && is_over(&conn->up)) {
