@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "net/loop_memory.h"
+
 static struct event_base *
 new_base(void)
 {
@@ -30,6 +32,7 @@ loop_new(void)
     if (loop == NULL)
         return NULL;
     loop->tasks_end = &loop->tasks;
+    loop_memory_install();
     loop->base = new_base();
     loop->scratch = malloc(LOOP_SCRATCH_BYTES);
     loop->records = malloc(LOOP_RECORDS_BYTES);

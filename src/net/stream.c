@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "net/loop.h"
@@ -127,7 +127,8 @@ stream_flush(struct stream *stream)
         stream->finished = true;
         /* Fails only where the peer has closed already, and then all that
          * stood before the end was sent: not a broken stream. */
-        shutdown(stream->fd, SHUT_WR);
+        if (!stream->last)
+            shutdown(stream->fd, SHUT_WR);
     }
     return stream->error == 0 ? STREAM_OK : STREAM_RESET;
 }
@@ -153,16 +154,27 @@ stream_has_input(const struct stream *stream)
     return stream->ops->has_input != NULL && stream->ops->has_input(stream);
 }
 
+size_t
+stream_room(const struct stream *stream)
+{
+    uint32_t info[SK_MEMINFO_VARS] = { 0 };
+    socklen_t length = sizeof(info);
+
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0)
+        return SIZE_MAX;
+    return info[SK_MEMINFO_SNDBUF] > info[SK_MEMINFO_WMEM_QUEUED]
+        ? info[SK_MEMINFO_SNDBUF] - info[SK_MEMINFO_WMEM_QUEUED]
+        : 0;
+}
+
 bool
 stream_is_gone(const struct stream *stream)
 {
-    struct pollfd socket = { .fd = stream->fd };
     struct tcp_info info;
     socklen_t length = sizeof(info);
 
-    if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
-        return info.tcpi_state == TCP_CLOSE;
-    return poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
+    return getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+        info.tcpi_state == TCP_CLOSE;
 }
 
 /* What was written to a unix socket is in its peer's queue already, where

@@ -57,6 +57,7 @@ struct stream {
     short watched;  /* EV_READ | EV_WRITE */
     bool finishing; /* stream_finish() was called */
     bool finished;  /* ... and the FIN is out */
+    bool last;      /* a close follows the end: it will send the FIN */
 };
 
 /* A stream that has no socket yet, and may be closed and freed. */
@@ -98,11 +99,15 @@ NODISCARD enum stream_status stream_finish(struct stream *stream);
 /* True if input waits in user space, which no event will announce. */
 bool stream_has_input(const struct stream *stream);
 
+/* How much the kernel would take now, about. */
+size_t stream_room(const struct stream *stream);
+
 /* Bytes written but not yet acknowledged by the peer's kernel (SIOCOUTQ,
  * tcp(7)); 0 for a closed or broken stream. */
 size_t stream_unsent(const struct stream *stream);
 
-/* True if the peer has reset the socket, found out without reading from it. */
+/* True if the peer has reset the socket, found out without reading from it.
+ * Never of a unix socket: a peer that has closed it may have ended well. */
 bool stream_is_gone(const struct stream *stream);
 
 /* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0),

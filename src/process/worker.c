@@ -41,14 +41,14 @@ struct worker {
     struct worker_memory memory;
 };
 
+/* A name, or `*`, stands for an address of each family. */
 static size_t
-count_listeners(const struct relay *relay)
+count_listeners(const struct config *config)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < relay->service_count; i++)
-        count += relay->services[i]->plain_listeners.count +
-            relay->services[i]->tls_listeners.count;
+    for (size_t i = 0; i < config->service_count; i++)
+        count += 2 * config->services[i].listen.count;
     return count;
 }
 
@@ -70,7 +70,7 @@ static bool
 raise_limit(const struct worker *worker, struct error *error)
 {
     uint64_t most = most_connections(worker->config);
-    uint64_t need = 2 * most + count_listeners(&worker->relay) +
+    uint64_t need = 2 * most + count_listeners(worker->config) +
         (uint64_t)2 * PIPE_POOL_MAX + SPARE_DESCRIPTORS;
     uint64_t have;
 
@@ -129,8 +129,8 @@ prepare(struct worker *worker, struct error *error)
         return false;
     }
     relay->resolver = resolver_new(relay->loop, error);
-    return relay->resolver != NULL && bind_all(worker, error) &&
-        raise_limit(worker, error) &&
+    return relay->resolver != NULL && raise_limit(worker, error) &&
+        bind_all(worker, error) &&
         worker_names_check(
             relay->loop, relay->resolver, worker->config, error);
 }

@@ -175,6 +175,8 @@ run_flows(struct conn *conn)
     bool up = conn->up_ready || flow_is_runnable(&conn->up);
     bool down = conn->down_ready || flow_is_runnable(&conn->down);
 
+    conn->server.last = conn->down.state == FLOW_ENDED;
+
     conn->up_ready = conn->down_ready = false;
     if (up && flow_run(&conn->up) == FLOW_WAITS_NEVER && is_over(&conn->up)) {
         abort_for(conn, &conn->up);
@@ -182,6 +184,8 @@ run_flows(struct conn *conn)
     }
     if (conn->up.state != FLOW_OPEN && conn->down.state == FLOW_OPEN)
         conn->client_first = true;
+    /* Of the direction that ends second the close tells the end. */
+    conn->client.last = conn->up.state == FLOW_ENDED;
     if (down && flow_run(&conn->down) == FLOW_WAITS_NEVER &&
         is_over(&conn->down)) {
         abort_for(conn, &conn->down);

@@ -17,18 +17,32 @@ adapt(struct flow *flow, bool full, enum stream_status written)
         flow->splicing = true;
 }
 
+/* What the sink will not take now would have to be kept, so that is not read:
+ * a reader that stops for good costs the least chunk, not the largest. */
+static size_t
+choose_size(const struct flow *flow)
+{
+    size_t room;
+
+    if (flow->chunk == CHUNK_LEAST)
+        return CHUNK_LEAST;
+    room = stream_room(flow->to) / 2;
+    if (room < CHUNK_LEAST)
+        return CHUNK_LEAST;
+    return room < flow->chunk ? room : flow->chunk;
+}
+
 enum stream_status
 flow_copy(struct flow *flow)
 {
     uint8_t *scratch = flow->from->loop->scratch;
-    size_t got;
-    enum stream_status status =
-        stream_read(flow->from, scratch, flow->chunk, &got);
+    size_t size = choose_size(flow), got;
+    enum stream_status status = stream_read(flow->from, scratch, size, &got);
     bool full;
 
     if (status != STREAM_OK)
         return status;
-    full = got == flow->chunk;
+    full = got == size;
     flow->bytes += got;
     status = stream_write(flow->to, scratch, got);
     if (status != STREAM_OK && status != STREAM_AGAIN) {

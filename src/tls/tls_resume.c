@@ -5,8 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-/* As many as may connect at once before a first new ticket arrives. */
-enum { SESSIONS_MAX = 8 };
+/* As many as may be connecting at once: each takes one, and brings a new one
+ * only with the first data. */
+enum { SESSIONS_MAX = 64 };
 
 struct tls_resume {
     SSL_SESSION *sessions[SESSIONS_MAX]; /* newest last */

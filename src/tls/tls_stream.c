@@ -39,6 +39,7 @@ struct tls_stream {
     bool established;       /* the handshake is done */
     bool broken;            /* OpenSSL will not go on: SSL_get_error(3) */
     bool ticket_due;        /* to be sent with the first data */
+    bool ticket_came;       /* in this read */
 };
 
 static enum stream_status tls_read(
@@ -91,6 +92,7 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
 
     if (tls == NULL || tls->resume == NULL)
         return 0;
+    tls->ticket_came = true;
     tls_resume_keep(tls->resume, session);
     return 1; /* the reference is ours */
 }
@@ -264,6 +266,15 @@ read_record(struct stream *stream, struct tls_stream *tls, uint8_t *data,
     return tls->input.starved ? judge_socket(stream, tls) : STREAM_AGAIN;
 }
 
+/* A ticket has OpenSSL set up its buffers for both directions, and the other
+ * one would stay until it is used: for a silent connection, for good. */
+static void
+release_buffers(struct tls_stream *tls)
+{
+    if (!SSL_has_pending(tls->ssl))
+        SSL_free_buffers(tls->ssl);
+}
+
 static enum stream_status
 tls_read(struct stream *stream, void *data, size_t size, size_t *got)
 {
@@ -289,6 +300,9 @@ tls_read(struct stream *stream, void *data, size_t size, size_t *got)
         tls->starved = tls->input.starved;
     else
         tls->end = status;
+    if (tls->ticket_came)
+        release_buffers(tls);
+    tls->ticket_came = false;
     tls_bio_push(stream);
     if (*got > 0)
         return STREAM_OK; /* how it ended is told by the next call */
@@ -324,16 +338,6 @@ send_ticket(struct tls_stream *tls)
     if (SSL_version(tls->ssl) == TLS1_3_VERSION &&
         SSL_new_session_ticket(tls->ssl) != 1)
         ERR_clear_error(); /* no ticket is no harm */
-}
-
-/* Writing a ticket sets up OpenSSL's buffer for reading as well, which would
- * stay until the next read: for a client that is silent from then on, for good.
- */
-static void
-release_buffers(struct tls_stream *tls)
-{
-    if (!SSL_has_pending(tls->ssl))
-        SSL_free_buffers(tls->ssl);
 }
 
 static enum stream_status

@@ -45,6 +45,12 @@ class Pair:
         both = self.client, self.server
         return both if near == "client" else both[::-1]
 
+    def is_held_up(self, peer):
+        """True if `peer` has more to send, and the relay leaves it there."""
+        before = peer.acknowledged()[1]
+        return peer.unsent() > 0 and self.relay.is_idle() and \
+            peer.acknowledged()[1] == before
+
     def end(self):
         """What the `end` line says."""
         end, = self.relay.wait_ends()

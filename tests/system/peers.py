@@ -461,6 +461,16 @@ def connect(address, tls=None, hostname="localhost", session=None,
         raise
 
 
+def refusal(address):
+    """How a connection ends that is ended at once: that may be so before
+    connect(2) returns."""
+    try:
+        with connect(address) as peer:
+            return peer.receive().end
+    except ConnectionResetError:
+        return "reset"
+
+
 class Server:
     """Accepts connections; each gets a thread that runs handler(peer).
 

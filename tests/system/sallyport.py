@@ -208,6 +208,17 @@ class Relay:
     def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def is_idle(self, seconds=0.15):
+        """True if it sleeps all that time: it has nothing to do, as opposed to
+        having to wait for its turn on a busy machine."""
+        spent, end = self.cpu_seconds(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
+            if stat[stat.rindex(")") + 2] != "S":
+                return False
+            time.sleep(0.01)
+        return self.cpu_seconds() == spent
+
     def cpu_seconds(self):
         stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
         words = stat[stat.rindex(")") + 2:].split()

@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 
 #include <criterion/criterion.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scratch.h"
@@ -149,7 +147,7 @@ Test(listener, names_and_numbers)
             cr_expect_str_eq(listener_address(set.items[0]), want);
         } else {
             cr_expect_not_null(strstr(error.messages[0],
-                "x.ini:7: [service web] listen = HOST:PORT: "));
+                "x.ini:7: [service web] listen: HOST:PORT: "));
         }
         listener_set_free(&set);
         error_clear(&error);
@@ -234,37 +232,6 @@ Test(listener, pauses_and_resumes)
         close(fds[i]);
 }
 
-/* Leaves this process without a descriptor to spare; returns one to close. */
-static int
-exhaust(struct rlimit *before)
-{
-    struct rlimit few;
-    int last = dup(0);
-
-    cr_assert_geq(last, 0);
-    getrlimit(RLIMIT_NOFILE, before);
-    few = *before;
-    few.rlim_cur = (rlim_t)last + 1;
-    setrlimit(RLIMIT_NOFILE, &few);
-    cr_assert_lt(dup(0), 0);
-    cr_assert_eq(errno, EMFILE);
-    return last;
-}
-
-static bool
-time_is_over(void *arg)
-{
-    return clock_now_ms() >= *(uint64_t *)arg;
-}
-
-static void
-turn_for(uint64_t ms)
-{
-    uint64_t end_ms = clock_now_ms() + ms;
-
-    wire_until(loop, time_is_over, &end_ms);
-}
-
 static size_t
 count_lines(const char *text)
 {
@@ -288,11 +255,11 @@ Test(listener, out_of_descriptors_it_pauses_and_recovers)
     listener_start(set.items[0], loop, on_accept, &set);
     for (size_t i = 0; i < all; i++)
         cr_assert_geq(fds[i] = dial("v4", port), 0);
-    spare = exhaust(&before);
-    turn_for(350);
+    spare = wire_exhaust(&before);
+    wire_turn_for(loop, 350);
     cr_expect_eq(accepted_count, 0);
     close(spare); /* one client comes in within a moment, and no other */
-    turn_for(150);
+    wire_turn_for(loop, 150);
     cr_expect_eq(accepted_count, 1);
     setrlimit(RLIMIT_NOFILE, &before);
     cr_expect(wire_until(loop, accepted_all, &all), "the others waited");
@@ -311,11 +278,11 @@ Test(listener, the_owners_pause_holds_while_descriptors_are_short)
     cr_assert(open_inet("127.0.0.1", port));
     listener_start(set.items[0], loop, on_accept, &set);
     cr_assert_geq(fd = dial("v4", port), 0);
-    spare = exhaust(&before);
+    spare = wire_exhaust(&before);
     wire_turn(loop);
     listener_pause(set.items[0]);
     setrlimit(RLIMIT_NOFILE, &before);
-    turn_for(150);
+    wire_turn_for(loop, 150);
     cr_expect_eq(accepted_count, 0);
     listener_resume(set.items[0]);
     cr_expect(wire_until(loop, accepted_all, &one));

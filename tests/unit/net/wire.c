@@ -1,6 +1,8 @@
 #include "wire.h"
 
 #include <event2/event.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -63,6 +65,15 @@ wire_free_port(void)
     return port;
 }
 
+/* Nothing waits to be sent together with more: what was sent is there. */
+static void
+send_at_once(int fd)
+{
+    static const int on = 1;
+
+    NEED(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
+}
+
 void
 wire_tcp(int fds[2])
 {
@@ -80,15 +91,29 @@ wire_tcp(int fds[2])
     fds[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     NEED(fds[1] >= 0);
     close(listening);
+    send_at_once(fds[0]);
+    send_at_once(fds[1]);
 }
 
 void
 wire_shrink(int fd)
 {
-    static const int least = 1;
+    static const int least = 16384;
 
     NEED(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)) == 0);
     NEED(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) == 0);
+}
+
+bool
+wire_widen(int fds[2])
+{
+    static const int room = 16 << 20;
+    bool wide = true;
+
+    for (int i = 0; i < 2; i++)
+        wide = wide && setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &room,
+                           sizeof(room)) == 0;
+    return wide;
 }
 
 void
@@ -198,6 +223,29 @@ wire_until(struct loop *loop, bool (*met)(void *arg), void *arg)
         wire_turn(loop);
     }
     return true;
+}
+
+void
+wire_turn_for(struct loop *loop, int ms)
+{
+    uint64_t end_ms = clock_now_ms() + (uint64_t)ms;
+
+    while (clock_now_ms() < end_ms)
+        wire_turn(loop);
+}
+
+int
+wire_exhaust(struct rlimit *before)
+{
+    struct rlimit few;
+    int last = dup(0);
+
+    NEED(last >= 0 && getrlimit(RLIMIT_NOFILE, before) == 0);
+    few = *before;
+    few.rlim_cur = (rlim_t)last + 1;
+    NEED(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    NEED(dup(0) < 0 && errno == EMFILE);
+    return last;
 }
 
 void

@@ -13,14 +13,18 @@
 #include <stdint.h>
 
 struct loop;
+struct rlimit;
 
 /* Both ends non-blocking: a unix pair, and a TCP connection over loopback. */
 void wire_unix(int fds[2]);
 void wire_tcp(int fds[2]);
 
-/* As small as the kernel allows.  TCP remembers what the other end promised to
- * take before this was called: call it before anything is sent. */
+/* So small that little fits, but not so that TCP goes on by timers only.  It
+ * remembers what the other end promised before: call it before any sending. */
 void wire_shrink(int fd);
+
+/* Has a unix pair hold megabytes; false: that takes more rights. */
+bool wire_widen(int fds[2]);
 
 /* A TCP socket that listens on a port of 127.0.0.1 or, `v6`, of ::1. */
 int wire_listen(bool v6, int backlog, uint16_t *port);
@@ -49,6 +53,12 @@ void wire_turn(struct loop *loop);
 
 /* Turns until `met`; false if it is not after a few seconds. */
 bool wire_until(struct loop *loop, bool (*met)(void *arg), void *arg);
+
+void wire_turn_for(struct loop *loop, int ms);
+
+/* Leaves this process without a descriptor to spare; `before` is for
+ * setrlimit(2) to undo it.  Returns one that may be closed. */
+int wire_exhaust(struct rlimit *before);
 
 /* Waits until the kernel has something to say of `fd` (poll(2)). */
 void wire_await(int fd, short what);

@@ -1,0 +1,337 @@
+"""What an operator may get wrong: a clear message that says where and what to
+do, exit code 1, nothing half started; and `check` says what `run` says."""
+import os
+import re
+
+import pytest
+
+import configs
+import sallyport
+
+GOOD = """[service s]
+listen = unix:{dir}/door
+connect = 127.0.0.1:9
+"""
+
+TLS = """[service s]
+listen = tls+unix:{dir}/door
+connect = 127.0.0.1:9
+listen.cert = {certs}/server.pem
+listen.key = {certs}/server.key
+"""
+
+OUT = """[service s]
+listen = unix:{dir}/door
+connect = tls://localhost:9
+"""
+
+# The text; then for each fault its line and what is said of it.
+FAULTY = {
+    # The language.
+    "empty-file": ("", [(None, "no service")]),
+    "comments-only": ("; nothing\n# at all\n", [(None, "no service")]),
+    "binary": ("\x7fELF\2\1\1\0\0\0", [(1, "control byte|no '='")]),
+    "html": ("<!DOCTYPE html>\n" + GOOD, [(1, "has no '='")]),
+    "yaml": ("service:\n" + GOOD, [(1, "'='")]),
+    "colon": (GOOD + "splice: never\n", [(4, "after '='.*not.*after ':'")]),
+    "no-value": (GOOD + "splice =\n", [(4, "splice.*(empty|value|never)")]),
+    "no-sign": (GOOD + "splice\n", [(4, "has no '='")]),
+    "outside": ("listen = 127.0.0.1:1\n" + GOOD, [(1, "section")]),
+    "unknown-section": (GOOD + "[servise x]\n", [(4, "servise.*service")]),
+    "unclosed-section": (GOOD + "[service x\n", [(4, "']'")]),
+    "nameless": (GOOD + "[service]\nlisten = *:1\nconnect = [::1]:1\n",
+                 [(4, "name")]),
+    "odd-name": (GOOD + "[service a/b]\n", [(4, "may hold letters")]),
+    "long-name": (GOOD + f"[service {'x' * 200}]\n", [(4, "shorten")]),
+    "twice": (GOOD + GOOD, [(4, "service s.*:1")]),
+    "global-twice": ("[global]\nlog = stderr\n[global]\n" + GOOD,
+                     [(3, ":1")]),
+    "scalar-twice": (GOOD + "splice = auto\nsplice = never\n",
+                     [(5, "splice.*:4")]),
+    "indented": (GOOD + "  connect = 127.0.0.1:10\n",
+                 [(4, "indented.*repeat the key")]),
+    "tab": (GOOD + "splice\t= never\n", [(4, "tab")]),
+    "crlf-inside": (GOOD + "splice = auto\rx\n", [(4, "control byte")]),
+    "dos": (GOOD + "splice = auto\r\n", [(4, "carriage return.*sed")]),
+    "control-byte": (GOOD + "splice = auto\x07\n",
+                     [(4, "control byte.*0x07.*column 14")]),
+    "escape": (GOOD + "\x1b[2Jsplice = auto\n", [(4, "0x1B")]),
+    "not-utf8": (GOOD.encode() + b"splice = \xff\n",
+                 [(4, "0xFF.*column 10.*UTF-8")]),
+    "bom": ("\ufeff" + GOOD, [(1, "byte order mark")]),
+    "utf16": ("[service s]".encode("utf-16"), [(1, "UTF-8")]),
+    "long-line": (GOOD + f"connect = 127.0.0.1:10 ; {'x' * 5000}\n",
+                  [(4, r"line is \d+ bytes long.*key repeated")]),
+    "quotes": (GOOD + 'splice = "never"\n', [(4, "quotes")]),
+    "hash-after": (GOOD + "splice = never # at all\n", [(4, "comment")]),
+
+    # Names and values.
+    "unknown-key": (GOOD + "tiemout.idle = 5m\n",
+                    [(4, 'tiemout.idle.*timeout.idle')]),
+    "leg-missing": (TLS + "verify = none\n", [(6, "listen.verify")]),
+    "key-of-global": (GOOD + "log_level = debug\n", [(4, r"\[global\]")]),
+    "wrong-word": (GOOD + "splice = nevr\n", [(4, "nevr.*never")]),
+    "not-a-number": (GOOD + "max_connections = many\n", [(4, "many")]),
+    "too-small": (configs.settings("max_connections = 0") + GOOD,
+                  [(2, "max_connections.*0.*1")]),
+    "too-large": (GOOD + "max_connections = 99999999999999999999\n",
+                  [(4, "max_connections")]),
+    "negative": (GOOD + "timeout.idle = -5s\n", [(4, "-5s")]),
+    "no-unit": (GOOD + "timeout.idle = 5\n", [(4, "5.*(unit|5s)")]),
+    "odd-unit": (GOOD + "timeout.idle = 5min\n", [(4, "5min.*m")]),
+    "long-time": (GOOD + "timeout.connect = 1h\n", [(4, "1h.*10m")]),
+    "overflow": (GOOD + "timeout.idle = 99999999999999999d\n", [(4, "9d")]),
+    "size": (GOOD + "listen.send_buffer = 1x\n", [(4, "1x.*k")]),
+    "keepalive": (GOOD + "listen.keepalive = 60s 10s\n",
+                  [(4, "keepalive.*(COUNT|count)")]),
+    "mode": (GOOD + "listen.mode = rw\n", [(4, "octal")]),
+    "version-1.1": (TLS + "listen.min_version = 1.1\n", [(6, r"1\.1.*1\.2")]),
+    "versions-crossed": (TLS + "listen.min_version = 1.3\n"
+                         "listen.max_version = 1.2\n",
+                         [(6, "least version.*above")]),
+    "log-target": (configs.settings("log = /var/log/x") + GOOD,
+                   [(2, "file:")]),
+
+    # Endpoints.
+    "no-listen": ("[service s]\nconnect = [::1]:1\n", [(1, "listen")]),
+    "no-connect": ("[service s]\nlisten = [::1]:1\n", [(1, "connect")]),
+    "no-port": (GOOD + "connect = 127.0.0.1\n", [(4, "port")]),
+    "port-0": (GOOD + "connect = 127.0.0.1:0\n", [(4, "port.*65535")]),
+    "port-65536": (GOOD + "connect = 127.0.0.1:65536\n",
+                   [(4, "port.*65535")]),
+    "port-name": (GOOD + "connect = 127.0.0.1:no-such\n",
+                  [(4, "no-such.*port|port.*no-such")]),
+    "connect-any": (GOOD + "connect = *:80\n", [(4, "host")]),
+    "bare-ipv6": (GOOD + "connect = ::1:80\n", [(4, "bracket")]),
+    "bad-ipv6": (GOOD + "connect = [::g]:80\n", [(4, "::g")]),
+    "bad-ipv4": (GOOD + "connect = 300.1.1.1:80\n", [(4, "300")]),
+    "odd-scheme": (GOOD + "connect = https://example.test:443\n",
+                   [(4, "https.*tls://")]),
+    "long-path": (GOOD + f"connect = unix:/{'x' * 120}\n", [(4, "path")]),
+    "relative-path": (GOOD + "connect = unix:door\n", [(4, "/")]),
+    "itself": ("[service s]\nlisten = 127.0.0.1:9\nconnect = 127.0.0.1:9\n",
+               [(3, "itself")]),
+    "same-door": (GOOD + "[service t]\nlisten = unix:{dir}/door\n"
+                  "connect = [::1]:1\n", [(5, "taken by service s.*:2")]),
+
+    # What does not go together.
+    "tls-without-cert": ("[service s]\nlisten = tls://*:1\n"
+                         "connect = [::1]:1\n", [(None, "listen.cert")]),
+    "cert-without-tls": (GOOD + "listen.cert = {certs}/server.pem\n",
+                         [(4, "TLS")]),
+    "mode-without-path": ("[service s]\nlisten = *:1\nconnect = [::1]:1\n"
+                          "listen.mode = 0600\n", [(4, "unix path")]),
+    "verify-without-ca": (TLS + "listen.verify = required\n",
+                          [(6, "listen.ca")]),
+    "ca-without-verify": (TLS + "listen.ca = {certs}/ca.pem\n",
+                          [(6, "listen.verify")]),
+    "nameless-tls-path": (GOOD.replace("127.0.0.1:9", "tls+unix:/x"),
+                          [(3, "connect.name")]),
+
+    # Files.
+    "no-cert": (TLS.replace("server.pem", "nobody.pem"),
+                [(4, "nobody.pem.*No such file")]),
+    "no-key": (TLS.replace("server.key", "nobody.key"),
+               [(5, "nobody.key.*No such file")]),
+    "cert-is-folder": (TLS.replace("{certs}/server.pem", "{dir}"),
+                       [(4, "directory")]),
+    "cert-is-device": (TLS.replace("{certs}/server.pem", "/dev/zero"),
+                       [(4, "not a regular file")]),
+    "cert-is-empty": (TLS.replace("{certs}/server.pem", "{dir}/empty"),
+                      [(4, "PEM")]),
+    "cert-is-key": (TLS.replace("server.pem", "server.key"),
+                    [(4, "server.key.*certificate")]),
+    "key-is-cert": (TLS.replace("server.key", "server.pem"),
+                    [(5, "server.pem.*key")]),
+    "cert-is-text": (TLS.replace("{certs}/server.pem", "/etc/passwd"),
+                     [(4, "PEM")]),
+    "mismatched": (TLS.replace("server.key", "mismatched.key"),
+                   [(4, "mismatched.key does not belong")]),
+    "no-passphrase": (TLS.replace("server.key", "server-encrypted.key"),
+                      [(5, "passphrase_file")]),
+    "wrong-passphrase": (TLS.replace("server.key", "server-encrypted.key") +
+                         "listen.passphrase_file = {dir}/wrong\n",
+                         [(5, "passphrase")]),
+    "empty-passphrase": (TLS.replace("server.key", "server-encrypted.key") +
+                         "listen.passphrase_file = {dir}/empty\n",
+                         [(6, "empty")]),
+    "no-ca": (OUT + "connect.ca = {certs}/nobody.pem\n",
+              [(4, "nobody.pem.*No such file")]),
+    "no-crl": (OUT + "connect.crl = {certs}/nobody.pem\n",
+               [(4, "nobody.pem.*No such file")]),
+    "crl-is-cert": (OUT + "connect.crl = {certs}/ca.pem\n",
+                    [(4, "ca.pem.*CRL")]),
+    "ciphers": (TLS + "listen.ciphers = ROT13\n", [(6, "ROT13")]),
+    "ciphersuites": (TLS + "listen.ciphersuites = TLS_ROT13\n",
+                     [(6, "TLS_ROT13")]),
+    "groups": (TLS + "listen.groups = X25519:P-12\n", [(6, "P-12")]),
+    "sigalgs": (TLS + "listen.sigalgs = RSA+ROT13\n", [(6, "ROT13")]),
+    "include-missing": (configs.settings("include = {dir}/none.ini") + GOOD,
+                        [(2, "none.ini.*No such file")]),
+    "include-in-service": (GOOD + "include = {dir}/x\n", [(4, "global")]),
+}
+
+
+def write(path, text, **values):
+    if isinstance(text, str):
+        for key, value in values.items():
+            text = text.replace(f"{{{key}}}", str(value))
+        text = text.encode()
+    path.write_bytes(text)
+    return path
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_fault(certs, tmp_path, name):
+    text, faults = FAULTY[name]
+    config = write(tmp_path / "bad.ini", text, certs=certs, dir=tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "wrong").write_text("incorrect horse battery staple\n")
+    run = sallyport.sallyport("run", "-c", config)
+    check = sallyport.sallyport("check", "-c", config)
+    assert (run.returncode, check.returncode) == (1, 1)
+    assert run.stderr == check.stderr
+    assert run.stdout == check.stdout == ""
+    lines = run.stderr.splitlines()
+    for line, said in faults:
+        place = f"{config}:{line}: " if line else f"{config}"
+        at_place = [one for one in lines
+                    if one.startswith(f"sallyport: {place}")]
+        assert any(re.search(said, one[len(str(config)):])
+                   for one in at_place), run.stderr
+    assert all(re.fullmatch(r"[ -~]*", line) for line in lines)
+    assert len(lines) <= 3, run.stderr
+    assert not (tmp_path / "door").exists()
+
+
+def test_all_faults_at_once(certs, tmp_path):
+    """Of the language, of values, of files, of several services: one run
+    tells them all."""
+    config = write(tmp_path / "bad.ini", """[global]
+log_level = loud
+max_connections = 0
+[service a]
+listen = tls://127.0.0.1:1
+  connect = 127.0.0.1:2
+connect = 127.0.0.1:99999
+listen.cert = {certs}/nobody.pem
+tiemout.idle = 5m
+[service b]
+listen = 127.0.0.1:1
+connect = tls://127.0.0.1:3
+connect.ca = {certs}/nobody.pem
+splice = maybe
+[servise c]
+listen = 127.0.0.1:4
+""", certs=certs)
+    done = sallyport.sallyport("check", "-c", config)
+    assert done.returncode == 1
+    places = {int(found) for found in
+              re.findall(r"bad\.ini:(\d+):", done.stderr)}
+    assert {2, 3, 6, 7, 9, 14, 15} <= places, done.stderr
+
+
+def test_all_faults_of_files_at_once(certs, tmp_path):
+    text = "".join(
+        configs.service(f"tls://127.0.0.1:{port}", "tls://localhost:9",
+                        f"listen.cert = {certs}/nobody.pem",
+                        "listen.ciphers = ROT13",
+                        f"connect.ca = {certs}/nobody.pem", name=f"s{port}")
+        for port in (1, 2, 3))
+    config = write(tmp_path / "bad.ini", text)
+    done = sallyport.sallyport("check", "-c", config)
+    assert done.returncode == 1
+    lines = [1, 7, 13]
+    for start in lines:
+        for line in (start + 3, start + 4, start + 5):
+            assert f"bad.ini:{line}: " in done.stderr, (line, done.stderr)
+
+
+def test_a_thousand_faults_are_bounded(tmp_path):
+    config = write(tmp_path / "bad.ini", GOOD + "nonsense\n" * 1000)
+    done = sallyport.sallyport("check", "-c", config)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) < 250
+    assert re.search("and [0-9]+ more", done.stderr)
+
+
+@pytest.mark.parametrize("what,said", [
+    ("missing", "No such file"), ("folder", "directory"),
+    ("unreadable", "Permission denied")])
+def test_unusable_file(tmp_path, what, said):
+    config = tmp_path / "bad.ini"
+    within = ()
+    if what == "folder":
+        config.mkdir()
+    if what == "unreadable":
+        config.write_text(GOOD)
+        config.chmod(0)
+        if os.geteuid() == 0:   # who may read everything
+            within = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    for command in ("run", "check"):
+        done = sallyport.sallyport(command, "-c", config, within=within)
+        assert done.returncode == 1
+        assert re.search(rf"{config}.*{said}", done.stderr), done.stderr
+
+
+def test_unreadable_key(certs, tmp_path):
+    key = tmp_path / "server.key"
+    key.write_bytes((certs / "server.key").read_bytes())
+    key.chmod(0)
+    within = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] \
+        if os.geteuid() == 0 else ()
+    config = write(tmp_path / "bad.ini",
+                   TLS.replace("{certs}/server.key", str(key)),
+                   certs=certs, dir=tmp_path)
+    for command in ("run", "check"):
+        done = sallyport.sallyport(command, "-c", config, within=within)
+        assert done.returncode == 1
+        assert re.search(rf"bad.ini:5: .*{key}: cannot open: Permission denied",
+                         done.stderr), done.stderr
+
+
+def test_unknown_owner(tmp_path):
+    config = write(tmp_path / "bad.ini",
+                   GOOD + "listen.owner = no-such-user\n", dir=tmp_path)
+    done = sallyport.sallyport("run", "-c", config)
+    assert done.returncode == 1
+    assert re.search(r"bad.ini:\d+: .*listen.owner", done.stderr)
+    assert not (tmp_path / "door").exists()
+
+
+def test_log_that_cannot_be_opened(tmp_path):
+    config = write(tmp_path / "bad.ini", configs.settings(
+        f"log = file:{tmp_path}/none/log") + GOOD, dir=tmp_path)
+    done = sallyport.sallyport("run", "-c", config)
+    assert done.returncode == 1
+    assert f"cannot open log file {tmp_path}/none/log: No such file" in \
+        done.stderr
+    assert not (tmp_path / "door").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_warnings_do_not_stop(certs, relay, tmp_path, command):
+    """An expired certificate, and a check that is turned off."""
+    text = TLS.replace("server.", "server-expired.") + \
+        "connect = tls://localhost:9\nconnect.verify = none\n"
+    config = write(tmp_path / "odd.ini", text, certs=certs, dir=tmp_path)
+    if command == "check":
+        done = sallyport.sallyport("check", "-c", config)
+        assert done.returncode == 0
+        said = done.stderr
+    else:
+        one = relay(config.read_text())
+        said = one.text()
+    assert re.search(r"warn.*server-expired.pem.*expired.*20\d\d-\d\d-\d\d",
+                     said), said
+    assert re.search(r"warn.*connect.verify: is none", said), said
+
+
+def test_odd_but_good(tmp_path):
+    """What may look wrong and is not."""
+    text = ("\n; a comment\n# another\n\n[global]\nlog_level=debug\n"
+            "[service a.b-c_9]  ; named\nlisten=unix:{dir}/door\n"
+            "connect   =   127.0.0.1:9   ; nine\nsplice = never")
+    config = write(tmp_path / "odd.ini", text, dir=tmp_path)
+    done = sallyport.sallyport("check", "-c", config)
+    assert (done.returncode, done.stderr) == (0, "")

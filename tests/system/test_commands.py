@@ -1,0 +1,303 @@
+"""The words on the command line: what each prints, and its exit code."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import configs
+import peers
+import sallyport
+from sallyport import sallyport as command
+
+
+def asks(peer, question=b"question"):
+    peer.send(question)
+    return peer.recv_exactly(len(question)) == question
+
+
+COMMANDS = ["run", "check", "config show", "tunnel", "demo", "version",
+            "help"]
+
+
+def test_no_command():
+    done = command()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "sallyport help" in done.stderr
+
+
+def test_unknown_command():
+    done = command("serve")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert '"serve"' in done.stderr and "sallyport help" in done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["run", "-c"], ["run", "x"], ["run", "-c", "a", "b"], ["run", "--config"],
+    ["check", "-c"], ["check", "x", "y"], ["config"], ["config", "list"],
+    ["config", "show", "-c"], ["config", "show", "x"], ["version", "x"],
+    ["help", "a", "b"], ["tunnel"], ["tunnel", "127.0.0.1:1"]])
+def test_wrong_usage(words):
+    done = command(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"usage: sallyport {words[0]}")
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h"])
+def test_help(word):
+    done = command(word)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in COMMANDS:
+        assert f"\n  {name}" in done.stdout
+    for name in ("listen.cert", "timeout.idle", "max_connections"):
+        assert name in done.stdout
+
+
+def options():
+    """Every option that the help names."""
+    text = command("help").stdout
+    names = re.findall(r"^ +([a-z_*]+(?:\.[a-z_]+)?) +\S",
+                       text[text.index("\nOptions"):], re.M)
+    return sorted({name.replace("*", leg) for name in names
+                   for leg in ("listen", "connect")})
+
+
+def test_help_of_each_option():
+    names = options()
+    assert len(names) > 40, names
+    for name in names:
+        done = command("help", name)
+        assert (done.returncode, done.stderr) == (0, ""), name
+        assert done.stdout.startswith(name)
+        assert "\nValue:" in done.stdout and "\nDefault:" in done.stdout
+
+
+def test_help_of_an_unknown_option():
+    done = command("help", "tiemout.idle")
+    assert done.returncode == 1
+    assert '"tiemout.idle"' in done.stderr and "timeout.idle" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_version(word):
+    done = command(word)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"sallyport \d+\.\d+\.\d+\n", done.stdout)
+    for library in ("OpenSSL 3", "libevent 2", "c-ares 1", "features:"):
+        assert library in done.stdout
+
+
+@pytest.mark.parametrize("words", [["help"], ["version"],
+                                   ["help", "listen"]])
+def test_output_that_cannot_be_written(words):
+    """A full disk is no success."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sallyport.BINARY, *words], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+
+
+def test_check(certs, tmp_path):
+    config = tmp_path / "good.ini"
+    config.write_text(configs.tls(1, 2, certs) +
+                      configs.plain(3, 4, name="t"))
+    done = command("check", "-c", config)
+    assert done.returncode == 0
+    assert (done.stdout, done.stderr) == (f"{config}: ok, 2 services\n", "")
+
+
+def test_check_changes_nothing(certs, tmp_path):
+    """No path is made, no log opened, no port bound, no name resolved."""
+    with peers.FullListener() as taken:
+        config = tmp_path / "good.ini"
+        config.write_text(
+            configs.settings(f"log = file:{tmp_path}/log") +
+            configs.tls(taken.port, "no-such-host.invalid:80", certs) +
+            configs.service(f"unix:{tmp_path}/door", "[::1]:1", name="t"))
+        before = sorted(os.listdir(tmp_path))
+        done = command("check", "-c", config, timeout=5)
+        assert done.returncode == 0
+        assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("words", [["run"], ["check"], ["config", "show"]])
+def test_default_file(words):
+    if os.path.exists("/etc/sallyport/sallyport.ini"):
+        pytest.skip("there is a configuration on this machine")
+    done = command(*words)
+    assert done.returncode == 1
+    assert "/etc/sallyport/sallyport.ini" in done.stderr
+
+
+EVERYTHING = """[global]
+log = file:{dir}/log
+log_level = debug
+log_format = json
+max_connections = 100
+drain_timeout = 0s
+include = {dir}/more/*.ini
+
+[defaults]
+timeout.idle = 90s
+connect.keepalive = off
+connect.ca = {certs}/ca.pem
+
+[service a]
+listen = tls://127.0.0.1:1001
+listen = unix:{dir}/a path with blanks
+connect = tls://localhost:2
+connect = unix:@abstract
+listen.cert = {certs}/server-encrypted.pem
+listen.key = {certs}/server-encrypted.key
+listen.passphrase_file = {certs}/server-encrypted.pass
+listen.cert = {certs}/server-rsa.pem
+listen.key = {certs}/server-rsa.key
+listen.verify = optional
+listen.ca = {certs}/ca.pem
+listen.alpn = h2, http/1.1
+listen.ciphers = ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256
+listen.ciphers = ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384
+listen.ciphers = ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
+listen.min_version = 1.2
+listen.max_version = 1.3
+listen.mode = 0600
+listen.backlog = 10
+listen.user_timeout = 1m
+connect.sni = none
+connect.name = localhost
+connect.send_buffer = 64k
+max_connections = 7
+timeout.connect = 1500ms
+timeout.lifetime = 30d
+truncation = tolerate
+splice = never
+"""
+
+MORE = """[service b]
+listen = [::1]:postgresql
+connect = 127.0.0.1:2
+timeout.idle = off
+connect.keepalive = 90s 7s 3
+"""
+
+
+def without_origins(text):
+    """The effective options, and not where they come from."""
+    return [re.sub(r" +;.*", "", line) for line in text.splitlines()
+            if line and line[0] != ";"]
+
+
+def test_config_show_loads_again(certs, tmp_path):
+    (tmp_path / "more").mkdir()
+    config, shown = tmp_path / "all.ini", tmp_path / "shown.ini"
+    config.write_text(EVERYTHING.replace("{dir}", str(tmp_path)).replace(
+        "{certs}", str(certs)))
+    (tmp_path / "more/b.ini").write_text(MORE)
+    first = command("config", "show", "-c", config)
+    assert (first.returncode, first.stderr) == (0, "")
+    shown.write_text(first.stdout)
+    second = command("config", "show", "-c", shown)
+    assert (second.returncode, second.stderr) == (0, "")
+    assert without_origins(second.stdout) == without_origins(first.stdout)
+    assert command("check", "-c", shown).returncode == 0
+
+    def said(option, value, origin):
+        # Spaces are for the eye; the longest lines have none.
+        return re.search(rf"^{re.escape(option)} *= *{re.escape(value)} *"
+                         rf"(;.*{re.escape(origin)}.*)?$", first.stdout, re.M)
+
+    assert said("timeout.idle", "90s", f"[defaults] {config}:10")
+    assert said("timeout.idle", "off", f"{tmp_path}/more/b.ini:4")
+    assert said("truncation", "tolerate", f"{config}")
+    assert said("timeout.handshake", "10s", "default")
+    assert said("listen.alpn", "http/1.1", f"{config}")
+    assert first.stdout.count("[service ") == 2
+
+
+def test_config_show_of_a_bad_file(tmp_path):
+    config = tmp_path / "bad.ini"
+    config.write_text("[service a]\nlisten = nowhere\n")
+    done = command("config", "show", "-c", config)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{config}:2" in done.stderr
+
+
+# tunnel
+
+def test_tunnel(relay, server, client, free_port):
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(None, command=["tunnel", f"127.0.0.1:{port}",
+                               f"127.0.0.1:{far.port}"])
+    peer = client(port)
+    assert asks(peer)
+    peer.half_close()
+    [end] = one.wait_ends()
+    assert (end["service"], end["reason"]) == ("tunnel", "client-closed")
+
+
+def test_tunnel_with_tls_on_both_legs(relay, certs, server, client,
+                                      free_port):
+    port = free_port()
+    far = server(peers.echo, tls=peers.server_context(
+        certs, client_ca="ca.pem"))
+    one = relay(None, command=[
+        "tunnel", f"tls://127.0.0.1:{port}", f"tls://localhost:{far.port}",
+        f"--listen.cert={certs}/server.pem",
+        f"--listen.key={certs}/server.key", "--listen.verify=required",
+        f"--listen.ca={certs}/ca.pem", f"--connect.cert={certs}/client.pem",
+        f"--connect.key={certs}/client.key", f"--connect.ca={certs}/ca.pem",
+        "--timeout.idle=1h", "--listen.alpn=h2", "--listen.alpn=http/1.1",
+        "--log_level=debug"])
+    peer = client(port, tls=peers.client_context(certs, "client",
+                                                 alpn=["http/1.1"]))
+    assert asks(peer) and peer.alpn == "http/1.1"
+    assert one.matching(" debug ")
+
+
+@pytest.mark.parametrize("words,said", [
+    (["127.0.0.1", "[::1]:1"], 'listen.*"127.0.0.1" has no port'),
+    (["127.0.0.1:1", "http://x:1"], "connect.*http://"),
+    (["127.0.0.1:1", "[::1]:1", "more"], '"more" is one word too many'),
+    (["127.0.0.1:1", "[::1]:1", "--nonsense=1"], "nonsense: there is no such"),
+    (["127.0.0.1:1", "[::1]:1", "--splice"], "splice"),
+    (["127.0.0.1:1", "[::1]:1", "--splice=nevr"], "nevr.*never"),
+    (["127.0.0.1:1", "[::1]:1", "--splice=auto", "--splice=never"], "splice"),
+    (["127.0.0.1:1", "[::1]:1", "--include=x"], "include"),
+    (["127.0.0.1:1", "[::1]:1", "--timeout.idle=1s\n"], "control byte"),
+    (["tls://127.0.0.1:1", "[::1]:1"], "listen.cert"),
+])
+def test_tunnel_with_wrong_words(words, said):
+    done = command("tunnel", *words)
+    assert done.returncode in (1, 2)
+    assert re.search(f"sallyport: command line: .*{said}", done.stderr), \
+        done.stderr
+    assert all(re.fullmatch("[ -~]*", line)
+               for line in done.stderr.splitlines())
+
+
+def test_tunnel_whose_port_is_taken():
+    with peers.FullListener() as taken:
+        done = command("tunnel", f"127.0.0.1:{taken.port}", "[::1]:1")
+    assert done.returncode == 1
+    assert re.search("command line: .*Address already in use", done.stderr), \
+        done.stderr
+    assert ":0:" not in done.stderr     # a file has lines
+
+
+def test_run_logs_where_it_listens(relay, certs, server, free_port,
+                                   tmp_path):
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.settings("log_format = json") +
+                configs.tls(port, far.port, certs, f"listen = "
+                            f"unix:{tmp_path}/door"), ready='"ready"')
+    said = [json.loads(line) for line in one.log_lines()]
+    assert [line["message"] for line in said] == [
+        f"listening on unix:{tmp_path}/door",
+        f"listening on 127.0.0.1:{port} with TLS", "ready"]
+    one.signal(signal.SIGTERM)
+    assert one.wait_exit() == 0

@@ -1,0 +1,250 @@
+"""Where the relay connects: every kind of endpoint, several in order, and what
+the socket is set to."""
+import ctypes
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+import configs
+import peers
+import sallyport
+
+
+def asks(peer, question=b"question"):
+    peer.send(question)
+    return peer.recv_exactly(len(question)) == question
+
+
+def who(name):
+    """A server's handler that says who it is."""
+    def handler(peer):
+        peer.send(name)
+        return peers.echo(peer)
+    return handler
+
+
+ENDPOINTS = ["ipv4", "ipv6", "name", "tcp", "tls-ipv4", "tls-ipv6", "tls-name",
+             "unix", "abstract", "tls-unix"]
+
+
+@pytest.mark.parametrize("kind", ENDPOINTS)
+def test_reaches(relay, certs, server, client, free_port, tmp_path, kind):
+    port = free_port()
+    tls = peers.server_context(certs) if kind.startswith("tls") else None
+    path = {"unix": str(tmp_path / "far"), "tls-unix": str(tmp_path / "far"),
+            "abstract": f"@sallyport-{port}"}.get(kind)
+    far = server(who(b"far"), tls=tls, path=path,
+                 **({"host": "::1"} if kind.endswith("ipv6") else {}))
+    to = {
+        "ipv4": lambda: f"127.0.0.1:{far.port}",
+        "ipv6": lambda: f"[::1]:{far.port}",
+        "name": lambda: f"localhost:{far.port}",
+        "tcp": lambda: f"tcp://127.0.0.1:{far.port}",
+        "tls-ipv4": lambda: f"tls://127.0.0.1:{far.port}",
+        "tls-ipv6": lambda: f"tls://[::1]:{far.port}",
+        "tls-name": lambda: f"tls://localhost:{far.port}",
+        "unix": lambda: f"unix:{path}",
+        "abstract": lambda: f"unix:{path}",
+        "tls-unix": lambda: f"tls+unix:{path}",
+    }[kind]()
+    options = []
+    if tls:
+        options.append(f"connect.ca = {certs}/ca.pem")
+    if kind == "tls-unix":
+        options.append("connect.name = localhost")
+    one = relay(configs.service(f"127.0.0.1:{port}", to, *options))
+    peer = client(port)
+    assert peer.recv_exactly(3) == b"far"
+    assert asks(peer)
+    peer.half_close()
+    assert peer.recv() == b""
+    [end] = one.wait_ends()
+    assert end["reason"] == "client-closed"
+    assert end["server"] == (to if path else
+                             ("[::1]" if "ipv6" in kind else "127.0.0.1") +
+                             f":{far.port}")
+
+
+def test_tries_in_order(relay, server, client, free_port, tmp_path):
+    """Refused, not there, silent: the first that answers is taken, and the
+    first of all again as soon as it is back."""
+    port, dead = free_port(), free_port()
+    second, third = server(who(b"2nd")), server(who(b"3rd"))
+    with peers.FullListener() as silent:
+        one = relay(configs.service(
+            f"127.0.0.1:{port}",
+            [dead, f"unix:{tmp_path}/none", silent.port, second.port,
+             third.port], "timeout.connect = 200ms"))
+        assert client(port).recv_exactly(3) == b"2nd"
+        second.close()
+        assert client(port).recv_exactly(3) == b"3rd"
+        server(who(b"1st"), port=dead)
+        assert client(port).recv_exactly(3) == b"1st"
+    assert not third.results[1:]
+    one.stop(at_once=True)
+
+
+@pytest.mark.parametrize("kind,reason", [
+    ("refused", "connect-refused"),
+    ("no-path", "connect-refused"),
+    ("dead-path", "connect-refused"),
+    ("not-a-socket", "connect-refused"),
+    ("unreachable", "connect-unreachable"),
+])
+def test_all_fail(relay, certs, client, free_port, tmp_path, kind, reason):
+    port, tls_port = free_port(), free_port()
+    path = tmp_path / "path"
+    if kind == "dead-path":
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(path))
+    if kind == "not-a-socket":
+        path.write_text("a file")
+    to = {"refused": f"127.0.0.1:{free_port()}",
+          "unreachable": "255.255.255.255:80"}.get(kind, f"unix:{path}")
+    one = relay(configs.service(f"127.0.0.1:{port}", to) +
+                configs.tls(tls_port, to, certs, name="tls"))
+    assert peers.refusal(port) == "reset"
+    tls_client = client(tls_port, tls=peers.client_context(certs))
+    assert tls_client.receive().end == "reset"
+    for end in one.wait_ends(2):
+        assert (end["reason"], end["server"], end["state"]) == \
+            (reason, to, "connect")
+
+
+def test_last_failure_counts(relay, free_port):
+    port, dead = free_port(), free_port()
+    with peers.FullListener() as silent:
+        one = relay(configs.service(f"127.0.0.1:{port}", [silent.port, dead],
+                                    "timeout.connect = 100ms"))
+        assert peers.refusal(port) == "reset"
+        [end] = one.wait_ends()
+    assert end["reason"] == "connect-refused"
+    assert end["server"] == f"127.0.0.1:{dead}"
+
+
+def test_client_that_leaves_while_connecting(relay, client, free_port):
+    port = free_port()
+    with peers.FullListener() as silent:
+        one = relay(configs.plain(port, silent.port, "timeout.connect = 1s"))
+        fds = one.fds()
+        client(port).reset()
+        client(port).close()
+        one.wait_ends(2)
+        sallyport.wait_until(lambda: one.fds() == fds, "the descriptors")
+
+
+def test_early_bytes_are_kept(relay, server, client, free_port):
+    """What a client sends, and its end, before the server has accepted."""
+    port = free_port()
+    with peers.FullListener() as silent:
+        far = server(lambda peer: peer.receive())
+        relay(configs.service(f"127.0.0.1:{port}", [silent.port, far.port],
+                              "timeout.connect = 300ms"))
+        peer = client(port)
+        peer.send(b"early")
+        peer.half_close()
+        assert far.result().data == b"early"
+
+
+# Sockets.
+
+def sockets(pid, state, port):
+    """Lines of ss about the process's sockets with that remote (or for
+    `listening` local) port."""
+    side = "sport" if state == "listening" else "dport"
+    out = subprocess.run(
+        ["ss", "-Htnmoipe", "-l" if state == "listening" else "-O",
+         *([] if state == "listening" else ["state", state]),
+         f"{side} = :{port}"], capture_output=True, text=True,
+        check=True).stdout
+    return [line for line in out.replace("\n\t", " ").splitlines()
+            if f"pid={pid}," in line]
+
+
+def test_keepalive_of_both_legs(relay, server, client, free_port):
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(
+        port, far.port, "listen.keepalive = 100s 10s 6",
+        "connect.keepalive = 200s 7s 3", "timeout.connect = 5s"))
+    peer = client(port)
+    assert asks(peer)
+    own_port = peer.socket.getsockname()[1]
+    [listen] = sockets(one.pid, "established", own_port)
+    [connect] = sockets(one.pid, "established", far.port)
+    assert re.search(r"timer:\(keepalive,1min(40|3\d)sec,0\)", listen), listen
+    assert re.search(r"timer:\(keepalive,3min(20|1\d)sec,0\)", connect), \
+        connect
+
+
+def test_keepalive_off(relay, server, client, free_port):
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(port, far.port, "listen.keepalive = off",
+                              "connect.keepalive = off"))
+    peer = client(port)
+    assert asks(peer)
+    for remote in (peer.socket.getsockname()[1], far.port):
+        [line] = sockets(one.pid, "established", remote)
+        assert "keepalive" not in line
+
+
+def test_buffers_and_nodelay(relay, server, client, free_port):
+    """The kernel doubles what it is told; see socket(7)."""
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(
+        port, far.port, "listen.receive_buffer = 32k",
+        "listen.send_buffer = 48k", "connect.receive_buffer = 64k",
+        "connect.send_buffer = 96k"))
+    peer = client(port)
+    assert asks(peer)
+    [listen] = sockets(one.pid, "established", peer.socket.getsockname()[1])
+    [connect] = sockets(one.pid, "established", far.port)
+    assert "rb65536," in listen and f"tb{96 << 10}," in listen
+    assert "rb131072," in connect and f"tb{192 << 10}," in connect
+
+PIDFD_GETFD = 438       # the same on every architecture
+
+
+def peer_options(one, remote_port, *names):
+    """getsockopt(2) of the daemon's own socket, through pidfd_getfd(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    inodes = {}
+    for fd in os.listdir(f"/proc/{one.pid}/fd"):
+        inodes[os.readlink(f"/proc/{one.pid}/fd/{fd}")] = int(fd)
+    [line] = sockets(one.pid, "established", remote_port)
+    inode = re.search(r"ino:(\d+)", line).group(1)
+    pidfd = os.pidfd_open(one.pid)
+    fd = libc.syscall(PIDFD_GETFD, pidfd, inodes[f"socket:[{inode}]"], 0)
+    os.close(pidfd)
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    with socket.socket(fileno=fd) as sock:
+        return [sock.getsockopt(*name) for name in names]
+
+
+NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY)
+USER_TIMEOUT = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+             (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+             (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+             (socket.IPPROTO_TCP, socket.TCP_KEEPCNT)]
+
+
+def test_options_of_the_sockets(relay, server, client, free_port):
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(
+        port, far.port, "listen.user_timeout = 20s",
+        "connect.user_timeout = 30s", "connect.keepalive = 200s 7s 3"))
+    peer = client(port)
+    assert asks(peer)
+    own_port = peer.socket.getsockname()[1]
+    options = [NODELAY, USER_TIMEOUT, *KEEPALIVE]
+    listen = peer_options(one, own_port, *options)
+    connect = peer_options(one, far.port, *options)
+    assert listen == [1, 20_000, 1, 60, 10, 6]
+    assert connect == [1, 30_000, 1, 200, 7, 3]

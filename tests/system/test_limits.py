@@ -1,0 +1,222 @@
+"""What happens at the limits: of connections, and of descriptors."""
+import os
+import resource
+import threading
+import time
+
+import pytest
+
+import configs
+import peers
+import sallyport
+
+
+def asks(peer, number):
+    question = b"%08d" % number
+    peer.send(question)
+    return peer.recv_exactly(8) == question
+
+
+class Waiting:
+    """A client that has asked and is not served yet."""
+
+    def __init__(self, port, number):
+        self.peer = peers.Peer(peers.open_socket(port))
+        self.number = number
+        self.served = threading.Event()
+        self._answer = peers.in_background(self._ask)
+
+    def _ask(self):
+        answered = asks(self.peer, self.number)
+        self.served.set()
+        return answered
+
+    def result(self):
+        return self._answer.result(sallyport.PATIENCE)
+
+
+@pytest.mark.parametrize("where", ["global", "service"])
+def test_max_connections(relay, server, client, free_port, where):
+    port = free_port()
+    far = server(peers.echo)
+    service = configs.plain(port, far.port)
+    one = relay(configs.settings("max_connections = 2") + service
+                if where == "global" else service + "max_connections = 2\n")
+    first, second = client(port), client(port)
+    assert asks(first, 1) and asks(second, 2)
+    waiting = [Waiting(port, 3 + turn) for turn in range(3)]
+    # The two go on, and what waits does not come to the server.
+    for number in range(100):
+        assert asks(first, number) and asks(second, number)
+    assert not any(one.served.is_set() for one in waiting)
+    assert len(far.results) == 2
+    first.close()
+    second.close()
+    for done in waiting:
+        assert done.result()
+        done.peer.close()       # the third waits for this
+    ends = one.wait_ends(5)
+    assert {end["reason"] for end in ends} == {"client-closed"}
+    assert len(one.matching("max_connections = 2 is reached")) == 1
+
+
+def test_limit_of_one_service_is_no_other_s(relay, server, client, free_port):
+    port, other = free_port(), free_port()
+    far = server(peers.echo)
+    relay(configs.plain(port, far.port, "max_connections = 1", name="a") +
+          configs.plain(other, far.port, name="b"))
+    held = client(port)
+    assert asks(held, 1)
+    late = Waiting(port, 2)
+    for number in range(20):
+        with peers.connect(other) as peer:
+            assert asks(peer, number)
+    assert not late.served.is_set()
+    held.close()
+    assert late.result()
+    late.peer.close()
+
+
+def test_handshakes_count(relay, certs, server, free_port):
+    """Silent clients fill the service, and make room when they time out."""
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.tls(port, far.port, certs, "max_connections = 5",
+                            "timeout.handshake = 1s"))
+    silent = [peers.open_socket(port) for _ in range(5)]
+    with peers.connect(port, peers.client_context(certs)) as peer:
+        assert asks(peer, 1)
+    ends = one.wait_ends(6)
+    assert [end["reason"] for end in ends[:5]] == ["handshake-timeout"] * 5
+    for sock in silent:
+        sock.close()
+
+
+def test_thousands_pass_through_few_places(relay, server, free_port):
+    """Pausing and resuming loses nobody."""
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(port, far.port, "max_connections = 3"))
+    count, threads = 150, 8
+
+    def work(start):
+        for number in range(start, start + count):
+            with peers.connect(port) as peer:
+                assert asks(peer, number)
+
+    for done in [peers.in_background(work, start * count)
+                 for start in range(threads)]:
+        done.result(3 * sallyport.PATIENCE)
+    one.wait_ends(count * threads)
+
+
+# Descriptors.
+
+def soft_limit(one):
+    return resource.prlimit(one.pid, resource.RLIMIT_NOFILE)[0]
+
+
+def set_soft_limit(one, spare):
+    """Lets it open `spare` more descriptors; returns how to undo it."""
+    before = resource.prlimit(one.pid, resource.RLIMIT_NOFILE)
+    taken = {int(name) for name in os.listdir(f"/proc/{one.pid}/fd")}
+    limit = free = 0
+    while free < spare or limit <= max(taken):
+        free += limit not in taken
+        limit += 1
+    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+    return lambda: resource.prlimit(one.pid, resource.RLIMIT_NOFILE, before)
+
+
+def test_limit_is_raised_to_what_is_needed(relay, server, client, free_port):
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.settings("max_connections = 300") +
+                configs.plain(port, far.port), limit_nofile="256:20000")
+    assert 2 * 300 < soft_limit(one) < 1000
+    held = [client(port) for _ in range(200)]
+    assert all(asks(peer, number) for number, peer in enumerate(held))
+
+
+def test_more_listeners_than_the_limit(relay, free_port, tmp_path):
+    """It is raised before they are bound."""
+    one = relay(configs.settings("max_connections = 10") +
+                "".join(configs.service(f"unix:{tmp_path}/{number}",
+                                        free_port(), name=f"s{number}")
+                        for number in range(300)),
+                limit_nofile="200:20000")
+    assert len(one.matching("listening on")) == 300
+
+
+def test_limit_that_is_high_enough_stays(relay, server, free_port):
+    far = server(peers.echo)
+    one = relay(configs.settings("max_connections = 300") +
+                configs.plain(free_port(), far.port),
+                limit_nofile="5000:20000")
+    assert soft_limit(one) == 5000
+
+
+def test_limit_that_cannot_be_raised_is_refused(tmp_path, free_port):
+    most = int(open("/proc/sys/fs/nr_open").read())     # root's limit, too
+    path = tmp_path / "unix"
+    config = tmp_path / "sallyport.ini"
+    config.write_text(
+        configs.settings(f"max_connections = {min(most, 10_000_000)}") +
+        configs.service(f"unix:{path}", free_port()))
+    done = sallyport.sallyport("run", "-c", config)
+    assert done.returncode == 1
+    need = 2 * min(most, 10_000_000)
+    assert f"max_connections = {min(most, 10_000_000)} needs {need}"[:-3] \
+        in done.stderr
+    assert "LimitNOFILE=" in done.stderr and "ulimit -n" in done.stderr
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("spare", [0, 1, 2, 3])
+def test_out_of_descriptors(relay, server, client, free_port, spare):
+    """Accepting pauses without spinning, what is there goes on, and clients
+    that waited are served when descriptors come back."""
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(port, far.port))
+    held = client(port)
+    assert asks(held, 1)
+    restore = set_soft_limit(one, spare)
+    before, fds, start = one.cpu_seconds(), one.fds(), time.monotonic()
+    late = [Waiting(port, 2 + turn) for turn in range(10)]
+    one.wait_log("accepting on .* pauses: Too many open files.*LimitNOFILE")
+    for number in range(100):
+        assert asks(held, number)
+    one.wait_log("accepting on .* pauses", count=3)
+    spent = one.cpu_seconds() - before
+    lines = len(one.matching("accepting on .* pauses"))
+    assert lines <= 2 + (time.monotonic() - start), "once a second"
+    assert spent < (2 if sallyport.SANITIZED else 0.5), "it spins"
+    assert one.fds() <= fds + spare
+    assert sum(one.served.is_set() for one in late) <= spare // 2
+    assert not one.ends()
+    restore()
+    assert all(waiting.result() for waiting in late)
+    assert asks(held, 3)
+    for waiting in late:
+        waiting.peer.close()
+    held.close()
+    assert {end["reason"] for end in one.wait_ends(11)} == {"client-closed"}
+
+
+def test_exhaustion_is_logged_once_a_second(relay, server, free_port):
+    """However many listeners suffer from it."""
+    ports = [free_port() for _ in range(5)]
+    far = server(peers.echo)
+    one = relay("".join(configs.plain(port, far.port, name=f"s{port}")
+                        for port in ports))
+    restore = set_soft_limit(one, 0)
+    late = [Waiting(port, 1) for port in ports]
+    one.wait_log("accepting on .* pauses", count=3)
+    lines = one.matching("accepting on .* pauses")
+    seconds = {line[:19] for line in lines}
+    assert len(lines) <= len(seconds) + 1, lines
+    restore()
+    assert all(waiting.result() for waiting in late)
+    for waiting in late:
+        waiting.peer.close()

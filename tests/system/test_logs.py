@@ -1,0 +1,409 @@
+"""The log: one line for each connection, wherever it goes, and never a wait
+for those who read it."""
+import fcntl
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+import configs
+import peers
+import sallyport
+import servers
+from test_names import WITHIN
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+def asks(peer, question=b"question"):
+    peer.send(question)
+    return peer.recv_exactly(len(question)) == question
+
+
+def talk(port, count=1):
+    for number in range(count):
+        with peers.connect(port) as peer:
+            assert asks(peer, b"%d" % number)
+
+
+@pytest.fixture
+def far(server):
+    return server(peers.echo)
+
+
+def test_one_line_for_each_connection(relay, certs, client, free_port, far):
+    """Of every sort, and nothing else at level info."""
+    plain, tls, dead = free_port(), free_port(), free_port()
+    one = relay(configs.plain(plain, far.port, name="plain") +
+                configs.tls(tls, far.port, certs, name="tls") +
+                configs.plain(dead, free_port(), name="dead"))
+    before = len(one.log_lines())
+    context = peers.client_context(certs)
+    for turn in range(10):
+        good = client(plain)
+        assert asks(good)
+        good.half_close()
+        client(plain).reset()
+        assert peers.refusal(dead) == "reset"
+        client(tls).fin()
+        rude = client(tls)
+        rude.send(b"SSH-2.0-x\r\n")
+        rude.receive()
+        rude.close()
+        secure = client(tls, tls=context)
+        assert asks(secure)
+        [secure.half_close, secure.fin, secure.reset][turn % 3]()
+    ends = one.wait_ends(60)
+    assert len(one.log_lines()) == before + 60
+    assert len({end["client"] for end in ends}) > 50     # ports come back
+    assert {end["reason"] for end in ends} >= {
+        "client-closed", "connect-refused", "handshake-failed", "truncated",
+        "reset-by-client"}
+    assert all(re.match(f"{TIME} info end service=", line)
+               for line in one.log_lines()[before:])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("version,cipher", [
+    ("1.2", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    ("1.3", "TLS_AES_256_GCM_SHA384")])
+def test_what_the_line_says(relay, certs, server, client, free_port, form,
+                            version, cipher):
+    """Names, sizes and both legs' TLS."""
+    port = free_port()
+    far = server(peers.echo, tls=peers.server_context(
+        certs, version=version, alpn=["pg"]))
+    one = relay(
+        configs.settings(f"log_format = {form}") +
+        configs.service(
+            f"tls://127.0.0.1:{port}", f"tls://localhost:{far.port}",
+            f"listen.cert = {certs}/server-both.pem",
+            f"connect.ca = {certs}/ca.pem", "listen.alpn = h2",
+            "connect.alpn = pg", name="both"))
+    peer = client(port, tls=peers.client_context(certs, version=version,
+                                                 alpn=["x", "h2"]))
+    assert asks(peer)
+    peer.half_close()
+    assert peer.recv() == b""
+    if form == "text":
+        [end] = one.wait_ends()
+    else:
+        line = json.loads(one.wait_log('"event":"end"'))
+        assert re.fullmatch(TIME, line.pop("time"))
+        assert (line.pop("level"), line.pop("event")) == ("info", "end")
+        end = line
+    own_port = peer.socket.getsockname()[1]
+    assert 0 <= end.pop("duration_ms") < 1000 * sallyport.PATIENCE
+    assert end == {
+        "service": "both", "reason": "client-closed",
+        "client": f"127.0.0.1:{own_port}", "server": f"127.0.0.1:{far.port}",
+        "up": 8, "down": 8, "state": "relay",
+        "listen_tls": f"TLSv{version}", "listen_cipher": cipher,
+        "listen_sni": "localhost", "listen_alpn": "h2",
+        "listen_resumed": "no",
+        "connect_tls": f"TLSv{version}", "connect_cipher": cipher,
+        "connect_sni": "localhost", "connect_alpn": "pg",
+        "connect_resumed": "no"}
+
+
+def test_debug_tells_every_step(relay, certs, server, client, free_port):
+    port = free_port()
+    far = server(peers.echo, tls=peers.server_context(certs))
+    one = relay(configs.settings("log_level = debug") + configs.service(
+        f"tls://127.0.0.1:{port}", f"tls://localhost:{far.port}",
+        f"listen.cert = {certs}/server-both.pem",
+        f"connect.ca = {certs}/ca.pem"))
+    peer = client(port, tls=peers.client_context(certs))
+    assert asks(peer)
+    own = "127.0.0.1:%d" % peer.socket.getsockname()[1]
+    peer.half_close()
+    one.wait_ends()
+    moves = [re.fullmatch(f"{TIME} debug s: {own}: (.*) -> (.*)", line)
+             for line in one.log_lines() if own in line and " -> " in line]
+    assert [move.groups() for move in moves] == [
+        ("start", "accept-tls"), ("accept-tls", "connect"),
+        ("connect", "connect-tls"), ("connect-tls", "relay")]
+
+
+@pytest.mark.parametrize("level", ["error", "warn"])
+def test_levels(relay, free_port, far, level):
+    port = free_port()
+    one = relay(configs.settings(f"log_level = {level}") +
+                configs.plain(port, far.port), ready=None)
+    sallyport.wait_until(lambda: servers.is_listening(port), "the port")
+    talk(port)
+    one.signal(1)               # SIGHUP: a warning
+    if level == "warn":
+        one.wait_log("warn SIGHUP ignored")
+    one.stop()
+    assert len(one.log_lines()) == (1 if level == "warn" else 0)
+
+
+def test_file_is_added_to(relay, free_port, far, tmp_path):
+    port, log = free_port(), tmp_path / "log"
+    log.write_text("what was there\n")
+    log.chmod(0o600)
+    one = relay(configs.settings(f"log = file:{log}") +
+                configs.plain(port, far.port), log=log)
+    talk(port)
+    one.wait_ends()
+    assert log.read_text().startswith("what was there\n")
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert one.stderr.read_text() == ""
+
+
+# Nobody may make it wait.
+
+def fill(write_end):
+    """Leaves room for nothing."""
+    os.set_blocking(write_end, False)
+    try:
+        while True:
+            os.write(write_end, b"x" * 4096)
+    except BlockingIOError:
+        pass
+    try:
+        while True:
+            os.write(write_end, b"x")
+    except BlockingIOError:
+        pass
+    os.set_blocking(write_end, True)
+
+
+def drain(read_end):
+    os.set_blocking(read_end, False)
+    got = b""
+    try:
+        while data := os.read(read_end, 1 << 20):
+            got += data
+    except BlockingIOError:
+        pass
+    return got
+
+
+def lost(text):
+    found = re.findall(rf"^x*{TIME} warn (\d+) log lines were lost$", text,
+                       re.M)
+    return sum(map(int, found))
+
+
+def test_stderr_that_nobody_reads(free_port, far, tmp_path):
+    """Connections go on while the pipe is full; what was lost is counted."""
+    port = free_port()
+    config = tmp_path / "sallyport.ini"
+    config.write_text(configs.plain(port, far.port))
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    fill(write_end)
+    with subprocess.Popen([sallyport.BINARY, "run", "-c", config],
+                          stderr=write_end) as one:
+        try:
+            assert os.get_blocking(write_end), "it is shared with others"
+            sallyport.wait_until(lambda: servers.is_listening(port), "the port")
+            talk(port, 20)
+            text = drain(read_end).decode()
+            assert "info" not in text
+            talk(port)
+            deadline = time.monotonic() + sallyport.PATIENCE
+            while not lost(text) and time.monotonic() < deadline:
+                text += drain(read_end).decode()
+            # "listening", "ready" and the twenty, and the one of the probe.
+            assert 22 <= lost(text) <= 24
+        finally:
+            one.terminate()
+            os.close(write_end)
+        assert one.wait(sallyport.PATIENCE) == 0
+    assert drain(read_end).decode().endswith("info stopped\n")
+    os.close(read_end)
+
+
+def test_stderr_whose_reader_is_gone(free_port, far, tmp_path):
+    port = free_port()
+    config = tmp_path / "sallyport.ini"
+    config.write_text(configs.plain(port, far.port))
+    with subprocess.Popen([sallyport.BINARY, "run", "-c", config],
+                          stderr=subprocess.PIPE) as one:
+        assert b"listening" in one.stderr.readline()
+        one.stderr.close()
+        talk(port, 20)
+        one.terminate()
+        assert one.wait(sallyport.PATIENCE) == 0
+
+
+def test_full_disk(relay, free_port, far):
+    port = free_port()
+    one = relay(configs.settings("log = file:/dev/full") +
+                configs.plain(port, far.port), ready=None)
+    sallyport.wait_until(lambda: servers.is_listening(port), "the port")
+    talk(port, 50)
+    one.stop()
+
+
+def mounts_are_allowed():
+    return subprocess.run([*WITHIN, "true"], stderr=subprocess.DEVNULL,
+                          check=False).returncode == 0
+
+
+own_mounts = pytest.mark.skipif(
+    not mounts_are_allowed(),
+    reason="this machine allows no mount namespaces")
+
+
+@own_mounts
+def test_disk_that_is_full_for_a_while(relay, free_port, far, tmp_path):
+    """What is written before and after is whole lines."""
+    port = free_port()
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    one = relay(configs.settings(f"log = file:{disk}/log") +
+                configs.plain(port, far.port), ready=None,
+                within=[*WITHIN, "sh", "-ec",
+                        'mount -t tmpfs -o size=32k none "$1"; shift; '
+                        'exec "$@"', "sh", disk])
+    seen = f"/proc/{one.pid}/root{disk}"    # as it sees the folder
+    one.log = type(disk)(seen) / "log"
+    one.wait_log("ready")
+    # One block is left for the log.
+    with open(f"{seen}/filler", "wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(512))
+        except OSError:
+            pass
+    talk(port, 100)
+    os.unlink(f"{seen}/filler")
+    talk(port)
+    one.wait_log(r"warn \d+ log lines were lost")
+    one.wait_log("info end", count=2)
+    # Every line is one: a torn one was ended before the next was begun.
+    good = rf"{TIME} (info|warn) .*|{TIME}.*|[\d:.TZ-]*"
+    assert all(re.fullmatch(good, line) for line in one.log_lines())
+    written = len(one.ends())
+    assert written + lost(one.text()) in (101, 102)
+    one.stop()
+
+
+# Other targets.
+
+class Datagrams:
+    """A unix socket that collects messages."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(sallyport.PATIENCE)
+
+    def until(self, word):
+        """The messages up to the one that has `word` in it."""
+        got = []
+        while not got or word not in got[-1]:
+            got.append(self.socket.recv(1 << 16).decode())
+        return got
+
+    def close(self):
+        self.socket.close()
+
+
+@own_mounts
+def test_syslog(relay, free_port, far, tmp_path):
+    port, dev = free_port(), tmp_path / "dev"
+    dev.mkdir()
+    syslog = Datagrams(dev / "log")
+    one = relay(configs.settings("log = syslog") +
+                configs.plain(port, far.port), ready=None,
+                within=[*WITHIN, "sh", "-ec",
+                        'touch "$1/null"; '
+                        'mount --bind /dev/null "$1/null"; '
+                        'mount --rbind "$1" /dev; shift; exec "$@"', "sh",
+                        dev])
+    told = syslog.until("ready")
+    # RFC 3164: facility daemon, severity informational; syslogd adds the time.
+    assert all(re.match(rf"<30>sallyport\[{one.pid}\]: info ", line)
+               for line in told)
+    talk(port)
+    assert re.fullmatch(rf"<30>sallyport\[{one.pid}\]: info end service=s "
+                        "reason=client-closed .*[^\n]",
+                        syslog.until("end")[-1])
+    # syslogd comes back anew.
+    syslog.close()
+    talk(port, 3)
+    (dev / "log").unlink()
+    syslog = Datagrams(dev / "log")
+    talk(port)
+    told = syslog.until("end service")
+    missed = re.search(r"<28>.* warn (\d) log lines were lost", told[0])
+    # The last of the three may have ended late.
+    assert missed and missed.group(1) in "23", told
+    # One that reads nothing makes nobody wait: the queue of a datagram socket
+    # is short.
+    talk(port, 300)
+    one.stop()
+    syslog.close()
+
+
+@own_mounts
+def test_journal(relay, free_port, far, tmp_path):
+    port, run = free_port(), tmp_path / "run"
+    (run / "systemd/journal").mkdir(parents=True)
+    journal = Datagrams(run / "systemd/journal/socket")
+    one = relay(configs.settings("log = journal") +
+                configs.plain(port, far.port), ready=None,
+                within=[*WITHIN, "sh", "-ec",
+                        'mount --bind "$1" /run; shift; exec "$@"', "sh",
+                        run])
+    journal.until("MESSAGE=info ready")
+    talk(port)
+    end = dict(line.split("=", 1)
+               for line in journal.until("info end")[-1].splitlines())
+    assert end["PRIORITY"] == "6"
+    assert end["SYSLOG_IDENTIFIER"] == "sallyport"
+    assert end["SALLYPORT_EVENT"] == "end"
+    assert end["SALLYPORT_REASON"] == "client-closed"
+    assert end["SALLYPORT_UP"] == end["SALLYPORT_DOWN"] == "1"
+    assert end["MESSAGE"].startswith("info end service=s reason=client-closed")
+    one.signal(1)
+    assert "PRIORITY=4\n" in journal.until("SIGHUP")[-1]
+    one.stop()
+    journal.close()
+
+
+@pytest.mark.parametrize("target", ["syslog", "journal"])
+def test_target_that_is_not_there(tmp_path, target):
+    path = {"syslog": "/dev/log",
+            "journal": "/run/systemd/journal/socket"}[target]
+    if os.path.exists(path):
+        pytest.skip(f"{path} is there")
+    config = tmp_path / "sallyport.ini"
+    config.write_text(configs.settings(f"log = {target}") +
+                      configs.plain(1, 2))
+    done = sallyport.sallyport("run", "-c", config)
+    assert done.returncode == 1
+    assert f"cannot log to {path}: No such file" in done.stderr
+
+
+def test_stderr_under_systemd(relay, free_port, far, tmp_path):
+    """sd-daemon(3): each line has its priority, and no time."""
+    port = free_port()
+    stderr = tmp_path / "relay0/stderr"
+    stderr.parent.mkdir()
+    stderr.touch()
+    status = stderr.stat()
+    one = relay(configs.plain(port, far.port), ready=r"^<6>info ready$", env={
+        "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+    talk(port)
+    one.wait_log("^<6>info end service=s reason=client-closed")
+    one.signal(1)
+    one.wait_log("^<4>warn SIGHUP")
+    assert all(re.match("<[46]>(info|warn) ", line)
+               for line in one.log_lines())
+
+
+def test_inherited_journal_stream_is_not_ours(relay, free_port, far):
+    """JOURNAL_STREAM of a parent whose stderr was something else."""
+    one = relay(configs.plain(free_port(), far.port),
+                env={"JOURNAL_STREAM": "8:12345"})
+    assert re.match(TIME, one.log_lines()[0])
