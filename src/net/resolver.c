@@ -227,17 +227,31 @@ resolver_cancel(struct resolver_query *query)
     free(query);
 }
 
+static struct resolver_query *
+take_first(struct name *name)
+{
+    struct resolver_query *query = name->waiting;
+
+    if (query == NULL)
+        return NULL;
+    name->waiting = query->next;
+    if (query->next != NULL)
+        query->next->link = &name->waiting;
+    *query->handle = NULL;
+    return query;
+}
+
 static void
 answer(struct name *name, enum resolver_result result)
 {
+    struct resolver_query *query;
+
     /* From the front each time: a callback may cancel any other query. */
-    while (name->waiting != NULL) {
-        struct resolver_query *query = name->waiting;
+    while ((query = take_first(name)) != NULL) {
         resolver_done_fn *done = query->done;
         void *arg = query->arg;
 
-        assert(query->link == &name->waiting);
-        resolver_cancel(query);
+        free(query);
         done(arg, result, name->addresses, name->count);
     }
 }

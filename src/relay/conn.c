@@ -221,9 +221,11 @@ conn_end(struct conn *conn, enum conn_reason reason)
 void
 conn_end_all(struct relay *relay)
 {
-    while (relay->conns != NULL) {
-        assert(relay->conns->link == &relay->conns);
-        conn_end(relay->conns, CONN_SHUTDOWN);
+    struct conn *next;
+
+    for (struct conn *conn = relay->conns; conn != NULL; conn = next) {
+        next = conn->next;
+        conn_end(conn, CONN_SHUTDOWN);
     }
 }
 

@@ -39,10 +39,10 @@ def stuck_pair(pair, listen, connect, near, options=""):
 @pytest.mark.parametrize("listen,connect", LEGS)
 def test_stopped_reader_closes_the_sources_window(pair, listen, connect, near):
     it, here, there, sending = stuck_pair(pair, listen, connect, near)
-    taken = there.acknowledged()[1]
-    assert taken < KERNEL + (BLOCKED_KIB << 10)
     assert it.relay.is_idle(0.3), "it is busy with nothing"
-    assert there.acknowledged()[1] == taken
+    # The kernel may still find room for some bytes by itself.
+    assert there.acknowledged()[1] < KERNEL + (BLOCKED_KIB << 10)
+    assert not sending.done()
     # ... and it all comes when the reader goes on.
     arriving = here.receive_later(keep=False)
     sending.result()

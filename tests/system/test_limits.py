@@ -86,8 +86,8 @@ def test_handshakes_count(relay, certs, server, free_port):
     silent = [peers.open_socket(port) for _ in range(5)]
     with peers.connect(port, peers.client_context(certs)) as peer:
         assert asks(peer, 1)
-    ends = one.wait_ends(6)
-    assert [end["reason"] for end in ends[:5]] == ["handshake-timeout"] * 5
+    reasons = [end["reason"] for end in one.wait_ends(6)]
+    assert reasons.count("handshake-timeout") == 5
     for sock in silent:
         sock.close()
 
