@@ -135,10 +135,7 @@ result_of(int error)
 static void
 arm_timer(struct connector *connector, uint64_t delay_ms)
 {
-    struct timeval delay = {
-        .tv_sec = (time_t)(delay_ms / 1000),
-        .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000),
-    };
+    struct timeval delay = clock_span(delay_ms);
 
     event_add(&connector->timer, &delay);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "net/listener_bind.h"
@@ -16,7 +15,6 @@
 enum {
     ACCEPTS_PER_WAKE = 64,  /* then the other events have their turn */
     EXHAUSTED_PAUSE_MS = 100,
-    EXHAUSTED_LOG_MS = 1000,
 };
 
 struct listener {
@@ -99,15 +97,11 @@ static void
 pause_exhausted(struct listener *listener, int error)
 {
     static const struct timeval pause = { .tv_usec = EXHAUSTED_PAUSE_MS * 1000 };
-    struct loop *loop = listener->loop;
-    uint64_t now_ms = clock_now_ms();
 
     event_del(listener->readable);
     event_add(listener->retry, &pause);
-    if (loop->exhausted_ms != 0 &&
-        now_ms - loop->exhausted_ms < EXHAUSTED_LOG_MS)
+    if (!loop_may_log_exhaustion(listener->loop))
         return;
-    loop->exhausted_ms = now_ms;
     errno = error;
     log_warn(listener->socket.service,
         "accepting on %s pauses: %m; raise LimitNOFILE or memory, or lower "

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "net/loop_memory.h"
 
 static struct event_base *
@@ -85,6 +86,17 @@ loop_stop(struct loop *loop)
 {
     loop->stopping = true;
     event_base_loopbreak(loop->base);
+}
+
+bool
+loop_may_log_exhaustion(struct loop *loop)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (loop->exhausted_ms != 0 && now_ms - loop->exhausted_ms < SECONDS(1))
+        return false;
+    loop->exhausted_ms = now_ms;
+    return true;
 }
 
 void

@@ -51,6 +51,10 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* True at most once a second: running out of descriptors or memory comes with
+ * every client that knocks. */
+NODISCARD bool loop_may_log_exhaustion(struct loop *loop);
+
 /* Queues `task` once for the next turn, behind a look at new events, so that
  * work without end cannot starve other connections. */
 void loop_defer(struct loop *loop, struct loop_task *task);

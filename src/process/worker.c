@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -241,10 +242,7 @@ begin_drain(struct worker *worker)
 {
     struct relay *relay = &worker->relay;
     uint64_t timeout_ms = worker->config->global.drain_timeout_ms;
-    struct timeval timeout = {
-        .tv_sec = (time_t)(timeout_ms / 1000),
-        .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000),
-    };
+    struct timeval timeout = clock_span(timeout_ms);
 
     relay->draining = true;
     for (size_t i = 0; i < relay->service_count; i++) {

@@ -114,10 +114,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 conn_arm(struct conn *conn, uint64_t delay_ms)
 {
-    struct timeval delay = {
-        .tv_sec = (time_t)(delay_ms / 1000),
-        .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000),
-    };
+    struct timeval delay = clock_span(delay_ms);
 
     event_add(&conn->timer, &delay);
 }
@@ -169,8 +166,9 @@ conn_start(struct relay *relay, struct service *service, bool tls, int fd,
     struct conn *conn = calloc(1, sizeof(*conn));
 
     if (conn == NULL) {
-        log_error(service->config->name, "out of memory: client refused");
         close(fd);
+        if (loop_may_log_exhaustion(relay->loop))
+            log_error(service->config->name, "out of memory: client refused");
         return;
     }
     conn->relay = relay;
@@ -245,18 +243,25 @@ side(const struct conn *conn, const struct stream *stream)
     return stream == &conn->client ? "client" : "server";
 }
 
+void
+conn_explain_side(
+    struct conn *conn, const struct stream *stream, const char *what)
+{
+    char text[600];
+
+    snprintf(text, sizeof(text), "with the %s: %s", side(conn, stream), what);
+    conn_explain(conn, text);
+}
+
 static void
 explain_handshake(struct conn *conn, const struct stream *stream)
 {
     const char *failure = tls_stream_failure(stream);
-    char text[600];
 
     if (failure == NULL)
         failure = stream->error != 0 ? strerror(stream->error)
                                      : "the peer closed before its first byte";
-    snprintf(text, sizeof(text), "with the %s: %s", side(conn, stream),
-        failure);
-    conn_explain(conn, text);
+    conn_explain_side(conn, stream, failure);
 }
 
 /* One step of a handshake on either leg.  True: it is done. */

@@ -90,6 +90,10 @@ void conn_disarm(struct conn *conn);
 /* Keeps a copy of `detail` (NULL: nothing) for the log, unless there is one. */
 void conn_explain(struct conn *conn, const char *detail);
 
+/* The same, with the words "with the client:" or "with the server:". */
+void conn_explain_side(
+    struct conn *conn, const struct stream *stream, const char *what);
+
 const char *conn_state_name(enum conn_state state);
 
 /* conn_relay.c: what the states CONN_RELAY and CONN_ABORT do. */

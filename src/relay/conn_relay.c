@@ -57,7 +57,7 @@ abort_for(struct conn *conn, const struct flow *flow)
     const char *failure = tls_stream_failure(side);
 
     if (failure != NULL)
-        conn_explain(conn, failure);
+        conn_explain_side(conn, side, failure);
     conn_abort(conn,
         reason_of(conn, side,
             cut                   ? flow->cause

@@ -24,6 +24,7 @@ enum {
      * data are an attack. */
     MESSAGES_MAX = 1000,
     FAILURE_SIZE = 512,
+    READ_BUFFER_BYTES = 64 << 10, /* a few records: fewer recv(2) */
     PENDING_MAX = 2 * LOOP_RECORDS_BYTES,
 };
 
@@ -224,6 +225,8 @@ tls_stream_handshake(struct stream *stream)
     tls_bio_push(stream);
     if (result == 1) {
         tls->established = true;
+        /* Its buffer is empty between reads, and then not there at all. */
+        SSL_set_default_read_buffer_len(tls->ssl, READ_BUFFER_BYTES);
         return STREAM_OK;
     }
     if (code != SSL_ERROR_WANT_READ)
