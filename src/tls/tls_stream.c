@@ -278,6 +278,38 @@ release_buffers(struct tls_stream *tls)
         SSL_free_buffers(tls->ssl);
 }
 
+/* True while another record may be had without waiting. */
+static bool
+may_go_on(const struct tls_stream *tls, enum stream_status status)
+{
+    return status == STREAM_OK ||
+        (status == STREAM_AGAIN && !tls->input.starved);
+}
+
+/* Reads records until `size` bytes are there; several fillings of OpenSSL's
+ * buffer, or the sink would get one send(2) for each. */
+static enum stream_status
+read_records(struct stream *stream, struct tls_stream *tls, uint8_t *data,
+    size_t size, size_t *got)
+{
+    enum stream_status status = STREAM_OK;
+
+    for (int i = 0; i < RECORDS_PER_READ && *got < size &&
+         may_go_on(tls, status); i++) {
+        size_t n;
+
+        status = read_record(stream, tls, data + *got, size - *got, &n);
+        *got += n;
+        if ((status == STREAM_OK || status == STREAM_AGAIN) &&
+            is_flood(stream, tls)) {
+            keep_failure(tls, "flood of messages without data");
+            tls->broken = true;
+            return STREAM_FAILED;
+        }
+    }
+    return status;
+}
+
 static enum stream_status
 tls_read(struct stream *stream, void *data, size_t size, size_t *got)
 {
@@ -285,23 +317,10 @@ tls_read(struct stream *stream, void *data, size_t size, size_t *got)
     enum stream_status status = tls->end;
 
     tls_bio_begin(&tls->input);
-    tls->starved = false;
-    for (int i = 0; i < RECORDS_PER_READ && *got < size &&
-         status == STREAM_OK; i++) {
-        size_t n;
-
-        status =
-            read_record(stream, tls, (uint8_t *)data + *got, size - *got, &n);
-        *got += n;
-    }
-    if (is_flood(stream, tls) && tls->end == STREAM_OK) {
-        keep_failure(tls, "flood of messages without data");
-        tls->broken = true;
-        status = STREAM_FAILED;
-    }
-    if (status == STREAM_AGAIN)
-        tls->starved = tls->input.starved;
-    else
+    if (status == STREAM_OK)
+        status = read_records(stream, tls, data, size, got);
+    tls->starved = status == STREAM_AGAIN && tls->input.starved;
+    if (status != STREAM_AGAIN)
         tls->end = status;
     if (tls->ticket_came)
         release_buffers(tls);
