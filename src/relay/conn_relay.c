@@ -55,14 +55,12 @@ abort_for(struct conn *conn, const struct flow *flow)
     bool cut = flow->state == FLOW_CUT;
     const struct stream *side = cut ? flow->from : flow->to;
     const char *failure = tls_stream_failure(side);
+    enum stream_status broken =
+        side->error == 0 ? STREAM_FAILED : STREAM_RESET;
 
     if (failure != NULL)
         conn_explain_side(conn, side, failure);
-    conn_abort(conn,
-        reason_of(conn, side,
-            cut                   ? flow->cause
-                : side->error == 0 ? STREAM_FAILED
-                                   : STREAM_RESET));
+    conn_abort(conn, reason_of(conn, side, cut ? flow->cause : broken));
 }
 
 /* What the stream waits for: `out` reads from it, `in` writes to it. */
@@ -175,8 +173,8 @@ run_flows(struct conn *conn)
     bool up = conn->up_ready || flow_is_runnable(&conn->up);
     bool down = conn->down_ready || flow_is_runnable(&conn->down);
 
+    /* Of the direction that ends second the close tells the end. */
     conn->server.last = conn->down.state == FLOW_ENDED;
-
     conn->up_ready = conn->down_ready = false;
     if (up && flow_run(&conn->up) == FLOW_WAITS_NEVER && is_over(&conn->up)) {
         abort_for(conn, &conn->up);
@@ -184,7 +182,6 @@ run_flows(struct conn *conn)
     }
     if (conn->up.state != FLOW_OPEN && conn->down.state == FLOW_OPEN)
         conn->client_first = true;
-    /* Of the direction that ends second the close tells the end. */
     conn->client.last = conn->up.state == FLOW_ENDED;
     if (down && flow_run(&conn->down) == FLOW_WAITS_NEVER &&
         is_over(&conn->down)) {
