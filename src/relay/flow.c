@@ -4,10 +4,8 @@
 #include "relay/flow_move.h"
 #include "relay/pipe_pool.h"
 
-enum {
-    CHUNK_FIRST = 16 << 10,        /* one TLS record */
-    BUDGET_BYTES = LOOP_SCRATCH_BYTES, /* then the others have their turn */
-};
+/* Then the others have their turn. */
+enum { BUDGET_BYTES = LOOP_SCRATCH_BYTES };
 
 void
 flow_start(struct flow *flow, struct stream *from, struct stream *to,
@@ -17,7 +15,7 @@ flow_start(struct flow *flow, struct stream *from, struct stream *to,
         .from = from,
         .to = to,
         .pipes = pipes,
-        .chunk = CHUNK_FIRST,
+        .chunk = FLOW_CHUNK_LEAST,
         .tolerant = tolerant,
     };
 }

@@ -2,13 +2,11 @@
 #include "relay/flow.h"
 #include "relay/flow_move.h"
 
-enum { CHUNK_LEAST = 16 << 10 };
-
 /* Bulk earns larger chunks; a sink that chokes on one holds less next time. */
 static void
 adapt(struct flow *flow, bool full, enum stream_status written)
 {
-    if (written == STREAM_AGAIN && flow->chunk > CHUNK_LEAST)
+    if (written == STREAM_AGAIN && flow->chunk > FLOW_CHUNK_LEAST)
         flow->chunk /= 2;
     else if (written == STREAM_OK && full &&
         flow->chunk < LOOP_SCRATCH_BYTES)
@@ -24,11 +22,11 @@ choose_size(const struct flow *flow)
 {
     size_t room;
 
-    if (flow->chunk == CHUNK_LEAST)
-        return CHUNK_LEAST;
+    if (flow->chunk == FLOW_CHUNK_LEAST)
+        return FLOW_CHUNK_LEAST;
     room = stream_room(flow->to) / 2;
-    if (room < CHUNK_LEAST)
-        return CHUNK_LEAST;
+    if (room < FLOW_CHUNK_LEAST)
+        return FLOW_CHUNK_LEAST;
     return room < flow->chunk ? room : flow->chunk;
 }
 

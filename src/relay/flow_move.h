@@ -11,6 +11,9 @@
 
 struct flow;
 
+/* What copying reads at once, to begin with and at the least: one TLS record. */
+enum { FLOW_CHUNK_LEAST = 16 << 10 };
+
 /* Reads once and writes what was read.  STREAM_OK: some bytes moved, and there
  * may be more; STREAM_AGAIN: the source has no more for now; else the source
  * ended so, or, with FLOW_BROKEN set, the sink. */

@@ -30,7 +30,6 @@ enum {
 
 struct tls_stream {
     SSL *ssl;
-    const struct tls_context *context;
     struct tls_resume *resume; /* connect leg; may be NULL */
     struct tls_input input;
     char *failure;
@@ -149,7 +148,6 @@ tls_stream_start(struct stream *stream, const struct tls_context *context,
 
     if (tls == NULL)
         return false;
-    tls->context = context;
     tls->input.stream = stream;
     tls->ssl = SSL_new(ctx);
     bio = tls->ssl != NULL ? tls_bio_new(&tls->input) : NULL;
