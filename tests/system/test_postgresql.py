@@ -45,8 +45,10 @@ def test_queries_and_copies(tunnel, postgres, tmp_path):
     count = psql(postgres.port, "-c", "select count(*) from rows where "
                  "digest = encode(sha256(id::text::bytea), 'hex')")
     assert int(count) == ROWS
+    # psql says that it leaves before it closes, and the server may be faster.
     for ends in tunnel.wait_ends(3):
-        assert {end["reason"] for end in ends} == {"client-closed"}
+        assert {end["reason"] for end in ends} <= {
+            "client-closed", "server-closed"}
 
 
 def test_notices_cross_while_a_query_waits(tunnel):
