@@ -77,6 +77,9 @@ config_global_clear(struct global_config *global)
 {
     config_strings_clear(&global->include);
     free(global->log_path);
+    free(global->user);
+    free(global->group);
+    free(global->control);
     free(global->origins);
     *global = (struct global_config){ 0 };
 }

@@ -45,6 +45,9 @@ struct endpoints {
     size_t count;
 };
 
+/* More would wait for each other's caches rather than for work. */
+enum { WORKERS_MAX = 64 };
+
 enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
 enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
@@ -119,6 +122,11 @@ struct global_config {
     enum log_format log_format;
     unsigned max_connections;
     uint64_t drain_timeout_ms;
+    unsigned workers;               /* 0: one for each CPU */
+    char *user;                     /* NULL: the usual account */
+    char *group;                    /* NULL: the user's own */
+    char *control;                  /* a path, "auto" or "none" */
+    bool watch;
     struct strings include;
     struct origin *origins;
 };

@@ -69,6 +69,8 @@ config_format_count(const struct option *option, const void *base)
     case OPTION_HOST:
     case OPTION_SNI:
     case OPTION_OWNER:
+    case OPTION_ACCOUNT:
+    case OPTION_CONTROL:
         return *(char *const *)field != NULL ? 1 : 0;
     default:
         return 1;
@@ -167,6 +169,8 @@ config_format(const struct option *option, const void *base, size_t index)
     case OPTION_HOST:
     case OPTION_SNI:
     case OPTION_OWNER:
+    case OPTION_ACCOUNT:
+    case OPTION_CONTROL:
     case OPTION_TYPE_COUNT:
         break;
     }

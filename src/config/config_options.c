@@ -71,6 +71,38 @@ static const struct option options[] = {
           "connections that live on past this time are ended. A second "
           "signal ends them at once. The same time bounds how long the last "
           "bytes of a connection that ended badly are waited for." },
+    { .name = "workers", .scope = OPTION_GLOBAL, .type = OPTION_NUMBER,
+      .flags = OPTION_RELOADS, .offset = FIELD(workers), .value = "auto",
+      .zero = "auto", .min = 1, .max = WORKERS_MAX,
+      .help = "How many processes carry the connections.",
+      .details = "auto is one for each CPU that this process may use. All "
+          "limits hold for all of them together. A worker that is one too "
+          "many after a reload ends when its last connection has." },
+    { .name = "user", .scope = OPTION_GLOBAL, .type = OPTION_ACCOUNT,
+      .offset = FIELD(user),
+      .help = "The account that all processes but the first run as.",
+      .details = "Only where the first is started as root; otherwise all run "
+          "as whoever started it. Without this option it is the account "
+          "sallyport, or nobody where there is no such account. These "
+          "processes need no right to any file, but for unix sockets that "
+          "they connect to." },
+    { .name = "group", .scope = OPTION_GLOBAL, .type = OPTION_ACCOUNT,
+      .offset = FIELD(group),
+      .help = "The group of those processes; without it, the user's own." },
+    { .name = "control", .scope = OPTION_GLOBAL, .type = OPTION_CONTROL,
+      .flags = OPTION_FILE_ONLY, .offset = FIELD(control), .value = "auto",
+      .help = "The unix socket that status, reload and their like speak to.",
+      .details = "auto is a path that follows from the name of the "
+          "configuration file, in /run/sallyport, or for other users than "
+          "root in the folder that XDG_RUNTIME_DIR names. Only root and the "
+          "user who started the daemon may use it." },
+    { .name = "watch", .scope = OPTION_GLOBAL, .type = OPTION_BOOL,
+      .flags = OPTION_RELOADS, .offset = FIELD(watch), .value = "yes",
+      .help = "Whether certificates that change on disk are taken over.",
+      .details = "The files that services name are watched: certificates, "
+          "keys, CAs, CRLs. What has changed is tried first; what is no good "
+          "is reported, and the old stays in force. The configuration "
+          "itself is read anew on SIGHUP only." },
     { .name = "include", .scope = OPTION_GLOBAL, .type = OPTION_PATTERNS,
       .flags = OPTION_LIST | OPTION_RELOADS | OPTION_FILE_ONLY,
       .offset = FIELD(include),

@@ -36,6 +36,8 @@ enum option_type {
     OPTION_HOST,        /* char *: a host name or an IP address */
     OPTION_SNI,         /* char *: a host name, or "none" */
     OPTION_OWNER,       /* char *: USER[:GROUP] */
+    OPTION_ACCOUNT,     /* char *: a user or a group */
+    OPTION_CONTROL,     /* char *: a path, "auto" or "none" */
     OPTION_LISTEN,      /* struct endpoints: where to listen */
     OPTION_CONNECT,     /* struct endpoints: where to connect */
     OPTION_LOG,         /* log_target and log_path of struct global_config */

@@ -347,11 +347,13 @@ parse_sni(const struct parse *p)
     return set_string(p, p->field, strdup(host.text));
 }
 
+static const char account_letters[] = "abcdefghijklmnopqrstuvwxyz"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$";
+
 static bool
 parse_owner(const struct parse *p)
 {
-    static const char known[] = "abcdefghijklmnopqrstuvwxyz"
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$";
+    const char *known = account_letters;
     size_t user = strspn(p->text, known), group = 0;
     bool good = user > 0;
 
@@ -365,6 +367,23 @@ parse_owner(const struct parse *p)
         return config_refuse(p->fault, "\"%s\" is not USER or USER:GROUP",
             p->text);
     return parse_text(p);
+}
+
+static bool
+parse_account(const struct parse *p)
+{
+    if (p->text[strspn(p->text, account_letters)] != '\0')
+        return config_refuse(p->fault, "\"%s\" is not the name of a user or "
+            "group", p->text);
+    return parse_text(p);
+}
+
+static bool
+parse_control(const struct parse *p)
+{
+    if (strcmp(p->text, "auto") == 0 || strcmp(p->text, "none") == 0)
+        return parse_text(p);
+    return parse_path(p);
 }
 
 static bool
@@ -438,6 +457,8 @@ static bool (*const parsers[OPTION_TYPE_COUNT])(const struct parse *) = {
     [OPTION_HOST] = parse_host,
     [OPTION_SNI] = parse_sni,
     [OPTION_OWNER] = parse_owner,
+    [OPTION_ACCOUNT] = parse_account,
+    [OPTION_CONTROL] = parse_control,
     [OPTION_LISTEN] = parse_listen,
     [OPTION_CONNECT] = parse_connect,
     [OPTION_LOG] = parse_log,

@@ -114,7 +114,7 @@ Test(config_options, has_the_agreed_names)
 {
     static const char *const global[] = {
         "log", "log_level", "log_format", "max_connections", "drain_timeout",
-        "include",
+        "include", "workers", "user", "group", "control", "watch",
     };
     static const char *const service[] = {
         "listen", "connect", "max_connections", "timeout.connect",

@@ -1,0 +1,165 @@
+/*
+ * What processes say to each other over a SOCK_SEQPACKET pair: one small typed
+ * message a packet, perhaps with descriptors.
+ *
+ * Both ends are the same program on the same machine, so payloads are plain
+ * structs; but either may have been taken over, so nothing of a message is
+ * looked at before message_judge() has agreed to its type, its direction, its
+ * size and the number of its descriptors.
+ */
+#ifndef PROCESS_MESSAGE_H
+#define PROCESS_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+enum role {
+    ROLE_MASTER,
+    ROLE_TRIAL,
+    ROLE_WORKER,
+    ROLE_SCOUT,
+    ROLE_OBSERVER,
+    ROLE_SUCCESSOR, /* the master of the next binary, during an upgrade */
+    ROLE_COUNT,
+};
+
+enum {
+    MESSAGE_BYTES_MAX = 16 << 10, /* header and payload */
+    MESSAGE_FDS_MAX = 2,
+};
+
+enum message_type {
+    /* From the master. */
+    MESSAGE_BUNDLE,   /* struct message_generation, 1 descriptor: the bundle */
+    MESSAGE_SOCKET,   /* struct message_socket and text, 1: a listening socket */
+    MESSAGE_PREPARE,  /* struct message_generation: load the bundle, answer */
+    MESSAGE_SWITCH,   /* struct message_generation: it is in force now */
+    MESSAGE_CANCEL,   /* struct message_generation: forget it */
+    MESSAGE_INBOX,    /* struct message_inbox, 1: a worker's inbox to send to */
+    MESSAGE_LOG,      /* struct message_log, 1: where lines go from now on */
+    MESSAGE_DRAIN,    /* struct message_drain: stop accepting, finish */
+    MESSAGE_END,      /* nothing: end every connection now */
+    MESSAGE_SCOUT,    /* nothing, 1: a way to the scout (or to a worker) */
+    MESSAGE_REPLY,    /* struct message_reply and text, to the observer */
+
+    /* From children. */
+    MESSAGE_BOUND,    /* as MESSAGE_SOCKET, from the trial */
+    MESSAGE_FAULT,    /* text: one fault of the configuration, or a warning */
+    MESSAGE_VERDICT,  /* struct message_verdict: all is told */
+    MESSAGE_READY,    /* nothing: the sandbox stands, the loop turns */
+    MESSAGE_PREPARED, /* struct message_verdict */
+    MESSAGE_SWITCHED, /* struct message_generation */
+    MESSAGE_DRAINED,  /* struct message_drain: no connection is left */
+    MESSAGE_LOG_LOST, /* nothing: the log's socket wants to be opened anew */
+    MESSAGE_REQUEST,  /* struct message_request and text, from the observer */
+
+    /* Between a worker and the scout. */
+    MESSAGE_RESOLVE,  /* struct message_resolve and the name */
+    MESSAGE_RESOLVED, /* struct message_resolved and addresses */
+
+    MESSAGE_TYPE_COUNT,
+};
+
+struct message_header {
+    uint32_t type;
+    uint32_t length; /* of the payload; the packet ends with it */
+};
+
+struct message_generation {
+    uint64_t generation;
+};
+
+/* The text behind it: the key of the endpoint (struct listen_key's text), NUL,
+ * and the path to remove at the end (empty: none), NUL. */
+struct message_socket {
+    uint64_t id;      /* the same socket has the same id all its life */
+    uint64_t device;  /* of the path */
+    uint64_t inode;
+    uint32_t index;   /* among the sockets of its address */
+    uint32_t tls;     /* 0 or 1 */
+    uint32_t serve;   /* 0: close it once its queue is empty */
+    uint32_t reserved;
+};
+
+struct message_inbox {
+    uint32_t slot;   /* on the board, of the worker who reads it */
+    uint32_t active; /* 0: nobody reads it any more */
+};
+
+struct message_log {
+    uint32_t target; /* enum log_target */
+    uint32_t format;
+    uint32_t level;
+    uint32_t reserved;
+};
+
+/* The text behind it: a service's name, or empty for all. */
+struct message_drain {
+    uint64_t timeout_ms; /* then end what is left; 0: never */
+};
+
+/* The text behind it is for the user; `more`: another reply follows. */
+struct message_reply {
+    uint32_t request;
+    uint32_t code; /* enum { EXIT_DONE, EXIT_FAULT }, with the last reply */
+    uint32_t more;
+    uint32_t reserved;
+};
+
+struct message_verdict {
+    uint64_t generation;
+    uint32_t ok;
+    uint32_t reserved;
+};
+
+enum request_verb {
+    REQUEST_RELOAD,
+    REQUEST_UPGRADE,
+    REQUEST_DRAIN, /* the text: the service's name */
+    REQUEST_STATUS, /* what the master knows and the board does not say */
+    REQUEST_VERB_COUNT,
+};
+
+struct message_request {
+    uint32_t request; /* the answer has the same number */
+    uint32_t verb;    /* enum request_verb */
+};
+
+struct message_resolve {
+    uint32_t query;
+    uint32_t reserved;
+};
+
+struct message_resolved {
+    uint32_t query;
+    uint32_t result; /* enum resolver_result */
+    uint32_t ttl_s;
+    uint32_t count;  /* of struct address behind it */
+};
+
+/* A message that was agreed to.  `payload` is borrowed from the packet, and
+ * aligned for every payload; `text` is what stands behind the fixed part. */
+struct message {
+    enum message_type type;
+    const void *payload;
+    const char *text;
+    size_t text_length; /* without the NUL that always follows */
+};
+
+/* Judges a packet of `length` bytes with `fd_count` descriptors, sent by a
+ * process of role `from` to one of role `to`.  `packet` must be aligned as
+ * malloc() aligns, and have room for one byte more, which is set to NUL.
+ * False: not in order, `*out` is undefined. */
+NODISCARD bool message_judge(void *packet, size_t length, size_t fd_count,
+    enum role from, enum role to, struct message *out);
+
+/* The size of the fixed part, for those who send. */
+size_t message_fixed_bytes(enum message_type type);
+
+const char *message_name(enum message_type type);
+const char *role_name(enum role role);
+
+#endif
