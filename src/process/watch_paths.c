@@ -28,7 +28,9 @@ copy(struct watch_paths *made, char *const *paths, size_t count)
     if (count == 0)
         return true;
     made->items = calloc(count, sizeof(*made->items));
-    for (; made->items != NULL && made->count < count; made->count++) {
+    if (made->items == NULL)
+        return false;
+    for (; made->count < count; made->count++) {
         char *path = strdup(paths[made->count]);
 
         if (path == NULL)
