@@ -14,9 +14,9 @@
 #include "config/config.h"
 #include "net/listener.h"
 #include "net/loop.h"
-#include "net/resolver.h"
+#include "net/resolver_dns.h"
+#include "process/names_check.h"
 #include "process/worker_memory.h"
-#include "process/worker_names.h"
 #include "relay/conn.h"
 #include "relay/relay.h"
 #include "relay/service.h"
@@ -36,6 +36,7 @@ struct door {
 struct worker {
     const struct config *config;
     struct relay relay;
+    struct resolver_dns *dns;
     struct door *doors; /* two for each service: plain, TLS */
     struct event *signals[SIGNAL_COUNT];
     struct event *drain_timer;
@@ -129,11 +130,12 @@ prepare(struct worker *worker, struct error *error)
         error_add(error, "cannot make an event loop: %s", strerror(errno));
         return false;
     }
-    relay->resolver = resolver_new(relay->loop, error);
-    return relay->resolver != NULL && raise_limit(worker, error) &&
-        bind_all(worker, error) &&
-        worker_names_check(
-            relay->loop, relay->resolver, worker->config, error);
+    worker->dns = resolver_dns_new(relay->loop, error);
+    if (worker->dns == NULL)
+        return false;
+    relay->resolver = resolver_dns_resolver(worker->dns);
+    return raise_limit(worker, error) && bind_all(worker, error) &&
+        names_check(relay->loop, relay->resolver, worker->config, error);
 }
 
 struct worker *
@@ -169,7 +171,7 @@ worker_free(struct worker *worker)
         event_free(worker->drain_timer);
     worker_memory_stop(&worker->memory);
     pipe_pool_clear(&worker->relay.pipes);
-    resolver_free(worker->relay.resolver);
+    resolver_dns_free(worker->dns);
     services_free(worker->relay.services, worker->relay.service_count);
     loop_free(worker->relay.loop);
     free(worker->doors);

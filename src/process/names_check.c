@@ -1,4 +1,4 @@
-#include "process/worker_names.h"
+#include "process/names_check.h"
 
 #include <event2/event.h>
 
@@ -110,7 +110,7 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
 }
 
 bool
-worker_names_check(struct loop *loop, struct resolver *resolver,
+names_check(struct loop *loop, struct resolver *resolver,
     const struct config *config, struct error *error)
 {
     static const struct timeval patience = { .tv_sec = PATIENCE_S };
