@@ -8,11 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 
-enum { TRIES = 2, TRY_TIMEOUT_MS = 2000 };
+enum {
+    TRIES = 2,
+    TRY_TIMEOUT_MS = 2000,
+    REFRESH_S = 30, /* longer than a question takes with three servers */
+};
 
 /* A socket of c-ares'. */
 struct watch {
@@ -30,12 +35,14 @@ struct resolver_dns {
     struct watch *watches;
     size_t in_flight;
     struct loop_task refresh;
+    uint64_t refreshed_ms;
     bool closing;
 };
 
 struct question {
     struct resolver_dns *dns;
     uint32_t number;
+    char host[];
 };
 
 static void
@@ -125,17 +132,23 @@ open_channel(struct resolver_dns *dns, ares_channel *channel)
 }
 
 /* c-ares reads resolv.conf(5) once; a daemon that started before the network
- * was there would ask the wrong servers for ever. */
+ * was there would ask the wrong servers for ever.  Where many ask, there may
+ * never be a moment without a question: then all are asked again. */
 static void
 refresh(void *arg)
 {
     struct resolver_dns *dns = arg;
-    ares_channel fresh;
+    ares_channel fresh, old = dns->channel;
+    uint64_t now_ms = clock_now_ms();
 
-    if (dns->in_flight > 0 || open_channel(dns, &fresh) != ARES_SUCCESS)
+    if (dns->in_flight > 0 && dns->refreshed_ms != 0 &&
+        now_ms - dns->refreshed_ms < SECONDS(REFRESH_S))
         return;
-    ares_destroy(dns->channel);
+    if (open_channel(dns, &fresh) != ARES_SUCCESS)
+        return;
+    dns->refreshed_ms = now_ms;
     dns->channel = fresh;
+    ares_destroy(old); /* last: on_found() asks the fresh one */
 }
 
 static void
@@ -181,43 +194,60 @@ reply_addresses(struct resolver_dns *dns, uint32_t question,
     resolver_reply(dns->resolver, question, &reply);
 }
 
+static void ask_channel(struct question *question);
+
 static void
 on_found(void *arg, int code, int timeouts, struct ares_addrinfo *found)
 {
-    struct question question = *(struct question *)arg;
-    struct resolver_dns *dns = question.dns;
+    struct question *question = arg;
+    struct resolver_dns *dns = question->dns;
 
     (void)timeouts;
-    free(arg);
     dns->in_flight--;
-    if (!dns->closing && code == ARES_SUCCESS && found->nodes == NULL)
+    if (code == ARES_EDESTRUCTION && !dns->closing) {
+        ask_channel(question);
+        return;
+    }
+    if (code == ARES_SUCCESS && found->nodes == NULL)
         code = ARES_ENODATA;
     if (!dns->closing && code == ARES_SUCCESS)
-        reply_addresses(dns, question.number, found);
+        reply_addresses(dns, question->number, found);
     else if (!dns->closing)
-        reply_failure(dns, question.number, code);
+        reply_failure(dns, question->number, code);
     if (found != NULL)
         ares_freeaddrinfo(found);
+    free(question);
 }
 
 static void
-ask(void *arg, uint32_t number, const char *host)
+ask_channel(struct question *question)
 {
     static const struct ares_addrinfo_hints hints = {
         .ai_family = AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,
     };
-    struct resolver_dns *dns = arg;
-    struct question *question = malloc(sizeof(*question));
+    struct resolver_dns *dns = question->dns;
+
+    dns->in_flight++;
+    ares_getaddrinfo(
+        dns->channel, question->host, NULL, &hints, on_found, question);
+    arm_timer(dns);
+}
+
+static void
+ask(void *arg, uint32_t number, const char *host)
+{
+    size_t length = strlen(host) + 1;
+    struct question *question = malloc(sizeof(*question) + length);
 
     if (question == NULL) {
-        reply_failure(dns, number, ARES_ENOMEM);
+        reply_failure(arg, number, ARES_ENOMEM);
         return;
     }
-    *question = (struct question){ .dns = dns, .number = number };
-    dns->in_flight++;
-    ares_getaddrinfo(dns->channel, host, NULL, &hints, on_found, question);
-    arm_timer(dns);
+    question->dns = arg;
+    question->number = number;
+    memcpy(question->host, host, length);
+    ask_channel(question);
 }
 
 /* False: out of memory. */

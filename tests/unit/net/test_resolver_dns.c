@@ -263,6 +263,24 @@ Test(resolver_dns_own, an_answer_may_cancel_another_query)
     cr_expect_eq(first.calls + second.calls, 1);
 }
 
+/* c-ares would wait two seconds before it tries once more. */
+Test(resolver_dns_own, asks_anew_after_a_failure)
+{
+    struct lookup lookup = { .calls = 0 };
+    uint64_t before_ms = clock_now_ms();
+
+    dns.mood = DNS_IS_DEAD;
+    resolver_start(resolver, "a.test", on_done, &lookup, &lookup.query);
+    own_net_dns_serve(dns_fd, &dns);
+    dns.mood = DNS_FAILS;
+    expect("b.test", RESOLVER_FAILED, "");
+    cr_expect_eq(lookup.calls, 0);
+    dns.mood = DNS_ANSWERS;
+    cr_assert(wire_until(loop, is_answered, &lookup));
+    cr_expect_str_eq(lookup.text, "192.0.2.1");
+    cr_expect_lt(clock_now_ms() - before_ms, 1500);
+}
+
 Test(resolver_dns_own, may_be_freed_while_it_asks)
 {
     struct lookup lookup = { .calls = 0 };
