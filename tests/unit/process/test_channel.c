@@ -115,6 +115,7 @@ tear_down(void)
 {
     channel_free(master);
     channel_free(worker);
+    master = worker = NULL;
     if (far >= 0)
         close(far);
     event_base_free(base);
@@ -461,7 +462,7 @@ Test(channel, may_be_freed_by_its_own_callbacks)
     turn();
     cr_expect_null(master);
     cr_expect_eq(heard.count, 1);
-    close(far);
+    tear_down();
     set_up();
     heard.frees = true;
     close(far);
