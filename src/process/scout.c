@@ -57,9 +57,13 @@ free_question(struct question *question)
 static void
 free_way(struct way *way)
 {
+    struct question *next;
+
     channel_free(way->channel);
-    while (way->questions != NULL)
-        free_question(way->questions);
+    for (struct question *each = way->questions; each != NULL; each = next) {
+        next = each->next;
+        free_question(each);
+    }
     *way->link = way->next;
     if (way->next != NULL)
         way->next->link = way->link;
@@ -195,19 +199,44 @@ add_way(struct scout *scout, int fd)
     scout->ways = way;
 }
 
+/* Takes `fd`. */
+static void
+adopt_log(const struct message_log *log, int fd)
+{
+    if (!log_adopt((enum log_target)log->target, (enum log_format)log->format,
+            (enum log_level)log->level, fd))
+        log_error(NULL, "the scout cannot log where it is told to");
+}
+
+static void
+on_log_lost(void *arg)
+{
+    struct scout *scout = arg;
+
+    if (scout->master != NULL)
+        channel_send(
+            scout->master, MESSAGE_LOG_LOST, NULL, NULL, 0, NULL, 0);
+}
+
 static void
 on_master_message(void *arg, const struct message *message, const int *fds)
 {
     struct scout *scout = arg;
 
-    if (message->type == MESSAGE_SCOUT) {
+    switch (message->type) {
+    case MESSAGE_SCOUT:
         add_way(scout, fds[0]);
-        return;
-    }
-    for (size_t i = 0; i < message->fd_count; i++)
-        close(fds[i]);
-    if (message->type == MESSAGE_END)
+        break;
+    case MESSAGE_LOG:
+        adopt_log(message->payload, fds[0]);
+        break;
+    case MESSAGE_END:
         loop_stop(scout->loop);
+        break;
+    default: /* a bundle: no part of it concerns the scout */
+        for (size_t i = 0; i < message->fd_count; i++)
+            close(fds[i]);
+    }
 }
 
 static void
@@ -255,8 +284,12 @@ prepare(struct scout *scout, int master_fd, struct error *error)
 static void
 clean_up(struct scout *scout)
 {
-    while (scout->ways != NULL)
-        free_way(scout->ways);
+    struct way *next;
+
+    for (struct way *each = scout->ways; each != NULL; each = next) {
+        next = each->next;
+        free_way(each);
+    }
     channel_free(scout->master);
     resolver_dns_free(scout->dns);
     loop_free(scout->loop);
@@ -272,8 +305,10 @@ scout_run(int master_fd)
     ignore_signals();
     ready = prepare(&scout, master_fd, &error);
     if (ready) {
+        log_on_lost(on_log_lost, &scout);
         channel_send(scout.master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
         loop_run(scout.loop);
+        log_on_lost(NULL, NULL);
     } else {
         for (size_t i = 0; i < error.count; i++)
             log_error(NULL, "the scout cannot start: %s", error.messages[i]);

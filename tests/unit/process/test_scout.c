@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -339,6 +340,31 @@ Test(scout, is_not_stopped_by_a_worker_that_does_not_listen)
     expect(0, "a.test", RESOLVER_FOUND, 0xc0000201);
     close(fd);
     expect(1, "b.test", RESOLVER_FOUND, 0xc0000201);
+}
+
+/* It alone: a worker need not say it once more. */
+Test(scout, logs_where_it_is_told_to)
+{
+    static const struct message_log where = { .target = LOG_FILE,
+        .format = LOG_TEXT, .level = LOG_LEVEL_WARN };
+    const char *path = scratch_path("scout.log");
+    int fd = open(path,
+        O_CREAT | O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600);
+    char *log;
+
+    cr_assert_geq(fd, 0);
+    channel_send(master, MESSAGE_LOG, &where, NULL, 0, &fd, 1);
+    close(fd);
+    dns.mood = DNS_UNKNOWN;
+    expect(0, "a.test", RESOLVER_UNKNOWN, 0);
+    log = scratch_read(scratch_path("scout.log"));
+    cr_assert_not_null(log);
+    cr_expect_not_null(strstr(log, "cannot resolve \"a.test\""), "%s", log);
+    free(log);
+    log = scratch_read(scratch_path("log"));
+    cr_assert_not_null(log);
+    cr_expect_null(strstr(log, "a.test"), "%s", log);
+    free(log);
 }
 
 Test(scout, is_asked_again_when_it_is_back)
