@@ -25,6 +25,6 @@ command_check(int count, char *const *arguments)
             config->service_count == 1 ? "" : "s");
     command_explain(&error);
     services_free(services, config->service_count);
-    config_free(config);
+    config_unref(config);
     return code;
 }
