@@ -190,6 +190,7 @@ tls_context_new(const struct service_config *service, enum tls_role role,
     struct tls_load load = {
         .service = service,
         .leg = accepts ? &service->listen_leg : &service->connect_leg,
+        .files = tls_load_files(service),
         .side = accepts ? "listen" : "connect",
         .accepts = accepts,
         .error = error,
