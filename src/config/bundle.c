@@ -76,9 +76,12 @@ length_of(const struct file_table *table)
 {
     uint64_t length = sizeof(struct bundle_head);
 
-    for (size_t i = 0; i < table->count; i++)
-        length += sizeof(struct bundle_record)
-            + strlen(table->items[i]->path) + 1 + table->items[i]->length;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct file_answer *answer = table->items[i];
+
+        length += sizeof(struct bundle_record);
+        length += strlen(answer->path) + 1 + answer->length;
+    }
     return length;
 }
 

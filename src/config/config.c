@@ -113,7 +113,7 @@ config_unref(struct config *config)
     free(config->services);
     config_global_clear(&config->global);
     config_strings_clear(&config->file_names);
-    files_free(config->files);
+    files_unref(config->files);
     free(config->path);
     free(config);
 }

@@ -139,8 +139,8 @@ struct files;
 /* Counted: whoever goes on using a service after a reload refers to it. */
 struct config {
     unsigned references;
-    struct files *files;            /* where its files are read from, owned;
-                                       NULL: the disk */
+    struct files *files;            /* where its files are read from, a
+                                       reference; NULL: the disk */
     char *path;                     /* the main file; NULL: none */
     struct global_config global;
     struct service_config *services;

@@ -33,7 +33,6 @@ faults(const struct error *error)
     return error->count + error->dropped;
 }
 
-/* Takes `files`. */
 static bool
 start(struct loader *loader, struct files *files, struct error *error)
 {
@@ -41,13 +40,11 @@ start(struct loader *loader, struct files *files, struct error *error)
         .config = config_new(), .error = error,
         .faults_before = faults(error),
     };
-    if (loader->config != NULL) {
-        loader->config->files = files;
-        return true;
-    }
-    error_add(error, "out of memory");
-    files_free(files);
-    return false;
+    if (loader->config != NULL)
+        loader->config->files = files_ref(files);
+    else
+        error_add(error, "out of memory");
+    return loader->config != NULL;
 }
 
 /* The configuration, if there was no fault.  Frees all else. */
@@ -156,7 +153,6 @@ load_includes(struct loader *loader)
     }
 }
 
-/* Takes `files`; so too the next one. */
 static struct config *
 load_file(struct files *files, const char *path, struct error *error)
 {
@@ -205,7 +201,6 @@ config_load_arguments(int count, char *const *arguments, struct error *error)
     return load_arguments(NULL, count, arguments, error);
 }
 
-/* Frees the files and is false if there is no memory. */
 static bool
 begin_with(struct files *files, const char *name, char *const *words,
     size_t count, struct error *error)
@@ -213,7 +208,6 @@ begin_with(struct files *files, const char *name, char *const *words,
     if (files_set_start(files, name, words, count))
         return true;
     error_add(error, "out of memory");
-    files_free(files);
     return false;
 }
 
@@ -224,12 +218,9 @@ config_load_file_keeping(struct files *files, const char *path,
     char *word = strdup(path);
     struct config *config = NULL;
 
-    if (word == NULL) {
+    if (word == NULL)
         error_add(error, "out of memory");
-        files_free(files);
-        return NULL;
-    }
-    if (begin_with(files, START_FILE, &word, 1, error))
+    else if (begin_with(files, START_FILE, &word, 1, error))
         config = load_file(files, path, error);
     free(word);
     return config;
@@ -257,7 +248,6 @@ config_load_again(struct files *files, struct error *error)
         config = load_arguments(files, (int)words.count, words.items, error);
     } else {
         error_add(error, "the bundle does not say what to load");
-        files_free(files);
     }
     config_strings_clear(&words);
     return config;
@@ -267,8 +257,12 @@ struct config *
 config_load_bundle(int fd, struct error *error)
 {
     struct files *files = files_in_bundle(fd, error);
+    struct config *config = NULL;
 
-    return files != NULL ? config_load_again(files, error) : NULL;
+    if (files != NULL)
+        config = config_load_again(files, error);
+    files_unref(files);
+    return config;
 }
 
 static void

@@ -25,15 +25,15 @@ NODISCARD struct config *config_load_file(const char *path,
 NODISCARD struct config *config_load_arguments(int count,
     char *const *arguments, struct error *error);
 
-/* The same, from files that will be packed: these are told what to begin with.
- * Takes `files`, which become the configuration's, or are freed with NULL. */
+/* The same, from files that will be packed (tls_files_gather, files_pack):
+ * these are told what to begin with.  The configuration refers to `files` for
+ * itself. */
 NODISCARD struct config *config_load_file_keeping(struct files *files,
     const char *path, struct error *error);
 NODISCARD struct config *config_load_arguments_keeping(struct files *files,
     int count, char *const *arguments, struct error *error);
 
-/* Once more what such files were told to begin with (files_renew).  Takes
- * `files`. */
+/* Once more what such files were told to begin with (files_renew). */
 NODISCARD struct config *config_load_again(struct files *files,
     struct error *error);
 

@@ -9,20 +9,28 @@
 #include "config/file_disk.h"
 #include "config/files_parts.h"
 
-struct files *
-files_on_disk(void)
+static struct files *
+new_files(bool on_disk)
 {
     struct files *files = calloc(1, sizeof(*files));
 
-    if (files != NULL)
-        files->on_disk = true;
+    if (files == NULL)
+        return NULL;
+    files->references = 1;
+    files->on_disk = on_disk;
     return files;
+}
+
+struct files *
+files_on_disk(void)
+{
+    return new_files(true);
 }
 
 struct files *
 files_in_bundle(int fd, struct error *error)
 {
-    struct files *files = calloc(1, sizeof(*files));
+    struct files *files = new_files(false);
 
     if (files == NULL) {
         error_add(error, "out of memory");
@@ -30,14 +38,22 @@ files_in_bundle(int fd, struct error *error)
     }
     if (bundle_open(fd, &files->map, &files->table, error))
         return files;
-    free(files);
+    files_unref(files);
     return NULL;
 }
 
-void
-files_free(struct files *files)
+struct files *
+files_ref(struct files *files)
 {
-    if (files == NULL)
+    if (files != NULL)
+        files->references++;
+    return files;
+}
+
+void
+files_unref(struct files *files)
+{
+    if (files == NULL || --files->references > 0)
         return;
     file_table_clear(&files->table);
     bundle_close(&files->map);

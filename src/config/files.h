@@ -30,7 +30,8 @@ struct file_content {
     struct file_answer *own;
 };
 
-/* Reads the disk and keeps all of it.  NULL: out of memory. */
+/* Reads the disk and keeps all of it, with one reference, the caller's; so too
+ * the next ones.  NULL: out of memory. */
 NODISCARD struct files *files_on_disk(void);
 
 /* The same, with what loading the configuration asked of `older`: its text
@@ -41,8 +42,10 @@ NODISCARD struct files *files_renew(const struct files *older);
  * says why. */
 NODISCARD struct files *files_in_bundle(int fd, struct error *error);
 
-/* Wipes what it kept. */
-void files_free(struct files *files);
+/* Files are counted, as configurations are.  The last one wipes what was kept;
+ * NULL is left as it is by both. */
+struct files *files_ref(struct files *files);
+void files_unref(struct files *files);
 
 /* The whole of a file of up to `limit` bytes; never waits for a writer.  Only
  * with FILE_DONE is there something to release. */
@@ -69,6 +72,8 @@ NODISCARD bool files_start(struct files *files, const char *name,
 char *files_directory(struct files *files, const char *path);
 /* A variable of the environment, unless that cannot be trusted. */
 char *files_variable(struct files *files, const char *name);
+
+/* All that follows is not for NULL. */
 
 /* Remembers what loading begins with, for who gets the bundle.  False: out of
  * memory. */

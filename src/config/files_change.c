@@ -41,8 +41,9 @@ visit_all(const struct files *files, const char *path, visit_fn *visit,
     bool good = visit(path, arg);
 
     if (good && listing != NULL)
-        good = file_answer_names(listing, &names)
-            && visit_names(path, &names, visit, arg);
+        good = file_answer_names(listing, &names);
+    if (good)
+        good = visit_names(path, &names, visit, arg);
     config_strings_clear(&names);
     return good;
 }
@@ -129,7 +130,7 @@ files_renew(const struct files *older)
         const struct file_answer *answer = older->table.items[i];
 
         if (is_of_config(answer->kind) && !add_copy(files, answer)) {
-            files_free(files);
+            files_unref(files);
             return NULL;
         }
     }

@@ -8,6 +8,7 @@
 #include "config/file_table.h"
 
 struct files {
+    unsigned references;
     struct file_table table;
     struct bundle_map map;      /* that the table's answers point into */
     bool on_disk;               /* what the table lacks */
