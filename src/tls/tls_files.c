@@ -73,16 +73,18 @@ see_trusted(const struct seeing *seeing, const char *path, bool is_list)
 static bool
 see_system(const struct seeing *seeing)
 {
-    struct file_content content = { 0 };
+    struct file_content content;
+    enum file_result result;
     struct tls_system system;
     const char *path;
     bool good;
 
     if (!tls_files_system(seeing->files, &system))
         return false;
-    path = tls_files_is_missing(files_read(seeing->files, FILE_FOR_TLS,
-        system.file, TLS_FILE_TRUST_BYTES, &content), content.why) ?
-        system.directory : system.file;
+    result = files_read(seeing->files, FILE_FOR_TLS, system.file,
+        TLS_FILE_TRUST_BYTES, &content);
+    path = tls_files_is_missing(result, content.why) ? system.directory :
+        system.file;
     files_release(&content);
     good = see_trusted(seeing, path, false);
     tls_files_system_free(&system);
