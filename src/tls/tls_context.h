@@ -7,6 +7,8 @@
 
 #include <openssl/types.h>
 
+#include <stdbool.h>
+
 #include "base/base.h"
 
 struct error;
@@ -16,12 +18,24 @@ enum tls_role { TLS_ACCEPT, TLS_CONNECT };
 
 struct tls_context;
 
+enum { TLS_SECRET_BYTES = 32 };
+
+/* What session tickets are sealed with, in all processes and over reloads; made
+ * by whoever starts them, never written anywhere. */
+struct tls_secret {
+    unsigned char bytes[TLS_SECRET_BYTES];
+};
+
+/* False: no good random bytes; the reason is in `error`. */
+NODISCARD bool tls_secret_make(struct tls_secret *secret, struct error *error);
+
 /* Loads every file that the leg names and reports every fault in `error`
  * (file, what is wrong, what to do).  Warnings (an expired certificate, a
- * verification that is off) are logged.  NULL: at least one fault. */
+ * verification that is off) are logged.  `secret` NULL: tickets
+ * open this context only.  NULL: at least one fault. */
 NODISCARD struct tls_context *tls_context_new(
     const struct service_config *service, enum tls_role role,
-    struct error *error);
+    const struct tls_secret *secret, struct error *error);
 
 /* Connections must not outlive their context. */
 void tls_context_free(struct tls_context *context);
