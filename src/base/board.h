@@ -77,6 +77,11 @@ void board_gauge_add(
 void board_gauge_enter(struct board *board, unsigned slot, unsigned service);
 void board_gauge_leave(struct board *board, unsigned slot, unsigned service);
 
+/* The connection goes from one process to another; board_active() never misses
+ * it meanwhile. */
+void board_gauge_move(
+    struct board *board, unsigned service, unsigned from, unsigned to);
+
 /* Whether this process waits for a connection to end somewhere: one of
  * `service`, or (BOARD_ALL) any. */
 void board_set_waiting(
