@@ -40,8 +40,7 @@ struct door *door_next(const struct door *door);
 
 /* Takes `fd`, a client's socket that another process accepted at its copy of
  * this door and counted in here as one of the service with that index on the
- * board.  NULL: there is no such door here any more, and the client is
- * refused. */
+ * board.  `door` NULL: there is none here any more, and the client is refused. */
 void door_take(
     struct relay *relay, struct door *door, int fd, unsigned index);
 

@@ -34,8 +34,8 @@ struct relay {
     bool paused;               /* at max_connections */
     bool draining;             /* accepting has ended */
 
-    /* Each may be NULL.  `began` runs with each connection, `ended` after its
-     * end. */
+    /* Each may be NULL, none may close a door.  `began` runs with each
+     * connection, `ended` after its end. */
     void (*began)(void *arg);
     void (*ended)(void *arg);
 
@@ -44,7 +44,8 @@ struct relay {
     void (*wake)(void *arg, unsigned slot);
 
     /* Sends a copy of `fd`, which stays the caller's, to the process of that
-     * slot, which calls door_take() with service_index(door_service(door)).
+     * slot, which calls door_take() with door_service(door)->index as it is
+     * now.
      * False: it could not. */
     bool (*hand_over)(void *arg, unsigned slot, struct door *door, int fd);
     void *arg;

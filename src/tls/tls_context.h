@@ -7,27 +7,15 @@
 
 #include <openssl/types.h>
 
-#include <stdbool.h>
-
 #include "base/base.h"
 
 struct error;
 struct service_config;
+struct tls_secret;
 
 enum tls_role { TLS_ACCEPT, TLS_CONNECT };
 
 struct tls_context;
-
-enum { TLS_SECRET_BYTES = 32 };
-
-/* What session tickets are sealed with, in all processes and over reloads; made
- * by whoever starts them, never written anywhere. */
-struct tls_secret {
-    unsigned char bytes[TLS_SECRET_BYTES];
-};
-
-/* False: no good random bytes; the reason is in `error`. */
-NODISCARD bool tls_secret_make(struct tls_secret *secret, struct error *error);
 
 /* Loads every file that the leg names and reports every fault in `error`
  * (file, what is wrong, what to do).  Warnings (an expired certificate, a
