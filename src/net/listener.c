@@ -41,7 +41,8 @@ on_close(void *arg)
 
 /* Closing what other processes have too does not end epoll's interest in it,
  * and the loop ends that only when it looks for events again: until then the
- * descriptor has to stay, or nobody could end it any more. */
+ * descriptor has to stay, or nobody could end it any more.  (libevent looks for
+ * nothing while it has no event at all, but a worker always has some.) */
 static void
 close_later(struct loop *loop, int fd)
 {

@@ -297,7 +297,7 @@ def test_run_logs_where_it_listens(relay, certs, server, free_port,
                             f"unix:{tmp_path}/door"), ready='"ready"')
     said = [json.loads(line) for line in one.log_lines()]
     assert [line["message"] for line in said] == [
-        f"listening on unix:{tmp_path}/door",
-        f"listening on 127.0.0.1:{port} with TLS", "ready"]
+        f"listening on 127.0.0.1:{port} with TLS",
+        f"listening on unix:{tmp_path}/door", "ready"]
     one.signal(signal.SIGTERM)
     assert one.wait_exit() == 0

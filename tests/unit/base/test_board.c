@@ -165,7 +165,7 @@ Test(board, a_process_without_work_costs_a_page_or_two)
     cr_expect_leq(after.ru_minflt - before.ru_minflt, 40);
 }
 
-enum { WRITERS = 4, ROUNDS = 100000, MOST = 3 };
+enum { WRITERS = 4, LAST = 40, ROUNDS = 200000, MOST = 1, MOVES = 8 };
 
 /* What the writers find wrong is shared as well. */
 struct findings {
@@ -199,13 +199,27 @@ count_inside(struct findings *findings)
         __atomic_fetch_add(&findings->too_many, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Admits as relay/limits.c does, and passes every other admission on. */
+/* From the last to the first is against the order in which gauges are read:
+ * whoever reads without care misses it. */
+static unsigned
+move_around(unsigned slot)
+{
+    for (int i = 0; i < MOVES; i++) {
+        unsigned next = slot == LAST ? 0 : LAST;
+
+        board_gauge_move(board, BOARD_ALL, slot, next);
+        slot = next;
+    }
+    return slot;
+}
+
+/* Admits as relay/limits.c does. */
 static void
 write_as(unsigned slot, struct findings *findings)
 {
     begin_together(findings);
     for (int i = 0; i < ROUNDS; i++) {
-        unsigned at = i % 2 == 0 ? slot : (slot + 1) % WRITERS;
+        unsigned at;
 
         board_count(board, slot, 1, BOARD_UP_BYTES, 3);
         board_gauge_enter(board, slot, BOARD_ALL);
@@ -215,8 +229,7 @@ write_as(unsigned slot, struct findings *findings)
         }
         board_count(board, slot, 1, BOARD_ACCEPTED, 1);
         count_inside(findings);
-        if (at != slot)
-            board_gauge_move(board, BOARD_ALL, slot, at);
+        at = move_around(slot);
         __atomic_fetch_sub(&findings->inside, 1, __ATOMIC_SEQ_CST);
         board_gauge_leave(board, at, BOARD_ALL);
     }
@@ -227,7 +240,7 @@ Test(board, several_processes_at_once)
     struct findings *findings = share_findings();
     int status;
 
-    for (unsigned i = 0; i < WRITERS; i++)
+    for (unsigned i = 0; i <= LAST; i++)
         cr_assert_eq(board_slot_take(board, 2, i), i);
     for (unsigned i = 0; i < WRITERS; i++) {
         pid_t pid = fork();
@@ -246,6 +259,6 @@ Test(board, several_processes_at_once)
     cr_expect_eq(board_active(board, BOARD_ALL), 0);
     cr_expect_eq(
         board_sum(board, 1, BOARD_UP_BYTES), (uint64_t)3 * ROUNDS * WRITERS);
-    cr_expect_gt(board_sum(board, 1, BOARD_ACCEPTED), ROUNDS / 10);
+    cr_expect_gt(board_sum(board, 1, BOARD_ACCEPTED), 0);
     munmap(findings, sizeof(*findings));
 }

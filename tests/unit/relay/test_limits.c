@@ -123,6 +123,26 @@ Test(limits, who_was_in_the_way_tells)
     house_close(&house);
 }
 
+/* The same, but the other one found its own service full. */
+Test(limits, who_was_in_the_way_and_found_no_room_tells_too)
+{
+    struct relay *here, *there;
+
+    house_open(&house, 2, 1);
+    here = &house.workers[0].relay;
+    there = &house.workers[1].relay;
+    limits_enter(there, house.made[0]);
+    board_gauge_enter(house.board, there->slot, BOARD_ALL);
+    cr_expect_not(limits_admit(here, house.made[1]));
+    cr_expect(here->paused);
+    board_gauge_leave(house.board, there->slot, BOARD_ALL);
+    cr_expect_not(limits_admit(there, house.made[0]));
+    cr_expect(house.made[0]->paused);
+    cr_expect_not(here->paused);
+    limits_leave(there, house.made[0]->index);
+    house_close(&house);
+}
+
 Test(limits, a_higher_limit_lets_in_who_waits)
 {
     house_open(&house, 1, 0);
