@@ -17,7 +17,8 @@ command_check(int count, char *const *arguments)
 
     if (config == NULL)
         return code;
-    services = services_new(config, &error);
+    services =
+        services_new(&(struct services_spec){ .config = config }, &error);
     if (services == NULL)
         code = EXIT_FAULT;
     else
@@ -25,6 +26,6 @@ command_check(int count, char *const *arguments)
             config->service_count == 1 ? "" : "s");
     command_explain(&error);
     services_free(services, config->service_count);
-    config_free(config);
+    config_unref(config);
     return code;
 }

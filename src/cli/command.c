@@ -60,7 +60,7 @@ open_log(const struct config *config, struct error *error)
 }
 
 int
-command_serve(const struct config *config)
+command_serve(struct config *config)
 {
     struct error error = { 0 };
     struct worker *worker =

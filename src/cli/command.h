@@ -37,6 +37,6 @@ void command_explain(struct error *error);
 
 /* Serves `config` in the foreground until it is told to stop; returns the exit
  * code. */
-NODISCARD int command_serve(const struct config *config);
+NODISCARD int command_serve(struct config *config);
 
 #endif

@@ -92,7 +92,7 @@ serve(const struct demo_port *port, const struct demo_backend *backend,
     command_explain(&error);
     if (config != NULL && explain(port, backend))
         code = command_serve(config);
-    config_free(config);
+    config_unref(config);
     return code;
 }
 

@@ -10,6 +10,6 @@ command_run(int count, char *const *arguments)
 
     if (config != NULL)
         code = command_serve(config);
-    config_free(config);
+    config_unref(config);
     return code;
 }

@@ -23,6 +23,6 @@ command_tunnel(int count, char *const *arguments)
     command_explain(&error);
     if (config != NULL)
         code = command_serve(config);
-    config_free(config);
+    config_unref(config);
     return code;
 }

@@ -84,10 +84,17 @@ config_global_clear(struct global_config *global)
     *global = (struct global_config){ 0 };
 }
 
-void
-config_free(struct config *config)
+struct config *
+config_ref(struct config *config)
 {
-    if (config == NULL)
+    config->references++;
+    return config;
+}
+
+void
+config_unref(struct config *config)
+{
+    if (config == NULL || config->references-- > 0)
         return;
     for (size_t i = 0; i < config->service_count; i++)
         config_service_clear(&config->services[i]);
@@ -96,4 +103,10 @@ config_free(struct config *config)
     config_strings_clear(&config->files);
     free(config->path);
     free(config);
+}
+
+void
+config_free(struct config *config)
+{
+    config_unref(config);
 }

@@ -132,6 +132,7 @@ struct global_config {
 };
 
 struct config {
+    unsigned references;            /* besides the first; see config_ref() */
     char *path;                     /* the main file; NULL: none */
     struct global_config global;
     struct service_config *services;
@@ -139,6 +140,12 @@ struct config {
     struct strings files;           /* owns what origins point to */
 };
 
+/* One more owner, who gives it back with config_unref(); the last one frees
+ * it. */
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config);
+
+/* config_unref() under its old name. */
 void config_free(struct config *config);
 
 /* Appends a copy of `length` bytes, NUL-terminated.  False: out of memory,

@@ -49,7 +49,7 @@ finish(struct loader *loader)
     if (config != NULL)
         config_build(config, &loader->source, loader->error);
     if (faults(loader->error) > loader->faults_before) {
-        config_free(config);
+        config_unref(config);
         config = NULL;
     }
     config_read_free(&loader->source);

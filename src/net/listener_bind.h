@@ -1,5 +1,5 @@
 /*
- * Makes an endpoint's listening sockets, for listener.c.
+ * Makes an endpoint's listening sockets.
  */
 #ifndef NET_LISTENER_BIND_H
 #define NET_LISTENER_BIND_H
@@ -26,7 +26,10 @@ struct listener_socket {
 /* Takes what `socket` holds if it returns true. */
 typedef bool listener_bound_fn(void *arg, const struct listener_socket *socket);
 
-/* Calls `bound` for each socket made; see listener_open(). */
+/* Binds and listens on every address of `endpoint` and calls `bound` for each
+ * socket made.  May block (it resolves a name): for start-up only.  Options
+ * that accepted sockets inherit (tcp(7)) are set here, once.  A unix path whose
+ * server is gone is taken over, any other that exists is an error. */
 NODISCARD bool listener_bind(const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
     listener_bound_fn *bound, void *arg, struct error *error);

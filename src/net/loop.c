@@ -44,18 +44,6 @@ loop_new(void)
     return loop;
 }
 
-void
-loop_free(struct loop *loop)
-{
-    if (loop == NULL)
-        return;
-    if (loop->base != NULL)
-        event_base_free(loop->base);
-    free(loop->scratch);
-    free(loop->records);
-    free(loop);
-}
-
 /* Runs what was queued before this turn looked for events. */
 static void
 run_tasks(struct loop *loop, uint64_t turn)
@@ -66,6 +54,20 @@ run_tasks(struct loop *loop, uint64_t turn)
         loop_cancel(loop, task);
         task->run(task->arg);
     }
+}
+
+/* Whatever has ended has cancelled its tasks; what is left are last duties. */
+void
+loop_free(struct loop *loop)
+{
+    if (loop == NULL)
+        return;
+    run_tasks(loop, UINT64_MAX);
+    if (loop->base != NULL)
+        event_base_free(loop->base);
+    free(loop->scratch);
+    free(loop->records);
+    free(loop);
 }
 
 void

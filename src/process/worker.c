@@ -6,18 +6,22 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/board.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "net/listener.h"
+#include "net/listener_bind.h"
 #include "net/loop.h"
 #include "net/resolver.h"
+#include "process/message.h"
 #include "process/worker_memory.h"
 #include "process/worker_names.h"
 #include "relay/conn.h"
+#include "relay/door.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 
@@ -26,17 +30,25 @@ enum { SPARE_DESCRIPTORS = 64 };
 
 enum worker_signal { ON_TERM, ON_INT, ON_HUP, ON_USR1, SIGNAL_COUNT };
 
-/* A listening socket knows its service and whether it speaks TLS. */
-struct door {
+/* A listening socket, and what it is for. */
+struct bound {
+    struct listener_socket socket;
+    size_t service;
+    bool tls;
+};
+
+/* Where a socket goes that is being bound. */
+struct binding {
     struct worker *worker;
-    struct service *service;
+    size_t service;
     bool tls;
 };
 
 struct worker {
-    const struct config *config;
+    struct config *config;
     struct relay relay;
-    struct door *doors; /* two for each service: plain, TLS */
+    struct bound *bound; /* every listening socket */
+    size_t bound_count;
     struct event *signals[SIGNAL_COUNT];
     struct event *drain_timer;
     struct worker_memory memory;
@@ -87,15 +99,61 @@ raise_limit(const struct worker *worker, struct error *error)
 }
 
 static bool
-bind_all(struct worker *worker, struct error *error)
+on_bound(void *arg, const struct listener_socket *socket)
 {
-    struct relay *relay = &worker->relay;
+    const struct binding *binding = arg;
+    struct worker *worker = binding->worker;
+    struct bound *grown = reallocarray(
+        worker->bound, worker->bound_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return false;
+    worker->bound = grown;
+    worker->bound[worker->bound_count++] =
+        (struct bound){ *socket, binding->service, binding->tls };
+    return true;
+}
+
+static bool
+bind_service(struct worker *worker, size_t index, struct error *error)
+{
+    const struct service_config *config = &worker->config->services[index];
+    size_t before = error->count + error->dropped;
     bool ok = true;
 
-    for (size_t i = 0; i < relay->service_count; i++)
-        if (!service_bind(relay->services[i], error))
+    for (size_t i = 0; i < config->listen.count; i++) {
+        const struct endpoint *endpoint = &config->listen.items[i];
+        struct binding binding = { worker, index, endpoint->tls };
+
+        if (!listener_bind(config->name, endpoint, &config->listen_leg,
+                on_bound, &binding, error))
+            ok = false;
+    }
+    if (!ok && error->count + error->dropped == before)
+        error_add(error, "[service %s] out of memory", config->name);
+    return ok;
+}
+
+static bool
+bind_all(struct worker *worker, struct error *error)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < worker->config->service_count; i++)
+        if (!bind_service(worker, i, error))
             ok = false;
     return ok;
+}
+
+/* Whoever waits in the queues of the sockets is reset. */
+static void
+unbind_all(struct worker *worker)
+{
+    door_close_all(&worker->relay, false);
+    while (worker->bound_count > 0)
+        listener_socket_close(&worker->bound[--worker->bound_count].socket);
+    free(worker->bound);
+    worker->bound = NULL;
 }
 
 static void
@@ -103,6 +161,14 @@ stop_if_idle(struct worker *worker)
 {
     if (worker->relay.draining && worker->relay.connections == 0)
         loop_stop(worker->relay.loop);
+}
+
+static void
+on_began(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker_memory_note(&worker->memory, worker->relay.connections);
 }
 
 static void
@@ -115,17 +181,37 @@ on_ended(void *arg)
 }
 
 static bool
+prepare_board(struct worker *worker)
+{
+    const struct config *config = worker->config;
+    struct board *board = board_new();
+
+    if (board == NULL)
+        return false;
+    worker->relay.board = board;
+    worker->relay.slot = board_slot_take(board, ROLE_WORKER, 0);
+    board_slot_set_pid(board, worker->relay.slot, (int)getpid());
+    for (size_t i = 0; i < config->service_count; i++)
+        (void)board_service_index(board, config->services[i].name);
+    return true;
+}
+
+static bool
 prepare(struct worker *worker, struct error *error)
 {
     struct relay *relay = &worker->relay;
 
-    relay->services = services_new(worker->config, error);
+    if (!prepare_board(worker)) {
+        error_add(error, "out of memory");
+        return false;
+    }
+    relay->services = services_new(&(struct services_spec){
+        .config = worker->config, .board = relay->board }, error);
     if (relay->services == NULL)
         return false;
     relay->service_count = worker->config->service_count;
-    worker->doors = calloc(relay->service_count, 2 * sizeof(*worker->doors));
     relay->loop = loop_new();
-    if (worker->doors == NULL || relay->loop == NULL) {
+    if (relay->loop == NULL) {
         error_add(error, "cannot make an event loop: %s", strerror(errno));
         return false;
     }
@@ -137,7 +223,7 @@ prepare(struct worker *worker, struct error *error)
 }
 
 struct worker *
-worker_new(const struct config *config, struct error *error)
+worker_new(struct config *config, struct error *error)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
 
@@ -145,9 +231,10 @@ worker_new(const struct config *config, struct error *error)
         error_add(error, "out of memory");
         return NULL;
     }
-    worker->config = config;
+    worker->config = config_ref(config);
     worker->relay.max_connections = config->global.max_connections;
     worker->relay.drain_timeout_ms = config->global.drain_timeout_ms;
+    worker->relay.began = on_began;
     worker->relay.ended = on_ended;
     worker->relay.arg = worker;
     if (prepare(worker, error))
@@ -161,6 +248,7 @@ worker_free(struct worker *worker)
 {
     if (worker == NULL)
         return;
+    unbind_all(worker);
     conn_end_all(&worker->relay);
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         if (worker->signals[i] != NULL)
@@ -172,50 +260,28 @@ worker_free(struct worker *worker)
     resolver_free(worker->relay.resolver);
     services_free(worker->relay.services, worker->relay.service_count);
     loop_free(worker->relay.loop);
-    free(worker->doors);
+    board_free(worker->relay.board);
+    config_unref(worker->config);
     free(worker);
 }
 
-static void
-on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
-{
-    struct door *door = arg;
-
-    worker_memory_note(
-        &door->worker->memory, door->worker->relay.connections + 1);
-    conn_start(&door->worker->relay, door->service, door->tls, fd, peer,
-        length);
-}
-
-static void
-open_door(struct worker *worker, struct door *door, struct service *service,
-    struct listener_set *set)
-{
-    *door = (struct door){
-        .worker = worker,
-        .service = service,
-        .tls = set == &service->tls_listeners,
-    };
-    for (size_t i = 0; i < set->count; i++) {
-        listener_start(set->items[i], worker->relay.loop, on_accept, door);
-        log_info(service->config->name, "listening on %s%s",
-            listener_address(set->items[i]), door->tls ? " with TLS" : "");
-    }
-}
-
-static void
+static bool
 open_doors(struct worker *worker)
 {
     struct relay *relay = &worker->relay;
 
-    for (size_t i = 0; i < relay->service_count; i++) {
-        struct service *service = relay->services[i];
+    for (size_t i = 0; i < worker->bound_count; i++) {
+        struct bound *bound = &worker->bound[i];
+        struct service *service = relay->services[bound->service];
 
-        open_door(worker, &worker->doors[2 * i], service,
-            &service->plain_listeners);
-        open_door(worker, &worker->doors[2 * i + 1], service,
-            &service->tls_listeners);
+        if (door_open(relay, i, bound->socket.fd, bound->socket.text,
+                bound->tls, service) == NULL)
+            return false;
+        bound->socket.fd = -1; /* the door's */
+        log_info(service->config->name, "listening on %s%s",
+            bound->socket.text, bound->tls ? " with TLS" : "");
     }
+    return true;
 }
 
 static void
@@ -245,10 +311,7 @@ begin_drain(struct worker *worker)
     struct timeval timeout = clock_span(timeout_ms);
 
     relay->draining = true;
-    for (size_t i = 0; i < relay->service_count; i++) {
-        listener_set_free(&relay->services[i]->plain_listeners);
-        listener_set_free(&relay->services[i]->tls_listeners);
-    }
+    unbind_all(worker);
     log_info(NULL, "stopping: %zu connections have %llu ms to finish",
         relay->connections, (unsigned long long)timeout_ms);
     event_add(worker->drain_timer, &timeout);
@@ -319,11 +382,10 @@ watch_events(struct worker *worker)
 void
 worker_run(struct worker *worker)
 {
-    if (!watch_events(worker)) {
-        log_error(NULL, "cannot watch signals: out of memory");
+    if (!watch_events(worker) || !open_doors(worker)) {
+        log_error(NULL, "cannot begin to accept: out of memory");
         return;
     }
-    open_doors(worker);
     log_info(NULL, "ready");
     loop_run(worker->relay.loop);
     log_info(NULL, "stopped");

@@ -15,10 +15,10 @@ struct worker;
 
 /* Loads every certificate, binds every address, resolves every name once and
  * raises the descriptor limit to what the configuration needs; every fault is
- * added to `error`, and then nothing stays half-started.  `config` must outlive
- * the worker.  NULL: at least one fault. */
+ * added to `error`, and then nothing stays half-started.  NULL: at least one
+ * fault. */
 NODISCARD struct worker *worker_new(
-    const struct config *config, struct error *error);
+    struct config *config, struct error *error);
 void worker_free(struct worker *worker);
 
 /* Serves until SIGTERM or SIGINT, then lets the connections finish, up to the

@@ -1,3 +1,5 @@
+#include "net/listener_bind.h"
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,12 +17,9 @@
 #include "base/error.h"
 #include "base/scratch.h"
 #include "config/config.h"
-#include "net/listener.h"
-#include "net/loop.h"
-#include "wire.h"
+#include "bound.h"
 
-static struct loop *loop;
-static struct listener_set set;
+static struct bound set;
 static struct error error;
 static struct leg_config leg = { .backlog = 16, .mode = 0660 };
 static char path[100];
@@ -28,14 +27,7 @@ static char path[100];
 static bool
 open_path(char *at)
 {
-    struct endpoint endpoint = {
-        .kind = ENDPOINT_UNIX,
-        .path = at,
-        .text = (char *)"unix:PATH",
-        .origin = { .file = "x.ini", .line = 7 },
-    };
-
-    return listener_open(&set, "web", &endpoint, &leg, &error);
+    return bound_unix(&set, at, &leg, &error);
 }
 
 /* Connects; returns the errno, 0 if it worked. */
@@ -79,32 +71,29 @@ exists(void)
 static void
 set_up(void)
 {
-    loop = loop_new();
-    cr_assert_not_null(loop);
     snprintf(path, sizeof(path), "%s", scratch_path("socket"));
 }
 
 static void
 tear_down(void)
 {
-    listener_set_free(&set);
+    bound_close(&set);
     error_clear(&error);
-    loop_free(loop);
     scratch_remove();
 }
 
-TestSuite(listener_unix, .init = set_up, .fini = tear_down, .timeout = 30);
+TestSuite(listener_bind_unix, .init = set_up, .fini = tear_down, .timeout = 30);
 
-Test(listener_unix, makes_the_path_and_removes_it)
+Test(listener_bind_unix, makes_the_path_and_removes_it)
 {
     cr_assert(open_path(path));
     cr_assert_eq(set.count, 1);
     cr_expect_eq(dial(path), 0);
-    listener_set_free(&set);
+    bound_close(&set);
     cr_expect_not(exists());
 }
 
-Test(listener_unix, abstract_names_have_no_file)
+Test(listener_bind_unix, abstract_names_have_no_file)
 {
     char name[64];
 
@@ -113,11 +102,11 @@ Test(listener_unix, abstract_names_have_no_file)
     cr_expect_eq(dial(name), 0);
     cr_expect_not(open_path(name), "it is in use");
     cr_expect_eq(error.count, 1);
-    listener_set_free(&set);
+    bound_close(&set);
     cr_expect_eq(dial(name), ECONNREFUSED);
 }
 
-Test(listener_unix, takes_over_what_a_dead_server_left)
+Test(listener_bind_unix, takes_over_what_a_dead_server_left)
 {
     close(other_socket(SOCK_STREAM, true));
     cr_assert(exists());
@@ -142,7 +131,7 @@ expect_refusal(const char *why)
     cr_expect_eq(set.count, 0);
 }
 
-Test(listener_unix, leaves_a_live_server_alone)
+Test(listener_bind_unix, leaves_a_live_server_alone)
 {
     int fd = other_socket(SOCK_STREAM, true);
 
@@ -151,7 +140,7 @@ Test(listener_unix, leaves_a_live_server_alone)
     close(fd);
 }
 
-Test(listener_unix, leaves_a_busy_server_alone)
+Test(listener_bind_unix, leaves_a_busy_server_alone)
 {
     int fd = other_socket(SOCK_STREAM, true), fds[8];
     struct address address;
@@ -168,7 +157,7 @@ Test(listener_unix, leaves_a_busy_server_alone)
     close(fd);
 }
 
-Test(listener_unix, leaves_a_server_of_another_kind_alone)
+Test(listener_bind_unix, leaves_a_server_of_another_kind_alone)
 {
     int fd = other_socket(SOCK_DGRAM, false);
 
@@ -176,7 +165,7 @@ Test(listener_unix, leaves_a_server_of_another_kind_alone)
     close(fd);
 }
 
-Test(listener_unix, leaves_files_alone)
+Test(listener_bind_unix, leaves_files_alone)
 {
     int fd = open(path, O_WRONLY | O_CREAT, 0600);
 
@@ -185,20 +174,20 @@ Test(listener_unix, leaves_files_alone)
     expect_refusal("is not a socket");
 }
 
-Test(listener_unix, leaves_links_alone)
+Test(listener_bind_unix, leaves_links_alone)
 {
     cr_assert_eq(symlink("/etc/passwd", path), 0);
     expect_refusal("is not a socket");
 }
 
-Test(listener_unix, leaves_folders_alone)
+Test(listener_bind_unix, leaves_folders_alone)
 {
     cr_assert_eq(mkdir(path, 0700), 0);
     expect_refusal("is not a socket");
     rmdir(path);
 }
 
-Test(listener_unix, says_that_a_path_cannot_be)
+Test(listener_bind_unix, says_that_a_path_cannot_be)
 {
     char missing[120], lengthy[200];
 
@@ -212,7 +201,7 @@ Test(listener_unix, says_that_a_path_cannot_be)
     cr_expect_not_null(strstr(error.messages[1], "not a usable path"));
 }
 
-Test(listener_unix, sets_the_mode)
+Test(listener_bind_unix, sets_the_mode)
 {
     static const mode_t modes[] = { 0600, 0660, 0666, 0000 };
 
@@ -224,12 +213,12 @@ Test(listener_unix, sets_the_mode)
         cr_assert(open_path(path));
         cr_assert_eq(lstat(path, &file), 0);
         cr_expect_eq(file.st_mode & 07777, modes[i]);
-        listener_set_free(&set);
+        bound_close(&set);
     }
 }
 
 /* Giving files away takes root; anybody may name themselves. */
-Test(listener_unix, sets_the_owner)
+Test(listener_bind_unix, sets_the_owner)
 {
     const struct passwd *user = getuid() == 0 ? getpwnam("nobody")
                                               : getpwuid(getuid());
@@ -246,7 +235,7 @@ Test(listener_unix, sets_the_owner)
 static const char *const owners[] = {
     "no-such-user", "root:no-such-group", ":root", "" };
 
-Test(listener_unix, refuses_unknown_owners_and_leaves_nothing)
+Test(listener_bind_unix, refuses_unknown_owners_and_leaves_nothing)
 {
     for (size_t i = 0; i < COUNT(owners); i++) {
         leg.owner = (char *)owners[i];
@@ -257,14 +246,14 @@ Test(listener_unix, refuses_unknown_owners_and_leaves_nothing)
     }
 }
 
-Test(listener_unix, removes_only_what_is_still_its_own)
+Test(listener_bind_unix, removes_only_what_is_still_its_own)
 {
     int fd;
 
     cr_assert(open_path(path));
     cr_assert_eq(unlink(path), 0);
     fd = other_socket(SOCK_STREAM, true); /* took our place meanwhile */
-    listener_set_free(&set);
+    bound_close(&set);
     cr_expect(exists());
     cr_expect_eq(dial(path), 0);
     close(fd);
