@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "net/socket_options.h"
+#include "net/unix_path.h"
 
 enum { SECTION_SIZE = 128, TEXT_SIZE = 512 };
 
@@ -81,43 +82,14 @@ listener_socket_close(struct listener_socket *socket)
     *socket = (struct listener_socket){ .fd = -1 };
 }
 
-/* True if a server answers at the unix address, or might. */
 static bool
-is_served(const struct address *address)
+clear_path(const struct attempt *attempt)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool gone;
+    struct unix_path_fault fault;
 
-    if (fd < 0)
+    if (unix_path_clear(attempt->endpoint->path, &fault))
         return true;
-    gone = connect(fd, (const struct sockaddr *)&address->storage,
-               address->length) < 0 &&
-        errno == ECONNREFUSED;
-    close(fd);
-    return !gone;
-}
-
-/* A socket file that a dead server left behind would keep every restart after
- * a crash from succeeding, so it is removed; nothing else ever is. */
-static bool
-clear_path(const struct attempt *attempt, const struct address *address)
-{
-    const char *path = attempt->endpoint->path;
-    struct stat file;
-
-    if (path[0] == '@' || lstat(path, &file) < 0)
-        return true;
-    errno = EADDRINUSE;
-    if (!S_ISSOCK(file.st_mode))
-        explain(attempt, "the path exists and is not a socket",
-            "; remove it or choose another path");
-    else if (is_served(address))
-        explain(attempt, "the path exists and a server listens on it",
-            "; stop that server or choose another path");
-    else if (unlink(path) < 0)
-        explain(attempt, "cannot remove the socket of a dead server", "");
-    else
-        return true;
+    explain(attempt, fault.what, fault.advice);
     return false;
 }
 
@@ -241,7 +213,7 @@ open_unix(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
         explain(attempt, "not a usable path", "");
         return false;
     }
-    return clear_path(attempt, &address) &&
+    return clear_path(attempt) &&
         open_address(attempt, &address, bound, arg);
 }
 
