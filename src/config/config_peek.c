@@ -1,0 +1,62 @@
+#include "config/config_peek.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/config_fault.h"
+#include "config/config_file.h"
+#include "config/config_options.h"
+#include "config/config_read.h"
+#include "config/config_value.h"
+
+/* The first one counts: a second is a fault, and not among the items. */
+static const char *
+find_value(const struct config_source *source, const struct option *option)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        const struct section *section = &source->sections[i];
+
+        for (size_t j = 0; j < section->count; j++)
+            if (section->items[j].option == option)
+                return section->items[j].value;
+    }
+    return NULL;
+}
+
+static void
+read_control(struct global_config *global, const struct option *option,
+    const struct source_file *file, const char *directory)
+{
+    struct config_source source = { 0 };
+    struct error ignored = { 0 };
+    struct fault fault;
+    const char *value;
+
+    config_read(&source, file, &ignored);
+    value = find_value(&source, option);
+    /* False: the default stays. */
+    if (value != NULL)
+        (void)!config_value_parse(option, value, directory, global, &fault);
+    config_read_free(&source);
+    error_clear(&ignored);
+}
+
+char *
+config_peek_control(const char *path)
+{
+    const struct option *option = config_option_find(OPTION_GLOBAL, "control");
+    struct global_config global = { .control = strdup(option->value) };
+    struct source_file file = { .name = path };
+    struct fault fault;
+    char *text = config_file_read(path, &file.length, &fault);
+    char *directory = config_file_directory(path);
+
+    file.text = text;
+    if (global.control != NULL && text != NULL)
+        read_control(&global, option, &file, directory);
+    free(directory);
+    free(text);
+    return global.control;
+}
