@@ -23,6 +23,10 @@ command_fn command_check;
 command_fn command_config;
 command_fn command_tunnel;
 command_fn command_demo;
+command_fn command_status;
+command_fn command_reload;
+command_fn command_upgrade;
+command_fn command_drain;
 command_fn command_version;
 command_fn command_help;
 
