@@ -37,7 +37,9 @@ loop_new(void)
     loop->base = new_base();
     loop->scratch = malloc(LOOP_SCRATCH_BYTES);
     loop->records = malloc(LOOP_RECORDS_BYTES);
-    if (loop->base == NULL || loop->scratch == NULL || loop->records == NULL) {
+    loop->input = malloc(LOOP_INPUT_BYTES);
+    if (loop->base == NULL || loop->scratch == NULL || loop->records == NULL ||
+        loop->input == NULL) {
         loop_free(loop);
         return NULL;
     }
@@ -53,6 +55,7 @@ loop_free(struct loop *loop)
         event_base_free(loop->base);
     free(loop->scratch);
     free(loop->records);
+    free(loop->input);
     free(loop);
 }
 

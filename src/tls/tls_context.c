@@ -44,7 +44,7 @@ set_options(const struct tls_load *load)
     SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF |
         SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
         SSL_OP_LEGACY_SERVER_CONNECT);
-    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_read_ahead(ctx, 0); /* tls_bio.c does that */
     SSL_CTX_set_quiet_shutdown(ctx, 0);
     if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ctx, 0) != 1)
