@@ -5,6 +5,7 @@ pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET
                   libevent_core>=2.1 libevent_extra>=2.1)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 if(BUILD_TESTING AND NOT FUZZING)
     pkg_check_modules(CRITERION IMPORTED_TARGET criterion)
     if(NOT CRITERION_FOUND)

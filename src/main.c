@@ -16,6 +16,10 @@ static const struct {
     { "config", command_config },
     { "tunnel", command_tunnel },
     { "demo", command_demo },
+    { "status", command_status },
+    { "reload", command_reload },
+    { "upgrade", command_upgrade },
+    { "drain", command_drain },
     { "version", command_version },
     { "--version", command_version },
     { "help", command_help },
@@ -52,9 +56,10 @@ main(int count, char **arguments)
 {
     fill_standard_descriptors();
     /* Until a loop listens to them they would end us: a log rotation may come
-     * while names are still being resolved. */
+     * before there is one. */
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
+    (void)signal(SIGUSR2, SIG_IGN);
     for (size_t i = 0; count > 1 && i < COUNT(commands); i++)
         if (strcmp(arguments[1], commands[i].name) == 0)
             return check_output(commands[i].run(count - 1, arguments + 1));

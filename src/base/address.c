@@ -155,3 +155,18 @@ address_from_numeric(struct address *address, const char *host, unsigned port)
     }
     return false;
 }
+
+unsigned
+address_port(const struct address *address)
+{
+    const struct sockaddr_storage *storage = &address->storage;
+
+    switch (storage->ss_family) {
+    case AF_INET:
+        return ntohs(((const struct sockaddr_in *)storage)->sin_port);
+    case AF_INET6:
+        return ntohs(((const struct sockaddr_in6 *)storage)->sin6_port);
+    default:
+        return 0;
+    }
+}

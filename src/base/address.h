@@ -34,4 +34,7 @@ NODISCARD bool address_from_path(struct address *address, const char *path);
 NODISCARD bool address_from_numeric(struct address *address, const char *host,
     unsigned port);
 
+/* 0 for a unix socket's. */
+unsigned address_port(const struct address *address);
+
 #endif

@@ -4,10 +4,18 @@
 
 #include <sys/time.h>
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/base.h"
 
 /* Milliseconds of CLOCK_MONOTONIC (clock_gettime(2)). */
 uint64_t clock_now_ms(void);
+
+/* Whether something is due that is done every `every_ms` at the most; then
+ * `*last_ms` becomes now.  Of several processes that share `*last_ms` only one
+ * is told to do it.  0: it was never done. */
+NODISCARD bool clock_is_due(uint64_t *last_ms, uint64_t every_ms);
 
 /* A span of time as libevent takes it. */
 static inline struct timeval

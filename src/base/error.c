@@ -61,3 +61,13 @@ error_clear(struct error *error)
     free(error->messages);
     *error = (struct error){ 0 };
 }
+
+void
+error_print(struct error *error)
+{
+    for (size_t i = 0; i < error->count; i++)
+        fprintf(stderr, "sallyport: %s\n", error->messages[i]);
+    if (error->dropped > 0)
+        fprintf(stderr, "sallyport: and %zu more\n", error->dropped);
+    error_clear(error);
+}

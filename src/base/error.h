@@ -27,6 +27,10 @@ void error_add(struct error *error, const char *format, ...) PRINTF_LIKE(2, 3);
 /* True if a message was added (or dropped). */
 bool error_any(const struct error *error);
 
+/* Prints each message to stderr, behind the program's name, and empties the
+ * list. */
+void error_print(struct error *error);
+
 /* Empties the list; it may be used again. */
 void error_clear(struct error *error);
 

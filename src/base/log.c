@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log_line.h"
 #include "base/log_sink.h"
@@ -33,6 +35,10 @@ static struct {
     enum log_format format;
     enum log_level level;
     uint64_t lost;              /* lines, since the last that was written */
+    void (*on_lost)(void *arg);
+    void *on_lost_arg;
+    uint64_t told_ms;           /* when on_lost last ran */
+    bool hushed;
 } state = { .level = LOG_LEVEL_INFO };
 
 const char *
@@ -41,10 +47,17 @@ log_level_name(enum log_level level)
     return levels[level].name;
 }
 
+void
+log_hush(bool hushed)
+{
+    state.hushed = hushed;
+}
+
 bool
 log_wants(enum log_level level)
 {
-    return level <= state.level;
+    return level <= state.level &&
+        (level == LOG_LEVEL_ERROR || !state.hushed);
 }
 
 static bool
@@ -124,13 +137,28 @@ report_lost(void)
     return true;
 }
 
+/* The time is taken first: what runs may log. */
+static void
+tell_lost(void)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (state.on_lost == NULL || !state.sink.gone ||
+        (state.told_ms != 0 && now_ms - state.told_ms < SECONDS(1)))
+        return;
+    state.told_ms = now_ms;
+    state.on_lost(state.on_lost_arg);
+}
+
 static void
 emit(const struct log_record *record)
 {
     int saved = errno;
 
-    if (!is_open() || !report_lost() || !write_record(record))
+    if (!is_open() || !report_lost() || !write_record(record)) {
         state.lost++;
+        tell_lost();
+    }
     errno = saved;
 }
 
@@ -212,13 +240,94 @@ use(const struct log_sink *sink)
     state.opened = true;
 }
 
+struct log_prepared {
+    struct log_sink sink;
+    enum log_format format;
+    enum log_level level;
+};
+
+struct log_prepared *
+log_prepare(enum log_target target, const char *path, enum log_format format,
+    enum log_level level, struct error *error)
+{
+    struct log_prepared *prepared = malloc(sizeof(*prepared));
+
+    if (prepared == NULL) {
+        error_add(error, "cannot open the log: out of memory");
+        return NULL;
+    }
+    if (!log_sink_open(&prepared->sink, target, path, error)) {
+        free(prepared);
+        return NULL;
+    }
+    prepared->format = format;
+    prepared->level = level;
+    return prepared;
+}
+
+void
+log_commit(struct log_prepared *prepared)
+{
+    use(&prepared->sink);
+    state.format = prepared->format;
+    state.level = prepared->level;
+    free(prepared);
+}
+
+void
+log_discard(struct log_prepared *prepared)
+{
+    if (prepared == NULL)
+        return;
+    log_sink_close(&prepared->sink);
+    free(prepared);
+}
+
 bool
 log_open(enum log_target target, const char *path, enum log_format format,
     enum log_level level, struct error *error)
 {
+    struct log_prepared *prepared =
+        log_prepare(target, path, format, level, error);
+
+    if (prepared == NULL)
+        return false;
+    log_commit(prepared);
+    return true;
+}
+
+bool
+log_reopen(void)
+{
+    struct error error = { 0 };
+    struct log_sink sink;
+    bool opened;
+
+    if (!state.opened || state.sink.path == NULL)
+        return false;
+    opened = log_sink_open(&sink, state.sink.target, state.sink.path, &error);
+    if (opened)
+        use(&sink);
+    else
+        log_error(NULL, "%s; the old one stays in use",
+            error.count > 0 ? error.messages[0] : "cannot reopen the log");
+    error_clear(&error);
+    return opened;
+}
+
+int
+log_descriptor(void)
+{
+    return is_open() ? state.sink.fd : -1;
+}
+
+bool
+log_adopt(enum log_target target, enum log_format format,
+    enum log_level level, int fd)
+{
     struct log_sink sink;
 
-    if (!log_sink_open(&sink, target, path, error))
+    if (!log_sink_adopt(&sink, target, fd))
         return false;
     use(&sink);
     state.format = format;
@@ -227,19 +336,10 @@ log_open(enum log_target target, const char *path, enum log_format format,
 }
 
 void
-log_reopen(void)
+log_on_lost(void (*lost)(void *arg), void *arg)
 {
-    struct error error = { 0 };
-    struct log_sink sink;
-
-    if (!state.opened || state.sink.target != LOG_FILE)
-        return;
-    if (log_sink_open(&sink, LOG_FILE, state.sink.path, &error))
-        use(&sink);
-    else
-        log_error(NULL, "%s; the old one stays in use",
-            error.count > 0 ? error.messages[0] : "cannot reopen the log");
-    error_clear(&error);
+    state.on_lost = lost;
+    state.on_lost_arg = arg;
 }
 
 void

@@ -52,11 +52,41 @@ struct log_field {
 NODISCARD bool log_open(enum log_target target, const char *path,
     enum log_format format, enum log_level level, struct error *error);
 
-/* Opens the file anew under its name, for log rotation; keeps the old file and
- * logs an error when that fails.  Does nothing for other targets. */
-void log_reopen(void);
+/* The same in two steps, so that a new target can be tried before anything else
+ * depends on it.  NULL: the reason is in `error`.  One of the other two calls
+ * takes what was prepared. */
+struct log_prepared;
+NODISCARD struct log_prepared *log_prepare(enum log_target target,
+    const char *path, enum log_format format, enum log_level level,
+    struct error *error);
+void log_commit(struct log_prepared *prepared);
+void log_discard(struct log_prepared *prepared);
 
-/* Lines after this one go where they went before the first log_open. */
+/* Opens the file, or connects the socket, anew under its name; on failure the
+ * old one stays in use, and an error says so.  True: log_descriptor() is another
+ * one now, for processes that were given the old one.  False too for stderr and
+ * for what was adopted. */
+bool log_reopen(void);
+
+/* For a process that may not open anything: what lines go to, borrowed, to be
+ * passed on; and lines go to such a descriptor (takes `fd`, always) from now on.
+ * False, and nothing else has changed: `fd` is not of the target's kind. */
+int log_descriptor(void);
+NODISCARD bool log_adopt(enum log_target target, enum log_format format,
+    enum log_level level, int fd);
+
+/* `lost` runs, at most once a second, when a line could not be written because
+ * nobody reads an adopted socket any more, and the path to connect it anew is
+ * not known here.  It runs within the call that logs: it may log and send, but
+ * free nothing.  NULL: nobody wants to know. */
+void log_on_lost(void (*lost)(void *arg), void *arg);
+
+/* Warnings and less are dropped while it is hushed: for work whose warnings
+ * somebody else has logged. */
+void log_hush(bool hushed);
+
+/* Lines after this one go where they went before the first log_open; what
+ * log_on_lost() said is forgotten. */
 void log_close(void);
 
 /* True if a line of this level would be written: for callers whose fields cost

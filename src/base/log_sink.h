@@ -32,16 +32,22 @@ enum log_way {
 
 struct log_sink {
     int fd;
-    char *path;         /* NULL: stderr */
+    char *path;         /* NULL: stderr, or not known */
     enum log_target target;
     enum log_dress dress;
     enum log_way way;
     bool torn;          /* the last line was written in part */
+    bool gone;          /* nobody reads the socket, whose path is not known */
 };
 
 /* Fills `*sink` on success only.  `path`: as for log_open. */
 NODISCARD bool log_sink_open(struct log_sink *sink, enum log_target target,
     const char *path, struct error *error);
+
+/* The same for a descriptor that another process opened; takes `fd`, even if it
+ * is false: not a descriptor of that kind. */
+NODISCARD bool log_sink_adopt(
+    struct log_sink *sink, enum log_target target, int fd);
 
 /* One system call, except for a datagram whose socket must be connected anew.
  * False: not (all) written. */

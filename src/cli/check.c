@@ -17,14 +17,15 @@ command_check(int count, char *const *arguments)
 
     if (config == NULL)
         return code;
-    services = services_new(config, &error);
+    services =
+        services_new(&(struct services_spec){ .config = config }, &error);
     if (services == NULL)
         code = EXIT_FAULT;
     else
         printf("%s: ok, %zu service%s\n", config->path, config->service_count,
             config->service_count == 1 ? "" : "s");
-    command_explain(&error);
+    error_print(&error);
     services_free(services, config->service_count);
-    config_free(config);
+    config_unref(config);
     return code;
 }

@@ -8,6 +8,7 @@
 
 struct config;
 struct error;
+struct files;
 
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAULT = 1, EXIT_USAGE = 2 };
@@ -23,6 +24,10 @@ command_fn command_check;
 command_fn command_config;
 command_fn command_tunnel;
 command_fn command_demo;
+command_fn command_status;
+command_fn command_reload;
+command_fn command_upgrade;
+command_fn command_drain;
 command_fn command_version;
 command_fn command_help;
 
@@ -32,11 +37,22 @@ command_fn command_help;
 NODISCARD struct config *command_load(
     const char *words, int count, char *const *arguments, int *code);
 
-/* Prints every message of `error` to stderr and empties it. */
-void command_explain(struct error *error);
+/* The last step of loading for a master_source: reads what the services' TLS
+ * options name, so that it is kept, and gives `files` (NULL: out of memory)
+ * back.  Returns `config`. */
+NODISCARD struct config *command_keep(
+    struct files *files, struct config *config, struct error *error);
 
-/* Serves `config` in the foreground until it is told to stop; returns the exit
- * code. */
-NODISCARD int command_serve(const struct config *config);
+/* For a master_source: the configuration that is made of the words behind
+ * `tunnel` (a struct command_words). */
+struct command_words {
+    int count;
+    char *const *items;
+};
+NODISCARD struct config *command_load_words(void *arg, struct error *error);
+
+/* The FILE of `[-c FILE]`, or the usual one.  NULL: explained on stderr. */
+NODISCARD const char *command_file(
+    const char *words, int count, char *const *arguments);
 
 #endif

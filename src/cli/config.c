@@ -20,6 +20,6 @@ command_config(int count, char *const *arguments)
     config = command_load("config show", count - 1, arguments + 1, &code);
     if (config != NULL)
         config_dump(config, stdout);
-    config_free(config);
+    config_unref(config);
     return code;
 }

@@ -14,10 +14,11 @@
 #include "cli/demo_file.h"
 #include "cli/demo_port.h"
 #include "config/config.h"
-#include "config/config_load.h"
+#include "process/master.h"
 
 /* Many more than one person opens, few enough for any limit on descriptors. */
 static char max_connections[] = "--max_connections=100";
+static char workers[] = "--workers=1";
 static char drain_timeout[] = "--drain_timeout=2s";
 
 static const char explanation[] =
@@ -51,23 +52,42 @@ explain(const struct demo_port *port, const struct demo_backend *backend)
         fflush(stdout) == 0;
 }
 
+/* What the configuration is made of. */
+struct demo {
+    const struct demo_port *port;
+    const struct demo_backend *backend;
+    int cert_fd;
+    bool explained;
+};
+
 /* The same words that `sallyport tunnel` takes. */
 static struct config *
-load(const struct demo_port *port, const struct demo_backend *backend,
-    int cert_fd, struct error *error)
+load(void *arg, struct error *error)
 {
+    struct demo *demo = arg;
     char ipv4[48], ipv6[48], server[48], cert[64];
-    char *words[] = { ipv4, server, cert, max_connections, drain_timeout,
-        ipv6 };
-    int count = COUNT(words);
+    char *items[] = { ipv4, server, cert, workers, max_connections,
+        drain_timeout, ipv6 };
+    struct command_words words = { COUNT(items), items };
+    struct config *config;
 
-    snprintf(ipv4, sizeof(ipv4), "tls://127.0.0.1:%u", port->number);
-    snprintf(ipv6, sizeof(ipv6), "--listen=tls://[::1]:%u", port->number);
-    snprintf(server, sizeof(server), "127.0.0.1:%u", backend->port);
-    snprintf(cert, sizeof(cert), "--listen.cert=/proc/self/fd/%d", cert_fd);
-    if (port->fds[1] < 0)
-        count--;
-    return config_load_arguments(count, words, error);
+    snprintf(ipv4, sizeof(ipv4), "tls://127.0.0.1:%u", demo->port->number);
+    snprintf(
+        ipv6, sizeof(ipv6), "--listen=tls://[::1]:%u", demo->port->number);
+    snprintf(server, sizeof(server), "127.0.0.1:%u", demo->backend->port);
+    snprintf(
+        cert, sizeof(cert), "--listen.cert=/proc/self/fd/%d", demo->cert_fd);
+    if (demo->port->fds[1] < 0)
+        words.count--;
+    config = command_load_words(&words, error);
+    if (config != NULL && !demo->explained)
+        demo->explained = explain(demo->port, demo->backend);
+    if (config != NULL && !demo->explained) {
+        error_add(error, "nobody reads what there is to try");
+        config_unref(config);
+        return NULL;
+    }
+    return config;
 }
 
 /* A file that is nowhere but in this process, and ends with it. */
@@ -85,15 +105,15 @@ static int
 serve(const struct demo_port *port, const struct demo_backend *backend,
     int cert_fd)
 {
-    struct error error = { 0 };
-    struct config *config = load(port, backend, cert_fd, &error);
-    int code = EXIT_FAULT;
+    struct demo demo = { port, backend, cert_fd, false };
+    const struct master_source source = {
+        .load = load,
+        .arg = &demo,
+        .is_demo = true,
+    };
+    bool loaded;
 
-    command_explain(&error);
-    if (config != NULL && explain(port, backend))
-        code = command_serve(config);
-    config_free(config);
-    return code;
+    return master_run(&source, &loaded);
 }
 
 static int
@@ -108,7 +128,7 @@ with_certificates(
     if (cert_fd >= 0 && !error_any(&error) &&
         demo_certificate_write(ca_fd, cert_fd, &error))
         code = serve(port, backend, cert_fd);
-    command_explain(&error);
+    error_print(&error);
     if (cert_fd >= 0)
         close(cert_fd);
     if (ca_fd >= 0) {
@@ -133,7 +153,7 @@ demonstrate(void)
         }
         demo_port_release(&port);
     }
-    command_explain(&error);
+    error_print(&error);
     return code;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/demo_backend.h"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -30,6 +31,7 @@ be_server(int listening, int lifeline, pid_t parent)
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)prctl(PR_SET_NAME, "sallyport:demo");
     exit(demo_server_run(listening, lifeline, parent, page) ? EXIT_SUCCESS
                                                             : EXIT_FAILURE);
 }

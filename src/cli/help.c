@@ -16,10 +16,16 @@ static const char usage[] =
     "  tunnel LISTEN CONNECT [--OPTION=VALUE ...]\n"
     "                           serve one relay without a file\n"
     "  demo                     try TLS at once: nothing to set up\n"
+    "  status [-c FILE] [--json]\n"
+    "                           what the daemon that runs with FILE does\n"
+    "  reload [-c FILE]         have it read its files anew\n"
+    "  upgrade [-c FILE]        have it hand over to the binary now on disk\n"
+    "  drain [-c FILE] SERVICE  have it accept no more for a service\n"
     "  help [OPTION]            this, or what an option does\n"
     "  version                  versions and features\n"
     "\n"
-    "FILE is " DEFAULT_CONFIG " unless said otherwise.\n";
+    "FILE is " DEFAULT_CONFIG " unless said otherwise.\n"
+    "-s SOCKET in place of -c names the daemon's control socket itself.\n";
 
 /* What is asked for goes to stdout; that there is no such thing, to stderr. */
 static int

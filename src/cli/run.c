@@ -1,15 +1,35 @@
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
 #include "cli/command.h"
 #include "config/config.h"
+#include "config/config_load.h"
+#include "config/files.h"
+#include "process/master.h"
+
+static struct config *
+load(void *arg, struct error *error)
+{
+    struct files *files = files_on_disk();
+    struct config *config = NULL;
+
+    if (files != NULL)
+        config = config_load_file_keeping(files, arg, error);
+    return command_keep(files, config, error);
+}
 
 /* sallyport run [-c FILE] */
 int
 command_run(int count, char *const *arguments)
 {
-    int code;
-    struct config *config = command_load("run", count, arguments, &code);
+    const char *file = command_file("run", count, arguments);
+    const struct master_source source = {
+        .load = load,
+        .arg = (void *)(uintptr_t)file,
+        .path = file,
+    };
+    bool loaded;
 
-    if (config != NULL)
-        code = command_serve(config);
-    config_free(config);
-    return code;
+    return file != NULL ? master_run(&source, &loaded) : EXIT_USAGE;
 }

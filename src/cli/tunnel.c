@@ -1,17 +1,20 @@
+#include <stdbool.h>
 #include <stdio.h>
 
-#include "base/error.h"
 #include "cli/command.h"
-#include "config/config.h"
-#include "config/config_load.h"
+#include "process/master.h"
 
 /* sallyport tunnel LISTEN CONNECT [--OPTION=VALUE ...] */
 int
 command_tunnel(int count, char *const *arguments)
 {
-    struct error error = { 0 };
-    struct config *config;
-    int code = EXIT_USAGE;
+    struct command_words words = { count - 1, arguments + 1 };
+    const struct master_source source = {
+        .load = command_load_words,
+        .arg = &words,
+    };
+    bool loaded;
+    int code;
 
     if (count < 3) {
         fputs("usage: sallyport tunnel LISTEN CONNECT [--OPTION=VALUE ...]\n"
@@ -19,10 +22,6 @@ command_tunnel(int count, char *const *arguments)
             stderr);
         return EXIT_USAGE;
     }
-    config = config_load_arguments(count - 1, arguments + 1, &error);
-    command_explain(&error);
-    if (config != NULL)
-        code = command_serve(config);
-    config_free(config);
-    return code;
+    code = master_run(&source, &loaded);
+    return loaded ? code : EXIT_USAGE;
 }

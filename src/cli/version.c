@@ -1,5 +1,6 @@
 #include <ares.h>
 #include <event2/event.h>
+#include <jansson.h>
 #include <openssl/crypto.h>
 
 #include <stdio.h>
@@ -22,6 +23,8 @@ command_version(int count, char *const *arguments)
     printf("libevent %s, %s (built with %s)\n", event_get_version(),
         "epoll", LIBEVENT_VERSION);
     printf("c-ares %s (built with %s)\n", ares_version(NULL), ARES_VERSION_STR);
+    printf("jansson %s (built with %s)\n", jansson_version_str(),
+        JANSSON_VERSION);
     puts("features: tls1.2 tls1.3 splice unix-sockets ipv6 log-file log-syslog "
          "log-journal log-json");
     return EXIT_DONE;

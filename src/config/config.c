@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/files.h"
+
 bool
 config_strings_add(struct strings *strings, const char *text, size_t length)
 {
@@ -84,16 +86,34 @@ config_global_clear(struct global_config *global)
     *global = (struct global_config){ 0 };
 }
 
-void
-config_free(struct config *config)
+struct config *
+config_new(void)
 {
-    if (config == NULL)
+    struct config *config = calloc(1, sizeof(*config));
+
+    if (config != NULL)
+        config->references = 1;
+    return config;
+}
+
+struct config *
+config_ref(struct config *config)
+{
+    config->references++;
+    return config;
+}
+
+void
+config_unref(struct config *config)
+{
+    if (config == NULL || --config->references > 0)
         return;
     for (size_t i = 0; i < config->service_count; i++)
         config_service_clear(&config->services[i]);
     free(config->services);
     config_global_clear(&config->global);
-    config_strings_clear(&config->files);
+    config_strings_clear(&config->file_names);
+    files_unref(config->files);
     free(config->path);
     free(config);
 }

@@ -96,8 +96,11 @@ struct leg_config {
     char *owner;                    /* USER[:GROUP] of it; NULL: unchanged */
 };
 
+struct config;
+
 struct service_config {
     char *name;
+    struct config *config;          /* that it is part of; NULL: made by hand */
     struct origin origin;           /* of the section's header */
     struct endpoints listen;
     struct endpoints connect;
@@ -131,15 +134,28 @@ struct global_config {
     struct origin *origins;
 };
 
+struct files;
+
+/* Counted: whoever goes on using a service after a reload refers to it. */
 struct config {
+    unsigned references;
+    struct files *files;            /* where its files are read from, a
+                                       reference; NULL: the disk */
     char *path;                     /* the main file; NULL: none */
     struct global_config global;
     struct service_config *services;
     size_t service_count;
-    struct strings files;           /* owns what origins point to */
+    struct strings file_names;      /* owns what origins point to */
 };
 
-void config_free(struct config *config);
+/* With one reference, the caller's.  NULL: out of memory. */
+NODISCARD struct config *config_new(void);
+
+/* One more.  Returns `config`. */
+struct config *config_ref(struct config *config);
+
+/* One less; the last one frees. */
+void config_unref(struct config *config);
 
 /* Appends a copy of `length` bytes, NUL-terminated.  False: out of memory,
  * nothing changed. */

@@ -8,6 +8,7 @@
 #include "config/config_check.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
+#include "config/config_overlap.h"
 #include "config/config_read.h"
 #include "config/config_value.h"
 
@@ -199,9 +200,11 @@ build_services(struct config *config, struct config_source *source,
     for (size_t i = 0; i < source->count; i++) {
         struct section *section = &source->sections[i];
 
-        if (section->kind == SECTION_SERVICE)
-            build_service(&config->services[config->service_count++],
-                section, shared, error);
+        if (section->kind != SECTION_SERVICE)
+            continue;
+        config->services[config->service_count].config = config;
+        build_service(&config->services[config->service_count++], section,
+            shared, error);
     }
 }
 
@@ -220,9 +223,9 @@ config_build(struct config *config, struct config_source *source,
         return;
     apply(&target, OPTION_GLOBAL);
     build_services(config, source, error);
-    config_check_together(config, error);
+    config_overlap_check(config, error);
     if (config->service_count == 0 && was_readable)
         error_add(error, "%s: there is no service, so there is nothing to "
             "relay; write [service NAME] with listen and connect in it",
-            config->files.count > 0 ? config->files.items[0] : "");
+            config->file_names.count > 0 ? config->file_names.items[0] : "");
 }

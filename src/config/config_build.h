@@ -11,9 +11,9 @@ struct config;
 struct config_source;
 struct error;
 
-/* Fills `config` (zero but for its path and files) and checks it.  Every fault
- * is added to `error`; with any, the configuration is incomplete and only good
- * for config_free(). */
+/* Fills `config` (new, but for its path, files and their names) and checks it.
+ * Every fault is added to `error`; with any, the configuration is incomplete
+ * and only good for config_unref(). */
 void config_build(struct config *config, struct config_source *source,
     struct error *error);
 

@@ -1,7 +1,6 @@
 #include "config/config_check.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -232,69 +231,4 @@ config_check_service(const struct service_config *service,
         check_versions(&connect);
         check_connect(&connect);
     }
-}
-
-struct place {
-    const struct endpoint *endpoint;
-    const struct service_config *service;
-    size_t order;   /* of writing: the later one is at fault */
-};
-
-static int
-compare_places(const void *a, const void *b)
-{
-    const struct place *left = a, *right = b;
-    int order = config_endpoint_compare(left->endpoint, right->endpoint);
-
-    if (order != 0)
-        return order;
-    return left->order < right->order ? -1 : left->order > right->order;
-}
-
-static struct place *
-gather_places(const struct config *config, size_t *count)
-{
-    struct place *places;
-    size_t total = 0;
-
-    for (size_t i = 0; i < config->service_count; i++)
-        total += config->services[i].listen.count;
-    places = calloc(total + 1, sizeof(*places));
-    *count = 0;
-    for (size_t i = 0; places != NULL && i < config->service_count; i++) {
-        const struct service_config *service = &config->services[i];
-
-        for (size_t j = 0; j < service->listen.count; j++, ++*count)
-            places[*count] = (struct place){
-                &service->listen.items[j], service, *count,
-            };
-    }
-    return places;
-}
-
-void
-config_check_together(const struct config *config, struct error *error)
-{
-    size_t count;
-    struct place *places = gather_places(config, &count);
-
-    if (places == NULL) {
-        error_add(error, "out of memory");
-        return;
-    }
-    qsort(places, count, sizeof(*places), compare_places);
-    for (size_t i = 1; i < count; i++) {
-        const struct place *first = &places[i - 1], *second = &places[i];
-        const struct origin *origin = &first->endpoint->origin;
-        struct fault fault;
-
-        if (!config_endpoint_same(first->endpoint, second->endpoint))
-            continue;
-        config_fault_set(&fault, "\"%s\" is taken by service %s (%s:%u); "
-            "only one can listen there", second->endpoint->text,
-            first->service->name, origin->file, origin->line);
-        complain_at(&second->endpoint->origin, second->service, "listen",
-            error, fault.text);
-    }
-    free(places);
 }

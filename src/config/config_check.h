@@ -8,7 +8,6 @@
 
 #include "base/base.h"
 
-struct config;
 struct error;
 struct option;
 struct service_config;
@@ -21,8 +20,5 @@ bool config_check_applies(const struct option *option,
 /* Adds what is wrong within one service, whose values were all understood. */
 void config_check_service(const struct service_config *service,
     struct error *error);
-
-/* Adds what is wrong between services. */
-void config_check_together(const struct config *config, struct error *error);
 
 #endif

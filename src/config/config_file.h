@@ -1,5 +1,6 @@
 /*
- * Configuration files on disk.
+ * Configuration files: their text, and which ones an include means.  Where they
+ * are read from is `files` (files.h).
  */
 #ifndef CONFIG_CONFIG_FILE_H
 #define CONFIG_CONFIG_FILE_H
@@ -10,20 +11,23 @@
 #include "base/base.h"
 
 struct fault;
+struct file_content;
+struct files;
 struct strings;
 
-/* The whole of a file, allocated.  NULL: `fault` says why. */
-NODISCARD char *config_file_read(const char *path, size_t *length,
-    struct fault *fault);
+/* The whole of a file; release it with files_release().  False: `fault` says
+ * why. */
+NODISCARD bool config_file_read(struct files *files, const char *path,
+    struct file_content *content, struct fault *fault);
 
 /* The absolute name of the directory that a file is in, allocated.  NULL: it
  * does not exist, or no memory. */
-char *config_file_directory(const char *path);
+char *config_file_directory(struct files *files, const char *path);
 
 /* Adds the files that a glob(7) pattern matches, in the order of their names;
  * text that is no pattern is the name of one file.  Relative to `directory`
  * if that is not NULL.  False: `fault` says why. */
-NODISCARD bool config_file_glob(struct strings *paths, const char *pattern,
-    const char *directory, struct fault *fault);
+NODISCARD bool config_file_glob(struct files *files, struct strings *paths,
+    const char *pattern, const char *directory, struct fault *fault);
 
 #endif

@@ -1,8 +1,8 @@
 #include "config/config_load.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "config/config.h"
@@ -12,6 +12,11 @@
 #include "config/config_options.h"
 #include "config/config_read.h"
 #include "config/config_words.h"
+#include "config/files.h"
+
+/* Under which the words to begin with are kept. */
+#define START_FILE "file"
+#define START_ARGUMENTS "arguments"
 
 /* What loading needs until the configuration is made. */
 struct loader {
@@ -29,13 +34,15 @@ faults(const struct error *error)
 }
 
 static bool
-start(struct loader *loader, struct error *error)
+start(struct loader *loader, struct files *files, struct error *error)
 {
     *loader = (struct loader){
-        .config = calloc(1, sizeof(*loader->config)),
-        .error = error, .faults_before = faults(error),
+        .config = config_new(), .error = error,
+        .faults_before = faults(error),
     };
-    if (loader->config == NULL)
+    if (loader->config != NULL)
+        loader->config->files = files_ref(files);
+    else
         error_add(error, "out of memory");
     return loader->config != NULL;
 }
@@ -49,7 +56,7 @@ finish(struct loader *loader)
     if (config != NULL)
         config_build(config, &loader->source, loader->error);
     if (faults(loader->error) > loader->faults_before) {
-        config_free(config);
+        config_unref(config);
         config = NULL;
     }
     config_read_free(&loader->source);
@@ -61,10 +68,10 @@ finish(struct loader *loader)
 static const char *
 keep_name(struct loader *loader, const char *name)
 {
-    struct strings *files = &loader->config->files;
+    struct strings *names = &loader->config->file_names;
 
-    if (config_strings_add(files, name, strlen(name)))
-        return files->items[files->count - 1];
+    if (config_strings_add(names, name, strlen(name)))
+        return names->items[names->count - 1];
     error_add(loader->error, "out of memory");
     return NULL;
 }
@@ -75,7 +82,7 @@ keep_directory(struct loader *loader, const char *file)
 {
     struct strings *kept = &loader->directories;
     const char *directory = NULL;
-    char *found = config_file_directory(file);
+    char *found = config_file_directory(loader->config->files, file);
 
     if (found != NULL && config_strings_add(kept, found, strlen(found)))
         directory = kept->items[kept->count - 1];
@@ -92,13 +99,12 @@ load_one(struct loader *loader, const char *path,
     struct source_file file = {
         .name = keep_name(loader, path), .included = from != NULL,
     };
+    struct file_content content;
     struct fault fault;
-    char *text;
 
     if (file.name == NULL)
         return;
-    text = config_file_read(path, &file.length, &fault);
-    if (text == NULL) {
+    if (!config_file_read(loader->config->files, path, &content, &fault)) {
         if (from != NULL)
             config_fault_add(loader->error, &from->origin, "global",
                 "include", "%s", fault.text);
@@ -106,10 +112,11 @@ load_one(struct loader *loader, const char *path,
             error_add(loader->error, "%s", fault.text);
         return;
     }
-    file.text = text;
+    file.text = content.text;
+    file.length = content.length;
     file.directory = keep_directory(loader, path);
     config_read(&loader->source, &file, loader->error);
-    free(text);
+    files_release(&content);
 }
 
 static void
@@ -119,7 +126,8 @@ load_include(struct loader *loader, const char *directory,
     struct strings paths = { 0 };
     struct fault fault;
 
-    if (!config_file_glob(&paths, from->value, directory, &fault))
+    if (!config_file_glob(loader->config->files, &paths, from->value,
+        directory, &fault))
         config_fault_add(loader->error, &from->origin, "global", "include",
             "%s", fault.text);
     for (size_t i = 0; i < paths.count; i++)
@@ -145,12 +153,12 @@ load_includes(struct loader *loader)
     }
 }
 
-struct config *
-config_load_file(const char *path, struct error *error)
+static struct config *
+load_file(struct files *files, const char *path, struct error *error)
 {
     struct loader loader;
 
-    if (!start(&loader, error))
+    if (!start(&loader, files, error))
         return NULL;
     loader.config->path = strdup(path);
     if (loader.config->path == NULL)
@@ -158,6 +166,103 @@ config_load_file(const char *path, struct error *error)
     load_one(&loader, path, NULL);
     load_includes(&loader);
     return finish(&loader);
+}
+
+static struct config *
+load_arguments(struct files *files, int count, char *const *arguments,
+    struct error *error)
+{
+    struct origin origin = { 0 };
+    struct config *config;
+    struct loader loader;
+    char *here;
+
+    if (!start(&loader, files, error))
+        return NULL;
+    here = files_directory(files, ".");
+    origin.file = keep_name(&loader, "command line");
+    if (origin.file != NULL)
+        config_words_read(&loader.source, count, arguments, &origin, here,
+            error);
+    config = finish(&loader);
+    free(here);
+    return config;
+}
+
+struct config *
+config_load_file(const char *path, struct error *error)
+{
+    return load_file(NULL, path, error);
+}
+
+struct config *
+config_load_arguments(int count, char *const *arguments, struct error *error)
+{
+    return load_arguments(NULL, count, arguments, error);
+}
+
+static bool
+begin_with(struct files *files, const char *name, char *const *words,
+    size_t count, struct error *error)
+{
+    if (files_set_start(files, name, words, count))
+        return true;
+    error_add(error, "out of memory");
+    return false;
+}
+
+struct config *
+config_load_file_keeping(struct files *files, const char *path,
+    struct error *error)
+{
+    char *word = strdup(path);
+    struct config *config = NULL;
+
+    if (word == NULL)
+        error_add(error, "out of memory");
+    else if (begin_with(files, START_FILE, &word, 1, error))
+        config = load_file(files, path, error);
+    free(word);
+    return config;
+}
+
+struct config *
+config_load_arguments_keeping(struct files *files, int count,
+    char *const *arguments, struct error *error)
+{
+    if (!begin_with(files, START_ARGUMENTS, arguments, (size_t)count, error))
+        return NULL;
+    return load_arguments(files, count, arguments, error);
+}
+
+struct config *
+config_load_again(struct files *files, struct error *error)
+{
+    struct config *config = NULL;
+    struct strings words = { 0 };
+
+    if (files_start(files, START_FILE, &words) && words.count == 1) {
+        config = load_file(files, words.items[0], error);
+    } else if (files_start(files, START_ARGUMENTS, &words)
+        && words.count <= INT_MAX) {
+        config = load_arguments(files, (int)words.count, words.items, error);
+    } else {
+        error_add(error, "the bundle does not say what to load");
+    }
+    config_strings_clear(&words);
+    return config;
+}
+
+struct config *
+config_load_bundle(int fd, struct error *error)
+{
+    struct files *files = files_in_bundle(fd, error);
+    struct config *config = NULL;
+
+    if (files != NULL)
+        config = config_load_again(files, error);
+    files_unref(files);
+    return config;
 }
 
 static void
@@ -185,31 +290,11 @@ config_load_text(const char *name, const char *text, size_t length,
     struct source_file file = { .text = text, .length = length };
     struct loader loader;
 
-    if (!start(&loader, error))
+    if (!start(&loader, NULL, error))
         return NULL;
     file.name = keep_name(&loader, name);
     if (file.name != NULL)
         config_read(&loader.source, &file, error);
     refuse_includes(&loader);
     return finish(&loader);
-}
-
-struct config *
-config_load_arguments(int count, char *const *arguments, struct error *error)
-{
-    struct origin origin = { 0 };
-    struct config *config;
-    struct loader loader;
-    char *here;
-
-    if (!start(&loader, error))
-        return NULL;
-    here = getcwd(NULL, 0);
-    origin.file = keep_name(&loader, "command line");
-    if (origin.file != NULL)
-        config_words_read(&loader.source, count, arguments, &origin, here,
-            error);
-    config = finish(&loader);
-    free(here);
-    return config;
 }

@@ -10,23 +10,40 @@
 
 struct config;
 struct error;
+struct files;
 
 /* Reads `path` and what it includes, applies defaults and checks everything
  * that can be checked without opening a certificate or resolving a name.
- * NULL: every fault found is in `error`.  The caller frees the result with
- * config_free(). */
+ * NULL: every fault found is in `error`.  The caller gives the result back with
+ * config_unref(). */
 NODISCARD struct config *config_load_file(const char *path,
     struct error *error);
-
-/* The same from memory (`name` stands for the file in messages); `include` is
- * refused.  For tests and fuzzing. */
-NODISCARD struct config *config_load_text(const char *name, const char *text,
-    size_t length, struct error *error);
 
 /* The configuration of `sallyport tunnel LISTEN CONNECT [--OPTION=VALUE ...]`:
  * one service named "tunnel".  `arguments` are the words after "tunnel"; the
  * options are those of a service and of [global]. */
 NODISCARD struct config *config_load_arguments(int count,
     char *const *arguments, struct error *error);
+
+/* The same, from files that will be packed (tls_files_gather, files_pack):
+ * these are told what to begin with.  The configuration refers to `files` for
+ * itself. */
+NODISCARD struct config *config_load_file_keeping(struct files *files,
+    const char *path, struct error *error);
+NODISCARD struct config *config_load_arguments_keeping(struct files *files,
+    int count, char *const *arguments, struct error *error);
+
+/* Once more what such files were told to begin with (files_renew). */
+NODISCARD struct config *config_load_again(struct files *files,
+    struct error *error);
+
+/* What whoever packed the bundle in `fd` has loaded, to the same configuration
+ * or the same faults.  The caller keeps `fd` and may close it. */
+NODISCARD struct config *config_load_bundle(int fd, struct error *error);
+
+/* From memory (`name` stands for the file in messages); `include` is refused.
+ * For tests and fuzzing. */
+NODISCARD struct config *config_load_text(const char *name, const char *text,
+    size_t length, struct error *error);
 
 #endif

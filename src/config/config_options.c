@@ -42,7 +42,7 @@ static const struct option_word connect_verify_words[] = {
 static const struct option options[] = {
 #define FIELD(f) offsetof(struct global_config, f)
     { .name = "log", .scope = OPTION_GLOBAL, .type = OPTION_LOG,
-      .offset = 0, .value = "stderr",
+      .flags = OPTION_RELOADS, .offset = 0, .value = "stderr",
       .help = "Where the log goes: stderr, file:PATH, syslog or journal.",
       .details = "Under systemd stderr is the journal, with levels. A file "
           "is opened anew on SIGUSR1, for log rotation." },
@@ -52,7 +52,8 @@ static const struct option options[] = {
       .details = "At info every connection leaves one line, when it ends; "
           "debug adds each step on its way." },
     { .name = "log_format", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
-      .offset = FIELD(log_format), .value = "text", .words = format_words,
+      .flags = OPTION_RELOADS, .offset = FIELD(log_format), .value = "text",
+      .words = format_words,
       .help = "Lines of key=value text, or of JSON." },
     { .name = "max_connections", .scope = OPTION_GLOBAL,
       .type = OPTION_NUMBER, .flags = OPTION_RELOADS,

@@ -127,6 +127,9 @@ result_of(int error)
     case ENOBUFS:
     case EADDRNOTAVAIL: /* no local port is left: connect(2) */
         return CONNECTOR_EXHAUSTED;
+    case EACCES:
+    case EPERM:
+        return CONNECTOR_FORBIDDEN;
     default:
         return CONNECTOR_UNREACHABLE;
     }

@@ -22,6 +22,7 @@ enum connector_result {
     CONNECTOR_REFUSED,
     CONNECTOR_TIMEOUT,
     CONNECTOR_UNREACHABLE,
+    CONNECTOR_FORBIDDEN, /* this process lacks the right to */
     CONNECTOR_UNRESOLVED,
     CONNECTOR_EXHAUSTED, /* out of descriptors, ports or memory here */
 };

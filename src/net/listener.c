@@ -2,88 +2,78 @@
 
 #include <event2/event.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "base/log.h"
-#include "net/listener_bind.h"
 #include "net/loop.h"
 
 enum {
     ACCEPTS_PER_WAKE = 64,  /* then the other events have their turn */
+    ACCEPTS_AT_END = 65536, /* no queue is longer (listen(2)) */
     EXHAUSTED_PAUSE_MS = 100,
 };
 
 struct listener {
-    struct listener_socket socket;
+    int fd;
     struct loop *loop;
     struct event *readable;
     struct event *retry;
-    listener_accept_fn *accepted;
+    const struct listener_calls *calls;
     void *arg;
     bool paused; /* by the owner */
 };
 
+/* A socket that is to be closed. */
+struct closing {
+    struct loop_task task;
+    int fd;
+};
+
 static void
-listener_free(struct listener *listener)
+on_close(void *arg)
+{
+    struct closing *closing = arg;
+
+    close(closing->fd);
+    free(closing);
+}
+
+/* Closing what other processes have too does not end epoll's interest in it,
+ * and the loop ends that only when it looks for events again: until then the
+ * descriptor has to stay, or nobody could end it any more.  (libevent looks for
+ * nothing while it has no event at all, but a worker always has some.) */
+static void
+close_later(struct loop *loop, int fd)
+{
+    struct closing *closing = calloc(1, sizeof(*closing));
+
+    if (closing == NULL) {
+        close(fd);
+        return;
+    }
+    closing->fd = fd;
+    closing->task = (struct loop_task){ .run = on_close, .arg = closing };
+    loop_defer(loop, &closing->task);
+}
+
+static void
+free_events(struct listener *listener)
 {
     if (listener->readable != NULL)
         event_free(listener->readable);
     if (listener->retry != NULL)
         event_free(listener->retry);
-    listener_socket_close(&listener->socket);
-    free(listener);
 }
 
 void
-listener_set_free(struct listener_set *set)
+listener_free(struct listener *listener)
 {
-    for (size_t i = 0; i < set->count; i++)
-        listener_free(set->items[i]);
-    free(set->items);
-    *set = (struct listener_set){ 0 };
-}
-
-static bool
-add_listener(void *arg, const struct listener_socket *socket)
-{
-    struct listener_set *set = arg;
-    struct listener **items =
-        realloc(set->items, (set->count + 1) * sizeof(*items));
-    struct listener *listener;
-
-    if (items == NULL)
-        return false;
-    set->items = items;
-    listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
-        return false;
-    listener->socket = *socket;
-    items[set->count++] = listener;
-    return true;
-}
-
-bool
-listener_open(struct listener_set *set, const char *service,
-    const struct endpoint *endpoint, const struct leg_config *leg,
-    struct error *error)
-{
-    size_t before = error->count + error->dropped;
-
-    if (listener_bind(service, endpoint, leg, add_listener, set, error))
-        return true;
-    if (error->count + error->dropped == before)
-        error_add(error, "[service %s] out of memory", service);
-    return false;
-}
-
-const char *
-listener_address(const struct listener *listener)
-{
-    return listener->socket.text;
+        return;
+    free_events(listener);
+    close_later(listener->loop, listener->fd);
+    free(listener);
 }
 
 static bool
@@ -100,38 +90,61 @@ pause_exhausted(struct listener *listener, int error)
 
     event_del(listener->readable);
     event_add(listener->retry, &pause);
-    if (!loop_may_log_exhaustion(listener->loop))
-        return;
-    errno = error;
-    log_warn(listener->socket.service,
-        "accepting on %s pauses: %m; raise LimitNOFILE or memory, or lower "
-        "max_connections",
-        listener->socket.text);
+    if (loop_may_log_exhaustion(listener->loop))
+        listener->calls->exhausted(listener->arg, error);
+}
+
+enum outcome { ACCEPTED, GONE, EMPTY, EXHAUSTED };
+
+static enum outcome
+accept_one(struct listener *listener)
+{
+    const struct listener_calls *calls = listener->calls;
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    int fd = accept4(listener->fd, (struct sockaddr *)&peer, &length,
+        SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int error = errno;
+
+    if (fd >= 0) {
+        calls->accepted(
+            listener->arg, fd, (struct sockaddr *)&peer, length);
+        return ACCEPTED;
+    }
+    calls->nothing(listener->arg);
+    if (is_exhaustion(error)) {
+        pause_exhausted(listener, error);
+        return EXHAUSTED;
+    }
+    /* Any other error is of the one connection that is gone: accept(2). */
+    return error == EAGAIN || error == EWOULDBLOCK ? EMPTY : GONE;
+}
+
+static void
+accept_some(struct listener *listener, int most, bool even_paused)
+{
+    enum outcome outcome = ACCEPTED;
+
+    for (int i = 0; i < most && outcome <= GONE; i++) {
+        if ((listener->paused && !even_paused) ||
+            !listener->calls->may_accept(listener->arg))
+            return;
+        outcome = accept_one(listener);
+    }
 }
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    struct listener *listener = arg;
-
+    (void)fd;
     (void)what;
-    for (int i = 0; i < ACCEPTS_PER_WAKE && !listener->paused; i++) {
-        struct sockaddr_storage peer;
-        socklen_t length = sizeof(peer);
-        int accepted = accept4(fd, (struct sockaddr *)&peer, &length,
-            SOCK_NONBLOCK | SOCK_CLOEXEC);
+    accept_some(arg, ACCEPTS_PER_WAKE, false);
+}
 
-        if (accepted >= 0) {
-            listener->accepted(
-                listener->arg, accepted, (struct sockaddr *)&peer, length);
-        } else if (is_exhaustion(errno)) {
-            pause_exhausted(listener, errno);
-            return;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        }
-        /* Any other error is of the one connection that is gone: accept(2). */
-    }
+void
+listener_drain(struct listener *listener)
+{
+    accept_some(listener, ACCEPTS_AT_END, true);
 }
 
 static void
@@ -145,20 +158,25 @@ on_retry(evutil_socket_t fd, short what, void *arg)
         event_add(listener->readable, NULL);
 }
 
-void
-listener_start(struct listener *listener, struct loop *loop,
-    listener_accept_fn *accepted, void *arg)
+struct listener *
+listener_adopt(struct loop *loop, int fd, const struct listener_calls *calls,
+    void *arg)
 {
-    listener->loop = loop;
-    listener->accepted = accepted;
-    listener->arg = arg;
-    listener->readable = event_new(loop->base, listener->socket.fd,
-        EV_READ | EV_PERSIST, on_readable, listener);
+    struct listener *listener = calloc(1, sizeof(*listener));
+
+    if (listener == NULL)
+        return NULL;
+    *listener = (struct listener){
+        .fd = fd, .loop = loop, .calls = calls, .arg = arg };
+    listener->readable = event_new(
+        loop->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
     listener->retry = evtimer_new(loop->base, on_retry, listener);
-    /* Only start-up gets here, and libevent has no way to go on either. */
-    if (listener->readable == NULL || listener->retry == NULL)
-        abort();
-    event_add(listener->readable, NULL);
+    if (listener->readable != NULL && listener->retry != NULL &&
+        event_add(listener->readable, NULL) == 0)
+        return listener;
+    free_events(listener);
+    free(listener);
+    return NULL;
 }
 
 void

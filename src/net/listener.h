@@ -1,5 +1,5 @@
 /*
- * Listening sockets: bound at start, then accepting without ever spinning.
+ * Accepts at a listening socket without ever spinning.
  *
  * Out of descriptors or memory, accepting pauses for a moment and tries again;
  * the connections wait in the kernel's queue meanwhile.
@@ -13,42 +13,41 @@
 
 #include "base/base.h"
 
-struct endpoint;
-struct error;
-struct leg_config;
 struct listener;
 struct loop;
 
-/* One endpoint's listening sockets: `*` and names may stand for several. */
-struct listener_set {
-    struct listener **items;
-    size_t count;
+/* The owner's part.  Each may pause the listener; none may free it. */
+struct listener_calls {
+    /* Before each accept(2): whether there may be one more connection. */
+    bool (*may_accept)(void *arg);
+
+    /* Takes `fd`, a non-blocking socket. */
+    void (*accepted)(
+        void *arg, int fd, const struct sockaddr *peer, socklen_t length);
+
+    /* What may_accept() agreed to did not come. */
+    void (*nothing)(void *arg);
+
+    /* Accepting pauses for lack of descriptors or memory; `error` is an errno.
+     * At most once a second in the whole process. */
+    void (*exhausted)(void *arg, int error);
 };
 
-/* Takes `fd`, a non-blocking socket; may pause the listener. */
-typedef void listener_accept_fn(
-    void *arg, int fd, const struct sockaddr *peer, socklen_t length);
+/* Takes `fd`, non-blocking and listening, and begins to accept.  Other
+ * processes may have the same socket.  `calls` must outlive the listener.
+ * NULL: out of memory; the caller still has `fd`. */
+NODISCARD struct listener *listener_adopt(struct loop *loop, int fd,
+    const struct listener_calls *calls, void *arg);
 
-/* Binds and listens on every address of `endpoint` and adds the sockets to
- * `set`.  May block (it resolves a name): for start-up only.  Options that
- * accepted sockets inherit (tcp(7)) are set here, once.  A unix path whose
- * server is gone is taken over, any other that exists is an error. */
-NODISCARD bool listener_open(struct listener_set *set, const char *service,
-    const struct endpoint *endpoint, const struct leg_config *leg,
-    struct error *error);
-
-/* Begins to call `accepted`. */
-void listener_start(struct listener *listener, struct loop *loop,
-    listener_accept_fn *accepted, void *arg);
+/* Stops accepting and closes the socket, at the latest with the loop. */
+void listener_free(struct listener *listener);
 
 /* Stops and goes on accepting; clients wait in the kernel's queue. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
-/* The address it is bound to, as text. */
-const char *listener_address(const struct listener *listener);
-
-/* Closes all; removes a unix socket's path if it is still this listener's. */
-void listener_set_free(struct listener_set *set);
+/* Accepts all who are in the queue now, paused or not, but never more than a
+ * queue can hold; may_accept() is asked for each. */
+void listener_drain(struct listener *listener);
 
 #endif

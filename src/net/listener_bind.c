@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -15,9 +16,11 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/error.h"
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "net/socket_options.h"
+#include "net/unix_path.h"
 
 enum { SECTION_SIZE = 128, TEXT_SIZE = 512 };
 
@@ -26,6 +29,7 @@ struct attempt {
     const char *service;
     const struct endpoint *endpoint;
     const struct leg_config *leg;
+    const struct listener_binder *binder;
     struct error *error;
 };
 
@@ -67,57 +71,34 @@ bind_advice(int error)
 }
 
 void
-listener_socket_close(struct listener_socket *socket)
+listener_socket_leave(struct listener_socket *socket)
 {
-    struct stat now;
-
     if (socket->fd >= 0)
         close(socket->fd);
-    if (socket->path != NULL && lstat(socket->path, &now) == 0 &&
-        now.st_dev == socket->device && now.st_ino == socket->inode)
-        unlink(socket->path);
     free(socket->path);
     free(socket->text);
     *socket = (struct listener_socket){ .fd = -1 };
 }
 
-/* True if a server answers at the unix address, or might. */
-static bool
-is_served(const struct address *address)
+void
+listener_socket_close(struct listener_socket *socket)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool gone;
+    struct stat now;
 
-    if (fd < 0)
-        return true;
-    gone = connect(fd, (const struct sockaddr *)&address->storage,
-               address->length) < 0 &&
-        errno == ECONNREFUSED;
-    close(fd);
-    return !gone;
+    if (socket->path != NULL && lstat(socket->path, &now) == 0 &&
+        now.st_dev == socket->device && now.st_ino == socket->inode)
+        unlink(socket->path);
+    listener_socket_leave(socket);
 }
 
-/* A socket file that a dead server left behind would keep every restart after
- * a crash from succeeding, so it is removed; nothing else ever is. */
 static bool
-clear_path(const struct attempt *attempt, const struct address *address)
+clear_path(const struct attempt *attempt)
 {
-    const char *path = attempt->endpoint->path;
-    struct stat file;
+    struct unix_path_fault fault;
 
-    if (path[0] == '@' || lstat(path, &file) < 0)
+    if (unix_path_clear(attempt->endpoint->path, &fault))
         return true;
-    errno = EADDRINUSE;
-    if (!S_ISSOCK(file.st_mode))
-        explain(attempt, "the path exists and is not a socket",
-            "; remove it or choose another path");
-    else if (is_served(address))
-        explain(attempt, "the path exists and a server listens on it",
-            "; stop that server or choose another path");
-    else if (unlink(path) < 0)
-        explain(attempt, "cannot remove the socket of a dead server", "");
-    else
-        return true;
+    explain(attempt, fault.what, fault.advice);
     return false;
 }
 
@@ -139,14 +120,54 @@ look_up_owner(const char *owner, uid_t *uid, gid_t *gid)
     return true;
 }
 
-static bool
-own_path(const struct attempt *attempt, struct listener_socket *made)
+/* By a descriptor, so that what is changed is what was looked at: whoever may
+ * write in the folder could put a link in the path's place. */
+static const char *
+set_rights(int fd, const struct leg_config *leg)
 {
-    const struct leg_config *leg = attempt->leg;
-    const char *path = attempt->endpoint->path;
-    struct stat file;
+    char path[32];
     uid_t uid;
     gid_t gid;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (chmod(path, leg->mode) < 0)
+        return "cannot set listen.mode";
+    if (leg->owner != NULL &&
+        (!look_up_owner(leg->owner, &uid, &gid) || chown(path, uid, gid) < 0))
+        return "cannot set listen.owner; it takes USER or USER:GROUP of this "
+               "machine";
+    return NULL;
+}
+
+/* NULL: done, or the path is not ours any more.  Else what went wrong; errno
+ * says why. */
+static const char *
+set_owner(const struct listener_socket *made, const struct leg_config *leg)
+{
+    const char *problem = NULL;
+    struct stat file;
+    int fd, why;
+
+    if (made->path == NULL)
+        return NULL;
+    fd = open(made->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &file) == 0 && file.st_dev == made->device &&
+        file.st_ino == made->inode)
+        problem = set_rights(fd, leg);
+    why = errno;
+    close(fd);
+    errno = why;
+    return problem;
+}
+
+/* Remembers which file it is that was just made. */
+static bool
+note_path(const struct attempt *attempt, struct listener_socket *made)
+{
+    const char *path = attempt->endpoint->path;
+    struct stat file;
 
     if (path[0] == '@')
         return true;
@@ -156,17 +177,6 @@ own_path(const struct attempt *attempt, struct listener_socket *made)
     }
     made->device = file.st_dev;
     made->inode = file.st_ino;
-    if (chmod(path, leg->mode) < 0) {
-        explain(attempt, "cannot set listen.mode", "");
-        return false;
-    }
-    if (leg->owner == NULL)
-        return true;
-    if (!look_up_owner(leg->owner, &uid, &gid) || chown(path, uid, gid) < 0) {
-        explain(attempt, "cannot set listen.owner",
-            "; it takes USER or USER:GROUP of this machine");
-        return false;
-    }
     return true;
 }
 
@@ -185,14 +195,39 @@ set_options(int fd, int family, const struct leg_config *leg)
     return socket_options_set(fd, family != AF_UNIX, leg);
 }
 
+/*
+ * The first socket of an address is bound alone, so that an address which
+ * anybody else serves, another daemon of the same user too, is found to be
+ * taken; that others of ours may join is allowed afterwards.  The exception is
+ * an address that overlaps one of our own.
+ */
 static bool
-bind_address(const struct attempt *attempt, const struct address *address,
+bind_socket(const struct attempt *attempt, const struct address *address,
+    const struct listener_socket *made)
+{
+    static const int on = 1;
+    const struct listener_binder *binder = attempt->binder;
+    const struct sockaddr *bare = (const struct sockaddr *)&address->storage;
+    bool is_unix = bare->sa_family == AF_UNIX;
+    bool joins = made->index > 0 ||
+        (!is_unix && binder->has_port(binder->arg, address_port(address)));
+
+    if (!is_unix && joins &&
+        setsockopt(made->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+        return false;
+    if (bind(made->fd, bare, address->length) < 0)
+        return false;
+    return is_unix || joins ||
+        setsockopt(made->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+}
+
+static bool
+make_socket(const struct attempt *attempt, const struct address *address,
     struct listener_socket *made)
 {
     int family = address->storage.ss_family;
-    char text[ADDRESS_TEXT_SIZE];
+    const char *problem;
 
-    *made = (struct listener_socket){ .service = attempt->service };
     made->fd =
         socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made->fd < 0) {
@@ -203,37 +238,84 @@ bind_address(const struct attempt *attempt, const struct address *address,
         explain(attempt, "cannot set socket options", "");
         return false;
     }
-    if (bind(made->fd, (const struct sockaddr *)&address->storage,
-            address->length) < 0) {
+    if (!bind_socket(attempt, address, made)) {
         explain(attempt, "cannot bind", bind_advice(errno));
         return false;
     }
-    if (family == AF_UNIX && !own_path(attempt, made))
+    if (family == AF_UNIX && !note_path(attempt, made))
         return false;
+    problem = set_owner(made, attempt->leg);
+    if (problem != NULL) {
+        explain(attempt, problem, "");
+        return false;
+    }
     if (listen(made->fd, (int)attempt->leg->backlog) < 0) {
         explain(attempt, "cannot listen", bind_advice(errno));
         return false;
     }
-    made->text = strdup(address_format(
-        (const struct sockaddr *)&address->storage, address->length, text));
-    return made->text != NULL;
+    return true;
+}
+
+/* What is there already is given away when the configuration is in force; that
+ * it can be is found out before. */
+static bool
+owner_is_known(const struct attempt *attempt)
+{
+    const char *owner = attempt->leg->owner;
+    uid_t uid;
+    gid_t gid;
+
+    if (attempt->endpoint->kind != ENDPOINT_UNIX || owner == NULL ||
+        look_up_owner(owner, &uid, &gid))
+        return true;
+    explain(attempt, "cannot set listen.owner; it takes USER or USER:GROUP of "
+        "this machine", "");
+    return false;
 }
 
 static bool
-open_address(const struct attempt *attempt, const struct address *address,
-    listener_bound_fn *bound, void *arg)
+open_one(const struct attempt *attempt, const struct address *address,
+    const char *text, unsigned index)
 {
-    struct listener_socket made;
+    const struct listener_binder *binder = attempt->binder;
+    struct listener_socket made = { .fd = -1, .index = index };
 
-    if (bind_address(attempt, address, &made) && bound(arg, &made))
+    if (binder->have(binder->arg, text, index))
+        return owner_is_known(attempt);
+    made.text = strdup(text);
+    if (made.text != NULL && make_socket(attempt, address, &made) &&
+        binder->bound(binder->arg, &made))
         return true;
     listener_socket_close(&made);
     return false;
 }
 
 static bool
-open_unix(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
+open_address(const struct attempt *attempt, const struct address *address)
 {
+    const struct listener_binder *binder = attempt->binder;
+    unsigned count =
+        address->storage.ss_family == AF_UNIX ? 1 : binder->count;
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_format(
+        (const struct sockaddr *)&address->storage, address->length, text);
+    if (!binder->claim(binder->arg, text)) {
+        errno = EADDRINUSE;
+        explain(attempt, "cannot bind", bind_advice(errno));
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (!open_one(attempt, address, text, i))
+            return false;
+    return true;
+}
+
+static bool
+open_unix(const struct attempt *attempt)
+{
+    const struct listener_binder *binder = attempt->binder;
+    char text[ADDRESS_TEXT_SIZE];
     struct address address;
 
     if (!address_from_path(&address, attempt->endpoint->path)) {
@@ -241,8 +323,12 @@ open_unix(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
         explain(attempt, "not a usable path", "");
         return false;
     }
-    return clear_path(attempt, &address) &&
-        open_address(attempt, &address, bound, arg);
+    address_format(
+        (const struct sockaddr *)&address.storage, address.length, text);
+    if (!binder->have(binder->arg, text, 0) &&
+        !clear_path(attempt))
+        return false;
+    return open_address(attempt, &address);
 }
 
 /* A machine without IPv6 still serves `*` on IPv4. */
@@ -260,8 +346,19 @@ is_family_missing(const struct endpoint *endpoint, int family)
     return false;
 }
 
+/* A hosts file may name an address twice. */
 static bool
-open_inet(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
+is_repeated(const struct addrinfo *first, const struct addrinfo *which)
+{
+    for (; first != which; first = first->ai_next)
+        if (first->ai_addrlen == which->ai_addrlen &&
+            memcmp(first->ai_addr, which->ai_addr, which->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
+static bool
+open_inet(const struct attempt *attempt)
 {
     const struct endpoint *endpoint = attempt->endpoint;
     const struct addrinfo hints = {
@@ -286,10 +383,11 @@ open_inet(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
          each = each->ai_next) {
         struct address address = { .length = each->ai_addrlen };
 
-        if (is_family_missing(endpoint, each->ai_family))
+        if (is_family_missing(endpoint, each->ai_family) ||
+            is_repeated(found, each))
             continue;
         memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
-        ok &= open_address(attempt, &address, bound, arg);
+        ok &= open_address(attempt, &address);
     }
     freeaddrinfo(found);
     return ok;
@@ -297,12 +395,30 @@ open_inet(const struct attempt *attempt, listener_bound_fn *bound, void *arg)
 
 bool
 listener_bind(const char *service, const struct endpoint *endpoint,
-    const struct leg_config *leg, listener_bound_fn *bound, void *arg,
+    const struct leg_config *leg, const struct listener_binder *binder,
     struct error *error)
 {
-    const struct attempt attempt = { service, endpoint, leg, error };
+    const struct attempt attempt = { service, endpoint, leg, binder, error };
 
     if (endpoint->kind == ENDPOINT_UNIX)
-        return open_unix(&attempt, bound, arg);
-    return open_inet(&attempt, bound, arg);
+        return open_unix(&attempt);
+    return open_inet(&attempt);
+}
+
+void
+listener_refresh(const struct listener_socket *socket,
+    const struct leg_config *leg, struct error *error)
+{
+    bool is_unix = strncmp(socket->text, "unix:", 5) == 0;
+    const char *problem = NULL;
+
+    if ((!is_unix && !socket_options_reset(socket->fd)) ||
+        !socket_options_set(socket->fd, !is_unix, leg) ||
+        listen(socket->fd, (int)leg->backlog) < 0)
+        problem = "cannot change the listening socket";
+    else
+        problem = set_owner(socket, leg);
+    if (problem != NULL)
+        error_add(
+            error, "%s: %s: %s", socket->text, problem, strerror(errno));
 }

@@ -1,5 +1,7 @@
 /*
- * Makes an endpoint's listening sockets, for listener.c.
+ * Makes the listening sockets of an endpoint: one for each of its addresses, or
+ * for TCP several, so that each process has its own and the kernel distributes
+ * clients among them (SO_REUSEPORT, socket(7)).
  */
 #ifndef NET_LISTENER_BIND_H
 #define NET_LISTENER_BIND_H
@@ -7,6 +9,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/base.h"
 
@@ -16,21 +19,51 @@ struct leg_config;
 
 struct listener_socket {
     int fd;
-    char *text;          /* the address as text */
-    const char *service; /* borrowed */
+    unsigned index;      /* among the sockets of its address */
+    char *text;          /* the address as text: the same for the same address */
     char *path;          /* a unix socket's path to remove; NULL: none */
     dev_t device;        /* which file that path was when it was made */
     ino_t inode;
 };
 
-/* Takes what `socket` holds if it returns true. */
-typedef bool listener_bound_fn(void *arg, const struct listener_socket *socket);
+/* What the caller has already, and where new sockets go. */
+struct listener_binder {
+    unsigned count;      /* sockets for each TCP address; unix: always one */
 
-/* Calls `bound` for each socket made; see listener_open(). */
+    /* False: another endpoint of the same configuration has this address. */
+    bool (*claim)(void *arg, const char *text);
+
+    /* Whether a socket is there already. */
+    bool (*have)(void *arg, const char *text, unsigned index);
+
+    /* Whether a socket that is there has this port, so that one that must be
+     * bound beside it is no sign of a stranger. */
+    bool (*has_port)(void *arg, unsigned port);
+
+    /* Takes what `socket` holds if it returns true. */
+    bool (*bound)(void *arg, const struct listener_socket *socket);
+
+    void *arg;
+};
+
+/* Makes what is not there.  May block (it resolves a name).  A unix path whose
+ * server is gone is taken over, any other that exists is an error.  Options
+ * that accepted sockets inherit (tcp(7)) are set here, once.  False: every
+ * fault is in `error`. */
 NODISCARD bool listener_bind(const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
-    listener_bound_fn *bound, void *arg, struct error *error);
+    const struct listener_binder *binder, struct error *error);
 
+/* Gives a socket that is there what the leg asks for now.  A unix path that is
+ * gone, or somebody else's by now, is left alone.  What cannot be changed is
+ * added to `error`. */
+void listener_refresh(const struct listener_socket *socket,
+    const struct leg_config *leg, struct error *error);
+
+/* Closes; removes a unix socket's path if it is still this socket's. */
 void listener_socket_close(struct listener_socket *socket);
+
+/* The same, but the path stays: somebody else serves it. */
+void listener_socket_leave(struct listener_socket *socket);
 
 #endif

@@ -37,23 +37,13 @@ loop_new(void)
     loop->base = new_base();
     loop->scratch = malloc(LOOP_SCRATCH_BYTES);
     loop->records = malloc(LOOP_RECORDS_BYTES);
-    if (loop->base == NULL || loop->scratch == NULL || loop->records == NULL) {
+    loop->input = malloc(LOOP_INPUT_BYTES);
+    if (loop->base == NULL || loop->scratch == NULL || loop->records == NULL ||
+        loop->input == NULL) {
         loop_free(loop);
         return NULL;
     }
     return loop;
-}
-
-void
-loop_free(struct loop *loop)
-{
-    if (loop == NULL)
-        return;
-    if (loop->base != NULL)
-        event_base_free(loop->base);
-    free(loop->scratch);
-    free(loop->records);
-    free(loop);
 }
 
 /* Runs what was queued before this turn looked for events. */
@@ -66,6 +56,21 @@ run_tasks(struct loop *loop, uint64_t turn)
         loop_cancel(loop, task);
         task->run(task->arg);
     }
+}
+
+/* Whatever has ended has cancelled its tasks; what is left are last duties. */
+void
+loop_free(struct loop *loop)
+{
+    if (loop == NULL)
+        return;
+    run_tasks(loop, UINT64_MAX);
+    if (loop->base != NULL)
+        event_base_free(loop->base);
+    free(loop->scratch);
+    free(loop->records);
+    free(loop->input);
+    free(loop);
 }
 
 void
@@ -91,12 +96,10 @@ loop_stop(struct loop *loop)
 bool
 loop_may_log_exhaustion(struct loop *loop)
 {
-    uint64_t now_ms = clock_now_ms();
+    uint64_t *last_ms = loop->exhausted_shared_ms;
 
-    if (loop->exhausted_ms != 0 && now_ms - loop->exhausted_ms < SECONDS(1))
-        return false;
-    loop->exhausted_ms = now_ms;
-    return true;
+    return clock_is_due(
+        last_ms != NULL ? last_ms : &loop->exhausted_ms, SECONDS(1));
 }
 
 void

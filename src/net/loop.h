@@ -20,6 +20,10 @@ enum { LOOP_SCRATCH_BYTES = 256 << 10 };
  * bytes, RFC 8446 5.2); the rest is room for tickets and alerts. */
 enum { LOOP_RECORDS_BYTES = LOOP_SCRATCH_BYTES + (24 << 10) };
 
+/* The most that one recv(2) of TLS records takes: a scratch full of data, and
+ * what most ciphers add to it. */
+enum { LOOP_INPUT_BYTES = LOOP_SCRATCH_BYTES + (2 << 10) };
+
 /* Work for the next turn.  Zero-initialise; set `run` and `arg` once. */
 struct loop_task {
     struct loop_task *next;
@@ -35,12 +39,17 @@ struct loop {
     struct loop_task **tasks_end;
     uint64_t turn;
     bool stopping;
-    uint64_t exhausted_ms; /* when running out of descriptors was last logged */
+
+    /* When running out of descriptors was last logged: by this process, or, if
+     * they share the time, by any. */
+    uint64_t exhausted_ms;
+    uint64_t *exhausted_shared_ms;
 
     /* Valid within one callback only: nothing in it outlives a call. */
     uint8_t *scratch;      /* LOOP_SCRATCH_BYTES: plain bytes on their way */
     uint8_t *records;      /* LOOP_RECORDS_BYTES: TLS records on their way */
     size_t records_length; /* 0 between calls */
+    uint8_t *input;        /* LOOP_INPUT_BYTES: TLS records that came */
 };
 
 /* NULL: out of memory or descriptors. */

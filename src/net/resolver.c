@@ -1,25 +1,23 @@
 #include "net/resolver.h"
 
-#include <ares.h>
 #include <event2/event.h>
-#include <netdb.h>
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/log.h"
 #include "net/loop.h"
 
 enum {
     TTL_LEAST_S = 1, /* TTL 0 must not mean a query per connection */
     TTL_MOST_S = 3600,
-    TRIES = 2,
-    TRY_TIMEOUT_MS = 2000,
+    BUCKET_BITS = 8, /* the low bits of a question's number are its bucket */
+    BUCKETS = 1 << BUCKET_BITS,
 };
 
 struct resolver_query {
@@ -30,166 +28,62 @@ struct resolver_query {
     void *arg;
 };
 
-/* What is known of a name; lives as long as the resolver. */
+/* What is known of a name. */
 struct name {
-    struct name *next;
+    struct name *next; /* in its bucket */
+    struct name *asked_next;
+    struct name **asked_link; /* what points to this one; NULL: not asked */
     struct resolver *resolver;
     struct resolver_query *waiting;
+    uint64_t asked_ms;
+    uint64_t wanted_ms; /* when somebody last asked for it */
     uint64_t expires_ms;
     size_t count; /* 0: no good answer so far */
     struct address *addresses;
-    bool in_flight;
+    unsigned borrowed;            /* callbacks that look at it now */
+    uint32_t question;            /* the last one */
     enum resolver_result refusal; /* while failing: what to say */
-    bool failing;                 /* logged already */
+    bool failing;
+    bool complained; /* the log knows */
     char host[];
-};
-
-/* A socket of c-ares'. */
-struct watch {
-    struct watch *next;
-    struct resolver *resolver;
-    struct event *event;
-    ares_socket_t fd;
 };
 
 struct resolver {
     struct loop *loop;
-    ares_channel channel;
-    struct event *timer;
-    struct watch *watches;
-    struct name *names;
-    size_t in_flight;
-    struct loop_task refresh;
-    bool closing;
+    struct resolver_source source;
+    struct event *timer; /* for the oldest question */
+    struct name *buckets[BUCKETS];
+    size_t name_count;
+    struct name *asked; /* the oldest first */
+    struct name **asked_end;
+    uint32_t questions;
 };
 
-static void
-arm_timer(struct resolver *resolver)
-{
-    struct timeval next;
-
-    if (ares_timeout(resolver->channel, NULL, &next) != NULL)
-        event_add(resolver->timer, &next);
-    else
-        event_del(resolver->timer);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct resolver *resolver = arg;
-
-    (void)fd;
-    (void)what;
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    arm_timer(resolver);
-}
-
-static void
-on_socket(evutil_socket_t fd, short what, void *arg)
-{
-    struct resolver *resolver = arg;
-
-    ares_process_fd(resolver->channel,
-        what & EV_READ ? fd : ARES_SOCKET_BAD,
-        what & EV_WRITE ? fd : ARES_SOCKET_BAD);
-    arm_timer(resolver);
-}
-
-static void
-drop_watch(struct resolver *resolver, ares_socket_t fd)
-{
-    for (struct watch **link = &resolver->watches; *link != NULL;
-         link = &(*link)->next) {
-        struct watch *watch = *link;
-
-        if (watch->fd != fd)
-            continue;
-        *link = watch->next;
-        event_free(watch->event);
-        free(watch);
-        return;
-    }
-}
-
-/* c-ares says which of its sockets to watch, and for what (0: none). */
-static void
-on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-    struct resolver *resolver = arg;
-    short what = (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
-    struct watch *watch;
-
-    drop_watch(resolver, fd);
-    if (what == 0 || (watch = calloc(1, sizeof(*watch))) == NULL)
-        return; /* out of memory: c-ares' own timeout ends the query */
-    watch->fd = fd;
-    watch->event = event_new(resolver->loop->base, fd,
-        (short)(what | EV_PERSIST), on_socket, resolver);
-    if (watch->event == NULL) {
-        free(watch);
-        return;
-    }
-    watch->next = resolver->watches;
-    resolver->watches = watch;
-    event_add(watch->event, NULL);
-}
-
-static int
-open_channel(struct resolver *resolver, ares_channel *channel)
-{
-    struct ares_options options = {
-        .tries = TRIES,
-        .timeout = TRY_TIMEOUT_MS,
-        .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = resolver,
-    };
-
-    return ares_init_options(channel, &options,
-        ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS | ARES_OPT_SOCK_STATE_CB);
-}
-
-/* c-ares reads resolv.conf(5) once; a daemon that started before the network
- * was there would ask the wrong servers for ever. */
-static void
-refresh(void *arg)
-{
-    struct resolver *resolver = arg;
-    ares_channel fresh;
-
-    if (resolver->in_flight > 0 ||
-        open_channel(resolver, &fresh) != ARES_SUCCESS)
-        return;
-    ares_destroy(resolver->channel);
-    resolver->channel = fresh;
-}
+static void on_timer(evutil_socket_t fd, short what, void *arg);
 
 struct resolver *
-resolver_new(struct loop *loop, struct error *error)
+resolver_new(struct loop *loop, const struct resolver_source *source)
 {
     struct resolver *resolver = calloc(1, sizeof(*resolver));
-    int code;
 
-    if (resolver == NULL) {
-        error_add(error, "out of memory");
+    if (resolver == NULL)
         return NULL;
-    }
     resolver->loop = loop;
-    resolver->refresh = (struct loop_task){ .run = refresh, .arg = resolver };
-    code = open_channel(resolver, &resolver->channel);
-    if (code != ARES_SUCCESS) {
-        error_add(error, "cannot start resolving names: %s; see "
-                         "/etc/resolv.conf", ares_strerror(code));
-        free(resolver);
-        return NULL;
-    }
+    resolver->source = *source;
+    resolver->asked_end = &resolver->asked;
     resolver->timer = evtimer_new(loop->base, on_timer, resolver);
     if (resolver->timer == NULL) {
-        error_add(error, "out of memory");
         resolver_free(resolver);
         return NULL;
     }
     return resolver;
+}
+
+static void
+free_name(struct name *name)
+{
+    free(name->addresses);
+    free(name);
 }
 
 void
@@ -197,18 +91,14 @@ resolver_free(struct resolver *resolver)
 {
     if (resolver == NULL)
         return;
-    resolver->closing = true;
-    loop_cancel(resolver->loop, &resolver->refresh);
-    ares_destroy(resolver->channel);
-    while (resolver->watches != NULL)
-        drop_watch(resolver, resolver->watches->fd);
-    while (resolver->names != NULL) {
-        struct name *name = resolver->names;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (resolver->buckets[i] != NULL) {
+            struct name *name = resolver->buckets[i];
 
-        assert(name->waiting == NULL);
-        resolver->names = name->next;
-        free(name->addresses);
-        free(name);
+            assert(name->waiting == NULL);
+            resolver->buckets[i] = name->next;
+            free_name(name);
+        }
     }
     if (resolver->timer != NULL)
         event_free(resolver->timer);
@@ -242,10 +132,11 @@ take_first(struct name *name)
 }
 
 static void
-answer(struct name *name, enum resolver_result result)
+tell_waiting(struct name *name, enum resolver_result result)
 {
     struct resolver_query *query;
 
+    name->borrowed++;
     /* From the front each time: a callback may cancel any other query. */
     while ((query = take_first(name)) != NULL) {
         resolver_done_fn *done = query->done;
@@ -254,38 +145,77 @@ answer(struct name *name, enum resolver_result result)
         free(query);
         done(arg, result, name->addresses, name->count);
     }
+    name->borrowed--;
 }
 
-static size_t
-count_nodes(const struct ares_addrinfo *found)
+static void
+arm_timer(struct resolver *resolver)
 {
-    size_t count = 0;
+    uint64_t patience_ms = resolver->source.patience_ms;
+    uint64_t now_ms = clock_now_ms(), end_ms;
+    struct timeval wait;
 
-    for (const struct ares_addrinfo_node *node = found->nodes;
-         node != NULL && count < RESOLVER_ADDRESSES_MAX; node = node->ai_next)
-        count++;
-    return count;
+    if (patience_ms == 0)
+        return;
+    if (resolver->asked == NULL) {
+        event_del(resolver->timer);
+        return;
+    }
+    end_ms = resolver->asked->asked_ms + patience_ms;
+    wait = clock_span(end_ms > now_ms ? end_ms - now_ms : 0);
+    event_add(resolver->timer, &wait);
 }
 
-/* Replaces what was known.  False: nothing usable, or out of memory. */
+static void
+put_among_asked(struct name *name)
+{
+    struct resolver *resolver = name->resolver;
+
+    name->asked_ms = clock_now_ms();
+    name->asked_next = NULL;
+    name->asked_link = resolver->asked_end;
+    *resolver->asked_end = name;
+    resolver->asked_end = &name->asked_next;
+    if (resolver->asked == name)
+        arm_timer(resolver);
+}
+
+static void
+take_from_asked(struct name *name)
+{
+    struct resolver *resolver = name->resolver;
+    bool oldest = resolver->asked == name;
+
+    if (name->asked_link == NULL)
+        return;
+    *name->asked_link = name->asked_next;
+    if (name->asked_next != NULL)
+        name->asked_next->asked_link = name->asked_link;
+    else
+        resolver->asked_end = name->asked_link;
+    name->asked_link = NULL;
+    if (oldest)
+        arm_timer(resolver);
+}
+
+/* Replaces what was known.  False: out of memory. */
 static bool
-remember(struct name *name, const struct ares_addrinfo *found)
+remember(struct name *name, const struct resolver_reply *reply)
 {
-    size_t count = count_nodes(found), i = 0;
-    int ttl_s = TTL_MOST_S;
+    size_t count = reply->count;
+    uint32_t ttl_s = reply->ttl_s;
     struct address *addresses;
 
-    if (count == 0 || (addresses = calloc(count, sizeof(*addresses))) == NULL)
-        return false;
-    for (const struct ares_addrinfo_node *node = found->nodes; i < count;
-         node = node->ai_next, i++) {
-        memcpy(&addresses[i].storage, node->ai_addr, node->ai_addrlen);
-        addresses[i].length = node->ai_addrlen;
-        if (node->ai_ttl < ttl_s)
-            ttl_s = node->ai_ttl;
-    }
+    if (count > RESOLVER_ADDRESSES_MAX)
+        count = RESOLVER_ADDRESSES_MAX;
     if (ttl_s < TTL_LEAST_S)
         ttl_s = TTL_LEAST_S;
+    if (ttl_s > TTL_MOST_S)
+        ttl_s = TTL_MOST_S;
+    addresses = calloc(count, sizeof(*addresses));
+    if (addresses == NULL)
+        return false;
+    memcpy(addresses, reply->addresses, count * sizeof(*addresses));
     free(name->addresses);
     name->addresses = addresses;
     name->count = count;
@@ -293,109 +223,223 @@ remember(struct name *name, const struct ares_addrinfo *found)
     return true;
 }
 
-static enum resolver_result
-judge(struct name *name, int code)
+static void
+log_change(struct name *name, bool failing, const char *why)
 {
-    bool unknown = code == ARES_ENOTFOUND || code == ARES_ENODATA;
-    bool failing = code != ARES_SUCCESS;
-
-    if (failing && !name->failing)
-        log_warn(NULL, "cannot resolve \"%s\": %s%s", name->host,
-            ares_strerror(code),
+    if (failing && !name->complained && why != NULL) {
+        log_warn(NULL, "cannot resolve \"%s\": %s%s", name->host, why,
             name->count > 0 ? "; its last good addresses serve on" : "");
-    else if (!failing && name->failing)
+        name->complained = true;
+    } else if (!failing && name->complained) {
         log_info(NULL, "\"%s\" resolves again", name->host);
-    if (failing && !unknown)
-        loop_defer(name->resolver->loop, &name->resolver->refresh);
-    name->failing = failing;
-    name->refusal = unknown ? RESOLVER_UNKNOWN : RESOLVER_FAILED;
-    return name->count > 0 ? RESOLVER_FOUND : name->refusal;
+        name->complained = false;
+    }
 }
 
 static void
-on_found(void *arg, int code, int timeouts, struct ares_addrinfo *found)
+conclude(struct name *name, const struct resolver_reply *reply)
 {
-    struct name *name = arg;
+    enum resolver_result result = reply->result;
+    const char *why = reply->why;
 
-    (void)timeouts;
-    name->in_flight = false;
-    name->resolver->in_flight--;
-    if (code == ARES_SUCCESS && !remember(name, found))
-        code = ARES_ENODATA;
-    if (found != NULL)
-        ares_freeaddrinfo(found);
-    if (name->resolver->closing)
-        return;
+    if (result == RESOLVER_FOUND && reply->count == 0) {
+        result = RESOLVER_UNKNOWN;
+        why = "it has no address";
+    } else if (result == RESOLVER_FOUND && !remember(name, reply)) {
+        result = RESOLVER_FAILED;
+        why = "out of memory";
+    }
+    take_from_asked(name);
+    name->failing = result != RESOLVER_FOUND;
+    name->refusal = result;
     /* Last good addresses serve on; ask again no sooner than this. */
-    if (code != ARES_SUCCESS)
+    if (name->failing)
         name->expires_ms = clock_now_ms() + SECONDS(TTL_LEAST_S);
-    answer(name, judge(name, code));
+    log_change(name, name->failing, why);
+    tell_waiting(name, name->count > 0 ? RESOLVER_FOUND : result);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct resolver_reply nothing = {
+        .result = RESOLVER_FAILED,
+        .why = "there came no answer",
+    };
+    struct resolver *resolver = arg;
+    uint64_t now_ms = clock_now_ms();
+
+    (void)fd;
+    (void)what;
+    while (resolver->asked != NULL &&
+        resolver->asked->asked_ms + resolver->source.patience_ms <= now_ms)
+        conclude(resolver->asked, &nothing);
+    arm_timer(resolver);
+}
+
+void
+resolver_reply(struct resolver *resolver, uint32_t question,
+    const struct resolver_reply *reply)
+{
+    struct name *name = resolver->buckets[question % BUCKETS];
+
+    while (name != NULL && name->question != question)
+        name = name->next;
+    if (name != NULL)
+        conclude(name, reply);
+}
+
+static uint32_t
+bucket_of(const char *host)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (; *host != '\0'; host++)
+        hash = (hash ^ (uint8_t)tolower((uint8_t)*host)) * 16777619u;
+    return (hash ^ hash >> 16) % BUCKETS;
 }
 
 static void
 ask(struct name *name)
 {
-    static const struct ares_addrinfo_hints hints = {
-        .ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-    };
+    struct resolver *resolver = name->resolver;
 
-    if (name->in_flight)
+    if (name->asked_link != NULL)
         return;
-    name->in_flight = true;
-    name->resolver->in_flight++;
-    ares_getaddrinfo(
-        name->resolver->channel, name->host, NULL, &hints, on_found, name);
-    arm_timer(name->resolver);
+    /* From 1: zero is the number of no question. */
+    name->question =
+        ++resolver->questions << BUCKET_BITS | bucket_of(name->host);
+    put_among_asked(name);
+    resolver->source.ask(resolver->source.arg, name->question, name->host);
+}
+
+void
+resolver_ask_again(struct resolver *resolver)
+{
+    struct name *next;
+
+    for (struct name *name = resolver->asked; name != NULL; name = next) {
+        next = name->asked_next;
+        resolver->source.ask(
+            resolver->source.arg, name->question, name->host);
+    }
+}
+
+/* Where the link to the name that is least missed stands; NULL: each is in
+ * use. */
+static struct name **
+find_least_wanted(struct resolver *resolver)
+{
+    struct name **least = NULL;
+
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct name **link = &resolver->buckets[i]; *link != NULL;
+             link = &(*link)->next) {
+            const struct name *name = *link;
+
+            if (name->asked_link == NULL && name->waiting == NULL &&
+                name->borrowed == 0 &&
+                (least == NULL || name->wanted_ms < (*least)->wanted_ms))
+                least = link;
+        }
+    }
+    return least;
+}
+
+static bool
+make_room(struct resolver *resolver)
+{
+    struct name **link, *name;
+
+    if (resolver->name_count < RESOLVER_NAMES_MAX)
+        return true;
+    link = find_least_wanted(resolver);
+    if (link == NULL)
+        return false;
+    name = *link;
+    *link = name->next;
+    free_name(name);
+    resolver->name_count--;
+    return true;
 }
 
 static struct name *
-find_name(struct resolver *resolver, const char *host)
+find_name(const struct resolver *resolver, const char *host)
+{
+    struct name *name = resolver->buckets[bucket_of(host)];
+
+    while (name != NULL && strcasecmp(name->host, host) != 0)
+        name = name->next;
+    return name;
+}
+
+static struct name *
+find_or_add_name(struct resolver *resolver, const char *host)
 {
     size_t length = strlen(host) + 1;
-    struct name *name;
+    struct name *name = find_name(resolver, host);
+    struct name **bucket = &resolver->buckets[bucket_of(host)];
 
-    for (name = resolver->names; name != NULL; name = name->next)
-        if (strcasecmp(name->host, host) == 0)
-            return name;
+    if (name != NULL)
+        return name;
+    if (!make_room(resolver))
+        return NULL;
     name = calloc(1, sizeof(*name) + length);
     if (name == NULL)
         return NULL;
     memcpy(name->host, host, length);
     name->resolver = resolver;
-    name->next = resolver->names;
-    resolver->names = name;
+    name->next = *bucket;
+    *bucket = name;
+    resolver->name_count++;
     return name;
+}
+
+uint32_t
+resolver_ttl_s(const struct resolver *resolver, const char *host)
+{
+    const struct name *name = find_name(resolver, host);
+    uint64_t now_ms = clock_now_ms();
+
+    if (name == NULL || name->expires_ms <= now_ms)
+        return 0;
+    return (uint32_t)((name->expires_ms - now_ms + 999) / 1000);
 }
 
 /* What can be said without asking.  False: nothing yet. */
 static bool
-answer_from_memory(struct name *name, resolver_done_fn *done, void *arg)
+answer_from_memory(
+    struct name *name, bool old_will_do, resolver_done_fn *done, void *arg)
 {
     bool fresh = clock_now_ms() < name->expires_ms;
 
-    if (name->count > 0) {
+    if (name->count > 0 && (fresh || old_will_do)) {
+        name->borrowed++;
         if (!fresh)
             ask(name);
         done(arg, RESOLVER_FOUND, name->addresses, name->count);
+        name->borrowed--;
         return true;
     }
-    if (!name->failing || name->in_flight || !fresh)
+    if (!name->failing || name->asked_link != NULL || !fresh)
         return false;
     done(arg, name->refusal, NULL, 0);
     return true;
 }
 
-void
-resolver_start(struct resolver *resolver, const char *host,
+static void
+start(struct resolver *resolver, const char *host, bool old_will_do,
     resolver_done_fn *done, void *arg, struct resolver_query **handle)
 {
-    struct name *name = find_name(resolver, host);
+    struct name *name = find_or_add_name(resolver, host);
     struct resolver_query *query;
 
     *handle = NULL;
-    if (name != NULL && answer_from_memory(name, done, arg))
-        return;
+    if (name != NULL) {
+        name->wanted_ms = clock_now_ms();
+        if (answer_from_memory(name, old_will_do, done, arg))
+            return;
+    }
     query = name != NULL ? calloc(1, sizeof(*query)) : NULL;
     if (query == NULL) {
         done(arg, RESOLVER_FAILED, NULL, 0);
@@ -411,4 +455,18 @@ resolver_start(struct resolver *resolver, const char *host,
         query->next->link = &query->next;
     name->waiting = query;
     ask(name);
+}
+
+void
+resolver_start(struct resolver *resolver, const char *host,
+    resolver_done_fn *done, void *arg, struct resolver_query **handle)
+{
+    start(resolver, host, true, done, arg, handle);
+}
+
+void
+resolver_start_fresh(struct resolver *resolver, const char *host,
+    resolver_done_fn *done, void *arg, struct resolver_query **handle)
+{
+    start(resolver, host, false, done, arg, handle);
 }

@@ -47,3 +47,10 @@ socket_options_set(int fd, bool is_inet, const struct leg_config *leg)
         return false;
     return set_keepalive(fd, &leg->keepalive);
 }
+
+bool
+socket_options_reset(int fd)
+{
+    return set(fd, SOL_SOCKET, SO_KEEPALIVE, 0) &&
+        set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+}

@@ -12,4 +12,8 @@ struct leg_config;
  * socket accepted ones inherit them (tcp(7)).  False: errno says why. */
 bool socket_options_set(int fd, bool is_inet, const struct leg_config *leg);
 
+/* Undoes what another configuration has set on a TCP socket, but for the sizes
+ * of buffers: the kernel tunes none that was ever set.  False: errno says why. */
+bool socket_options_reset(int fd);
+
 #endif

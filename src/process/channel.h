@@ -14,17 +14,27 @@
 struct channel;
 struct event_base;
 
-/* A message that is in order.  Takes `fds` (as many as the type comes with).
- * Must not free the channel: see channel_close_soon(). */
+/* A message that is in order.  Takes `fds` (message->fd_count of them; what
+ * goes beyond is -1).  All else is borrowed for the call.  May free the channel,
+ * and must not turn the loop. */
 typedef void channel_message_fn(
     void *arg, const struct message *message, const int *fds);
 
-/* Runs once, when the far side has closed, broke the rules or did not read for
- * too long (`why` says which, in words for the log).  May free the channel. */
+/* Runs once, from the loop and from nowhere else, when the far side has closed,
+ * broke the rules or did not read for too long (`why` says which, in words for
+ * the log, behind the far role's name).  What the far side said before it closed
+ * has been heard by then.  May free the channel. */
 typedef void channel_ended_fn(void *arg, const char *why);
 
+/* Whether `ended` runs because of what the far side did, rather than because it
+ * is gone. */
+bool channel_is_offended(const struct channel *channel);
+
 /* Takes `fd`, one end of a SOCK_SEQPACKET pair.  NULL: out of memory; then the
- * caller still has `fd`. */
+ * caller still has `fd`.
+ *
+ * A descriptor that comes when this process has none to spare is lost, and the
+ * channel with it: keep as many free as channels may bring. */
 NODISCARD struct channel *channel_new(struct event_base *base, int fd,
     enum role own, enum role far, channel_message_fn *got,
     channel_ended_fn *ended, void *arg);
@@ -33,10 +43,11 @@ NODISCARD struct channel *channel_new(struct event_base *base, int fd,
 void channel_free(struct channel *channel);
 
 /* Sends the type's fixed part and `text` behind it (NULL: none).  Descriptors
- * are duplicated by the kernel: the caller keeps `fds`, which must stay open
- * until the message has left, so they are duplicated here if it has to wait.
- * A far side that lets CHANNEL_QUEUE_MAX messages wait has ended. */
-enum { CHANNEL_QUEUE_MAX = 4096 };
+ * are duplicated by the kernel: the caller keeps `fds`, and may close them when
+ * this returns, for they are duplicated here if they have to wait.
+ * A far side that lets CHANNEL_QUEUE_MAX messages wait has ended.  Once the far
+ * side is gone nothing is sent, and `ended` will run or has run. */
+enum { CHANNEL_QUEUE_MAX = 16384 };
 void channel_send(struct channel *channel, enum message_type type,
     const void *fixed, const char *text, size_t text_length, const int *fds,
     size_t fd_count);
@@ -44,6 +55,10 @@ void channel_send(struct channel *channel, enum message_type type,
 /* Waits (poll) until all that is queued has left, at most `patience_ms`: for a
  * process about to end.  False: it has not. */
 NODISCARD bool channel_flush(struct channel *channel, int patience_ms);
+
+/* Hears all that the far side has said by now, for one that has ended: its end
+ * may be known before its last words have been read. */
+void channel_hear_out(struct channel *channel);
 
 /* Makes a pair, close-on-exec and non-blocking. */
 NODISCARD bool channel_pair(int fds[2]);

@@ -16,6 +16,8 @@
 
 #include "base/base.h"
 
+struct address;
+
 enum role {
     ROLE_MASTER,
     ROLE_TRIAL,
@@ -31,28 +33,33 @@ enum {
     MESSAGE_FDS_MAX = 2,
 };
 
+/* message.c has the table of who may send which to whom. */
 enum message_type {
     /* From the master. */
     MESSAGE_BUNDLE,   /* struct message_generation, 1 descriptor: the bundle */
     MESSAGE_SOCKET,   /* struct message_socket and text, 1: a listening socket */
-    MESSAGE_PREPARE,  /* struct message_generation: load the bundle, answer */
+    MESSAGE_PREPARE,  /* struct message_generation: every socket has been sent;
+                       * load the bundle, answer */
     MESSAGE_SWITCH,   /* struct message_generation: it is in force now */
     MESSAGE_CANCEL,   /* struct message_generation: forget it */
     MESSAGE_INBOX,    /* struct message_inbox, 1: a worker's inbox to send to */
     MESSAGE_LOG,      /* struct message_log, 1: where lines go from now on */
-    MESSAGE_DRAIN,    /* struct message_drain: stop accepting, finish */
+    MESSAGE_DRAIN,    /* struct message_drain and text: stop accepting, finish */
     MESSAGE_END,      /* nothing: end every connection now */
     MESSAGE_SCOUT,    /* nothing, 1: a way to the scout (or to a worker) */
     MESSAGE_REPLY,    /* struct message_reply and text, to the observer */
+    MESSAGE_SECRET,   /* nothing, 1: what tickets are sealed with, to the
+                       * successor */
 
     /* From children. */
     MESSAGE_BOUND,    /* as MESSAGE_SOCKET, from the trial */
-    MESSAGE_FAULT,    /* text: one fault of the configuration, or a warning */
+    MESSAGE_FAULT,    /* text: one fault of the configuration */
     MESSAGE_VERDICT,  /* struct message_verdict: all is told */
-    MESSAGE_READY,    /* nothing: the sandbox stands, the loop turns */
+    MESSAGE_READY,    /* nothing: the loop turns; a successor serves */
     MESSAGE_PREPARED, /* struct message_verdict */
     MESSAGE_SWITCHED, /* struct message_generation */
-    MESSAGE_DRAINED,  /* struct message_drain: no connection is left */
+    MESSAGE_DRAINED,  /* struct message_drain and text, as asked: no connection
+                       * is left */
     MESSAGE_LOG_LOST, /* nothing: the log's socket wants to be opened anew */
     MESSAGE_REQUEST,  /* struct message_request and text, from the observer */
 
@@ -61,6 +68,17 @@ enum message_type {
     MESSAGE_RESOLVED, /* struct message_resolved and addresses */
 
     MESSAGE_TYPE_COUNT,
+};
+
+/* The most that stands behind a fixed part. */
+enum {
+    MESSAGE_KEY_MAX = 511,     /* of a listening socket: ADDRESS_TEXT_SIZE */
+    MESSAGE_PATH_MAX = 107,    /* sockaddr_un's */
+    MESSAGE_SERVICE_MAX = 49,  /* config/config_line.h's */
+    MESSAGE_HOST_MAX = 253,
+    MESSAGE_FAULT_MAX = 4096,
+    MESSAGE_REPLY_MAX = 8192,  /* longer ones go in several messages */
+    MESSAGE_SOCKETS_MAX = 256, /* of one address */
 };
 
 struct message_header {
@@ -72,16 +90,17 @@ struct message_generation {
     uint64_t generation;
 };
 
-/* The text behind it: the key of the endpoint (struct listen_key's text), NUL,
- * and the path to remove at the end (empty: none), NUL. */
+/* The text behind it: the address as text, NUL,
+ * and the absolute path to remove at the end (empty: none), NUL.  See
+ * message_socket_path(). */
 struct message_socket {
     uint64_t id;      /* the same socket has the same id all its life */
     uint64_t device;  /* of the path */
     uint64_t inode;
     uint32_t index;   /* among the sockets of its address */
+    uint32_t service; /* index in the configuration */
     uint32_t tls;     /* 0 or 1 */
     uint32_t serve;   /* 0: close it once its queue is empty */
-    uint32_t reserved;
 };
 
 struct message_inbox {
@@ -91,8 +110,8 @@ struct message_inbox {
 
 struct message_log {
     uint32_t target; /* enum log_target */
-    uint32_t format;
-    uint32_t level;
+    uint32_t format; /* enum log_format */
+    uint32_t level;  /* enum log_level */
     uint32_t reserved;
 };
 
@@ -137,7 +156,7 @@ struct message_resolved {
     uint32_t query;
     uint32_t result; /* enum resolver_result */
     uint32_t ttl_s;
-    uint32_t count;  /* of struct address behind it */
+    uint32_t count;  /* of struct address behind it; 0 unless found */
 };
 
 /* A message that was agreed to.  `payload` is borrowed from the packet, and
@@ -147,17 +166,30 @@ struct message {
     const void *payload;
     const char *text;
     size_t text_length; /* without the NUL that always follows */
+    size_t fd_count;
 };
 
 /* Judges a packet of `length` bytes with `fd_count` descriptors, sent by a
  * process of role `from` to one of role `to`.  `packet` must be aligned as
  * malloc() aligns, and have room for one byte more, which is set to NUL.
- * False: not in order, `*out` is undefined. */
+ * False: not in order, `*out` is undefined.
+ *
+ * What was agreed to: every enum and flag is one of its values, texts are no
+ * longer than above and hold no NUL but those that the layout asks for, and
+ * there are as many addresses as were counted, IPv4 or IPv6 each. */
 NODISCARD bool message_judge(void *packet, size_t length, size_t fd_count,
     enum role from, enum role to, struct message *out);
 
-/* The size of the fixed part, for those who send. */
+/* The size of the fixed part, for those who send, and how many descriptors go
+ * with it. */
 size_t message_fixed_bytes(enum message_type type);
+size_t message_fd_count(enum message_type type);
+
+/* Of MESSAGE_SOCKET and MESSAGE_BOUND; the key is `message->text`. */
+const char *message_socket_path(const struct message *message);
+
+/* Of MESSAGE_RESOLVED: as many as its `count`. */
+const struct address *message_addresses(const struct message *message);
 
 const char *message_name(enum message_type type);
 const char *role_name(enum role role);

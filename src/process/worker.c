@@ -2,107 +2,55 @@
 
 #include <event2/event.h>
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/board.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "net/listener.h"
 #include "net/loop.h"
-#include "net/resolver.h"
+#include "process/channel.h"
+#include "process/scout_client.h"
+#include "process/socket_message.h"
+#include "process/worker_inbox.h"
+#include "process/worker_limit.h"
 #include "process/worker_memory.h"
-#include "process/worker_names.h"
+#include "process/worker_plan.h"
 #include "relay/conn.h"
+#include "relay/door.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 
-/* The log, epoll, the resolver's sockets, libraries. */
-enum { SPARE_DESCRIPTORS = 64 };
-
-enum worker_signal { ON_TERM, ON_INT, ON_HUP, ON_USR1, SIGNAL_COUNT };
-
-/* A listening socket knows its service and whether it speaks TLS. */
-struct door {
-    struct worker *worker;
-    struct service *service;
-    bool tls;
-};
+/* For the last words to the master. */
+enum { FLUSH_MS = 1000 };
 
 struct worker {
-    const struct config *config;
     struct relay relay;
-    struct door *doors; /* two for each service: plain, TLS */
-    struct event *signals[SIGNAL_COUNT];
-    struct event *drain_timer;
+    struct channel *master; /* NULL: it is gone */
+    struct scout_client *scout;
+    struct worker_inbox inbox;
+    struct worker_plan plan;
     struct worker_memory memory;
+    const struct tls_secret *secret;
+    struct event *drain_timer;
 };
-
-/* A name, or `*`, stands for an address of each family. */
-static size_t
-count_listeners(const struct config *config)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < config->service_count; i++)
-        count += 2 * config->services[i].listen.count;
-    return count;
-}
-
-/* The global limit, or what all services together allow, if that is less. */
-static uint64_t
-most_connections(const struct config *config)
-{
-    uint64_t most = config->global.max_connections, sum = 0;
-
-    for (size_t i = 0; i < config->service_count; i++) {
-        if (config->services[i].max_connections == 0)
-            return most;
-        sum += config->services[i].max_connections;
-    }
-    return sum < most ? sum : most;
-}
-
-static bool
-raise_limit(const struct worker *worker, struct error *error)
-{
-    uint64_t most = most_connections(worker->config);
-    uint64_t need = 2 * most + count_listeners(worker->config) +
-        (uint64_t)2 * PIPE_POOL_MAX + SPARE_DESCRIPTORS;
-    uint64_t have;
-
-    if (fd_limit_raise(need, &have))
-        return true;
-    error_add(error,
-        "[global] max_connections = %llu needs %llu file descriptors, but this "
-        "process may have %llu; set LimitNOFILE= (ulimit -n) to %llu, or lower "
-        "max_connections",
-        (unsigned long long)most, (unsigned long long)need,
-        (unsigned long long)have, (unsigned long long)need);
-    return false;
-}
-
-static bool
-bind_all(struct worker *worker, struct error *error)
-{
-    struct relay *relay = &worker->relay;
-    bool ok = true;
-
-    for (size_t i = 0; i < relay->service_count; i++)
-        if (!service_bind(relay->services[i], error))
-            ok = false;
-    return ok;
-}
 
 static void
 stop_if_idle(struct worker *worker)
 {
     if (worker->relay.draining && worker->relay.connections == 0)
         loop_stop(worker->relay.loop);
+}
+
+static void
+on_began(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker_memory_note(&worker->memory, worker->relay.connections);
 }
 
 static void
@@ -114,115 +62,31 @@ on_ended(void *arg)
     stop_if_idle(worker);
 }
 
+static void
+on_wake(void *arg, unsigned slot)
+{
+    struct worker *worker = arg;
+
+    worker_inbox_wake(&worker->inbox, slot);
+}
+
 static bool
-prepare(struct worker *worker, struct error *error)
+on_hand_over(void *arg, unsigned slot, struct door *door, int fd,
+    const struct address *client)
 {
-    struct relay *relay = &worker->relay;
+    struct worker *worker = arg;
 
-    relay->services = services_new(worker->config, error);
-    if (relay->services == NULL)
-        return false;
-    relay->service_count = worker->config->service_count;
-    worker->doors = calloc(relay->service_count, 2 * sizeof(*worker->doors));
-    relay->loop = loop_new();
-    if (worker->doors == NULL || relay->loop == NULL) {
-        error_add(error, "cannot make an event loop: %s", strerror(errno));
-        return false;
-    }
-    relay->resolver = resolver_new(relay->loop, error);
-    return relay->resolver != NULL && raise_limit(worker, error) &&
-        bind_all(worker, error) &&
-        worker_names_check(
-            relay->loop, relay->resolver, worker->config, error);
-}
-
-struct worker *
-worker_new(const struct config *config, struct error *error)
-{
-    struct worker *worker = calloc(1, sizeof(*worker));
-
-    if (worker == NULL) {
-        error_add(error, "out of memory");
-        return NULL;
-    }
-    worker->config = config;
-    worker->relay.max_connections = config->global.max_connections;
-    worker->relay.drain_timeout_ms = config->global.drain_timeout_ms;
-    worker->relay.ended = on_ended;
-    worker->relay.arg = worker;
-    if (prepare(worker, error))
-        return worker;
-    worker_free(worker);
-    return NULL;
-}
-
-void
-worker_free(struct worker *worker)
-{
-    if (worker == NULL)
-        return;
-    conn_end_all(&worker->relay);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++)
-        if (worker->signals[i] != NULL)
-            event_free(worker->signals[i]);
-    if (worker->drain_timer != NULL)
-        event_free(worker->drain_timer);
-    worker_memory_stop(&worker->memory);
-    pipe_pool_clear(&worker->relay.pipes);
-    resolver_free(worker->relay.resolver);
-    services_free(worker->relay.services, worker->relay.service_count);
-    loop_free(worker->relay.loop);
-    free(worker->doors);
-    free(worker);
-}
-
-static void
-on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
-{
-    struct door *door = arg;
-
-    worker_memory_note(
-        &door->worker->memory, door->worker->relay.connections + 1);
-    conn_start(&door->worker->relay, door->service, door->tls, fd, peer,
-        length);
-}
-
-static void
-open_door(struct worker *worker, struct door *door, struct service *service,
-    struct listener_set *set)
-{
-    *door = (struct door){
-        .worker = worker,
-        .service = service,
-        .tls = set == &service->tls_listeners,
-    };
-    for (size_t i = 0; i < set->count; i++) {
-        listener_start(set->items[i], worker->relay.loop, on_accept, door);
-        log_info(service->config->name, "listening on %s%s",
-            listener_address(set->items[i]), door->tls ? " with TLS" : "");
-    }
-}
-
-static void
-open_doors(struct worker *worker)
-{
-    struct relay *relay = &worker->relay;
-
-    for (size_t i = 0; i < relay->service_count; i++) {
-        struct service *service = relay->services[i];
-
-        open_door(worker, &worker->doors[2 * i], service,
-            &service->plain_listeners);
-        open_door(worker, &worker->doors[2 * i + 1], service,
-            &service->tls_listeners);
-    }
+    return worker_inbox_hand_over(&worker->inbox, slot, door, fd, client);
 }
 
 static void
 end_now(struct worker *worker)
 {
+    worker->relay.draining = true;
+    worker_inbox_end(&worker->inbox);
+    door_close_all(&worker->relay, false);
     conn_end_all(&worker->relay);
-    loop_stop(worker->relay.loop);
+    stop_if_idle(worker);
 }
 
 static void
@@ -237,94 +101,310 @@ on_drain_timeout(evutil_socket_t fd, short what, void *arg)
     end_now(worker);
 }
 
+/* Who is in a queue already is let in: nobody else would do it.  Those in the
+ * inbox come first, while their doors are there. */
 static void
-begin_drain(struct worker *worker)
+begin_drain(struct worker *worker, uint64_t timeout_ms)
 {
     struct relay *relay = &worker->relay;
-    uint64_t timeout_ms = worker->config->global.drain_timeout_ms;
     struct timeval timeout = clock_span(timeout_ms);
 
-    relay->draining = true;
-    for (size_t i = 0; i < relay->service_count; i++) {
-        listener_set_free(&relay->services[i]->plain_listeners);
-        listener_set_free(&relay->services[i]->tls_listeners);
+    board_set_accepting(relay->board, relay->slot, 0);
+    if (!relay->draining) {
+        worker_inbox_end(&worker->inbox);
+        door_close_all(relay, true);
     }
-    log_info(NULL, "stopping: %zu connections have %llu ms to finish",
-        relay->connections, (unsigned long long)timeout_ms);
-    event_add(worker->drain_timer, &timeout);
+    relay->draining = true;
+    if (timeout_ms > 0)
+        event_add(worker->drain_timer, &timeout);
     stop_if_idle(worker);
 }
 
 static void
-on_stop(evutil_socket_t number, short what, void *arg)
+drain_service(struct worker *worker, const char *name)
 {
-    struct worker *worker = arg;
+    struct relay *relay = &worker->relay;
+    struct door *next;
 
-    (void)what;
-    if (!worker->relay.draining) {
-        begin_drain(worker);
-        return;
+    worker_plan_drain(&worker->plan, name);
+    for (struct door *door = relay->doors; door != NULL; door = next) {
+        next = door_next(door);
+        if (strcmp(door_service(door)->config->name, name) == 0)
+            door_close(door, true);
     }
-    log_warn(NULL, "second %s: ending %zu connections now",
-        strsignal(number), worker->relay.connections);
+}
+
+/* Messages from the master. */
+
+static void
+hear_bundle(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_generation *fixed = message->payload;
+
+    worker_plan_begin(&worker->plan, fixed->generation, fd);
+}
+
+static void
+hear_socket(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_socket *fixed = message->payload;
+    struct planned_socket planned = {
+        .id = fixed->id,
+        .serve = fixed->serve != 0,
+    };
+
+    if (socket_message_read(message, fd, &planned.socket, &planned.use))
+        worker_plan_add(&worker->plan, &planned);
+    else
+        close(fd);
+}
+
+/* The trial has said all that there is to warn of. */
+static bool
+prepare_quietly(struct worker *worker, struct error *error)
+{
+    bool ok;
+
+    log_hush(true);
+    ok = worker_plan_prepare(
+        &worker->plan, &worker->relay, worker->secret, error);
+    log_hush(false);
+    return ok;
+}
+
+/* The master has done so for workers that it starts; for those that are there
+ * it may lack the right: prlimit(2) asks for CAP_SYS_RESOURCE, which containers
+ * do without. */
+static void
+raise_limit(const struct config *config)
+{
+    worker_limit_share(config, worker_limit_workers(config), NULL);
+}
+
+static void
+hear_prepare(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_generation *fixed = message->payload;
+    struct message_verdict verdict = { .generation = fixed->generation };
+    struct error error = { 0 };
+
+    (void)fd;
+    verdict.ok = worker->plan.generation == fixed->generation &&
+        prepare_quietly(worker, &error);
+    if (verdict.ok)
+        raise_limit(worker->plan.config);
+    for (size_t i = 0; i < error.count; i++)
+        channel_send(worker->master, MESSAGE_FAULT, NULL, error.messages[i],
+            strlen(error.messages[i]), NULL, 0);
+    if (!verdict.ok)
+        worker_plan_clear(&worker->plan);
+    error_clear(&error);
+    channel_send(worker->master, MESSAGE_PREPARED, &verdict, NULL, 0, NULL, 0);
+}
+
+/* What others have sent for doors that go is let in before they do; what they
+ * sent to the worker before this one, when there are doors. */
+static void
+hear_switch(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_generation *fixed = message->payload;
+
+    (void)fd;
+    if (worker->plan.generation != fixed->generation ||
+        worker->plan.services == NULL || worker->relay.draining)
+        return;
+    board_set_accepting(worker->relay.board, worker->relay.slot, 0);
+    if (worker->relay.services != NULL)
+        worker_inbox_empty(&worker->inbox);
+    worker_plan_switch(&worker->plan, &worker->relay);
+    if (!worker_inbox_watch(&worker->inbox))
+        log_error(NULL, "cannot take connections from others: out of memory");
+    channel_send(
+        worker->master, MESSAGE_SWITCHED, fixed, NULL, 0, NULL, 0);
+}
+
+static void
+hear_cancel(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_generation *fixed = message->payload;
+
+    (void)fd;
+    if (worker->plan.generation == fixed->generation)
+        worker_plan_clear(&worker->plan);
+}
+
+static void
+hear_inbox(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_inbox *fixed = message->payload;
+
+    if (fixed->active == 0) {
+        close(fd);
+        fd = -1;
+    }
+    worker_inbox_introduce(&worker->inbox, fixed->slot, fd);
+}
+
+static void
+hear_log(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_log *fixed = message->payload;
+
+    (void)worker;
+    if (!log_adopt(fixed->target, fixed->format, fixed->level, fd))
+        log_error(NULL, "the new log cannot be used; the old one goes on");
+}
+
+static void
+hear_drain(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_drain *fixed = message->payload;
+
+    (void)fd;
+    if (message->text_length > 0)
+        drain_service(worker, message->text);
+    else
+        begin_drain(worker, fixed->timeout_ms);
+}
+
+static void
+hear_end(struct worker *worker, const struct message *message, int fd)
+{
+    (void)message;
+    (void)fd;
     end_now(worker);
 }
 
 static void
-on_usr1(evutil_socket_t number, short what, void *arg)
+hear_scout(struct worker *worker, const struct message *message, int fd)
 {
-    (void)number;
-    (void)what;
-    (void)arg;
-    log_reopen();
+    (void)message;
+    scout_client_connect(worker->scout, fd);
+}
+
+/* Takes the descriptor, -1 for those that come without. */
+static void (*const hear[MESSAGE_TYPE_COUNT])(
+    struct worker *, const struct message *, int fd) = {
+    [MESSAGE_BUNDLE] = hear_bundle,
+    [MESSAGE_SOCKET] = hear_socket,
+    [MESSAGE_PREPARE] = hear_prepare,
+    [MESSAGE_SWITCH] = hear_switch,
+    [MESSAGE_CANCEL] = hear_cancel,
+    [MESSAGE_INBOX] = hear_inbox,
+    [MESSAGE_LOG] = hear_log,
+    [MESSAGE_DRAIN] = hear_drain,
+    [MESSAGE_END] = hear_end,
+    [MESSAGE_SCOUT] = hear_scout,
+};
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    hear[message->type](arg, message, fds[0]);
+}
+
+/* Without it nobody would ever tell us to stop. */
+static void
+on_master_gone(void *arg, const char *why)
+{
+    struct worker *worker = arg;
+
+    log_error(NULL, "the master %s: finishing %zu connections", why,
+        worker->relay.connections);
+    channel_free(worker->master);
+    worker->master = NULL;
+    begin_drain(worker, 0);
 }
 
 static void
-on_hup(evutil_socket_t number, short what, void *arg)
+on_log_lost(void *arg)
 {
-    (void)number;
-    (void)what;
-    (void)arg;
-    log_warn(NULL, "SIGHUP ignored: the configuration is read at start only");
+    struct worker *worker = arg;
+
+    if (worker->master != NULL)
+        channel_send(
+            worker->master, MESSAGE_LOG_LOST, NULL, NULL, 0, NULL, 0);
 }
 
 static bool
-watch_events(struct worker *worker)
+set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
+    int fd)
 {
-    static const struct {
-        int number;
-        event_callback_fn act;
-    } signals[SIGNAL_COUNT] = {
-        [ON_TERM] = { SIGTERM, on_stop },
-        [ON_INT] = { SIGINT, on_stop },
-        [ON_HUP] = { SIGHUP, on_hup },
-        [ON_USR1] = { SIGUSR1, on_usr1 },
-    };
-    struct event_base *base = worker->relay.loop->base;
+    struct relay *relay = &worker->relay;
 
-    /* splice(2) and TLS libraries have no MSG_NOSIGNAL. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-        worker->signals[i] =
-            evsignal_new(base, signals[i].number, signals[i].act, worker);
-        if (worker->signals[i] == NULL ||
-            event_add(worker->signals[i], NULL) < 0)
-            return false;
-    }
-    worker->drain_timer = evtimer_new(base, on_drain_timeout, worker);
-    return worker->drain_timer != NULL &&
-        worker_memory_start(&worker->memory, base);
+    relay->board = seed->board;
+    relay->slot = slot;
+    relay->began = on_began;
+    relay->ended = on_ended;
+    relay->wake = on_wake;
+    relay->hand_over = on_hand_over;
+    relay->arg = worker;
+    worker->secret = seed->secret;
+    worker->plan.bundle_fd = -1;
+    relay->loop = loop_new();
+    if (relay->loop == NULL)
+        return false;
+    relay->loop->exhausted_shared_ms =
+        board_notice(relay->board, BOARD_NOTICE_EXHAUSTED);
+    worker->scout = scout_client_new(relay->loop);
+    if (worker->scout == NULL)
+        return false;
+    relay->resolver = scout_client_resolver(worker->scout);
+    worker->master = channel_new(relay->loop->base, fd, ROLE_WORKER,
+        ROLE_MASTER, on_message, on_master_gone, worker);
+    worker->drain_timer =
+        evtimer_new(relay->loop->base, on_drain_timeout, worker);
+    return worker->master != NULL && worker->drain_timer != NULL &&
+        worker_inbox_open(&worker->inbox, relay, seed->inbox_fd) &&
+        worker_memory_start(&worker->memory, relay->loop->base);
 }
 
-void
-worker_run(struct worker *worker)
+static void
+tear_down(struct worker *worker)
 {
-    if (!watch_events(worker)) {
-        log_error(NULL, "cannot watch signals: out of memory");
-        return;
+    struct relay *relay = &worker->relay;
+
+    door_close_all(relay, false);
+    conn_end_all(relay);
+    worker_plan_clear(&worker->plan);
+    if (relay->services != NULL)
+        services_free(relay->services, relay->service_count);
+    worker_inbox_close(&worker->inbox);
+    if (worker->drain_timer != NULL)
+        event_free(worker->drain_timer);
+    worker_memory_stop(&worker->memory);
+    pipe_pool_clear(&relay->pipes);
+    log_on_lost(NULL, NULL);
+    channel_free(worker->master);
+    scout_client_free(worker->scout);
+    loop_free(relay->loop);
+    free(worker);
+}
+
+/* All in one place on the heap, so that nothing of it moves. */
+int
+worker_run(void *seed, unsigned slot, int fd)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    static const struct message_drain drained = { 0 };
+    int code = EXIT_FAILURE;
+
+    if (worker == NULL)
+        return code;
+    if (set_up(worker, seed, slot, fd)) {
+        log_on_lost(on_log_lost, worker);
+        channel_send(worker->master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+        loop_run(worker->relay.loop);
+        code = EXIT_SUCCESS;
+        if (worker->master != NULL) {
+            channel_send(worker->master, MESSAGE_DRAINED, &drained, NULL, 0,
+                NULL, 0);
+            if (!channel_flush(worker->master, FLUSH_MS))
+                code = EXIT_FAILURE;
+        }
+    } else {
+        log_error(NULL, "a worker cannot start: out of memory");
     }
-    open_doors(worker);
-    log_info(NULL, "ready");
-    loop_run(worker->relay.loop);
-    log_info(NULL, "stopped");
+    tear_down(worker);
+    return code;
 }

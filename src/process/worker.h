@@ -1,28 +1,25 @@
 /*
- * A worker: one event loop that accepts, speaks TLS and relays.  All that its
- * loop touches hangs from one `struct worker`.
+ * A worker: a process with one event loop that accepts, speaks TLS and relays.
+ * All that its loop touches hangs from one `struct worker`.
  */
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H
 
-#include <stdbool.h>
-
 #include "base/base.h"
 
-struct config;
-struct error;
-struct worker;
+struct board;
+struct tls_secret;
 
-/* Loads every certificate, binds every address, resolves every name once and
- * raises the descriptor limit to what the configuration needs; every fault is
- * added to `error`, and then nothing stays half-started.  `config` must outlive
- * the worker.  NULL: at least one fault. */
-NODISCARD struct worker *worker_new(
-    const struct config *config, struct error *error);
-void worker_free(struct worker *worker);
+/* What it is born with; all else the master tells it. */
+struct worker_seed {
+    struct board *board;
+    const struct tls_secret *secret;
+    unsigned number;
+    int inbox_fd; /* where connections come in that others accepted */
+};
 
-/* Serves until SIGTERM or SIGINT, then lets the connections finish, up to the
- * drain timeout or a second signal.  SIGUSR1 opens the log file anew. */
-void worker_run(struct worker *worker);
+/* Its main function; see spawn.h.  Serves until the master tells it to stop,
+ * or is gone: then what it carries is finished first. */
+int worker_run(void *seed, unsigned slot, int fd);
 
 #endif

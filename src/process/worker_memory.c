@@ -9,6 +9,10 @@ enum {
     SETTLE_S = 10,    /* a lull within a rush is not its end */
 };
 
+/* Handshakes come in bursts, a TLS object is some 50 KiB, and a heap that is
+ * cut back after every burst has its pages faulted in again for the next. */
+enum { HEAP_SLACK_BYTES = 2 << 20, MAPPED_ALONE_BYTES = 512 << 10 };
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -23,6 +27,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 bool
 worker_memory_start(struct worker_memory *memory, struct event_base *base)
 {
+    mallopt(M_TRIM_THRESHOLD, HEAP_SLACK_BYTES);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_ALONE_BYTES);
     memory->timer = evtimer_new(base, on_timer, memory);
     return memory->timer != NULL;
 }

@@ -2,7 +2,8 @@
  * Gives memory back to the system after a rush.
  *
  * The C library keeps what was freed below the last block in use, so that a
- * daemon that once had many connections would keep their memory for good.
+ * daemon that once had many connections would keep their memory for good.  What
+ * a burst of handshakes needs it may keep.
  */
 #ifndef PROCESS_WORKER_MEMORY_H
 #define PROCESS_WORKER_MEMORY_H

@@ -14,6 +14,7 @@
 #include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "relay/tally.h"
 #include "tls/tls_stream.h"
 
 enum {
@@ -149,6 +150,8 @@ link_conn(struct conn *conn, struct relay *relay)
     if (conn->next != NULL)
         conn->next->link = &conn->next;
     relay->conns = conn;
+    relay->connections++;
+    conn->service->connections++;
 }
 
 static void
@@ -157,6 +160,8 @@ unlink_conn(struct conn *conn)
     *conn->link = conn->next;
     if (conn->next != NULL)
         conn->next->link = conn->link;
+    conn->relay->connections--;
+    conn->service->connections--;
 }
 
 void
@@ -167,12 +172,13 @@ conn_start(struct relay *relay, struct service *service, bool tls, int fd,
 
     if (conn == NULL) {
         close(fd);
+        limits_leave(relay, service->index);
         if (loop_may_log_exhaustion(relay->loop))
             log_error(service->config->name, "out of memory: client refused");
         return;
     }
     conn->relay = relay;
-    conn->service = service;
+    conn->service = service_ref(service);
     conn->started_ms = clock_now_ms();
     conn->task = (struct loop_task){ .run = on_task, .arg = conn };
     conn->server = (struct stream)STREAM_NONE;
@@ -180,7 +186,8 @@ conn_start(struct relay *relay, struct service *service, bool tls, int fd,
     evtimer_assign(&conn->timer, relay->loop->base, on_timer, conn);
     stream_open(&conn->client, relay->loop, fd, on_client, conn);
     link_conn(conn, relay);
-    limits_enter(relay, service);
+    if (relay->began != NULL)
+        relay->began(relay->arg);
     conn_enter(conn, tls ? CONN_ACCEPT_TLS : CONN_CONNECT);
 }
 
@@ -199,6 +206,7 @@ conn_end(struct conn *conn, enum conn_reason reason)
 
     conn->reason = reason;
     conn_report_end(conn);
+    tally_end(conn);
     connector_cancel(conn->connector);
     loop_cancel(relay->loop, &conn->task);
     conn_disarm(conn);
@@ -209,7 +217,8 @@ conn_end(struct conn *conn, enum conn_reason reason)
     stream_free(&conn->client);
     stream_free(&conn->server);
     unlink_conn(conn);
-    limits_leave(relay, conn->service);
+    limits_leave(relay, conn->service->index);
+    service_unref(conn->service);
     free(conn->detail);
     free(conn);
     if (relay->ended != NULL)
@@ -322,8 +331,10 @@ accept_tls_wake(struct conn *conn)
         conn_end(conn, CONN_OUT_OF_RESOURCES);
         return;
     }
-    if (handshake(conn, client))
-        conn_enter(conn, CONN_CONNECT);
+    if (!handshake(conn, client))
+        return;
+    tally_handshake(conn);
+    conn_enter(conn, CONN_CONNECT);
 }
 
 static enum conn_reason
@@ -333,6 +344,7 @@ reason_of(enum connector_result result)
         [CONNECTOR_REFUSED] = CONN_CONNECT_REFUSED,
         [CONNECTOR_TIMEOUT] = CONN_CONNECT_TIMEOUT,
         [CONNECTOR_UNREACHABLE] = CONN_CONNECT_UNREACHABLE,
+        [CONNECTOR_FORBIDDEN] = CONN_CONNECT_UNREACHABLE,
         [CONNECTOR_UNRESOLVED] = CONN_RESOLVE_FAILED,
         [CONNECTOR_EXHAUSTED] = CONN_OUT_OF_RESOURCES,
     };
@@ -350,6 +362,11 @@ on_connected(void *arg, enum connector_result result, int fd,
     if (address != NULL)
         keep_address(&conn->server_address,
             (const struct sockaddr *)&address->storage, address->length);
+    if (result == CONNECTOR_FORBIDDEN)
+        conn_explain(conn, endpoint->kind == ENDPOINT_UNIX
+            ? "permission denied: the account that `user` names may not write "
+              "to the socket, or not enter a folder above it"
+            : "permission denied");
     if (result != CONNECTOR_CONNECTED) {
         conn_end(conn, reason_of(result));
         return;

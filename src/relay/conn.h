@@ -13,8 +13,8 @@
 struct relay;
 struct service;
 
-/* Takes `fd`, a client's socket.  The connection looks after itself from here
- * on; `relay` and `service` must outlive it. */
+/* Takes `fd`, a client's socket, of a connection that is counted in
+ * (limits.h).  It looks after itself from here on; `relay` must outlive it. */
 void conn_start(struct relay *relay, struct service *service, bool tls, int fd,
     const struct sockaddr *peer, socklen_t length);
 

@@ -2,16 +2,30 @@
 #include "relay/flow.h"
 #include "relay/flow_move.h"
 
+enum { EARNED_SHARE = 16 };
+
+/* A sink's kernel takes some MiB at first whether or not anybody reads them, and
+ * of the chunk that meets its limit nearly all has to be kept: so a chunk is a
+ * small part of what was taken before.  (What can be spliced will not be kept
+ * here, but in one of few pipes.) */
+static bool
+is_earned(const struct flow *flow)
+{
+    return flow_splice_possible(flow) ||
+        flow->bytes / EARNED_SHARE >= flow->chunk;
+}
+
 /* Bulk earns larger chunks; a sink that chokes on one holds less next time. */
 static void
 adapt(struct flow *flow, bool full, enum stream_status written)
 {
     if (written == STREAM_AGAIN && flow->chunk > FLOW_CHUNK_LEAST)
         flow->chunk /= 2;
-    else if (written == STREAM_OK && full &&
-        flow->chunk < LOOP_SCRATCH_BYTES)
+    if (written != STREAM_OK || !full || !is_earned(flow))
+        return;
+    if (flow->chunk < LOOP_SCRATCH_BYTES)
         flow->chunk *= 2;
-    else if (written == STREAM_OK && full && flow_splice_possible(flow))
+    else if (flow_splice_possible(flow))
         flow->splicing = true;
 }
 

@@ -1,17 +1,37 @@
 /*
- * How many connections there may be at once.
+ * How many connections there may be at once, in all processes together.
  *
- * At a limit accepting pauses: clients wait in the kernel's queue, and are
- * served as soon as another connection ends.
+ * A connection is counted in before it is accepted.  At a limit accepting
+ * pauses: clients wait in the kernel's queue, and are served as soon as another
+ * connection ends, wherever that is.
  */
 #ifndef RELAY_LIMITS_H
 #define RELAY_LIMITS_H
 
+#include <stdbool.h>
+
+#include "base/base.h"
+
 struct relay;
 struct service;
 
-/* A connection of `service` begins, or has ended. */
+/* Counts one more connection in.  False: there may be none; it is counted out
+ * again, and unless there is room by now the doors concerned are paused. */
+NODISCARD bool limits_admit(struct relay *relay, struct service *service);
+
+/* The same without asking, for clients who cannot be made to wait. */
 void limits_enter(struct relay *relay, struct service *service);
-void limits_leave(struct relay *relay, struct service *service);
+
+/* It has ended, or nobody was there to be accepted.  `index`: the service's on
+ * the board.  Whoever waits for it is told. */
+void limits_leave(struct relay *relay, unsigned index);
+
+/* It goes from one process to another; the sum is never short of it. */
+void limits_move(
+    struct relay *relay, unsigned index, unsigned from, unsigned to);
+
+/* Looks again, and goes on accepting if there is room: after a wake from
+ * another process, a process's end, and a change of limits or of services. */
+void limits_recheck(struct relay *relay);
 
 #endif

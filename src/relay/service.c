@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/board.h"
 #include "base/error.h"
 #include "config/config.h"
+#include "relay/service_same.h"
 #include "tls/tls_context.h"
 #include "tls/tls_resume.h"
 #include "tls/tls_stream.h"
@@ -40,48 +42,95 @@ make_resume(struct service *service)
 }
 
 struct service *
-service_new(const struct service_config *config, struct error *error)
+service_ref(struct service *service)
 {
-    struct service *service = calloc(1, sizeof(*service));
-    bool ok = true;
-
-    if (service == NULL) {
-        error_add(error, "out of memory");
-        return NULL;
-    }
-    service->config = config;
-    if (has_tls(&config->listen)) {
-        service->accept_context = tls_context_new(config, TLS_ACCEPT, error);
-        ok = service->accept_context != NULL;
-    }
-    if (has_tls(&config->connect)) {
-        service->connect_context = tls_context_new(config, TLS_CONNECT, error);
-        ok = ok && service->connect_context != NULL;
-    }
-    if (!make_resume(service)) {
-        error_add(error, "out of memory");
-        ok = false;
-    }
-    if (ok)
-        return service;
-    service_free(service);
-    return NULL;
+    service->references++;
+    return service;
 }
 
-void
+static void
 service_free(struct service *service)
 {
-    if (service == NULL)
-        return;
-    listener_set_free(&service->plain_listeners);
-    listener_set_free(&service->tls_listeners);
     if (service->resume != NULL)
         for (size_t i = 0; i < service->config->connect.count; i++)
             tls_resume_free(service->resume[i]);
     free(service->resume);
     tls_context_free(service->accept_context);
     tls_context_free(service->connect_context);
+    config_unref(service->origin);
     free(service);
+}
+
+void
+service_unref(struct service *service)
+{
+    if (service != NULL && --service->references == 0)
+        service_free(service);
+}
+
+static bool
+make_contexts(struct service *service, const struct tls_secret *secret,
+    struct error *error)
+{
+    const struct service_config *config = service->config;
+    bool ok = true;
+
+    if (has_tls(&config->listen)) {
+        service->accept_context =
+            tls_context_new(config, TLS_ACCEPT, secret, error);
+        ok = service->accept_context != NULL;
+    }
+    if (has_tls(&config->connect)) {
+        service->connect_context =
+            tls_context_new(config, TLS_CONNECT, NULL, error);
+        ok = ok && service->connect_context != NULL;
+    }
+    return ok;
+}
+
+static struct service *
+make(const struct services_spec *spec, size_t which, struct error *error)
+{
+    struct service *service = calloc(1, sizeof(*service));
+
+    if (service == NULL)
+        return NULL;
+    service->references = 1;
+    service->origin = config_ref(spec->config);
+    service->config = &spec->config->services[which];
+    service->index = spec->board == NULL
+        ? (unsigned)BOARD_ALL
+        : board_service_find(spec->board, service->config->name);
+    if (!make_resume(service))
+        error_add(error, "out of memory");
+    else if (make_contexts(service, spec->secret, error))
+        return service;
+    service_unref(service);
+    return NULL;
+}
+
+struct service *
+service_new(
+    const struct services_spec *spec, size_t which, struct error *error)
+{
+    size_t before = error->count + error->dropped;
+    struct service *service = make(spec, which, error);
+
+    if (service == NULL && error->count + error->dropped == before)
+        error_add(error, "out of memory");
+    return service;
+}
+
+/* NULL: there was none that would be made just the same. */
+static struct service *
+find_unchanged(const struct services_spec *spec, size_t which)
+{
+    const struct service_config *config = &spec->config->services[which];
+
+    for (size_t i = 0; i < spec->previous_count; i++)
+        if (service_is_same(spec->previous[i]->config, config))
+            return spec->previous[i];
+    return NULL;
 }
 
 void
@@ -90,15 +139,15 @@ services_free(struct service **services, size_t count)
     if (services == NULL)
         return;
     for (size_t i = 0; i < count; i++)
-        service_free(services[i]);
+        service_unref(services[i]);
     free(services);
 }
 
 struct service **
-services_new(const struct config *config, struct error *error)
+services_new(const struct services_spec *spec, struct error *error)
 {
-    size_t count = config->service_count;
-    struct service **services = calloc(count, sizeof(*services));
+    size_t count = spec->config->service_count;
+    struct service **services = calloc(count, sizeof(struct service *));
     bool ok = true;
 
     if (services == NULL) {
@@ -106,31 +155,16 @@ services_new(const struct config *config, struct error *error)
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        services[i] = service_new(&config->services[i], error);
+        struct service *unchanged = find_unchanged(spec, i);
+
+        services[i] = unchanged != NULL ? service_ref(unchanged)
+                                        : service_new(spec, i, error);
         ok = ok && services[i] != NULL;
     }
     if (ok)
         return services;
     services_free(services, count);
     return NULL;
-}
-
-bool
-service_bind(struct service *service, struct error *error)
-{
-    const struct service_config *config = service->config;
-    bool ok = true;
-
-    for (size_t i = 0; i < config->listen.count; i++) {
-        const struct endpoint *endpoint = &config->listen.items[i];
-        struct listener_set *set = endpoint->tls ? &service->tls_listeners
-                                                 : &service->plain_listeners;
-
-        if (!listener_open(
-                set, config->name, endpoint, &config->listen_leg, error))
-            ok = false;
-    }
-    return ok;
 }
 
 static bool

@@ -3,9 +3,27 @@
 #include <openssl/bio.h>
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "net/loop.h"
+
+/* A record that is full, about. */
+enum { WANT_LEAST = (16 << 10) + 64 };
+
+static enum stream_status
+push(struct stream *stream)
+{
+    struct loop *loop = stream->loop;
+    size_t length = loop->records_length;
+
+    loop->records_length = 0;
+    /* What OpenSSL has to say behind the end (an answer to KeyUpdate, an alert)
+     * can no longer be sent; trying would look like a broken connection. */
+    if (length == 0 || stream->finishing)
+        return STREAM_OK;
+    return stream_send(stream, loop->records, length);
+}
 
 static int
 bio_write(BIO *bio, const char *data, size_t size, size_t *written)
@@ -14,7 +32,7 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
     struct loop *loop = input->stream->loop;
 
     if (size > LOOP_RECORDS_BYTES - loop->records_length)
-        tls_bio_push(input->stream);
+        push(input->stream);
     assert(size <= LOOP_RECORDS_BYTES); /* OpenSSL writes record by record */
     memcpy(loop->records + loop->records_length, data, size);
     loop->records_length += size;
@@ -22,38 +40,66 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
     return 1;
 }
 
-/* OpenSSL gets one filling of its buffer at a time, which always holds a whole
- * record: it goes through records without data (KeyUpdate) until there are no
- * more, and a peer that sends them without end would keep it there.
- *
- * A FIN or a reset, too, is told as "nothing now": OpenSSL would take it for a
+/* What is left from earlier calls comes first; nothing is received before that
+ * is used up. */
+static size_t
+take(struct tls_input *input, char *data, size_t size)
+{
+    size_t left = buffer_length(&input->left), n = input->end - input->start;
+
+    if (left > 0) {
+        n = left < size ? left : size;
+        memcpy(data, buffer_head(&input->left), n);
+        buffer_consume(&input->left, n);
+        return n;
+    }
+    if (n > size)
+        n = size;
+    memcpy(data, input->stream->loop->input + input->start, n);
+    input->start += n;
+    return n;
+}
+
+/* A FIN or a reset, too, is told as "nothing now": OpenSSL would take it for a
  * fatal error of its own and refuse to write, although the other direction may
  * be well.  The owner looks at `ended` and the stream's `error` instead. */
+static void
+fill(struct tls_input *input)
+{
+    enum stream_status status = STREAM_AGAIN;
+
+    /* After a failed send, too: what came before the reset was accepted. */
+    input->start = input->end = 0;
+    if (!input->drained && !input->ended)
+        status = stream_receive(input->stream, input->stream->loop->input,
+            input->want, &input->end);
+    if (status == STREAM_OK)
+        input->began = input->filled = true;
+    if (status == STREAM_END)
+        input->ended = true;
+    /* Fewer than asked for: the next recv(2) would only say EAGAIN. */
+    input->drained = input->end < input->want;
+}
+
+/* OpenSSL reads a record's header, then its body.  Both come from what one large
+ * recv(2) brought into memory that all connections share, so that no connection
+ * owns a large buffer; of a record that is not whole yet OpenSSL keeps what
+ * there is.  One filling at a time: it may go through many records without data
+ * in one call, and a peer that sends them without end would keep it there. */
 static int
 bio_read(BIO *bio, char *data, size_t size, size_t *got)
 {
     struct tls_input *input = BIO_get_data(bio);
-    enum stream_status status = STREAM_AGAIN;
 
-    *got = 0;
     BIO_clear_retry_flags(bio);
-    if (input->filled) {
-        BIO_set_retry_read(bio);
-        return 0;
+    *got = take(input, data, size);
+    if (*got == 0 && !input->filled) {
+        fill(input);
+        *got = take(input, data, size);
     }
-    /* After a failed send, too: what came before the reset was accepted. */
-    if (!input->starved && !input->ended)
-        status = stream_receive(input->stream, data, size, got);
-    if (status == STREAM_OK) {
-        input->began = true;
-        input->filled = true;
-        /* Fewer than asked for: the next recv(2) would only say EAGAIN. */
-        input->starved = *got < size;
+    if (*got > 0)
         return 1;
-    }
-    input->starved = true;
-    if (status == STREAM_END)
-        input->ended = true;
+    input->starved = input->drained;
     BIO_set_retry_read(bio);
     return 0;
 }
@@ -64,7 +110,7 @@ bio_ctrl(BIO *bio, int command, long number, void *data)
     (void)bio;
     (void)number;
     (void)data;
-    return command == BIO_CTRL_FLUSH; /* tls_bio_push() is the real one */
+    return command == BIO_CTRL_FLUSH; /* tls_bio_end() is the real one */
 }
 
 /* Made once and kept: OpenSSL wants BIO methods to live as long as BIOs. */
@@ -101,19 +147,40 @@ void
 tls_bio_begin(struct tls_input *input)
 {
     assert(input->stream->loop->records_length == 0);
-    input->starved = input->filled = false;
+    assert(input->start == input->end);
+    input->starved = input->drained = input->filled = false;
+    tls_bio_want(input, 0);
+}
+
+/* A little more than the data: 16 KiB have a header and a tag of their own. */
+void
+tls_bio_want(struct tls_input *input, size_t size)
+{
+    size += size / 512 + 64;
+    if (size < WANT_LEAST)
+        size = WANT_LEAST;
+    input->want = size < LOOP_INPUT_BYTES ? size : LOOP_INPUT_BYTES;
+}
+
+/* At most what one recv(2) brought; most often the beginning of a record. */
+static bool
+keep(struct tls_input *input)
+{
+    size_t start = input->start, n = input->end - start;
+
+    input->start = input->end = 0;
+    return n == 0 ||
+        buffer_append(&input->left, input->stream->loop->input + start, n);
 }
 
 enum stream_status
-tls_bio_push(struct stream *stream)
+tls_bio_end(struct tls_input *input)
 {
-    struct loop *loop = stream->loop;
-    size_t length = loop->records_length;
+    bool kept = keep(input);
+    enum stream_status sent = push(input->stream);
 
-    loop->records_length = 0;
-    /* What OpenSSL has to say behind the end (an answer to KeyUpdate, an alert)
-     * can no longer be sent; trying would look like a broken connection. */
-    if (length == 0 || stream->finishing)
-        return STREAM_OK;
-    return stream_send(stream, loop->records, length);
+    if (kept)
+        return sent;
+    input->stream->error = ENOMEM;
+    return STREAM_FAILED;
 }

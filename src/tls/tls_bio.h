@@ -15,7 +15,11 @@
 /* How reading goes; part of the owner, to whom the BIO points. */
 struct tls_input {
     struct stream *stream;
-    bool starved; /* in this call the socket had no more */
+    struct buffer left; /* read from the socket, but not by OpenSSL yet */
+    size_t start, end;  /* the same, within a call, in the loop's `input` */
+    size_t want;        /* how much to ask the socket for */
+    bool drained; /* in this call the socket had no more */
+    bool starved; /* ... and OpenSSL has all there was, and wants more */
     bool filled;  /* the socket was read; no more before the owner clears it */
     bool began;   /* a first byte was read */
     bool ended;   /* a FIN was read; OpenSSL is not told, see tls_bio.c */
@@ -27,7 +31,11 @@ NODISCARD BIO *tls_bio_new(struct tls_input *input);
 /* Before each call into OpenSSL that may read or write. */
 void tls_bio_begin(struct tls_input *input);
 
-/* Sends what that call wrote; returns as stream_send() does. */
-enum stream_status tls_bio_push(struct stream *stream);
+/* Asks the socket for records with about `size` bytes of data at once. */
+void tls_bio_want(struct tls_input *input, size_t size);
+
+/* Keeps what that call did not read, and sends what it wrote; returns as
+ * stream_send() does. */
+enum stream_status tls_bio_end(struct tls_input *input);
 
 #endif

@@ -14,6 +14,7 @@
 #include "tls/tls_error.h"
 #include "tls/tls_keys.h"
 #include "tls/tls_load.h"
+#include "tls/tls_tickets.h"
 #include "tls/tls_trust.h"
 
 /* RFC 7301 3.1: a name has 1 to 255 bytes, and a length byte in front. */
@@ -44,7 +45,7 @@ set_options(const struct tls_load *load)
     SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF |
         SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
         SSL_OP_LEGACY_SERVER_CONNECT);
-    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_read_ahead(ctx, 0); /* tls_bio.c does that */
     SSL_CTX_set_quiet_shutdown(ctx, 0);
     if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
         SSL_CTX_set_recv_max_early_data(ctx, 0) != 1)
@@ -141,9 +142,11 @@ acknowledge_name(SSL *ssl, int *alert, void *arg)
 }
 
 /* Sessions open the service and policy they were made under and no other:
- * what decides who is let in is part of their name. */
+ * what decides who is let in is part of their name, and of the key that seals
+ * them. */
 static void
-set_session_context(const struct tls_load *load)
+set_session_context(
+    const struct tls_load *load, const struct tls_secret *secret)
 {
     const struct leg_config *leg = load->leg;
     unsigned char id[EVP_MAX_MD_SIZE];
@@ -156,10 +159,15 @@ set_session_context(const struct tls_load *load)
         SSL_CTX_set_session_id_context(load->ctx, id, length) != 1)
         tls_error_add(load->error, "service %s: cannot name its sessions",
             load->service->name);
+    else if (load->accepts && secret != NULL &&
+        !tls_tickets_seal(load->ctx, secret, id, length))
+        tls_error_add(load->error, "service %s: cannot make ticket keys",
+            load->service->name);
 }
 
 static void
-fill(struct tls_context *context, const struct tls_load *load)
+fill(struct tls_context *context, const struct tls_load *load,
+    const struct tls_secret *secret)
 {
     set_options(load);
     set_sessions(load);
@@ -169,7 +177,7 @@ fill(struct tls_context *context, const struct tls_load *load)
     set_alpn(context, load);
     if (load->accepts)
         SSL_CTX_set_tlsext_servername_callback(load->ctx, acknowledge_name);
-    set_session_context(load);
+    set_session_context(load, secret);
 }
 
 static bool
@@ -184,12 +192,13 @@ prepare(struct tls_context *context, struct tls_load *load)
 
 struct tls_context *
 tls_context_new(const struct service_config *service, enum tls_role role,
-    struct error *error)
+    const struct tls_secret *secret, struct error *error)
 {
     bool accepts = role == TLS_ACCEPT;
     struct tls_load load = {
         .service = service,
         .leg = accepts ? &service->listen_leg : &service->connect_leg,
+        .files = tls_load_files(service),
         .side = accepts ? "listen" : "connect",
         .accepts = accepts,
         .error = error,
@@ -204,7 +213,7 @@ tls_context_new(const struct service_config *service, enum tls_role role,
     }
     context->role = role;
     if (prepare(context, &load))
-        fill(context, &load);
+        fill(context, &load, secret);
     else
         tls_error_add(error, "service %s: cannot set up TLS", service->name);
     EVP_MD_CTX_free(load.policy);

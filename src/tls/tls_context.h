@@ -11,6 +11,7 @@
 
 struct error;
 struct service_config;
+struct tls_secret;
 
 enum tls_role { TLS_ACCEPT, TLS_CONNECT };
 
@@ -18,10 +19,11 @@ struct tls_context;
 
 /* Loads every file that the leg names and reports every fault in `error`
  * (file, what is wrong, what to do).  Warnings (an expired certificate, a
- * verification that is off) are logged.  NULL: at least one fault. */
+ * verification that is off) are logged.  `secret` NULL: tickets
+ * open this context only.  NULL: at least one fault. */
 NODISCARD struct tls_context *tls_context_new(
     const struct service_config *service, enum tls_role role,
-    struct error *error);
+    const struct tls_secret *secret, struct error *error);
 
 /* Connections must not outlive their context. */
 void tls_context_free(struct tls_context *context);

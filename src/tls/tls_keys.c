@@ -28,7 +28,7 @@ struct passphrase {
 /* A pair on its way into the context. */
 struct pair {
     struct tls_file cert_file;
-    struct tls_file key_file;   /* text NULL: the key is in the cert file */
+    struct tls_file key_file;   /* empty: the key is in the cert file */
     STACK_OF(X509) *chain;      /* without the leaf, once that is out */
     X509 *leaf;
     EVP_PKEY *key;
@@ -44,7 +44,7 @@ passphrase_is_usable(const struct tls_load *load, const struct tls_file *file,
     else if (length > PASSPHRASE_MAX)
         tls_load_fault(load, "passphrase_file", "%s: its first line has more "
             "than %d bytes", file->path, PASSPHRASE_MAX);
-    else if (memchr(file->text, '\0', length) != NULL)
+    else if (memchr(file->content.text, '\0', length) != NULL)
         tls_load_fault(load, "passphrase_file", "%s: its first line has a NUL "
             "byte in it", file->path);
     else
@@ -58,22 +58,23 @@ passphrase_read(const struct tls_load *load, struct passphrase *passphrase)
 {
     const char *path = load->leg->passphrase_file;
     struct tls_file file;
-    const char *end;
+    const char *text, *end;
     size_t length;
     bool usable;
 
     if (path == NULL)
         return true;
-    if (!tls_file_read(load, "passphrase_file", path, TLS_FILE_KEYS_BYTES,
-        &file))
+    if (!tls_file_read(load, "passphrase_file", FILE_FOR_TLS_SECRET, path,
+        TLS_FILE_KEYS_BYTES, &file))
         return false;
-    end = memchr(file.text, '\n', file.length);
-    length = end != NULL ? (size_t)(end - file.text) : file.length;
-    if (length > 0 && file.text[length - 1] == '\r')
+    text = file.content.text;
+    end = memchr(text, '\n', file.content.length);
+    length = end != NULL ? (size_t)(end - text) : file.content.length;
+    if (length > 0 && text[length - 1] == '\r')
         length--;
     usable = passphrase_is_usable(load, &file, length);
     if (usable)
-        passphrase->text = OPENSSL_strndup(file.text, length);
+        passphrase->text = OPENSSL_strndup(text, length);
     tls_file_free(&file);
     return usable;
 }
@@ -131,7 +132,8 @@ static EVP_PKEY *
 read_key(const struct tls_load *load, const struct tls_file *file,
     const char *option, struct passphrase *passphrase)
 {
-    BIO *bio = BIO_new_mem_buf(file->text, (int)file->length);
+    BIO *bio = BIO_new_mem_buf(file->content.text,
+        (int)file->content.length);
     EVP_PKEY *key = NULL;
 
     ERR_clear_error();
@@ -142,7 +144,7 @@ read_key(const struct tls_load *load, const struct tls_file *file,
     if (key == NULL)
         explain_key(load, file, option, passphrase);
     ERR_clear_error();
-    if (key != NULL && (file->mode & S_IROTH) != 0)
+    if (key != NULL && (file->content.mode & S_IROTH) != 0)
         tls_load_warn(load, option, "%s: every user can read this private "
             "key; chmod o= %s", file->path, file->path);
     return key;
@@ -167,15 +169,16 @@ pair_read(const struct tls_load *load, size_t index, struct pair *pair,
     const char *option = "cert";
     bool read;
 
-    if (!tls_file_read(load, "cert", path, TLS_FILE_KEYS_BYTES,
+    if (!tls_file_read(load, "cert", FILE_FOR_TLS, path, TLS_FILE_KEYS_BYTES,
         &pair->cert_file))
         return false;
     read = read_chain(load, pair);
     if (load->leg->key.count > 0) {
         key_file = &pair->key_file;
         option = "key";
-        if (!tls_file_read(load, "key", load->leg->key.items[index],
-            TLS_FILE_KEYS_BYTES, &pair->key_file))
+        if (!tls_file_read(load, "key", FILE_FOR_TLS_SECRET,
+            load->leg->key.items[index], TLS_FILE_KEYS_BYTES,
+            &pair->key_file))
             return false;
     }
     pair->key = read_key(load, key_file, option, passphrase);
@@ -187,7 +190,7 @@ static bool
 pair_matches(const struct tls_load *load, const struct pair *pair)
 {
     const char *path = pair->cert_file.path;
-    const char *key_path = pair->key_file.text != NULL ?
+    const char *key_path = pair->key_file.content.text != NULL ?
         pair->key_file.path : path;
     bool matches = X509_check_private_key(pair->leaf, pair->key) == 1;
     int found = 0;

@@ -1,19 +1,13 @@
 #include "tls/tls_load.h"
 
-#include <sys/stat.h>
-
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -73,87 +67,64 @@ tls_load_warn(const struct tls_load *load, const char *option,
     log_warn(load->service->name, "%s.%s: %s", load->side, option, message);
 }
 
-static bool
-is_readable(const struct tls_load *load, const char *option,
-    const struct tls_file *file, const struct stat *status, size_t limit)
+struct files *
+tls_load_files(const struct service_config *service)
 {
-    if (S_ISDIR(status->st_mode))
-        tls_load_fault(load, option, "%s: is a directory; name a file in it",
-            file->path);
-    else if (!S_ISREG(status->st_mode))
-        tls_load_fault(load, option, "%s: is not a regular file", file->path);
-    else if ((uintmax_t)status->st_size > limit)
-        tls_load_fault(load, option, "%s: has more than %zu bytes; is it the "
-            "right file?", file->path, limit);
-    else
-        return true;
-    return false;
+    return service->config != NULL ? service->config->files : NULL;
 }
 
-/* False: errno says why. */
-static bool
-read_all(int fd, struct tls_file *file, size_t size)
+void
+tls_file_explain(const struct tls_load *load, const char *option,
+    const struct tls_file *file, enum file_result result, size_t limit)
 {
-    ssize_t got;
-
-    file->text = OPENSSL_malloc(size + 1);
-    if (file->text == NULL) {
-        errno = ENOMEM;
-        return false;
+    switch (result) {
+    case FILE_NOT_OPENED:
+        tls_load_fault(load, option, "%s: cannot open: %s", file->path,
+            strerror(file->content.why));
+        break;
+    case FILE_IS_DIRECTORY:
+        tls_load_fault(load, option, "%s: is a directory; name a file in it",
+            file->path);
+        break;
+    case FILE_NOT_REGULAR:
+        tls_load_fault(load, option, "%s: is not a regular file", file->path);
+        break;
+    case FILE_TOO_LARGE:
+        tls_load_fault(load, option, "%s: has more than %zu bytes; is it the "
+            "right file?", file->path, limit);
+        break;
+    default:
+        tls_load_fault(load, option, "%s: cannot read: %s", file->path,
+            strerror(file->content.why));
     }
-    while (file->length < size) {
-        got = read(fd, file->text + file->length, size - file->length);
-        if (got < 0 && errno != EINTR)
-            return false;
-        if (got == 0)
-            break;
-        if (got > 0)
-            file->length += (size_t)got;
-    }
-    file->text[file->length] = '\0';
-    return true;
 }
 
 bool
 tls_file_read(const struct tls_load *load, const char *option,
-    const char *path, size_t limit, struct tls_file *file)
+    enum file_use use, const char *path, size_t limit, struct tls_file *file)
 {
-    struct stat status;
-    bool done = false;
-    int fd;
+    enum file_result result;
 
     *file = (struct tls_file){ .path = path };
-    /* Opening a FIFO must not wait for its writer. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        tls_load_fault(load, option, "%s: cannot open: %s", path,
-            strerror(errno));
-    } else if (is_readable(load, option, file, &status, limit)) {
-        file->mode = status.st_mode;
-        done = read_all(fd, file, (size_t)status.st_size);
-        if (!done)
-            tls_load_fault(load, option, "%s: cannot read: %s", path,
-                strerror(errno));
-    }
-    if (fd >= 0)
-        close(fd);
-    if (!done)
-        tls_file_free(file);
-    return done;
+    result = files_read(load->files, use, path, limit, &file->content);
+    if (result == FILE_DONE)
+        return true;
+    tls_file_explain(load, option, file, result, limit);
+    return false;
 }
 
 void
 tls_file_free(struct tls_file *file)
 {
-    OPENSSL_clear_free(file->text, file->length);
-    *file = (struct tls_file){ .path = file->path };
+    files_release(&file->content);
 }
 
 bool
 tls_file_holds(const struct tls_file *file, const char *label)
 {
     static const char begin[] = "-----BEGIN ";
-    const char *at = file->text, *end = file->text + file->length, *stop;
+    const char *at = file->content.text, *end = at + file->content.length;
+    const char *stop;
     size_t length = strlen(label);
 
     while ((at = memmem(at, (size_t)(end - at), begin, sizeof(begin) - 1))
@@ -231,7 +202,8 @@ STACK_OF(X509) *
 tls_file_certificates(const struct tls_load *load, const char *option,
     const struct tls_file *file)
 {
-    BIO *bio = BIO_new_mem_buf(file->text, (int)file->length);
+    BIO *bio = BIO_new_mem_buf(file->content.text,
+        (int)file->content.length);
     STACK_OF(X509) *certs = sk_X509_new_null();
     bool read;
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "config/files.h"
 
 struct error;
 struct leg_config;
@@ -22,6 +23,7 @@ struct service_config;
 struct tls_load {
     const struct service_config *service;
     const struct leg_config *leg;
+    struct files *files;    /* where what they name is read from */
     const char *side;       /* "listen" or "connect" */
     bool accepts;           /* the TLS server's side */
     SSL_CTX *ctx;           /* being filled */
@@ -32,9 +34,7 @@ struct tls_load {
 /* A file's contents, perhaps a private key. */
 struct tls_file {
     const char *path;       /* borrowed */
-    char *text;
-    size_t length;
-    mode_t mode;
+    struct file_content content;
 };
 
 enum {
@@ -51,12 +51,18 @@ void tls_load_fault(const struct tls_load *load, const char *option,
 void tls_load_warn(const struct tls_load *load, const char *option,
     const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* The files that the service's options name; NULL: the disk. */
+struct files *tls_load_files(const struct service_config *service);
+
 /* Reads all of `path`, at most `limit` bytes of a regular file.  False: the
  * reason is among the errors.  The caller frees with tls_file_free(). */
 NODISCARD bool tls_file_read(const struct tls_load *load, const char *option,
-    const char *path, size_t limit, struct tls_file *file);
+    enum file_use use, const char *path, size_t limit, struct tls_file *file);
 
-/* Wipes the contents before it gives the memory back. */
+/* Adds why files_read() found nothing; `result` is not FILE_DONE. */
+void tls_file_explain(const struct tls_load *load, const char *option,
+    const struct tls_file *file, enum file_result result, size_t limit);
+
 void tls_file_free(struct tls_file *file);
 
 /* True if a line "-----BEGIN ...LABEL-----" is there. */

@@ -24,7 +24,6 @@ enum {
      * data are an attack. */
     MESSAGES_MAX = 1000,
     FAILURE_SIZE = 512,
-    READ_BUFFER_BYTES = 64 << 10, /* a few records: fewer recv(2) */
     PENDING_MAX = 2 * LOOP_RECORDS_BYTES,
 };
 
@@ -74,6 +73,7 @@ tls_stream_free(struct tls_stream *tls)
     if (tls->established && !tls->broken)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
+    buffer_clear(&tls->input.left);
     free(tls->failure);
     free(tls);
 }
@@ -220,11 +220,9 @@ tls_stream_handshake(struct stream *stream)
         result = SSL_do_handshake(tls->ssl);
         code = SSL_get_error(tls->ssl, result);
     } while (code == SSL_ERROR_WANT_READ && !tls->input.starved);
-    tls_bio_push(stream);
+    tls_bio_end(&tls->input);
     if (result == 1) {
         tls->established = true;
-        /* Its buffer is empty between reads, and then not there at all. */
-        SSL_set_default_read_buffer_len(tls->ssl, READ_BUFFER_BYTES);
         return STREAM_OK;
     }
     if (code != SSL_ERROR_WANT_READ)
@@ -252,6 +250,7 @@ read_record(struct stream *stream, struct tls_stream *tls, uint8_t *data,
     int code;
 
     tls->input.filled = false;
+    tls_bio_want(&tls->input, size);
     ERR_clear_error();
     if (SSL_read_ex(tls->ssl, data, size, got) == 1) {
         if (tls->messages > 0)
@@ -284,8 +283,8 @@ may_go_on(const struct tls_stream *tls, enum stream_status status)
         (status == STREAM_AGAIN && !tls->input.starved);
 }
 
-/* Reads records until `size` bytes are there; several fillings of OpenSSL's
- * buffer, or the sink would get one send(2) for each. */
+/* Reads records until `size` bytes are there; perhaps by several recv(2), or the
+ * sink would get one send(2) for each. */
 static enum stream_status
 read_records(struct stream *stream, struct tls_stream *tls, uint8_t *data,
     size_t size, size_t *got)
@@ -323,7 +322,7 @@ tls_read(struct stream *stream, void *data, size_t size, size_t *got)
     if (tls->ticket_came)
         release_buffers(tls);
     tls->ticket_came = false;
-    tls_bio_push(stream);
+    tls_bio_end(&tls->input);
     if (*got > 0)
         return STREAM_OK; /* how it ended is told by the next call */
     return status;
@@ -335,7 +334,8 @@ tls_has_input(const struct stream *stream)
     const struct tls_stream *tls = stream->state;
 
     return tls->end != STREAM_OK ||
-        (!tls->starved && SSL_has_pending(tls->ssl));
+        (!tls->starved && (buffer_length(&tls->input.left) > 0 ||
+            SSL_has_pending(tls->ssl)));
 }
 
 /* While a message of the handshake protocol (a ticket, a KeyUpdate) is half
@@ -374,13 +374,13 @@ tls_write(struct stream *stream, const void *data, size_t size)
     tls_bio_begin(&tls->input);
     ERR_clear_error();
     if (SSL_write_ex(tls->ssl, data, size, &written) != 1) {
-        tls_bio_push(stream); /* an alert, perhaps */
+        tls_bio_end(&tls->input); /* an alert, perhaps */
         return fail(tls);
     }
     assert(written == size); /* partial writes are not enabled */
     if (ticket)
         release_buffers(tls);
-    return tls_bio_push(stream);
+    return tls_bio_end(&tls->input);
 }
 
 static void
@@ -394,7 +394,7 @@ tls_finish(struct stream *stream)
     ERR_clear_error();
     if (SSL_shutdown(tls->ssl) < 0)
         ERR_clear_error();
-    tls_bio_push(stream);
+    tls_bio_end(&tls->input);
 }
 
 const char *

@@ -1,25 +1,21 @@
 #include "tls/tls_trust.h"
 
-#include <sys/stat.h>
-
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "config/config.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_error.h"
+#include "tls/tls_files.h"
 #include "tls/tls_load.h"
 #include "tls/tls_verify.h"
 
@@ -66,82 +62,53 @@ use_file(struct trust *trust, const struct tls_file *file)
     sk_X509_pop_free(certs, X509_free);
 }
 
-static void
-load_file(struct trust *trust, const char *path)
-{
-    struct tls_file file;
-
-    if (!tls_file_read(trust->load, "ca", path, TLS_FILE_TRUST_BYTES, &file))
-        return;
-    use_file(trust, &file);
-    tls_file_free(&file);
-}
-
-/* A link to another file of the directory is what openssl-rehash(1) makes: it
- * would only be read twice. */
-static bool
-is_hash_link(const char *path)
-{
-    char target[PATH_MAX];
-    ssize_t length = readlink(path, target, sizeof(target));
-
-    return length > 0 && memchr(target, '/', (size_t)length) == NULL;
-}
-
 /* Other things lie in such directories too: a file counts if it has a
  * certificate in it. */
 static void
 load_entry(struct trust *trust, const char *directory, const char *name)
 {
-    char path[PATH_MAX];
-    struct stat status;
     struct tls_file file;
+    enum file_result result;
+    char path[PATH_MAX];
 
-    if (name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", directory,
-        name) >= (int)sizeof(path) || is_hash_link(path))
+    if (snprintf(path, sizeof(path), "%s/%s", directory, name) >=
+        (int)sizeof(path))
         return;
-    if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
-        tls_load_warn(trust->load, "ca", "%s: skipped: %s", path,
-            strerror(errno));
-        return;
-    }
-    if (!S_ISREG(status.st_mode) || !tls_file_read(trust->load, "ca", path,
-        TLS_FILE_TRUST_BYTES, &file))
-        return;
-    if (tls_file_holds(&file, "CERTIFICATE"))
+    file = (struct tls_file){ .path = path };
+    result = files_read(trust->load->files, FILE_FOR_TLS, path,
+        TLS_FILE_TRUST_BYTES, &file.content);
+    if (result == FILE_DONE && tls_file_holds(&file, "CERTIFICATE"))
         use_file(trust, &file);
+    else if (result == FILE_NOT_OPENED)
+        tls_load_warn(trust->load, "ca", "%s: skipped: %s", path,
+            strerror(file.content.why));
+    else if (result == FILE_NOT_READ || result == FILE_TOO_LARGE)
+        tls_file_explain(trust->load, "ca", &file, result,
+            TLS_FILE_TRUST_BYTES);
     tls_file_free(&file);
 }
 
 /* False: it could not be read; errno says why. */
 static bool
-load_directory(struct trust *trust, const char *path)
+load_listed(struct trust *trust, const char *path)
 {
-    struct dirent **entries;
-    /* Sorted, so that the same directory has the same digest. */
-    int count = scandir(path, &entries, NULL, alphasort);
+    struct strings names = { 0 };
+    bool listed = files_list(trust->load->files, path, &names);
+    int why = errno;
 
-    if (count < 0)
-        return false;
-    for (int i = 0; i < count; i++) {
-        load_entry(trust, path, entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    return true;
+    for (size_t i = 0; listed && i < names.count; i++)
+        load_entry(trust, path, names.items[i]);
+    config_strings_clear(&names);
+    errno = why;
+    return listed;
 }
 
 static void
-load_path(struct trust *trust, const char *path)
+load_directory(struct trust *trust, const char *path)
 {
     int before = sk_X509_num(trust->certs);
-    struct stat status;
 
-    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        load_file(trust, path);
-        return;
-    }
-    if (!load_directory(trust, path))
+    if (!load_listed(trust, path))
         tls_load_fault(trust->load, "ca", "%s: cannot read this directory: %s",
             path, strerror(errno));
     else if (sk_X509_num(trust->certs) == before)
@@ -149,34 +116,60 @@ load_path(struct trust *trust, const char *path)
             "a PEM certificate in it", path);
 }
 
-static const char *
-system_path(const char *variable, const char *path)
+static void
+load_path(struct trust *trust, const char *path)
 {
-    const char *chosen = secure_getenv(variable);
+    struct tls_file file = { .path = path };
+    enum file_result result = files_read(trust->load->files, FILE_FOR_TLS,
+        path, TLS_FILE_TRUST_BYTES, &file.content);
 
-    return chosen != NULL ? chosen : path;
+    if (result == FILE_DONE)
+        use_file(trust, &file);
+    else if (result == FILE_IS_DIRECTORY)
+        load_directory(trust, path);
+    else
+        tls_file_explain(trust->load, "ca", &file, result,
+            TLS_FILE_TRUST_BYTES);
+    tls_file_free(&file);
 }
 
 /* On Debian file and directory hold the same certificates, and elsewhere only
  * one of them is there: the directory counts where the file does not. */
 static void
+use_system(struct trust *trust, const struct tls_system *system)
+{
+    struct tls_file file = { .path = system->file };
+    enum file_result result = files_read(trust->load->files, FILE_FOR_TLS,
+        system->file, TLS_FILE_TRUST_BYTES, &file.content);
+
+    if (result == FILE_DONE)
+        use_file(trust, &file);
+    else if (tls_files_is_missing(result, file.content.why))
+        (void)!load_listed(trust, system->directory);
+    else
+        tls_file_explain(trust->load, "ca", &file, result,
+            TLS_FILE_TRUST_BYTES);
+    tls_file_free(&file);
+}
+
+static void
 load_system(struct trust *trust)
 {
-    const char *file = system_path(X509_get_default_cert_file_env(),
-        X509_get_default_cert_file());
-    const char *directory = system_path(X509_get_default_cert_dir_env(),
-        X509_get_default_cert_dir());
     int before = sk_X509_num(trust->certs);
+    struct tls_system system;
 
     trust->system = true;
-    if (access(file, F_OK) == 0)
-        load_file(trust, file);
-    else
-        (void)!load_directory(trust, directory);
+    if (!tls_files_system(trust->load->files, &system)) {
+        tls_load_fault(trust->load, "ca", "the system's store cannot be "
+            "found: out of memory");
+        return;
+    }
+    use_system(trust, &system);
     if (sk_X509_num(trust->certs) == before)
         tls_load_fault(trust->load, "ca", "the system's store (%s or %s) has "
             "no certificate in it; install ca-certificates, or name your CA's "
-            "file", file, directory);
+            "file", system.file, system.directory);
+    tls_files_system_free(&system);
 }
 
 static void
@@ -253,11 +246,11 @@ load_crls(struct trust *trust)
     BIO *bio;
 
     for (size_t i = 0; i < crl->count; i++) {
-        if (!tls_file_read(trust->load, "crl", crl->items[i],
+        if (!tls_file_read(trust->load, "crl", FILE_FOR_TLS, crl->items[i],
             TLS_FILE_TRUST_BYTES, &file))
             continue;
         ERR_clear_error();
-        bio = BIO_new_mem_buf(file.text, (int)file.length);
+        bio = BIO_new_mem_buf(file.content.text, (int)file.content.length);
         add_crls(trust, &file, bio);
         BIO_free(bio);
         tls_file_free(&file);

@@ -1,8 +1,8 @@
 /*
  * Whom a leg trusts: CA certificates and revocation lists.
  *
- * Everything is read here and now, directories too: later no process but the
- * master may open a file.
+ * Everything is read here and now, directories too: no process but the master
+ * may open a file, and it keeps what is asked for (config/files.h).
  */
 #ifndef TLS_TLS_TRUST_H
 #define TLS_TLS_TRUST_H

@@ -87,7 +87,7 @@ check_dump(const struct config *config)
         abort();
     free(again_text);
     free(text);
-    config_free(again);
+    config_unref(again);
     error_clear(&error);
 }
 
@@ -105,7 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_messages(&error);
     if (config != NULL)
         check_dump(config);
-    config_free(config);
+    config_unref(config);
     error_clear(&error);
     return 0;
 }

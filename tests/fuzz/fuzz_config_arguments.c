@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config = config_load_arguments(count, words, &error);
     if ((config == NULL) != error_any(&error))
         abort();
-    config_free(config);
+    config_unref(config);
     error_clear(&error);
     free(text);
     return 0;

@@ -1,4 +1,5 @@
 """What every scenario may ask for."""
+import os
 import pathlib
 import subprocess
 import sys
@@ -44,6 +45,16 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for relay in getattr(item, "relays", []):
             report.sections.append((f"log of {relay.folder}", relay.tail()))
+
+
+@pytest.fixture
+def tmp_path(tmp_path):
+    """Workers that are nobody (see `user` in the manual) find the way to a
+    unix socket in it."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        if folder.stat().st_uid == os.getuid():
+            folder.chmod(folder.stat().st_mode | 0o011)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -129,3 +140,8 @@ def pair(relay, server, client, certs):
 @pytest.fixture
 def free_port():
     return sallyport.free_port
+
+@pytest.fixture
+def two_workers(monkeypatch):
+    """For scenarios that count on it; a configuration may still say otherwise."""
+    monkeypatch.setattr(sallyport, "WORKERS", "2")

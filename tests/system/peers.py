@@ -16,6 +16,7 @@ import concurrent.futures
 import contextlib
 import fcntl
 import hashlib
+import os
 import random
 import socket
 import ssl
@@ -446,6 +447,13 @@ def _unix_path(path):
     return "\0" + path[1:] if path.startswith("@") else path
 
 
+def _bind_for_all(sock, path):
+    """Whoever the workers are, they may connect."""
+    sock.bind(_unix_path(path))
+    if not str(path).startswith("@"):
+        os.chmod(path, 0o666)
+
+
 def connect(address, tls=None, hostname="localhost", session=None,
             timeout=None, **buffers):
     """A connected Peer, or with `tls` (a context) a TlsPeer after its
@@ -483,7 +491,7 @@ class Server:
         self.handler, self.tls, self.timeout = handler, tls, timeout
         if path:
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.bind(_unix_path(path))
+            _bind_for_all(self.socket, path)
         else:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self.socket = socket.socket(family)
@@ -573,7 +581,7 @@ class FullListener:
     def __init__(self, path=None):
         if path:
             self.socket, address = socket.socket(socket.AF_UNIX), str(path)
-            self.socket.bind(address)
+            _bind_for_all(self.socket, path)
         else:
             self.socket = socket.socket()
             self.socket.bind(("127.0.0.1", 0))

@@ -1,8 +1,11 @@
 """Starts the real daemon and reads what it says.
 
 The environment names what is tested: SALLYPORT is the binary,
-SALLYPORT_SANITIZED=1 says that it was built with the sanitizers.
+SALLYPORT_SANITIZED=1 says that it was built with the sanitizers, and
+SALLYPORT_WORKERS=N has every daemon run N workers whose configuration does not
+say how many.
 """
+import contextlib
 import os
 import pathlib
 import random
@@ -16,6 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("SALLYPORT", str(ROOT / "build/release/src/sallyport"))
 SANITIZED = os.environ.get("SALLYPORT_SANITIZED", "") not in ("", "0")
+WORKERS = os.environ.get("SALLYPORT_WORKERS", "")
 
 # What a machine that is merely slow may take.  A test that waits for something
 # to happen waits this long; one that measures states its own bound.
@@ -23,10 +27,15 @@ PATIENCE = 60 if SANITIZED else 20
 
 _FAULTS = re.compile(r"runtime error|(Address|Leak|UndefinedBehavior|Memory|"
                      r"Thread)Sanitizer|AddressSanitizer|Assertion .* failed")
+_CHILD_FAILED = re.compile(r".*error .*\(pid \d+\) (died by signal|ended with "
+                           r"exit|does not answer).*")
 _FIELD = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
 _COUNTED = ("up", "down", "duration_ms")
 
+# Two sessions at a time are given ranges of their own, as in "20000-25999".
+_PORTS = [int(end) for end in
+          os.environ.get("SALLYPORT_PORTS", "20000-31999").split("-")]
 _ports_given = set()
 
 
@@ -36,7 +45,7 @@ def free_port():
     It is taken from below the range of ports that the kernel gives to clients
     (ip_local_port_range), so that no client of ours can be in the way."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.randrange(*_PORTS)
         if port in _ports_given:
             continue
         try:
@@ -105,8 +114,45 @@ def _unescape(match):
     return chr(int(code[1:], 16)) if len(code) == 3 else code
 
 
+def with_workers(config):
+    """The configuration, with as many workers as the environment asks for."""
+    if not WORKERS or re.search(r"^workers\b", config, re.M):
+        return config
+    line = f"workers = {WORKERS}\n"
+    if not re.search(r"^\[global\]", config, re.M):
+        return f"{config.rstrip()}\n[global]\n{line}"
+    return re.sub(r"^(\[global\].*\n?)", lambda found: f"{found[1].rstrip()}\n"
+                  f"{line}", config, count=1, flags=re.M)
+
+
+def _words_with_workers(words):
+    if not WORKERS or words[0] != "tunnel" or \
+            any(word.startswith("--workers") for word in words):
+        return words
+    return [*words, f"--workers={WORKERS}"]
+
+
+def _proc(pid, name):
+    """The text of /proc/PID/NAME, "" if the process is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _comm(pid):
+    return _proc(pid, "comm").strip()
+
+
+def _state(pid):
+    """One letter, as in ps(1); "" if the process is gone."""
+    stat = _proc(pid, "stat")
+    return stat[stat.rindex(")") + 2] if stat else ""
+
+
 class Relay:
-    """One running daemon.  Made by the fixture `relay`, which also ends it."""
+    """One running daemon: a master, whose process id is `pid`, and its
+    children.  Made by the fixture `relay`, which also ends it."""
 
     def __init__(self, config, folder, command=None, ready=r"\bready\b",
                  log=None, env=None, limit_nofile=None, within=()):
@@ -118,12 +164,13 @@ class Relay:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = self.folder / "sallyport.ini"
         if config is not None:
-            self.config.write_text(config)
+            self.config.write_text(with_workers(config))
         self.stderr = self.folder / "stderr"
         self.log = pathlib.Path(log) if log else self.stderr
-        self.command = [str(word) for word in
-                        command or ("run", "-c", self.config)]
+        self.command = _words_with_workers(
+            [str(word) for word in command or ("run", "-c", self.config)])
         self.checked = False
+        self.may_lose_children = False  # the test ends some of them
         with open(self.stderr, "wb") as stderr:
             self.process = subprocess.Popen(
                 [*map(str, within), *self._limited(limit_nofile), BINARY,
@@ -134,6 +181,7 @@ class Relay:
         if ready is not None:
             try:
                 self.wait_log(ready)
+                self._settle()
             except AssertionError:
                 self.kill()
                 raise
@@ -144,7 +192,73 @@ class Relay:
 
     def reload_config(self, config):
         """Rewrites the file; telling the daemon is the test's part."""
-        self.config.write_text(config)
+        self.config.write_text(with_workers(config))
+
+    # Who it is.
+
+    def children(self):
+        """{pid: name} of its children, such as "w0", "observ"; one that has
+        just been forked has no name yet."""
+        words = _proc(self.pid, f"task/{self.pid}/children").split()
+        return {int(pid): _comm(pid).partition(":")[2] for pid in words}
+
+    def pids(self):
+        """The master's and those of its children."""
+        return [self.pid, *self.children()]
+
+    def workers(self):
+        """{number: pid} of the workers that there are now."""
+        return {int(name[1:]): pid for pid, name in self.children().items()
+                if re.fullmatch(r"w\d+", name)}
+
+    def wait_worker(self, number, other_than=None):
+        """Waits until there is a worker of that number, which is not the one
+        of pid `other_than`; returns its pid."""
+        def look():
+            pid = self.workers().get(number)
+            return pid if pid != other_than else None
+        return wait_until(look, f"worker {number}")
+
+    def holder(self, port):
+        """The pid of the process that holds the connection whose other end is
+        a socket of that TCP port; None if nobody does."""
+        inodes = set()
+        for name in ("tcp", "tcp6"):
+            for line in _proc("self", f"net/{name}").splitlines()[1:]:
+                words = line.split()
+                if int(words[2].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{words[9]}]")
+        for pid in self.pids():
+            if inodes & set(self.open_files(pid)):
+                return pid
+        return None
+
+    def wait_holder(self, port):
+        """Waits until one of its processes holds that connection."""
+        return wait_until(lambda: self.holder(port),
+                          f"the holder of the connection from port {port}")
+
+    @staticmethod
+    def open_files(pid):
+        """What the descriptors of a process are, such as "socket:[4711]"."""
+        names = []
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):
+                    names.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        return names
+
+    def _settle(self):
+        """Each of its processes has been through its start, and waits."""
+        waiting = set()
+
+        def look():
+            children = self.children()
+            waiting.update(pid for pid in (self.pid, *children)
+                           if _state(pid) == "S" and children.get(pid) != "")
+            return waiting.issuperset((self.pid, *children)) or \
+                not self.running()
+        wait_until(look, "all processes to have begun")
 
     # What it said.
 
@@ -199,30 +313,35 @@ class Relay:
     def tail(self, count=60):
         return "\n".join(self.text().splitlines()[-count:])
 
-    # What it costs.
+    # What it costs: all its processes together.
 
-    def rss_kib(self):
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.M).group(1))
+    def memory_kib(self):
+        """A page that some of them share is counted once."""
+        rollups = [_proc(pid, "smaps_rollup") for pid in self.pids()]
+        return sum(int(found) for rollup in rollups for found in
+                   re.findall(r"^Pss:\s+(\d+) kB", rollup, re.M))
 
     def fds(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return sum(len(self.open_files(pid)) for pid in self.pids())
 
     def is_idle(self, seconds=0.15):
-        """True if it sleeps all that time: it has nothing to do, as opposed to
-        having to wait for its turn on a busy machine."""
+        """True if they sleep all that time: there is nothing to do, as opposed
+        to having to wait for a turn on a busy machine."""
         spent, end = self.cpu_seconds(), time.monotonic() + seconds
         while time.monotonic() < end:
-            stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
-            if stat[stat.rindex(")") + 2] != "S":
+            if any(_state(pid) != "S" for pid in self.pids()):
                 return False
             time.sleep(0.01)
         return self.cpu_seconds() == spent
 
     def cpu_seconds(self):
-        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
-        words = stat[stat.rindex(")") + 2:].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        """Of those that are there, and of the children that have ended."""
+        ticks = 0
+        for pid in self.pids():
+            stat = _proc(pid, "stat")
+            words = stat[stat.rindex(")") + 2:].split() if stat else []
+            ticks += sum(map(int, words[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     # Its end.
 
@@ -243,6 +362,7 @@ class Relay:
     def stop(self, timeout=None, at_once=False):
         """SIGTERM (`at_once`: more than one, so that nothing drains), then the
         exit, which must be a clean one."""
+        children = self.children()
         if at_once:
             self._insist()
         elif self.running():
@@ -250,6 +370,9 @@ class Relay:
         code = self.wait_exit(timeout)
         self.check()
         assert code == 0, f"exit code {code}\n{self.tail()}"
+        left = [name for pid, name in children.items() if _state(pid) and
+                _comm(pid).startswith("sallyport:")]
+        assert not left, f"the master has left {left} behind"
 
     def _insist(self):
         # Two signals that follow each other closely arrive as one.
@@ -262,16 +385,24 @@ class Relay:
                 pass
 
     def kill(self):
+        """All of it, in the order in which nobody replaces anybody."""
         if self.running():
+            children = self.children()
             self.process.kill()
+            for pid in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def check(self):
-        """Fails if a sanitizer or an assertion has spoken."""
+        """Fails if a sanitizer or an assertion has spoken, or a child has
+        failed that was not meant to."""
         self.checked = True
         text = self.stderr.read_text(errors="backslashreplace")
         fault = _FAULTS.search(text)
         assert not fault, text[max(0, fault.start() - 500):][:8000]
+        failed = self.may_lose_children or _CHILD_FAILED.search(self.text())
+        assert failed in (True, None), failed[0]
 
     def finish(self):
         """What the fixture does with a relay that the test left running."""

@@ -71,11 +71,11 @@ def test_stopped_readers_cost_a_bounded_buffer_each(relay, server, client,
     warm = client(port, tls=tls)
     warm.half_close()
     assert warm.receive(keep=False).size == SIZE
-    before = it.rss_kib()
+    before = it.memory_kib()
     stopped = [client(port, tls=tls, receive_buffer=64 << 10)
                for _ in range(STUCK)]
     wait_until(it.is_idle, "all to be blocked")
-    grown = (it.rss_kib() - before) / STUCK
+    grown = (it.memory_kib() - before) / STUCK
     print(f"{kind}, splice {splice}: {grown:.0f} KiB for each stopped reader")
     assert grown < BLOCKED_KIB + CONNECTION_KIB
     # Others move on meanwhile.

@@ -18,8 +18,8 @@ def asks(peer, question=b"question"):
     return peer.recv_exactly(len(question)) == question
 
 
-COMMANDS = ["run", "check", "config show", "tunnel", "demo", "version",
-            "help"]
+COMMANDS = ["run", "check", "config show", "tunnel", "demo", "status", "reload",
+            "upgrade", "drain", "version", "help"]
 
 
 def test_no_command():
@@ -85,7 +85,8 @@ def test_version(word):
     done = command(word)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"sallyport \d+\.\d+\.\d+\n", done.stdout)
-    for library in ("OpenSSL 3", "libevent 2", "c-ares 1", "features:"):
+    for library in ("OpenSSL 3", "libevent 2", "c-ares 1", "jansson 2",
+                    "features:"):
         assert library in done.stdout
 
 
@@ -297,7 +298,7 @@ def test_run_logs_where_it_listens(relay, certs, server, free_port,
                             f"unix:{tmp_path}/door"), ready='"ready"')
     said = [json.loads(line) for line in one.log_lines()]
     assert [line["message"] for line in said] == [
-        f"listening on unix:{tmp_path}/door",
-        f"listening on 127.0.0.1:{port} with TLS", "ready"]
+        f"listening on 127.0.0.1:{port} with TLS",
+        f"listening on unix:{tmp_path}/door", "ready"]
     one.signal(signal.SIGTERM)
     assert one.wait_exit() == 0

@@ -100,8 +100,10 @@ def test_all_fail(relay, certs, client, free_port, tmp_path, kind, reason):
     if kind == "dead-path":
         with socket.socket(socket.AF_UNIX) as sock:
             sock.bind(str(path))
+        path.chmod(0o666)
     if kind == "not-a-socket":
         path.write_text("a file")
+        path.chmod(0o666)
     to = {"refused": f"127.0.0.1:{free_port()}",
           "unreachable": "255.255.255.255:80"}.get(kind, f"unix:{path}")
     one = relay(configs.service(f"127.0.0.1:{port}", to) +
@@ -151,8 +153,8 @@ def test_early_bytes_are_kept(relay, server, client, free_port):
 
 # Sockets.
 
-def sockets(pid, state, port):
-    """Lines of ss about the process's sockets with that remote (or for
+def sockets(one, state, port):
+    """Lines of ss about the daemon's sockets with that remote (or for
     `listening` local) port."""
     side = "sport" if state == "listening" else "dport"
     out = subprocess.run(
@@ -161,7 +163,7 @@ def sockets(pid, state, port):
          f"{side} = :{port}"], capture_output=True, text=True,
         check=True).stdout
     return [line for line in out.replace("\n\t", " ").splitlines()
-            if f"pid={pid}," in line]
+            if any(f"pid={pid}," in line for pid in one.pids())]
 
 
 def test_keepalive_of_both_legs(relay, server, client, free_port):
@@ -173,8 +175,8 @@ def test_keepalive_of_both_legs(relay, server, client, free_port):
     peer = client(port)
     assert asks(peer)
     own_port = peer.socket.getsockname()[1]
-    [listen] = sockets(one.pid, "established", own_port)
-    [connect] = sockets(one.pid, "established", far.port)
+    [listen] = sockets(one, "established", own_port)
+    [connect] = sockets(one, "established", far.port)
     assert re.search(r"timer:\(keepalive,1min(40|3\d)sec,0\)", listen), listen
     assert re.search(r"timer:\(keepalive,3min(20|1\d)sec,0\)", connect), \
         connect
@@ -188,7 +190,7 @@ def test_keepalive_off(relay, server, client, free_port):
     peer = client(port)
     assert asks(peer)
     for remote in (peer.socket.getsockname()[1], far.port):
-        [line] = sockets(one.pid, "established", remote)
+        [line] = sockets(one, "established", remote)
         assert "keepalive" not in line
 
 
@@ -202,8 +204,8 @@ def test_buffers_and_nodelay(relay, server, client, free_port):
         "connect.send_buffer = 96k"))
     peer = client(port)
     assert asks(peer)
-    [listen] = sockets(one.pid, "established", peer.socket.getsockname()[1])
-    [connect] = sockets(one.pid, "established", far.port)
+    [listen] = sockets(one, "established", peer.socket.getsockname()[1])
+    [connect] = sockets(one, "established", far.port)
     assert "rb65536," in listen and f"tb{96 << 10}," in listen
     assert "rb131072," in connect and f"tb{192 << 10}," in connect
 
@@ -213,12 +215,13 @@ PIDFD_GETFD = 438       # the same on every architecture
 def peer_options(one, remote_port, *names):
     """getsockopt(2) of the daemon's own socket, through pidfd_getfd(2)."""
     libc = ctypes.CDLL(None, use_errno=True)
+    pid = one.holder(remote_port)
     inodes = {}
-    for fd in os.listdir(f"/proc/{one.pid}/fd"):
-        inodes[os.readlink(f"/proc/{one.pid}/fd/{fd}")] = int(fd)
-    [line] = sockets(one.pid, "established", remote_port)
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        inodes[os.readlink(f"/proc/{pid}/fd/{fd}")] = int(fd)
+    [line] = sockets(one, "established", remote_port)
     inode = re.search(r"ino:(\d+)", line).group(1)
-    pidfd = os.pidfd_open(one.pid)
+    pidfd = os.pidfd_open(pid)
     fd = libc.syscall(PIDFD_GETFD, pidfd, inodes[f"socket:[{inode}]"], 0)
     os.close(pidfd)
     assert fd >= 0, os.strerror(ctypes.get_errno())

@@ -37,8 +37,10 @@ def server_port(demo):
     return int(re.search(r"on 127\.0\.0\.1:(\d+), is", demo.text()).group(1))
 
 
-def children(pid):
-    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+def server_of(demo):
+    """The pid of the server behind it."""
+    [server] = [pid for pid, name in demo.children().items() if name == "demo"]
+    return server
 
 
 def is_alive(pid):
@@ -127,7 +129,7 @@ def test_certificates_are_as_they_should_be(demo):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_it_cleanly(demo, number):
     one = demo()
-    [server] = children(one.pid)
+    server = server_of(one)
     one.signal(number)
     assert one.wait_exit() == 0
     assert not list(one.folder_of_files.iterdir())
@@ -161,8 +163,8 @@ def test_signal_while_a_client_is_there(demo, client):
 
 def test_closed_terminal_ends_it(demo):
     one = demo()
-    [server] = children(one.pid)
-    for pid in (one.pid, int(server)):      # the kernel tells every process
+    server = server_of(one)
+    for pid in (one.pid, server):      # the kernel tells every process
         os.kill(pid, signal.SIGHUP)
     assert one.wait_exit() == 0
     assert not list(one.folder_of_files.iterdir())
@@ -171,9 +173,12 @@ def test_closed_terminal_ends_it(demo):
 def test_killed_relay_takes_its_server_along(demo):
     one = demo()
     port = server_port(one)
-    [server] = children(one.pid)
-    one.kill()
+    server = server_of(one)
+    family = one.pids()
+    os.kill(one.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(server), "the end of the demo's server")
+    wait_until(lambda: not any(is_alive(pid) for pid in family),
+               "the end of the others")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     one.check()

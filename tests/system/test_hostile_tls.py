@@ -317,11 +317,11 @@ def test_silent_clients_cost_little(relay, certs, server, free_port):
     for _ in range(20):     # what is made once
         peers.open_socket(port).close()
     gate.wait_ends(20)
-    before = gate.rss_kib()
+    before = gate.memory_kib()
     clients = [peers.open_socket(port) for _ in range(SILENT)]
     sallyport.wait_until(lambda: gate.fds() == fds + SILENT,
                          "all to be accepted")
-    each = (gate.rss_kib() - before) / SILENT
+    each = (gate.memory_kib() - before) / SILENT
     print(f"a silent client costs {each:.2f} KiB")
     if not sallyport.SANITIZED:     # whose allocator costs more by itself
         assert each < SILENT_KIB

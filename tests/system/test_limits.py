@@ -1,6 +1,10 @@
 """What happens at the limits: of connections, and of descriptors."""
+import itertools
 import os
-import resource
+import pathlib
+import re
+import signal
+import subprocess
 import threading
 import time
 
@@ -18,16 +22,20 @@ def asks(peer, number):
 
 
 class Waiting:
-    """A client that has asked and is not served yet."""
+    """A client that has asked and is not served yet; `leaves`: it makes room
+    for others when it has been."""
 
-    def __init__(self, port, number):
+    def __init__(self, port, number, leaves=False):
         self.peer = peers.Peer(peers.open_socket(port))
         self.number = number
+        self.leaves = leaves
         self.served = threading.Event()
         self._answer = peers.in_background(self._ask)
 
     def _ask(self):
         answered = asks(self.peer, self.number)
+        if self.leaves:
+            self.peer.close()
         self.served.set()
         return answered
 
@@ -44,7 +52,9 @@ def test_max_connections(relay, server, client, free_port, where):
                 if where == "global" else service + "max_connections = 2\n")
     first, second = client(port), client(port)
     assert asks(first, 1) and asks(second, 2)
-    waiting = [Waiting(port, 3 + turn) for turn in range(3)]
+    # The third place is free when one of them has left; each worker has a
+    # queue of its own, so it may be any of them.
+    waiting = [Waiting(port, 3 + turn, leaves=True) for turn in range(3)]
     # The two go on, and what waits does not come to the server.
     for number in range(100):
         assert asks(first, number) and asks(second, number)
@@ -52,9 +62,7 @@ def test_max_connections(relay, server, client, free_port, where):
     assert len(far.results) == 2
     first.close()
     second.close()
-    for done in waiting:
-        assert done.result()
-        done.peer.close()       # the third waits for this
+    assert all(done.result() for done in waiting)
     ends = one.wait_ends(5)
     assert {end["reason"] for end in ends} == {"client-closed"}
     assert len(one.matching("max_connections = 2 is reached")) == 1
@@ -113,19 +121,41 @@ def test_thousands_pass_through_few_places(relay, server, free_port):
 # Descriptors.
 
 def soft_limit(one):
-    return resource.prlimit(one.pid, resource.RLIMIT_NOFILE)[0]
+    """Of its workers, which all have the same."""
+    [limit] = {limits_of(pid)[0] for pid in one.workers().values()}
+    return limit
+
+
+def limits_of(pid):
+    text = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    return [int(word) for word in re.search(
+        r"^Max open files +(\d+) +(\d+)", text, re.M).groups()]
+
+
+def set_limit(pid, limit):
+    """As its own user: prlimit(2) lets others only with a capability that root
+    in a container does not have."""
+    owner = os.stat(f"/proc/{pid}")
+    as_owner = {} if owner.st_uid == os.getuid() else {
+        "user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={limit}:"],
+                   check=True, **as_owner)
 
 
 def set_soft_limit(one, spare):
-    """Lets it open `spare` more descriptors; returns how to undo it."""
-    before = resource.prlimit(one.pid, resource.RLIMIT_NOFILE)
-    taken = {int(name) for name in os.listdir(f"/proc/{one.pid}/fd")}
-    limit = free = 0
-    while free < spare or limit <= max(taken):
-        free += limit not in taken
-        limit += 1
-    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
-    return lambda: resource.prlimit(one.pid, resource.RLIMIT_NOFILE, before)
+    """Lets each of its workers open `spare` more descriptors; returns how to
+    undo it."""
+    undo = [limit_process(pid, spare) for pid in one.workers().values()]
+    return lambda: [set_limit(*arguments) for arguments in undo]
+
+
+def limit_process(pid, spare):
+    before, _ = limits_of(pid)
+    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    free = (number for number in itertools.count() if number not in taken)
+    limit = next(itertools.islice(free, spare, None))
+    set_limit(pid, limit)
+    return pid, before
 
 
 def test_limit_is_raised_to_what_is_needed(relay, server, client, free_port):
@@ -133,6 +163,24 @@ def test_limit_is_raised_to_what_is_needed(relay, server, client, free_port):
     far = server(peers.echo)
     one = relay(configs.settings("max_connections = 300") +
                 configs.plain(port, far.port), limit_nofile="256:20000")
+    assert 2 * 300 < soft_limit(one) < 1000
+    held = [client(port) for _ in range(200)]
+    assert all(asks(peer, number) for number, peer in enumerate(held))
+
+
+def test_limit_is_raised_by_a_reload(relay, server, client, free_port):
+    """In the workers that are there, too."""
+    port = free_port()
+    far = server(peers.echo)
+    service = configs.plain(port, far.port)
+    one = relay(configs.settings("max_connections = 10") + service,
+                limit_nofile="256:20000")
+    assert soft_limit(one) < 600
+    workers = one.workers()
+    one.reload_config(configs.settings("max_connections = 300") + service)
+    one.signal(signal.SIGHUP)
+    one.wait_log("reloaded")
+    assert one.workers() == workers
     assert 2 * 300 < soft_limit(one) < 1000
     held = [client(port) for _ in range(200)]
     assert all(asks(peer, number) for number, peer in enumerate(held))
@@ -184,16 +232,17 @@ def test_out_of_descriptors(relay, server, client, free_port, spare):
     restore = set_soft_limit(one, spare)
     before, fds, start = one.cpu_seconds(), one.fds(), time.monotonic()
     late = [Waiting(port, 2 + turn) for turn in range(10)]
-    one.wait_log("accepting on .* pauses: Too many open files.*LimitNOFILE")
+    one.wait_log("accepting .* pauses: Too many open files.*LimitNOFILE")
     for number in range(100):
         assert asks(held, number)
-    one.wait_log("accepting on .* pauses", count=3)
+    one.wait_log("accepting .* pauses", count=3)
     spent = one.cpu_seconds() - before
-    lines = len(one.matching("accepting on .* pauses"))
+    lines = len(one.matching("accepting .* pauses"))
     assert lines <= 2 + (time.monotonic() - start), "once a second"
     assert spent < (2 if sallyport.SANITIZED else 0.5), "it spins"
-    assert one.fds() <= fds + spare
-    assert sum(one.served.is_set() for one in late) <= spare // 2
+    workers = len(one.workers())
+    assert one.fds() <= fds + workers * spare
+    assert sum(one.served.is_set() for one in late) <= workers * (spare // 2)
     assert not one.ends()
     restore()
     assert all(waiting.result() for waiting in late)
@@ -212,8 +261,8 @@ def test_exhaustion_is_logged_once_a_second(relay, server, free_port):
                         for port in ports))
     restore = set_soft_limit(one, 0)
     late = [Waiting(port, 1) for port in ports]
-    one.wait_log("accepting on .* pauses", count=3)
-    lines = one.matching("accepting on .* pauses")
+    one.wait_log("accepting .* pauses", count=3)
+    lines = one.matching("accepting .* pauses")
     seconds = {line[:19] for line in lines}
     assert len(lines) <= len(seconds) + 1, lines
     restore()

@@ -68,14 +68,14 @@ def test_idle_connections(door, certs, free_port, listen, bound):
     """They are all alive, cost little, and leave nothing behind."""
     backend = free_port()
     one = door(listen, backend)
-    fds, before = one.fds(), one.rss_kib()
+    fds, before = one.fds(), one.memory_kib()
     crowd = Crowd(one.port, COUNT, backend,
                   *([certs / "ca.pem"] if listen == "tls" else []))
     silent = report(f"connections with nothing said, {listen}",
-                    before, one.rss_kib(), COUNT)
+                    before, one.memory_kib(), COUNT)
     assert one.fds() == fds + 2 * COUNT
     crowd.talk()
-    idle = report(f"idle connections, {listen}", before, one.rss_kib(), COUNT)
+    idle = report(f"idle connections, {listen}", before, one.memory_kib(), COUNT)
     crowd.talk()
     crowd.leave()
     one.wait_ends(COUNT)
@@ -86,9 +86,9 @@ def test_idle_connections(door, certs, free_port, listen, bound):
         # What is freed is given back when the rush has been over for a while,
         # but for the pages of which libevent holds a little: it never forgets
         # a descriptor.
-        wait_until(lambda: one.rss_kib() < before + 8 * COUNT,
+        wait_until(lambda: one.memory_kib() < before + 8 * COUNT,
                    "memory to be given back")
-    print(f"RSS afterwards: {one.rss_kib()} KiB; {one.cpu_seconds():.2f} s of "
+    print(f"RSS afterwards: {one.memory_kib()} KiB; {one.cpu_seconds():.2f} s of "
           "CPU time")
     # The crowd just exits: on TLS without a close_notify.
     assert {end["reason"] for end in one.ends()} <= \
@@ -100,10 +100,10 @@ def test_idle_connections(door, certs, free_port, listen, bound):
 def test_silent_clients(door, certs, free_port):
     """Who has not said a byte to a TLS listener costs no TLS."""
     one = door("tls", free_port(), "timeout.handshake = 5s")
-    fds, before = one.fds(), one.rss_kib()
+    fds, before = one.fds(), one.memory_kib()
     crowd = Crowd(one.port, COUNT, 0)
     wait_until(lambda: one.fds() == fds + COUNT, "all to be accepted")
-    each = report("silent clients of TLS", before, one.rss_kib(), COUNT)
+    each = report("silent clients of TLS", before, one.memory_kib(), COUNT)
     one.wait_ends(COUNT)
     assert {end["reason"] for end in one.ends()} == {"handshake-timeout"}
     assert one.fds() == fds
@@ -133,10 +133,10 @@ def test_short_connections(door, redis, certs, listen, count):
     fds = one.fds()
     come_and_go(one, 2000, certs, listen)
     wait_until(lambda: one.fds() == fds, "descriptors to be given back")
-    before = one.rss_kib()
+    before = one.memory_kib()
     come_and_go(one, count, certs, listen)
     wait_until(lambda: one.fds() == fds, "descriptors to be given back")
-    after = one.rss_kib()
+    after = one.memory_kib()
     print(f"{count} short connections, {listen}: RSS {before} KiB before, "
           f"{after} KiB after, {one.fds()} descriptors, "
           f"{one.cpu_seconds():.1f} s of CPU time")

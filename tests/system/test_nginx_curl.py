@@ -79,7 +79,7 @@ def test_carries_a_big_file_down(way, nginx):
     end, = way.wait_ends()
     assert end["reason"] == "client-closed"
     assert end["down"] > BIG
-    print(f"RSS after {BIG >> 20} MiB down: {way.rss_kib()} KiB")
+    print(f"RSS after {BIG >> 20} MiB down: {way.memory_kib()} KiB")
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_carries_a_big_file_up(way, nginx):
     end, = way.wait_ends()
     assert end["reason"] == "client-closed"
     assert end["up"] > BIG
-    print(f"RSS after {BIG >> 20} MiB up: {way.rss_kib()} KiB")
+    print(f"RSS after {BIG >> 20} MiB up: {way.memory_kib()} KiB")
 
 
 def expected_parts(nginx):
@@ -118,7 +118,7 @@ def test_many_at_once_and_some_that_do_not_read(way, nginx):
     """Slow readers have begun, and then take nothing until the others are
     through: what they cost is counted while they hang."""
     parts = list(expected_parts(nginx))
-    before = way.rss_kib()
+    before = way.memory_kib()
     curls = [start_part(way, offset) for offset, _ in parts]
     try:
         slow, quick = curls[:SLOW], curls[SLOW:]
@@ -126,7 +126,7 @@ def test_many_at_once_and_some_that_do_not_read(way, nginx):
         with concurrent.futures.ThreadPoolExecutor(PARTS) as pool:
             digests = list(pool.map(digest_of, (c.stdout for c in quick)))
         way.wait_ends(PARTS - SLOW)
-        during = way.rss_kib()
+        during = way.memory_kib()
         assert len(way.ends()) == PARTS - SLOW
         with concurrent.futures.ThreadPoolExecutor(SLOW) as pool:
             rest = list(pool.map(lambda curl: curl.stdout.read(), slow))

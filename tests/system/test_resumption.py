@@ -121,12 +121,26 @@ connect.ca = {certs}/ca.pem
     return start
 
 
+# Each worker keeps what servers gave it.
+ONE_WORKER = "[global]\nworkers = 1\n"
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_resumes_with_servers(way, certs, version):
     with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
-        through = way(far)
+        through = way(far, ONE_WORKER)
         assert [through.visit()["connect_resumed"] for _ in range(4)] == \
             ["no", "yes", "yes", "yes"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_worker_resumes_with_servers(way, certs, version):
+    with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
+        through = way(far)
+        count = len(through.workers())
+        resumed = [through.visit()["connect_resumed"] for _ in range(6 * count)]
+        assert 1 <= resumed.count("no") <= count
+        assert resumed.count("yes") == len(resumed) - resumed.count("no")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -150,7 +164,7 @@ def test_goes_on_with_servers_that_resume_nothing(way, certs, version):
 def test_a_server_may_forget(way, certs, free_port, version):
     """A restarted server knows none of the sessions that we kept."""
     with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
-        through = way(far)
+        through = way(far, ONE_WORKER)
         through.visit()
         assert through.visit()["connect_resumed"] == "yes"
     with openssl.Server(version, *shown(certs, "server"), echo=True,

@@ -41,7 +41,7 @@ loading_fails(const char *text, const char *part)
     }
     for (size_t i = 0; !found && i < error.count; i++)
         cr_log_warn("got: %s", error.messages[i]);
-    config_free(config);
+    config_unref(config);
     error_clear(&error);
     return found;
 }
@@ -52,7 +52,7 @@ loading_count_errors(const char *text)
     struct error error = { 0 };
     size_t count;
 
-    config_free(loading_text(text, &error));
+    config_unref(loading_text(text, &error));
     count = error.count;
     error_clear(&error);
     return count;

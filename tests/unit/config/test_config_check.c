@@ -96,7 +96,7 @@ Test(config_check, accepts)
     };
 
     for (size_t i = 0; i < COUNT(cases); i++)
-        config_free(loading_good(service(cases[i])));
+        config_unref(loading_good(service(cases[i])));
 }
 
 Test(config_check, points_to_defaults_where_they_are_at_fault)

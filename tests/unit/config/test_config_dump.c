@@ -57,8 +57,8 @@ Test(config_dump, loads_again_to_the_same)
         drop_comments(text);
         drop_comments(again_text);
         cr_expect_str_eq(text, again_text);
-        config_free(config);
-        config_free(again);
+        config_unref(config);
+        config_unref(again);
         free(text);
         free(again_text);
     }
@@ -84,7 +84,7 @@ Test(config_dump, says_where_each_value_came_from)
         cr_expect(strstr(text, parts[i]) != NULL, "%s not in\n%s", parts[i],
             text);
     free(text);
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_dump, leaves_out_what_means_nothing)
@@ -98,7 +98,7 @@ Test(config_dump, leaves_out_what_means_nothing)
     cr_expect_not_null(strstr(text, "connect.verify "));
     cr_expect_not_null(strstr(text, "; connect.name is not set\n"));
     free(text);
-    config_free(config);
+    config_unref(config);
 }
 
 /* A value that fills its line is written without what makes it fair. */
@@ -117,8 +117,8 @@ Test(config_dump, keeps_lines_short_enough_to_load)
     cr_expect_str_eq(again->services[0].connect_leg.ca.items[0],
         config->services[0].connect_leg.ca.items[0]);
     free(dump);
-    config_free(config);
-    config_free(again);
+    config_unref(config);
+    config_unref(again);
 }
 
 Test(config_dump, a_file_name_cannot_break_the_line)
@@ -134,5 +134,5 @@ Test(config_dump, a_file_name_cannot_break_the_line)
     cr_expect_null(strstr(text, "\nb = c"));
     cr_expect_not_null(strstr(text, "; a\\x0ab = c\\x1b:2\n"));
     free(text);
-    config_free(config);
+    config_unref(config);
 }

@@ -21,7 +21,7 @@ load_all(const char *pattern)
         for (size_t j = 0; j < error.count; j++)
             cr_log_error("%s", error.messages[j]);
         cr_expect_not_null(config, "%s", files.gl_pathv[i]);
-        config_free(config);
+        config_unref(config);
         error_clear(&error);
     }
     count = files.gl_pathc;

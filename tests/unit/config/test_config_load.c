@@ -79,7 +79,7 @@ fails(const char *name, const char *part)
         found = found || strstr(error.messages[i], part) != NULL;
     for (size_t i = 0; !found && i < error.count; i++)
         cr_log_warn("got: %s", error.messages[i]);
-    config_free(config);
+    config_unref(config);
     error_clear(&error);
     return found;
 }
@@ -136,7 +136,7 @@ Test(config_load, fills_in_what_is_written_and_what_is_not)
     cr_expect_eq(b->listen.items[0].kind, ENDPOINT_UNIX);
     cr_expect_eq(b->listen_leg.mode, 0660);
     cr_expect_eq(b->listen_leg.backlog, 4096);
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_load, a_list_of_the_service_replaces_that_of_defaults)
@@ -153,7 +153,7 @@ Test(config_load, a_list_of_the_service_replaces_that_of_defaults)
     cr_assert_eq(b->count, 2);
     cr_expect_str_eq(b->items[0], "one");
     cr_expect_str_eq(b->items[1], "two");
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_load, remembers_where_each_value_was_written)
@@ -177,7 +177,7 @@ Test(config_load, remembers_where_each_value_was_written)
         cr_expect_eq(origin->shared, cases[i].shared, "%s", cases[i].name);
         cr_expect_eq(origin->file != NULL, cases[i].line > 0);
     }
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_load, paths_start_from_the_folder_of_their_file,
@@ -199,7 +199,7 @@ Test(config_load, paths_start_from_the_folder_of_their_file,
     cr_expect_str_eq(config->services[1].connect_leg.ca.items[0],
         path_of("ca.pem"));
     cr_expect_str_eq(config->path, path_of("main.ini"));
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_load, includes_in_the_order_of_names, .init = make_folder,
@@ -218,7 +218,7 @@ Test(config_load, includes_in_the_order_of_names, .init = make_folder,
     cr_expect_str_eq(config->services[0].name, "a");
     cr_expect_str_eq(config->services[1].name, "c");
     cr_expect_str_eq(config->services[2].name, "b");
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_load, refuses_bad_includes, .init = make_folder,
@@ -270,7 +270,7 @@ Test(config_load, a_folder_with_odd_letters, .init = make_folder,
     write_file("a[b]*\\c/x1.ini", B);
     config = load("a[b]*\\c/main.ini");
     cr_expect_eq(config->service_count, 2);
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_load, refuses_what_is_no_file, .init = make_folder,
@@ -325,6 +325,6 @@ Test(config_load, keeps_earlier_messages)
     config = loading_text(A, &error);
     cr_expect_not_null(config);
     cr_expect_eq(error.count, 1);
-    config_free(config);
+    config_unref(config);
     error_clear(&error);
 }

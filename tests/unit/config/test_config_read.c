@@ -126,7 +126,7 @@ Test(config_read, takes_what_is_harmless)
         if (i == 3)     /* "b:2;" is no port */
             cr_expect(loading_fails(cases[i], "the port \"2;\""));
         else
-            config_free(loading_good(cases[i]));
+            config_unref(loading_good(cases[i]));
     }
 }
 
@@ -147,7 +147,7 @@ Test(config_read, the_tail_of_a_long_line_is_not_a_line)
 
             cr_expect_eq(config->services[0].listen_leg.verify,
                 VERIFY_REQUIRED);
-            config_free(config);
+            config_unref(config);
         }
     }
 }
@@ -156,7 +156,7 @@ Test(config_read, messages_are_printable)
 {
     struct error error = { 0 };
 
-    config_free(loading_text("[service a]\nlisten = \x1b[31m\n"
+    config_unref(loading_text("[service a]\nlisten = \x1b[31m\n"
         "connect = \xe2\x80\xae:1\n\x80 = 1\n", &error));
     cr_assert_geq(error.count, 3);
     for (size_t i = 0; i < error.count; i++) {

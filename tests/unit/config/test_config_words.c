@@ -51,7 +51,7 @@ Test(config_words, makes_one_service)
     cr_expect_eq(service->idle_timeout_ms, 60000);
     cr_expect_eq(service->listen_leg.alpn.count, 2);
     cr_expect_eq(service->connect_timeout_ms, 5000);
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_words, paths_start_from_the_working_folder)
@@ -65,7 +65,7 @@ Test(config_words, paths_start_from_the_working_folder)
     cr_expect_str_eq(config->services[0].listen_leg.cert.items[0], want);
     free(want);
     free(here);
-    config_free(config);
+    config_unref(config);
 }
 
 Test(config_words, refuses)
@@ -104,7 +104,7 @@ Test(config_words, refuses)
         cr_expect(strstr(error.messages[0], cases[i].why) != NULL, "%s: %s",
             cases[i].line, error.messages[0]);
         cr_expect_eq(error.count, 1, "%s", cases[i].line);
-        config_free(config);
+        config_unref(config);
         error_clear(&error);
     }
 }

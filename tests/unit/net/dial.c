@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/scratch.h"
 #include "net/loop.h"
-#include "net/resolver.h"
+#include "net/resolver_dns.h"
 #include "wire.h"
 
 static void
@@ -43,8 +43,9 @@ dial_open(struct dial *dial)
     cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
         LOG_LEVEL_DEBUG, &error));
     cr_assert_not_null(dial->loop);
-    dial->resolver = resolver_new(dial->loop, &error);
-    cr_assert_not_null(dial->resolver);
+    dial->dns = resolver_dns_new(dial->loop, &error);
+    cr_assert_not_null(dial->dns);
+    dial->resolver = resolver_dns_resolver(dial->dns);
     dial->service = (struct service_config){
         .name = (char *)"test",
         .connect = { dial->endpoints, 0 },
@@ -57,7 +58,7 @@ void
 dial_close(struct dial *dial)
 {
     connector_cancel(dial->connector);
-    resolver_free(dial->resolver);
+    resolver_dns_free(dial->dns);
     loop_free(dial->loop);
     close(dial->listening);
     if (dial->fd >= 0)

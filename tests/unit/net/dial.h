@@ -15,6 +15,7 @@ enum { DIAL_MOST = 4 };
 
 struct dial {
     struct loop *loop;
+    struct resolver_dns *dns;
     struct resolver *resolver;
     struct endpoint endpoints[DIAL_MOST];
     struct service_config service; /* times out after 300 ms */

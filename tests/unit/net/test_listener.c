@@ -1,20 +1,20 @@
 #include "net/listener.h"
 
+#include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "base/scratch.h"
+#include "bound.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "wire.h"
@@ -22,17 +22,47 @@
 enum { CLIENTS = 5 };
 
 static struct loop *loop;
-static struct listener_set set;
+static struct bound set;
 static struct error error;
 static struct leg_config leg = { .backlog = 16 };
+static struct listener *listeners[BOUND_MOST];
 static int accepted[16];
 static size_t accepted_count;
+static size_t allowed;   /* how many may still be accepted */
+static size_t admitted;  /* agreed to, and neither come nor taken back */
+static size_t refused, exhausted;
 static bool pauses; /* after each connection */
+
+static bool
+may_accept(void *arg)
+{
+    cr_expect_eq(arg, &set);
+    cr_expect_eq(admitted, 0, "one at a time");
+    if (allowed == 0) {
+        refused++;
+        listener_pause(listeners[0]);
+        return false;
+    }
+    allowed--;
+    admitted++;
+    return true;
+}
+
+static void
+on_nothing(void *arg)
+{
+    cr_expect_eq(arg, &set);
+    cr_expect_eq(admitted, 1);
+    admitted--;
+    allowed++;
+}
 
 static void
 on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
 {
     cr_expect_eq(arg, &set);
+    cr_expect_eq(admitted, 1);
+    admitted--;
     cr_expect(peer->sa_family == AF_INET || peer->sa_family == AF_INET6);
     cr_expect_geq(length, sizeof(struct sockaddr_in));
     cr_expect(fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -40,21 +70,41 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
     cr_assert_lt(accepted_count, COUNT(accepted));
     accepted[accepted_count++] = fd;
     if (pauses)
-        listener_pause(set.items[0]);
+        listener_pause(listeners[0]);
 }
 
-static bool
+static void
+on_exhausted(void *arg, int what)
+{
+    cr_expect_eq(arg, &set);
+    cr_expect_eq(what, EMFILE);
+    exhausted++;
+}
+
+static const struct listener_calls calls = {
+    may_accept, on_accept, on_nothing, on_exhausted
+};
+
+static void
 open_inet(const char *host, uint16_t port)
 {
-    struct endpoint endpoint = {
-        .kind = ENDPOINT_INET,
-        .host = (char *)host,
-        .port = port,
-        .text = (char *)"HOST:PORT",
-        .origin = { .file = "x.ini", .line = 7 },
-    };
+    cr_assert(bound_inet(&set, host, port, &leg, &error));
+    for (size_t i = 0; i < set.count; i++) {
+        listeners[i] =
+            listener_adopt(loop, bound_release(&set, i), &calls, &set);
+        cr_assert_not_null(listeners[i]);
+    }
+}
 
-    return listener_open(&set, "web", &endpoint, &leg, &error);
+static void
+close_all(void)
+{
+    for (size_t i = 0; i < COUNT(listeners); i++) {
+        listener_free(listeners[i]);
+        listeners[i] = NULL;
+    }
+    bound_close(&set);
+    wire_turn(loop);
 }
 
 static int
@@ -80,8 +130,7 @@ set_up(void)
 {
     loop = loop_new();
     cr_assert_not_null(loop);
-    cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
-        LOG_LEVEL_DEBUG, &error));
+    allowed = COUNT(accepted);
 }
 
 static void
@@ -89,11 +138,9 @@ tear_down(void)
 {
     for (size_t i = 0; i < accepted_count; i++)
         close(accepted[i]);
-    listener_set_free(&set);
+    close_all();
     error_clear(&error);
     loop_free(loop);
-    log_close();
-    scratch_remove();
 }
 
 TestSuite(listener, .init = set_up, .fini = tear_down, .timeout = 30);
@@ -110,10 +157,8 @@ Test(listener, star_is_both_families)
     size_t two = 2;
     int v4, v6;
 
-    cr_assert(open_inet(NULL, port));
+    open_inet(NULL, port);
     cr_assert_eq(set.count, 2);
-    for (size_t i = 0; i < set.count; i++)
-        listener_start(set.items[i], loop, on_accept, &set);
     v4 = dial("v4", port);
     v6 = dial("v6", port);
     cr_assert_geq(v4, 0);
@@ -123,64 +168,19 @@ Test(listener, star_is_both_families)
     close(v6);
 }
 
-Test(listener, names_and_numbers)
-{
-    static const struct {
-        const char *host;
-        const char *text; /* NULL: refused */
-    } hosts[] = {
-        { "127.0.0.1", "127.0.0.1" },
-        { "::1", "[::1]" },
-        { "localhost", "127.0.0.1" },
-        { "192.0.2.1", NULL },
-        { "no-such-name.invalid", NULL },
-    };
-
-    for (size_t i = 0; i < COUNT(hosts); i++) {
-        uint16_t port = wire_free_port();
-        char want[64];
-
-        cr_assert_eq(open_inet(hosts[i].host, port), hosts[i].text != NULL);
-        cr_assert_eq(error_any(&error), hosts[i].text == NULL);
-        if (hosts[i].text != NULL) {
-            snprintf(want, sizeof(want), "%s:%u", hosts[i].text, port);
-            cr_expect_str_eq(listener_address(set.items[0]), want);
-        } else {
-            cr_expect_not_null(strstr(error.messages[0],
-                "x.ini:7: [service web] listen: HOST:PORT: "));
-        }
-        listener_set_free(&set);
-        error_clear(&error);
-    }
-}
-
-Test(listener, says_who_may_have_the_port)
-{
-    uint16_t port;
-    int other = wire_listen(false, 1, &port);
-
-    cr_assert_not(open_inet("127.0.0.1", port));
-    cr_assert_eq(error.count, 1);
-    cr_expect_not_null(strstr(error.messages[0], "Address already in use"));
-    cr_expect_not_null(strstr(error.messages[0], "ss -ltnp"));
-    cr_expect_eq(set.count, 0);
-    close(other);
-}
-
 Test(listener, a_client_that_closed_first_does_not_block_a_restart)
 {
     uint16_t port = wire_free_port();
     size_t one = 1;
     int fd;
 
-    cr_assert(open_inet("127.0.0.1", port));
-    listener_start(set.items[0], loop, on_accept, &set);
+    open_inet("127.0.0.1", port);
     fd = dial("v4", port);
     cr_assert(wire_until(loop, accepted_all, &one));
     close(accepted[--accepted_count]); /* TIME_WAIT will be on this side */
     close(fd);
-    listener_set_free(&set);
-    cr_expect(open_inet("127.0.0.1", port));
+    close_all();
+    open_inet("127.0.0.1", port);
 }
 
 Test(listener, accepted_sockets_inherit_the_options)
@@ -194,8 +194,7 @@ Test(listener, accepted_sockets_inherit_the_options)
         .on = true, .idle_s = 77, .interval_s = 7, .count = 3 };
     leg.user_timeout_ms = 12345;
     leg.receive_buffer_bytes = 65536;
-    cr_assert(open_inet("127.0.0.1", port));
-    listener_start(set.items[0], loop, on_accept, &set);
+    open_inet("127.0.0.1", port);
     fd = dial("v4", port);
     cr_assert(wire_until(loop, accepted_all, &one));
 #define OPTION(level, name) \
@@ -216,8 +215,7 @@ Test(listener, pauses_and_resumes)
     size_t one = 1, three = 3;
     int fds[3];
 
-    cr_assert(open_inet("127.0.0.1", port));
-    listener_start(set.items[0], loop, on_accept, &set);
+    open_inet("127.0.0.1", port);
     pauses = true;
     for (size_t i = 0; i < COUNT(fds); i++)
         fds[i] = dial("v4", port);
@@ -226,22 +224,10 @@ Test(listener, pauses_and_resumes)
         wire_turn(loop);
     cr_expect_eq(accepted_count, 1, "paused by the first, in one wake-up");
     pauses = false;
-    listener_resume(set.items[0]);
+    listener_resume(listeners[0]);
     cr_expect(wire_until(loop, accepted_all, &three));
     for (size_t i = 0; i < COUNT(fds); i++)
         close(fds[i]);
-}
-
-static size_t
-count_lines(const char *text)
-{
-    char *log = scratch_read(scratch_path("log"));
-    size_t count = 0;
-
-    for (const char *at = log; (at = strstr(at, text)) != NULL; at++)
-        count++;
-    free(log);
-    return count;
 }
 
 Test(listener, out_of_descriptors_it_pauses_and_recovers)
@@ -251,8 +237,7 @@ Test(listener, out_of_descriptors_it_pauses_and_recovers)
     struct rlimit before;
     int fds[CLIENTS], spare;
 
-    cr_assert(open_inet("127.0.0.1", port));
-    listener_start(set.items[0], loop, on_accept, &set);
+    open_inet("127.0.0.1", port);
     for (size_t i = 0; i < all; i++)
         cr_assert_geq(fds[i] = dial("v4", port), 0);
     spare = wire_exhaust(&before);
@@ -263,7 +248,7 @@ Test(listener, out_of_descriptors_it_pauses_and_recovers)
     cr_expect_eq(accepted_count, 1);
     setrlimit(RLIMIT_NOFILE, &before);
     cr_expect(wire_until(loop, accepted_all, &all), "the others waited");
-    cr_expect_eq(count_lines("Too many open files"), 1, "one line a second");
+    cr_expect_eq(exhausted, 1, "it is told once a second");
     for (size_t i = 0; i < all; i++)
         close(fds[i]);
 }
@@ -275,17 +260,97 @@ Test(listener, the_owners_pause_holds_while_descriptors_are_short)
     struct rlimit before;
     int fd, spare;
 
-    cr_assert(open_inet("127.0.0.1", port));
-    listener_start(set.items[0], loop, on_accept, &set);
+    open_inet("127.0.0.1", port);
     cr_assert_geq(fd = dial("v4", port), 0);
     spare = wire_exhaust(&before);
     wire_turn(loop);
-    listener_pause(set.items[0]);
+    listener_pause(listeners[0]);
     setrlimit(RLIMIT_NOFILE, &before);
     wire_turn_for(loop, 150);
     cr_expect_eq(accepted_count, 0);
-    listener_resume(set.items[0]);
+    listener_resume(listeners[0]);
     cr_expect(wire_until(loop, accepted_all, &one));
     close(spare);
     close(fd);
+}
+
+Test(listener, accepts_no_more_than_it_may)
+{
+    uint16_t port = wire_free_port();
+    size_t two = 2, three = 3;
+    int fds[3];
+
+    allowed = 2;
+    open_inet("127.0.0.1", port);
+    for (size_t i = 0; i < COUNT(fds); i++)
+        fds[i] = dial("v4", port);
+    cr_assert(wire_until(loop, accepted_all, &two));
+    for (int i = 0; i < 5; i++)
+        wire_turn(loop);
+    cr_expect_eq(accepted_count, 2);
+    cr_expect_eq(refused, 1, "and it does not spin");
+    allowed = 2;
+    listener_resume(listeners[0]);
+    cr_expect(wire_until(loop, accepted_all, &three));
+    wire_turn(loop);
+    cr_expect_eq(allowed, 1, "what did not come is given back");
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+}
+
+Test(listener, empties_its_queue)
+{
+    uint16_t port = wire_free_port();
+    int fds[CLIENTS];
+
+    open_inet("127.0.0.1", port);
+    listener_pause(listeners[0]);
+    for (size_t i = 0; i < CLIENTS; i++)
+        cr_assert_geq(fds[i] = dial("v4", port), 0);
+    listener_drain(listeners[0]);
+    cr_expect_eq(accepted_count, CLIENTS);
+    for (size_t i = 0; i < CLIENTS; i++)
+        close(fds[i]);
+}
+
+static uint64_t
+cpu_ms(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+static void
+on_time(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    loop_stop(arg);
+}
+
+/* epoll(7): an interest lives as long as any copy of the socket does. */
+Test(listener, leaves_no_interest_in_what_others_still_have)
+{
+    static const struct timeval wait = { .tv_usec = 500000 };
+    uint16_t port = wire_free_port();
+    struct event *timer = evtimer_new(loop->base, on_time, loop);
+    uint64_t before;
+    int other, fd;
+
+    cr_assert(bound_inet(&set, "127.0.0.1", port, &leg, &error));
+    other = dup(set.sockets[0].fd);
+    listeners[0] = listener_adopt(loop, bound_release(&set, 0), &calls, &set);
+    cr_assert_not_null(listeners[0]);
+    event_add(timer, &wait); /* libevent does nothing when it has no event */
+    wire_turn(loop);
+    close_all();
+    cr_assert_geq(fd = dial("v4", port), 0, "somebody still listens");
+    before = cpu_ms();
+    loop_run(loop);
+    cr_expect_lt(cpu_ms() - before, 25, "it spins");
+    event_free(timer);
+    close(fd);
+    close(other);
 }

@@ -1,33 +1,49 @@
 #include "net/resolver.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
+#include <netinet/in.h>
 
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <criterion/criterion.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scratch.h"
 #include "net/loop.h"
-#include "own_net.h"
 #include "wire.h"
+
+enum { PATIENCE_MS = 150 };
 
 static struct loop *loop;
 static struct resolver *resolver;
-static struct own_net_dns dns;
-static int dns_fd = -1;
+
+/* A source that only notes what it is asked, or answers at once. */
+static struct script {
+    unsigned asked;
+    uint32_t question; /* the last one */
+    char host[64];
+    const struct resolver_reply *at_once;
+} script;
 
 struct lookup {
     struct resolver_query *query;
     enum resolver_result result;
-    char text[256]; /* the addresses, separated by spaces */
+    uint32_t first; /* address, host byte order */
+    size_t count;
     int calls;
-    struct resolver_query **cancels; /* another, when this one is answered */
 };
+
+static void
+on_ask(void *arg, uint32_t question, const char *host)
+{
+    cr_expect_eq(arg, &script);
+    script.asked++;
+    script.question = question;
+    snprintf(script.host, sizeof(script.host), "%s", host);
+    if (script.at_once != NULL)
+        resolver_reply(resolver, question, script.at_once);
+}
 
 static void
 on_done(void *arg, enum resolver_result result,
@@ -38,60 +54,68 @@ on_done(void *arg, enum resolver_result result,
     cr_expect_null(lookup->query);
     lookup->calls++;
     lookup->result = result;
-    lookup->text[0] = '\0';
+    lookup->count = count;
+    lookup->first = count > 0
+        ? ntohl(((const struct sockaddr_in *)&addresses[0].storage)
+                    ->sin_addr.s_addr)
+        : 0;
+}
+
+static void
+begin(struct lookup *lookup, const char *host)
+{
+    *lookup = (struct lookup){ .calls = 0 };
+    resolver_start(resolver, host, on_done, lookup, &lookup->query);
+}
+
+static void
+reply(uint32_t question, uint32_t first, size_t count, uint32_t ttl_s)
+{
+    struct address addresses[RESOLVER_ADDRESSES_MAX + 4] = { 0 };
+    struct resolver_reply what = { .result = RESOLVER_FOUND,
+        .addresses = addresses, .count = count, .ttl_s = ttl_s };
+
     for (size_t i = 0; i < count; i++) {
-        const struct sockaddr_storage *at = &addresses[i].storage;
-        const void *number = at->ss_family == AF_INET6
-            ? (const void *)&((const struct sockaddr_in6 *)at)->sin6_addr
-            : (const void *)&((const struct sockaddr_in *)at)->sin_addr;
-        size_t length = strlen(lookup->text);
+        struct sockaddr_in *in = (struct sockaddr_in *)&addresses[i].storage;
 
-        if (i > 0)
-            lookup->text[length++] = ' ';
-        inet_ntop(at->ss_family, number, lookup->text + length, 64);
+        in->sin_family = AF_INET;
+        in->sin_addr.s_addr = htonl(first + (uint32_t)i);
+        addresses[i].length = sizeof(*in);
     }
-    if (lookup->cancels != NULL)
-        resolver_cancel(*lookup->cancels);
-}
-
-static bool
-is_answered(void *arg)
-{
-    if (dns_fd >= 0)
-        own_net_dns_serve(dns_fd, &dns);
-    return ((struct lookup *)arg)->calls > 0;
-}
-
-static struct lookup
-look_up(const char *host)
-{
-    struct lookup lookup = { .result = RESOLVER_FAILED };
-
-    resolver_start(resolver, host, on_done, &lookup, &lookup.query);
-    cr_assert(wire_until(loop, is_answered, &lookup), "%s", host);
-    cr_expect_eq(lookup.calls, 1);
-    return lookup;
+    resolver_reply(resolver, question, &what);
 }
 
 static void
-expect(const char *host, enum resolver_result result, const char *text)
+refuse(uint32_t question, enum resolver_result result)
 {
-    struct lookup lookup = look_up(host);
+    struct resolver_reply what = { .result = result, .why = "test" };
 
+    resolver_reply(resolver, question, &what);
+}
+
+static void
+expect_now(const char *host, enum resolver_result result, uint32_t first)
+{
+    struct lookup lookup;
+
+    begin(&lookup, host);
+    cr_assert_eq(lookup.calls, 1, "%s waits", host);
     cr_expect_eq(lookup.result, result, "%s: %d", host, lookup.result);
-    cr_expect_str_eq(lookup.text, text, "%s: %s", host, lookup.text);
+    cr_expect_eq(lookup.first, first, "%s: %x", host, lookup.first);
 }
 
 static void
-start(void)
+set_up(void)
 {
+    struct resolver_source source = { .ask = on_ask, .arg = &script,
+        .patience_ms = PATIENCE_MS };
     struct error error = { .count = 0 };
 
     cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
         LOG_LEVEL_DEBUG, &error));
     loop = loop_new();
     cr_assert_not_null(loop);
-    resolver = resolver_new(loop, &error);
+    resolver = resolver_new(loop, &source);
     cr_assert_not_null(resolver);
 }
 
@@ -100,175 +124,272 @@ tear_down(void)
 {
     resolver_free(resolver);
     loop_free(loop);
-    if (dns_fd >= 0)
-        close(dns_fd);
+    log_close();
     scratch_remove();
 }
 
-TestSuite(resolver, .init = start, .fini = tear_down, .timeout = 60);
+TestSuite(resolver, .init = set_up, .fini = tear_down, .timeout = 30);
 
-Test(resolver, knows_localhost)
+Test(resolver, asks_once_for_all_who_wait)
 {
-    struct lookup lookup = look_up("localhost");
+    struct lookup lookups[3];
 
-    cr_expect_eq(lookup.result, RESOLVER_FOUND);
-    cr_expect_not_null(strstr(lookup.text, "127.0.0.1"));
+    for (size_t i = 0; i < COUNT(lookups); i++)
+        begin(&lookups[i], i == 1 ? "A.test" : "a.test");
+    cr_expect_eq(script.asked, 1);
+    cr_expect_str_eq(script.host, "a.test");
+    cr_expect_eq(resolver_ttl_s(resolver, "a.test"), 0);
+    reply(script.question, 7, 2, 60);
+    for (size_t i = 0; i < COUNT(lookups); i++) {
+        cr_expect_eq(lookups[i].calls, 1);
+        cr_expect_eq(lookups[i].result, RESOLVER_FOUND);
+        cr_expect_eq(lookups[i].first, 7);
+        cr_expect_eq(lookups[i].count, 2);
+    }
+    expect_now("a.test", RESOLVER_FOUND, 7);
+    cr_expect_eq(script.asked, 1);
+    cr_expect_eq(resolver_ttl_s(resolver, "A.TEST"), 60);
 }
 
-/* The rest has a network of its own. */
-static void
-start_own(void)
-{
-    if (!own_net_enter("127.0.0.1 localhost\n192.0.2.7 here.test\n"
-                       "192.0.2.8 both.test\n2001:db8::8 both.test\n",
-            "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"))
-        cr_skip_test("it takes rights to have a network of one's own");
-    dns_fd = own_net_dns_open();
-    dns = (struct own_net_dns){ .address = 0xc0000201, .ttl_s = 1 };
-    start();
-}
-
-TestSuite(resolver_own, .init = start_own, .fini = tear_down, .timeout = 60);
-
-Test(resolver_own, reads_the_hosts_file)
+Test(resolver, bounds_what_a_source_says)
 {
     struct lookup lookup;
 
-    expect("here.test", RESOLVER_FOUND, "192.0.2.7");
-    expect("HERE.test", RESOLVER_FOUND, "192.0.2.7");
-    lookup = look_up("both.test");
-    cr_expect_not_null(strstr(lookup.text, "192.0.2.8"));
-    cr_expect_not_null(strstr(lookup.text, "2001:db8::8"));
-    cr_expect_eq(dns.asked, 0);
+    begin(&lookup, "a.test");
+    reply(script.question, 1, RESOLVER_ADDRESSES_MAX + 4, UINT32_MAX);
+    cr_expect_eq(lookup.count, RESOLVER_ADDRESSES_MAX);
+    cr_expect_eq(resolver_ttl_s(resolver, "a.test"), 3600);
+    begin(&lookup, "b.test");
+    reply(script.question, 1, 1, 0);
+    cr_expect_eq(resolver_ttl_s(resolver, "b.test"), 1);
+    begin(&lookup, "c.test");
+    reply(script.question, 0, 0, 60);
+    cr_expect_eq(lookup.result, RESOLVER_UNKNOWN, "found, but no address");
 }
 
-Test(resolver_own, asks_the_server_once_for_all_who_wait)
+Test(resolver, a_source_may_answer_at_once)
 {
-    struct lookup lookups[5] = { { .calls = 0 } };
+    static const struct resolver_reply unknown = { .result = RESOLVER_UNKNOWN };
 
-    for (size_t i = 0; i < COUNT(lookups); i++)
-        resolver_start(resolver, "a.test", on_done, &lookups[i],
-            &lookups[i].query);
-    cr_expect(wire_until(loop, is_answered, &lookups[0]));
+    script.at_once = &unknown;
+    expect_now("a.test", RESOLVER_UNKNOWN, 0);
+    expect_now("a.test", RESOLVER_UNKNOWN, 0);
+    cr_expect_eq(script.asked, 1, "a refusal is kept for a while");
+}
+
+Test(resolver, ignores_answers_to_what_was_not_asked)
+{
+    struct lookup lookup;
+
+    reply(0, 1, 1, 60);
+    reply(17, 1, 1, 60);
+    begin(&lookup, "a.test");
+    for (uint32_t i = 1; i < 1000; i++)
+        reply(script.question + i, 1, 1, 60);
+    cr_expect_eq(lookup.calls, 0);
+    reply(script.question, 9, 1, 60);
+    cr_expect_eq(lookup.first, 9);
+}
+
+/* The first may have been an old answer, or come too late. */
+Test(resolver, the_last_answer_counts)
+{
+    struct lookup lookup;
+    uint32_t question;
+
+    begin(&lookup, "a.test");
+    question = script.question;
+    reply(question, 1, 1, 1);
+    reply(question, 2, 1, 60);
+    cr_expect_eq(lookup.calls, 1);
+    cr_expect_eq(lookup.first, 1);
+    expect_now("a.test", RESOLVER_FOUND, 2);
+    refuse(question, RESOLVER_FAILED);
+    expect_now("a.test", RESOLVER_FOUND, 2);
+}
+
+Test(resolver, hands_out_an_old_answer_while_it_asks)
+{
+    struct lookup waits;
+
+    begin(&waits, "a.test");
+    reply(script.question, 1, 1, 1);
+    wire_sleep_ms(1020);
+    expect_now("a.test", RESOLVER_FOUND, 1);
+    cr_expect_eq(script.asked, 2);
+    cr_expect_eq(resolver_ttl_s(resolver, "a.test"), 0);
+    waits = (struct lookup){ .calls = 0 };
+    resolver_start_fresh(resolver, "a.test", on_done, &waits, &waits.query);
+    cr_expect_eq(waits.calls, 0);
+    cr_expect_eq(script.asked, 2);
+    reply(script.question, 2, 1, 60);
+    cr_expect_eq(waits.first, 2);
+    expect_now("a.test", RESOLVER_FOUND, 2);
+}
+
+static bool
+is_answered(void *arg)
+{
+    return ((struct lookup *)arg)->calls > 0;
+}
+
+Test(resolver, gives_a_question_up_and_takes_a_late_answer)
+{
+    struct lookup first, second;
+
+    begin(&first, "a.test");
+    wire_turn_for(loop, PATIENCE_MS / 2);
+    begin(&second, "b.test");
+    cr_assert(wire_until(loop, is_answered, &first));
+    cr_expect_eq(first.result, RESOLVER_FAILED);
+    cr_expect_eq(second.calls, 0);
+    cr_assert(wire_until(loop, is_answered, &second));
+    cr_expect_eq(second.result, RESOLVER_FAILED);
+    expect_now("b.test", RESOLVER_FAILED, 0);
+    cr_expect_eq(script.asked, 2);
+    reply(script.question, 3, 1, 60);
+    expect_now("b.test", RESOLVER_FOUND, 3);
+}
+
+Test(resolver, the_last_good_answer_serves_on_without_a_source)
+{
+    struct lookup lookup, fresh = { .calls = 0 };
+
+    begin(&lookup, "a.test");
+    reply(script.question, 1, 1, 1);
+    wire_sleep_ms(1020);
+    resolver_start_fresh(resolver, "a.test", on_done, &fresh, &fresh.query);
+    expect_now("a.test", RESOLVER_FOUND, 1);
+    cr_assert(wire_until(loop, is_answered, &fresh));
+    cr_expect_eq(fresh.result, RESOLVER_FOUND);
+    cr_expect_eq(fresh.first, 1);
+}
+
+Test(resolver, repeats_what_is_not_answered)
+{
+    struct lookup lookups[3];
+    uint32_t questions[3];
+    char host[] = "a.test";
+
     for (size_t i = 0; i < COUNT(lookups); i++) {
+        host[0] = (char)('a' + i);
+        begin(&lookups[i], host);
+        questions[i] = script.question;
+    }
+    reply(questions[1], 1, 1, 60);
+    script.asked = 0;
+    resolver_ask_again(resolver);
+    cr_expect_eq(script.asked, 2);
+    cr_expect_eq(script.question, questions[2]);
+    reply(questions[0], 1, 1, 60);
+    reply(questions[2], 1, 1, 60);
+    resolver_ask_again(resolver);
+    cr_expect_eq(script.asked, 2);
+    for (size_t i = 0; i < COUNT(lookups); i++)
         cr_expect_eq(lookups[i].calls, 1);
-        cr_expect_str_eq(lookups[i].text, "192.0.2.1");
-    }
-    cr_expect_eq(dns.asked, 1);
 }
 
-Test(resolver_own, remembers_for_the_ttl_and_then_asks_behind_the_scenes)
+static void
+learn(size_t first, size_t count)
 {
-    dns.ttl_s = 1;
-    expect("a.test", RESOLVER_FOUND, "192.0.2.1");
-    dns.address++;
-    for (int i = 0; i < 5; i++)
-        expect("a.test", RESOLVER_FOUND, "192.0.2.1");
-    cr_expect_eq(dns.asked, 1);
-    wire_sleep_ms(1100);
-    expect("a.test", RESOLVER_FOUND, "192.0.2.1"); /* the old answer, at once */
-    for (int i = 0; i < 20; i++) {
-        wire_turn(loop);
-        own_net_dns_serve(dns_fd, &dns);
-        wire_sleep_ms(1);
+    struct lookup lookup;
+    char host[32];
+
+    for (size_t i = first; i < first + count; i++) {
+        snprintf(host, sizeof(host), "n%zu.test", i);
+        begin(&lookup, host);
+        reply(script.question, 1, 1, 60);
+        cr_assert_eq(lookup.calls, 1);
     }
-    cr_expect_eq(dns.asked, 2);
-    expect("a.test", RESOLVER_FOUND, "192.0.2.2");
 }
 
-static const struct {
-    int mood;
-    enum resolver_result result;
-} moods[] = {
-    { DNS_UNKNOWN, RESOLVER_UNKNOWN },
-    { DNS_FAILS, RESOLVER_FAILED },
-    { DNS_IS_DEAD, RESOLVER_FAILED },
+Test(resolver, forgets_the_name_that_nobody_wanted_longest)
+{
+    struct lookup lookup;
+
+    learn(0, 2);
+    wire_sleep_ms(3);
+    learn(2, RESOLVER_NAMES_MAX - 2);
+    wire_sleep_ms(3);
+    expect_now("n0.test", RESOLVER_FOUND, 1);
+    learn(RESOLVER_NAMES_MAX, 1);
+    expect_now("n0.test", RESOLVER_FOUND, 1);
+    cr_expect_gt(resolver_ttl_s(resolver, "n2.test"), 0);
+    cr_expect_eq(resolver_ttl_s(resolver, "n1.test"), 0);
+    begin(&lookup, "n1.test");
+    cr_expect_eq(lookup.calls, 0);
+    resolver_cancel(lookup.query);
+}
+
+Test(resolver, refuses_when_every_name_is_in_use)
+{
+    static struct lookup lookups[RESOLVER_NAMES_MAX];
+    char host[32];
+
+    for (size_t i = 0; i < COUNT(lookups); i++) {
+        snprintf(host, sizeof(host), "n%zu.test", i);
+        begin(&lookups[i], host);
+        cr_assert_eq(lookups[i].calls, 0);
+    }
+    expect_now("more.test", RESOLVER_FAILED, 0);
+    cr_assert(wire_until(loop, is_answered, &lookups[COUNT(lookups) - 1]));
+    learn(RESOLVER_NAMES_MAX, 1);
+}
+
+/* A callback may ask for a name for which another has to be forgotten. */
+struct greedy {
+    struct lookup own, other;
 };
 
-Test(resolver_own, tells_unknown_names_from_a_server_that_fails)
+static void
+on_greedy(void *arg, enum resolver_result result,
+    const struct address *addresses, size_t count)
 {
-    for (size_t i = 0; i < COUNT(moods); i++) {
-        char host[16] = "a.test";
+    struct greedy *greedy = arg;
 
-        host[0] = (char)('a' + i);
-        dns.mood = moods[i].mood;
-        expect(host, moods[i].result, "");
+    begin(&greedy->other, "more.test");
+    on_done(&greedy->own, result, addresses, count);
+}
+
+Test(resolver, keeps_a_name_while_its_answer_is_looked_at)
+{
+    static struct lookup lookups[RESOLVER_NAMES_MAX - 1];
+    struct greedy greedy = { .own.calls = 0 };
+    char host[32];
+    uint32_t question;
+
+    resolver_start(
+        resolver, "a.test", on_greedy, &greedy, &greedy.own.query);
+    question = script.question;
+    for (size_t i = 0; i < COUNT(lookups); i++) {
+        snprintf(host, sizeof(host), "n%zu.test", i);
+        begin(&lookups[i], host);
     }
+    reply(question, 5, 1, 60);
+    cr_expect_eq(greedy.own.first, 5);
+    cr_expect_eq(greedy.other.result, RESOLVER_FAILED);
+    for (size_t i = 0; i < COUNT(lookups); i++)
+        resolver_cancel(lookups[i].query);
 }
 
-/* A second of peace for the server; then it is asked again. */
-Test(resolver_own, does_not_hammer_a_server_that_refuses)
+Test(resolver, logs_a_failure_once_unless_others_do)
 {
-    dns.mood = DNS_UNKNOWN;
-    expect("a.test", RESOLVER_UNKNOWN, "");
-    dns.asked = 0;
-    for (int i = 0; i < 50; i++)
-        expect("a.test", RESOLVER_UNKNOWN, "");
-    cr_expect_eq(dns.asked, 0);
-    dns.mood = DNS_ANSWERS;
-    wire_sleep_ms(1100);
-    expect("a.test", RESOLVER_FOUND, "192.0.2.1");
-}
+    static const struct resolver_reply silent = { .result = RESOLVER_FAILED };
+    struct lookup lookup;
+    char *log;
 
-Test(resolver_own, serves_on_with_the_last_good_answer)
-{
-    expect("a.test", RESOLVER_FOUND, "192.0.2.1");
-    for (size_t i = 0; i < COUNT(moods); i++) {
-        uint64_t before_ms;
-
-        dns.mood = moods[i].mood;
-        wire_sleep_ms(1100);
-        before_ms = clock_now_ms();
-        expect("a.test", RESOLVER_FOUND, "192.0.2.1");
-        cr_expect_lt(clock_now_ms() - before_ms, 200, "nobody waits");
-        for (int j = 0; j < 10; j++) {
-            wire_turn(loop);
-            own_net_dns_serve(dns_fd, &dns);
-            wire_sleep_ms(1);
-        }
-    }
-}
-
-Test(resolver_own, cancelled_queries_are_not_answered)
-{
-    struct lookup kept = { .calls = 0 }, dropped = { .calls = 0 };
-
-    resolver_start(resolver, "a.test", on_done, &dropped, &dropped.query);
-    resolver_start(resolver, "a.test", on_done, &kept, &kept.query);
-    cr_assert_not_null(dropped.query);
-    resolver_cancel(dropped.query);
-    resolver_cancel(NULL);
-    cr_expect_null(dropped.query);
-    cr_expect(wire_until(loop, is_answered, &kept));
-    cr_expect_eq(dropped.calls, 0);
-}
-
-Test(resolver_own, an_answer_may_cancel_another_query)
-{
-    struct lookup first = { .calls = 0 }, second = { .calls = 0 };
-
-    first.cancels = &second.query;
-    second.cancels = &first.query;
-    resolver_start(resolver, "a.test", on_done, &first, &first.query);
-    resolver_start(resolver, "a.test", on_done, &second, &second.query);
-    while (first.calls + second.calls == 0) {
-        wire_turn(loop);
-        own_net_dns_serve(dns_fd, &dns);
-    }
-    for (int i = 0; i < 10; i++)
-        wire_turn(loop);
-    cr_expect_eq(first.calls + second.calls, 1);
-}
-
-Test(resolver_own, may_be_freed_while_it_asks)
-{
-    struct lookup lookup = { .calls = 0 };
-
-    dns.mood = DNS_IS_DEAD;
-    resolver_start(resolver, "a.test", on_done, &lookup, &lookup.query);
-    wire_turn(loop);
-    resolver_cancel(lookup.query);
-    resolver_free(resolver);
-    resolver = NULL;
-    cr_expect_eq(lookup.calls, 0);
+    begin(&lookup, "a.test");
+    resolver_reply(resolver, script.question, &silent);
+    begin(&lookup, "b.test");
+    refuse(script.question, RESOLVER_UNKNOWN);
+    refuse(script.question, RESOLVER_FAILED);
+    reply(script.question, 1, 1, 60);
+    log_close();
+    log = scratch_read(scratch_path("log"));
+    cr_assert_not_null(log);
+    cr_expect_null(strstr(log, "a.test"));
+    cr_assert_not_null(strstr(log, "cannot resolve \"b.test\": test\n"));
+    cr_expect_null(strstr(strstr(log, "cannot") + 1, "cannot"));
+    cr_expect_not_null(strstr(log, "\"b.test\" resolves again\n"));
+    free(log);
 }

@@ -12,12 +12,14 @@
 
 #include <criterion/criterion.h>
 
+#include "base/board.h"
 #include "base/error.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "net/wire.h"
 #include "relay/conn.h"
 #include "relay/conn_parts.h"
+#include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "talker.h"
@@ -99,6 +101,7 @@ start(int version, int listening)
         wire_shrink(fds[1]);
     }
     talker_start(&client, fds[1], BULK, version != 0 ? ctx : NULL, version);
+    cr_assert(limits_admit(&relay, service));
     conn_start(&relay, service, version != 0, fds[0],
         (struct sockaddr *)&peer, sizeof(peer));
     talker_start(&server, -1, BULK, NULL, 0);
@@ -161,17 +164,24 @@ run(int version)
         .handshake_timeout_ms = SECONDS(5),
         .listen_leg = LEG(.cert = STRINGS(file)),
     };
+    struct config whole = {
+        .references = 1, /* ours: never freed */
+        .services = &config,
+        .service_count = 1,
+    };
     struct error error = { .count = 0 };
 
     signal(SIGPIPE, SIG_IGN);
     srandom(20 + (unsigned)version);
     handshake_log(pki_text("log", "", 0));
     ctx = SSL_CTX_new(TLS_client_method());
-    service = service_new(&config, &error);
+    service = service_new(
+        &(struct services_spec){ .config = &whole }, 0, &error);
     cr_assert_not_null(service);
-    relay = (struct relay){ .loop = loop_new(), .services = &service,
-        .service_count = 1, .max_connections = 10,
+    relay = (struct relay){ .loop = loop_new(), .board = board_new(),
+        .services = &service, .service_count = 1, .max_connections = 10,
         .drain_timeout_ms = SECONDS(5), .ended = on_ended };
+    relay.slot = board_slot_take(relay.board, 0, 0);
     for (size_t i = 0; i < ROUNDS; i++) {
         start(version, listening);
         relay_to_the_end();
@@ -183,8 +193,16 @@ run(int version)
         talker_free(&server);
     }
     conn_end_all(&relay);
+    cr_expect_eq(board_active(relay.board, BOARD_ALL), 0);
+    cr_expect_eq(
+        board_sum(relay.board, BOARD_ALL, BOARD_ENDED_WELL), ROUNDS);
+    cr_expect_eq(board_sum(relay.board, BOARD_ALL, BOARD_UP_BYTES),
+        (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(board_sum(relay.board, BOARD_ALL, BOARD_HANDSHAKES),
+        version != 0 ? ROUNDS : 0);
     pipe_pool_clear(&relay.pipes);
-    service_free(service);
+    service_unref(service);
+    board_free(relay.board);
     loop_free(relay.loop);
     SSL_CTX_free(ctx);
     pki_free(&leaf);

@@ -8,11 +8,11 @@
 
 #include <criterion/criterion.h>
 
-#include "channel.h"
+#include "duct.h"
 #include "net/loop.h"
 #include "net/wire.h"
 
-static struct channel channel;
+static struct duct duct;
 
 TestSuite(flow_ends, .timeout = 60);
 
@@ -89,33 +89,33 @@ take_step(char step)
 {
     switch (step) {
     case 'd':
-        channel_block(&channel);
+        duct_block(&duct);
         break;
     case 's':
-        cr_assert_eq(channel_send(&channel, 100), 100);
+        cr_assert_eq(duct_send(&duct, 100), 100);
         break;
     case 'e':
-        shutdown(channel.in, SHUT_WR);
+        shutdown(duct.in, SHUT_WR);
         break;
     case 'r':
-        unknown = unsent(channel.in);
-        reset(&channel.in);
+        unknown = unsent(duct.in);
+        reset(&duct.in);
         break;
     case 'x':
-        reset(&channel.out);
+        reset(&duct.out);
         break;
     case 'c':
-        flow_cut(&channel.flow);
+        flow_cut(&duct.flow);
         break;
     default:
-        channel_finish(&channel);
+        duct_finish(&duct);
     }
 }
 
 static void
 expect_outcome(const struct row *row, const char *mode)
 {
-    struct flow *flow = &channel.flow;
+    struct flow *flow = &duct.flow;
 
     cr_expect_eq(flow->state, row->state, "%s, %s: state %d", row->script,
         mode, flow->state);
@@ -123,65 +123,65 @@ expect_outcome(const struct row *row, const char *mode)
         cr_expect_eq(flow->cause, row->cause, "%s, %s: cause %d", row->script,
             mode, flow->cause);
     if (row->got) {
-        cr_expect(channel.received <= channel.sent &&
-                channel.received >= channel.sent - unknown,
-            "%s, %s: %d of %d", row->script, mode, (int)channel.received,
-            (int)channel.sent);
+        cr_expect(duct.received <= duct.sent &&
+                duct.received >= duct.sent - unknown,
+            "%s, %s: %d of %d", row->script, mode, (int)duct.received,
+            (int)duct.sent);
         cr_expect(flow_is_drained(flow));
         cr_expect_null(flow->pipe);
     }
-    cr_expect_not(channel.corrupt);
-    if (channel.out >= 0)
-        cr_expect_eq(wire_end(channel.out), row->end, "%s, %s: end %d",
-            row->script, mode, wire_end(channel.out));
+    cr_expect_not(duct.corrupt);
+    if (duct.out >= 0)
+        cr_expect_eq(wire_end(duct.out), row->end, "%s, %s: end %d",
+            row->script, mode, wire_end(duct.out));
 }
 
 static void
-run_row(const struct row *row, enum channel_mode mode)
+run_row(const struct row *row, enum duct_mode mode)
 {
     bool narrow = strpbrk(row->script, "d") != NULL;
 
     unknown = 0;
-    channel_open(&channel, mode, wire_tcp, narrow);
+    duct_open(&duct, mode, wire_tcp, narrow);
     for (const char *step = row->script; *step != '\0'; step++) {
         take_step(*step);
         wire_sleep_ms(1);
-        channel_run(&channel);
+        duct_run(&duct);
     }
-    if (channel.out >= 0 && strchr(row->script, 'd') == NULL)
-        channel_finish(&channel);
-    expect_outcome(row, channel_modes[mode]);
-    channel_close(&channel);
+    if (duct.out >= 0 && strchr(row->script, 'd') == NULL)
+        duct_finish(&duct);
+    expect_outcome(row, duct_modes[mode]);
+    duct_close(&duct);
 }
 
 Test(flow_ends, in_every_order_copying)
 {
     for (size_t i = 0; i < COUNT(rows); i++)
-        run_row(&rows[i], CHANNEL_COPIES);
+        run_row(&rows[i], DUCT_COPIES);
 }
 
 Test(flow_ends, in_every_order_splicing)
 {
     for (size_t i = 0; i < COUNT(rows); i++)
-        run_row(&rows[i], CHANNEL_SPLICES);
+        run_row(&rows[i], DUCT_SPLICES);
 }
 
 /* What is still behind a blocked sink when the source ends. */
 Test(flow_ends, the_end_waits_behind_the_last_bytes)
 {
-    for (int mode = 0; mode < CHANNEL_MODES; mode++) {
-        channel_open(&channel, mode, wire_unix, true);
-        cr_expect_eq(channel_block(&channel), FLOW_WAITS_OUTPUT);
-        shutdown(channel.in, SHUT_WR);
+    for (int mode = 0; mode < DUCT_MODES; mode++) {
+        duct_open(&duct, mode, wire_unix, true);
+        cr_expect_eq(duct_block(&duct), FLOW_WAITS_OUTPUT);
+        shutdown(duct.in, SHUT_WR);
         for (int i = 0; i < 5; i++) {
-            cr_expect_eq(channel_run(&channel), FLOW_WAITS_OUTPUT);
-            cr_expect_not(channel.to.finished);
+            cr_expect_eq(duct_run(&duct), FLOW_WAITS_OUTPUT);
+            cr_expect_not(duct.to.finished);
         }
-        cr_expect_eq(channel_finish(&channel), FLOW_WAITS_NEVER);
-        cr_expect_eq(channel.flow.state, FLOW_ENDED);
-        cr_expect_eq(channel.received, channel.sent);
-        cr_expect_eq(wire_end(channel.out), WIRE_FIN);
-        channel_close(&channel);
+        cr_expect_eq(duct_finish(&duct), FLOW_WAITS_NEVER);
+        cr_expect_eq(duct.flow.state, FLOW_ENDED);
+        cr_expect_eq(duct.received, duct.sent);
+        cr_expect_eq(wire_end(duct.out), WIRE_FIN);
+        duct_close(&duct);
     }
 }
 
@@ -216,17 +216,17 @@ static const struct {
 Test(flow_ends, truncation_is_an_end_only_where_it_is_tolerated)
 {
     for (size_t i = 0; i < COUNT(truncations); i++) {
-        channel_open(&channel, CHANNEL_COPIES, wire_unix, false);
-        flow_start(&channel.flow, &channel.from, &channel.to, NULL,
+        duct_open(&duct, DUCT_COPIES, wire_unix, false);
+        flow_start(&duct.flow, &duct.from, &duct.to, NULL,
             truncations[i].tolerant);
-        channel.from.ops = &scripted_ops;
+        duct.from.ops = &scripted_ops;
         scripted = truncations[i].how;
-        cr_expect_eq(channel_run(&channel), FLOW_WAITS_NEVER);
-        cr_expect_eq(channel.flow.state, truncations[i].want, "row %zu", i);
-        cr_expect_eq(wire_end(channel.out), truncations[i].end, "row %zu", i);
+        cr_expect_eq(duct_run(&duct), FLOW_WAITS_NEVER);
+        cr_expect_eq(duct.flow.state, truncations[i].want, "row %zu", i);
+        cr_expect_eq(wire_end(duct.out), truncations[i].end, "row %zu", i);
         if (truncations[i].want == FLOW_CUT)
-            cr_expect_eq(channel.flow.cause, truncations[i].how);
-        channel.from.ops = &stream_plain_ops;
-        channel_close(&channel);
+            cr_expect_eq(duct.flow.cause, truncations[i].how);
+        duct.from.ops = &stream_plain_ops;
+        duct_close(&duct);
     }
 }

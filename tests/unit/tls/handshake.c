@@ -6,9 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "base/log.h"
+#include "config/files.h"
 #include "tls/tls_error.h"
+#include "tls/tls_files.h"
 #include "tls/tls_verify.h"
 
 enum { TURNS = 50 };
@@ -22,12 +27,12 @@ handshake_log(const char *path)
         abort();
 }
 
-struct tls_context *
-handshake_context(const struct service_config *service, enum tls_role role,
+static struct tls_context *
+context_of(const struct service_config *service, enum tls_role role,
     char *messages, size_t size)
 {
     struct error error = { .count = 0 };
-    struct tls_context *context = tls_context_new(service, role, &error);
+    struct tls_context *context = tls_context_new(service, role, NULL, &error);
     size_t length = 0;
 
     messages[0] = '\0';
@@ -36,6 +41,48 @@ handshake_context(const struct service_config *service, enum tls_role role,
             error.messages[i]);
     error_clear(&error);
     return context;
+}
+
+/* Takes `files`; what a bundle of them says. */
+static struct files *
+pack(struct files *files)
+{
+    struct error error = { .count = 0 };
+    int fd = files_pack(files, &error);
+    struct files *packed = fd >= 0 ? files_in_bundle(fd, &error) : NULL;
+
+    cr_assert_not_null(packed);
+    close(fd);
+    files_unref(files);
+    return packed;
+}
+
+struct tls_context *
+handshake_context(const struct service_config *service, enum tls_role role,
+    char *messages, size_t size)
+{
+    struct endpoint tls = { .tls = true };
+    struct service_config copy = *service;
+    struct config config = { .services = &copy, .service_count = 1 };
+    struct tls_context *plain, *packed;
+    char *again = malloc(size);
+
+    cr_assert_not_null(again);
+    plain = context_of(service, role, messages, size);
+    copy.config = &config;
+    *(role == TLS_ACCEPT ? &copy.listen : &copy.connect) =
+        (struct endpoints){ &tls, 1 };
+    config.files = files_on_disk();
+    cr_assert_not_null(config.files);
+    tls_files_gather(&config);
+    config.files = pack(config.files);
+    packed = context_of(&copy, role, again, size);
+    cr_assert_str_eq(again, messages);
+    cr_assert_eq(plain == NULL, packed == NULL);
+    tls_context_free(plain);
+    files_unref(config.files);
+    free(again);
+    return packed;
 }
 
 static struct tls_context *

@@ -47,7 +47,8 @@ void handshake_free(struct handshake *handshake);
 /* Sends the log, warnings of contexts among it, to a file. */
 void handshake_log(const char *path);
 
-/* The context, or NULL and all messages in `messages`, one a line. */
+/* The context, or NULL and all messages in `messages`, one a line.  It is made
+ * of the disk's files and of a bundle's: the test ends if these differ. */
 struct tls_context *handshake_context(const struct service_config *service,
     enum tls_role role, char *messages, size_t size);
 

@@ -50,6 +50,7 @@ static void
 tear_down(void)
 {
     BIO_free(bio);
+    buffer_clear(&input.left);
     stream_free(&stream);
     close(far);
     loop_free(loop);
@@ -83,10 +84,10 @@ Test(tls_bio, collects_what_one_call_writes)
     tls_bio_begin(&input);
     write_records(3);
     cr_expect_eq(queued(), 0, "nothing is sent yet");
-    cr_expect_eq(tls_bio_push(&stream), STREAM_OK);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
     cr_expect_eq(wire_receive(far, got_bytes, sizeof(got_bytes)), 3 * RECORD);
     cr_expect_arr_eq(got_bytes, bytes, 3 * RECORD);
-    cr_expect_eq(tls_bio_push(&stream), STREAM_OK, "nothing is left");
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK, "nothing is left");
     cr_expect_eq(queued(), 0);
     tls_bio_begin(&input);
 }
@@ -98,7 +99,7 @@ Test(tls_bio, never_refuses_a_record)
 
     tls_bio_begin(&input);
     write_records(count);
-    cr_expect_neq(tls_bio_push(&stream), STREAM_RESET);
+    cr_expect_neq(tls_bio_end(&input), STREAM_RESET);
     while (all < count * RECORD) {
         all += wire_receive(far, got_bytes + all, sizeof(got_bytes) - all);
         cr_expect_neq(stream_flush(&stream), STREAM_RESET);
@@ -124,7 +125,7 @@ Test(tls_bio, sends_many_records_in_one_system_call)
     stream_open(&stream, loop, fds[0], on_ready, NULL);
     tls_bio_begin(&input);
     write_records(count);
-    cr_expect_eq(tls_bio_push(&stream), STREAM_OK);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
     cr_expect_eq(recv(fds[1], got_bytes, sizeof(got_bytes), 0),
         (ssize_t)count * RECORD);
     cr_expect_eq(recv(fds[1], got_bytes, sizeof(got_bytes), 0), -1);
@@ -136,7 +137,7 @@ Test(tls_bio, behind_the_end_nothing_is_sent)
     cr_assert_eq(stream_finish(&stream), STREAM_OK);
     tls_bio_begin(&input);
     write_records(1);
-    cr_expect_eq(tls_bio_push(&stream), STREAM_OK);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
     cr_expect_eq(stream.error, 0);
     cr_expect_eq(loop->records_length, 0);
     cr_expect_eq(wire_end(far), WIRE_FIN);
@@ -154,18 +155,63 @@ read_some(size_t size)
 
 Test(tls_bio, reads_the_socket_once_for_each_permission)
 {
+    const size_t most = LOOP_INPUT_BYTES;
+
+    wire_send(far, bytes, 300);
+    tls_bio_begin(&input);
+    tls_bio_want(&input, most);
+    cr_expect_eq(read_some(100), 1);
+    wire_send(far, bytes + 300, 50);
+    cr_expect_eq(read_some(500), 1, "of what came at once");
+    cr_expect_eq(got, 200);
+    cr_expect_not(input.starved, "not before it has wanted more");
+    cr_expect_eq(read_some(500), 0, "not again in this call");
+    cr_expect(input.starved, "fewer than asked for: there is no more");
+    input.filled = false;
+    cr_expect_eq(read_some(500), 0, "nor after it was starved");
+    tls_bio_begin(&input);
+    cr_expect_eq(read_some(500), 1);
+    cr_expect_eq(got, 50);
+}
+
+Test(tls_bio, is_not_starved_by_as_much_as_it_asked_for)
+{
+    size_t all = 0;
+
+    tls_bio_begin(&input);
+    wire_send(far, bytes, input.want + 10);
+    while (read_some(1000) == 1)
+        all += got;
+    cr_expect_eq(all, input.want);
+    cr_expect_not(input.starved);
+    input.filled = false;
+    cr_expect_eq(read_some(1000), 1);
+    cr_expect_eq(got, 10);
+    cr_expect_eq(read_some(1000), 0);
+    cr_expect(input.starved);
+}
+
+/* The loop's memory is another connection's next. */
+Test(tls_bio, keeps_what_openssl_left)
+{
     wire_send(far, bytes, 300);
     tls_bio_begin(&input);
     cr_expect_eq(read_some(100), 1);
-    cr_expect_eq(read_some(100), 0, "not again in this call");
-    cr_expect_not(input.starved, "there is more");
-    input.filled = false;
-    cr_expect_eq(read_some(500), 1);
-    cr_expect_eq(got, 200);
-    cr_expect(input.starved, "fewer than asked for: there is no more");
-    input.filled = false;
-    cr_expect_eq(read_some(500), 0);
-    cr_expect(input.starved);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
+    memset(loop->input, 0, LOOP_INPUT_BYTES);
+    wire_send(far, bytes + 300, 100);
+    tls_bio_begin(&input);
+    cr_expect_eq(read_some(150), 1);
+    cr_expect_arr_eq(got_bytes, bytes + 100, 150);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
+    tls_bio_begin(&input);
+    cr_expect_eq(read_some(500), 1, "first what is left");
+    cr_expect_eq(got, 50);
+    cr_expect_null(input.left.data, "which then costs nothing");
+    cr_expect_eq(read_some(500), 1, "then what came");
+    cr_expect_eq(got, 100);
+    cr_expect_arr_eq(got_bytes, bytes + 300, 100);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
 }
 
 Test(tls_bio, tells_the_owner_of_the_end_and_openssl_of_nothing)

@@ -112,6 +112,38 @@ Test(tls_files, waits_for_nobody_to_write, .timeout = 10)
     EXPECT_FAULT(&leg, "/fifo: is not a regular file");
 }
 
+/* Permissions mean nothing to root. */
+Test(tls_files, explains_what_it_may_not_read)
+{
+    char *closed = text_file("closed.pem", "x"), folder[128], *in = folder;
+    struct leg_config leg = LEG(.cert = { &cert, 1 }, .key = { &key, 1 },
+        .verify = VERIFY_REQUIRED, .ca = { &in, 1 });
+
+    snprintf(folder, sizeof(folder), "%s/closed", pki_folder());
+    cr_assert_eq(mkdir(folder, 0), 0);
+    cr_assert_eq(chmod(closed, 0), 0);
+    cr_assert_eq(chmod(pki_folder(), 0755), 0);
+    if (getuid() == 0)
+        cr_assert_eq(seteuid(65534), 0);
+    EXPECT_FAULT(&leg, "/closed: cannot read this directory: Permission "
+        "denied");
+    leg.cert = leg.ca = (struct strings){ &closed, 1 };
+    EXPECT_FAULT(&leg, "listen.cert: ", "listen.ca: ",
+        "closed.pem: cannot open: Permission denied");
+    cr_assert_eq(seteuid(getuid()), 0);
+    rmdir(folder);
+}
+
+Test(tls_files, refuses_what_is_too_large)
+{
+    char *large = text_file("large.pem", "x");
+    struct leg_config leg = LEG(.cert = { &large, 1 });
+
+    cr_assert_eq(truncate(large, (1 << 20) + 1), 0);
+    EXPECT_FAULT(&leg, "large.pem: has more than 1048576 bytes; is it the "
+        "right file?");
+}
+
 /* Such a block makes OpenSSL ask on the terminal unless it is told not to. */
 Test(tls_files, never_asks_on_the_terminal, .timeout = 10)
 {

@@ -15,8 +15,8 @@
 
 enum { HANDSHAKE = 22, DATA = 23, FLOOD = 100000 };
 
-/* The most that one read takes from the socket: a buffer and a record. */
-enum { FILL = (64 << 10) + 16709 };
+/* The most that one read takes from the socket. */
+enum { FILL = LOOP_INPUT_BYTES };
 
 static const struct far_case accept_1_3 = { TLS_ACCEPT, TLS1_3_VERSION };
 static const uint8_t key_update[] = { 24, 0, 0, 1, 0 };

@@ -1,0 +1,210 @@
+#include "cli/ask.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "cli/command.h"
+#include "config/config_peek.h"
+#include "observe/control.h"
+#include "observe/control_path.h"
+
+/* A little more than the longest answer. */
+enum { ANSWER_MAX = CONTROL_ANSWER_MAX + (64 << 10), CHUNK = 16 << 10 };
+
+bool
+ask_parse(struct ask *ask, int count, char *const *arguments)
+{
+    *ask = (struct ask){ .file = DEFAULT_CONFIG };
+    for (int i = 1; i < count; i++) {
+        const char *word = arguments[i];
+
+        if (strcmp(word, "--json") == 0)
+            ask->json = true;
+        else if (strcmp(word, "-c") == 0 && i + 1 < count)
+            ask->file = arguments[++i];
+        else if (strcmp(word, "-s") == 0 && i + 1 < count)
+            ask->socket = arguments[++i];
+        else if (word[0] != '-' && word[0] != '\0' && ask->operand == NULL)
+            ask->operand = word;
+        else
+            return false;
+    }
+    return true;
+}
+
+/* NULL: there is none, which has been said. */
+static char *
+find_socket(const struct ask *ask, struct error *error)
+{
+    char *control, *path;
+
+    if (ask->socket != NULL)
+        return strdup(ask->socket);
+    control = config_peek_control(ask->file);
+    if (control == NULL)
+        return NULL;
+    path = control_path(ask->file, control, error);
+    if (path == NULL && !error_any(error))
+        error_add(error, "%s says control = none: its daemon has no control "
+            "socket", ask->file);
+    free(control);
+    return path;
+}
+
+static int
+connect_daemon(const struct ask *ask, struct error *error)
+{
+    char *path = find_socket(ask, error);
+    char *advice = NULL;
+    int fd = -1;
+
+    if (ask->socket != NULL)
+        advice = strdup("");
+    else if (asprintf(&advice, "; is it running with -c %s?", ask->file) < 0)
+        advice = NULL;
+    if (path != NULL && advice != NULL)
+        fd = control_connect(path, advice, error);
+    else if (!error_any(error))
+        error_add(error, "out of memory");
+    free(advice);
+    free(path);
+    return fd;
+}
+
+static bool
+send_request(int fd, const char *request, struct error *error)
+{
+    char line[CONTROL_LINE_MAX + 1];
+    int length = snprintf(line, sizeof(line), "%s\n", request);
+
+    if (length > CONTROL_LINE_MAX) {
+        error_add(error, "the request is too long");
+        return false;
+    }
+    if (send(fd, line, (size_t)length, MSG_NOSIGNAL) == length)
+        return true;
+    /* A daemon that does not listen to us has said so, and closed. */
+    if (errno == EPIPE)
+        return true;
+    error_add(error, "cannot ask the daemon: %s", strerror(errno));
+    return false;
+}
+
+static bool
+await(int fd, uint64_t until_ms, struct error *error)
+{
+    struct pollfd look = { .fd = fd, .events = POLLIN };
+    uint64_t now_ms = clock_now_ms();
+    int found = 0;
+
+    if (now_ms < until_ms)
+        found = poll(&look, 1, (int)(until_ms - now_ms));
+    if (found > 0)
+        return true;
+    if (found == 0)
+        error_add(error, "the daemon has not answered in time; what was asked "
+            "may still be done");
+    else
+        error_add(error, "cannot wait for the daemon: %s", strerror(errno));
+    return false;
+}
+
+/* All up to the end of the stream. */
+static bool
+read_answer(int fd, struct buffer *answer, uint64_t patience_ms,
+    struct error *error)
+{
+    uint64_t until_ms = clock_now_ms() + patience_ms;
+    char chunk[CHUNK];
+    ssize_t count;
+
+    while (await(fd, until_ms, error)) {
+        count = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+        if (count == 0 || (count < 0 && errno == ECONNRESET))
+            return true;
+        if (count < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (count < 0 || buffer_length(answer) > ANSWER_MAX ||
+            !buffer_append(answer, chunk, (size_t)count)) {
+            error_add(error, "cannot read the daemon's answer");
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Line by line: a daemon that was taken over must not reach the terminal. */
+static void
+print_text(FILE *to, const char *text, size_t length, const char *before)
+{
+    char *escaped = malloc(4 * length + sizeof("..."));
+
+    while (escaped != NULL && length > 0) {
+        const char *end = memchr(text, '\n', length);
+        size_t size = end != NULL ? (size_t)(end - text) : length;
+
+        escape_bytes(escaped, 4 * size + sizeof("..."), text, size,
+            ESCAPE_MESSAGE);
+        fprintf(to, "%s%s\n", before, escaped);
+        size += end != NULL;
+        text += size;
+        length -= size;
+    }
+    free(escaped);
+}
+
+/* Skips the first line if it is `word`. */
+static bool
+skip_word(struct buffer *answer, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (buffer_length(answer) < length ||
+        memcmp(buffer_head(answer), word, length) != 0)
+        return false;
+    buffer_consume(answer, length);
+    return true;
+}
+
+static int
+print_answer(struct buffer *answer, struct error *error)
+{
+    bool ok = skip_word(answer, "ok\n");
+
+    if (!ok && !skip_word(answer, "failed\n")) {
+        error_add(error, "the daemon ended before it had an answer");
+        return EXIT_FAULT;
+    }
+    if (buffer_length(answer) > 0)
+        print_text(ok ? stdout : stderr, (const char *)buffer_head(answer),
+            buffer_length(answer), ok ? "" : "sallyport: ");
+    return ok ? EXIT_DONE : EXIT_FAULT;
+}
+
+int
+ask_daemon(const struct ask *ask, const char *request, uint64_t patience_ms)
+{
+    struct error error = { 0 };
+    struct buffer answer = { 0 };
+    int fd = connect_daemon(ask, &error);
+    int code = EXIT_FAULT;
+
+    if (fd >= 0 && send_request(fd, request, &error) &&
+        read_answer(fd, &answer, patience_ms, &error))
+        code = print_answer(&answer, &error);
+    if (fd >= 0)
+        close(fd);
+    buffer_clear(&answer);
+    error_print(&error);
+    return code;
+}

@@ -1,0 +1,115 @@
+#include "config/file_answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+
+struct file_answer *
+file_answer_new(enum file_kind kind, const char *path)
+{
+    struct file_answer *answer = calloc(1, sizeof(*answer));
+
+    if (answer == NULL)
+        return NULL;
+    answer->kind = kind;
+    answer->path = strdup(path);
+    if (answer->path == NULL) {
+        free(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+struct file_answer *
+file_answer_copy(const struct file_answer *answer)
+{
+    struct file_answer *copy = calloc(1, sizeof(*copy));
+
+    if (copy == NULL)
+        return NULL;
+    *copy = *answer;
+    copy->borrowed = false;
+    copy->path = strdup(answer->path);
+    copy->data = malloc(answer->length + 1);
+    if (copy->path == NULL || copy->data == NULL) {
+        copy->length = 0;
+        file_answer_free(copy);
+        return NULL;
+    }
+    if (answer->length > 0)
+        memcpy(copy->data, answer->data, answer->length);
+    return copy;
+}
+
+void
+file_answer_wipe(char *data, size_t length)
+{
+    if (data != NULL)
+        explicit_bzero(data, length);
+    free(data);
+}
+
+void
+file_answer_free(struct file_answer *answer)
+{
+    if (answer == NULL)
+        return;
+    if (!answer->borrowed) {
+        file_answer_wipe(answer->data, answer->length);
+        free(answer->path);
+    }
+    free(answer);
+}
+
+void
+file_answer_fail(struct file_answer *answer, enum file_result result, int why)
+{
+    file_answer_wipe(answer->data, answer->length);
+    answer->data = NULL;
+    answer->length = 0;
+    answer->result = result;
+    answer->why = why;
+}
+
+bool
+file_answer_set_names(struct file_answer *answer, char *const *names,
+    size_t count)
+{
+    size_t length = 0;
+    char *at;
+
+    for (size_t i = 0; i < count; i++)
+        length += strlen(names[i]) + 1;
+    at = malloc(length + 1);
+    if (at == NULL)
+        return false;
+    answer->data = at;
+    answer->length = length;
+    for (size_t i = 0; i < count; i++)
+        at = stpcpy(at, names[i]) + 1;
+    return true;
+}
+
+bool
+file_answer_names(const struct file_answer *answer, struct strings *names)
+{
+    size_t length;
+
+    for (size_t at = 0; at < answer->length; at += length + 1) {
+        length = strlen(answer->data + at);
+        if (!config_strings_add(names, answer->data + at, length))
+            return false;
+    }
+    return true;
+}
+
+bool
+file_answer_same(const struct file_answer *a, const struct file_answer *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->result == b->result && a->why == b->why && a->size == b->size
+        && a->length == b->length && (a->length == 0
+        || memcmp(a->data, b->data, a->length) == 0);
+}

@@ -1,0 +1,108 @@
+/*
+ * Where every file that a configuration names comes from.
+ *
+ * NULL is the disk, asked anew each time.  Files that keep remember every
+ * answer, errors as well, and can be packed into a bundle; those from a bundle
+ * then answer the same to the same questions, without a file system.
+ */
+#ifndef CONFIG_FILES_H
+#define CONFIG_FILES_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+#include "config/file_answer.h"
+
+struct error;
+struct files;
+struct strings;
+
+enum file_use { FILE_FOR_CONFIG, FILE_FOR_TLS, FILE_FOR_TLS_SECRET };
+
+struct file_content {
+    const char *text;       /* not ended by a NUL; valid until released */
+    size_t length;
+    mode_t mode;            /* permissions */
+    int why;                /* errno of FILE_NOT_OPENED and FILE_NOT_READ */
+    struct file_answer *own;
+};
+
+/* Reads the disk and keeps all of it, with one reference, the caller's; so too
+ * the next ones.  NULL: out of memory. */
+NODISCARD struct files *files_on_disk(void);
+
+/* The same, with what loading the configuration asked of `older`: its text
+ * stays as it was, all else is read anew.  NULL: out of memory. */
+NODISCARD struct files *files_renew(const struct files *older);
+
+/* From the bundle in `fd`, which the caller may close then.  NULL: `error`
+ * says why. */
+NODISCARD struct files *files_in_bundle(int fd, struct error *error);
+
+/* Files are counted, as configurations are.  The last one wipes what was kept;
+ * NULL is left as it is by both. */
+struct files *files_ref(struct files *files);
+void files_unref(struct files *files);
+
+/* The whole of a file of up to `limit` bytes; never waits for a writer.  Only
+ * with FILE_DONE is there something to release. */
+NODISCARD enum file_result files_read(struct files *files,
+    enum file_use use, const char *path, size_t limit,
+    struct file_content *content);
+void files_release(struct file_content *content);
+
+/* Each adds to `names` or is false, and errno says why. */
+
+/* A directory's files in order, without hidden ones and links to neighbours. */
+NODISCARD bool files_list(struct files *files, const char *directory,
+    struct strings *names);
+/* The paths that match a glob(7) pattern, in order; there may be none. */
+NODISCARD bool files_match(struct files *files, const char *pattern,
+    struct strings *names);
+/* What files_set_start() was given under that name. */
+NODISCARD bool files_start(struct files *files, const char *name,
+    struct strings *names);
+
+/* Allocated.  NULL: errno says why. */
+
+/* The absolute name of a directory. */
+char *files_directory(struct files *files, const char *path);
+/* A variable of the environment, unless that cannot be trusted. */
+char *files_variable(struct files *files, const char *name);
+
+/* All that follows is not for NULL. */
+
+/* Remembers what loading begins with, for who gets the bundle.  False: out of
+ * memory. */
+NODISCARD bool files_set_start(struct files *files, const char *name,
+    char *const *words, size_t count);
+
+/* Reads a file so that it will be kept: what is wrong with it, finds who needs
+ * it.  The other one: every file of a directory, for TLS. */
+enum file_result files_gather(struct files *files, enum file_use use,
+    const char *path, size_t limit);
+void files_gather_listed(struct files *files, const char *directory,
+    size_t limit);
+
+/* True if a TLS option that names `path` would find the same in both: contents,
+ * error, or the files of a directory. */
+bool files_equal(const struct files *a, const struct files *b,
+    const char *path);
+
+/* Puts what `older` knows of a path that a TLS option names in place of what
+ * `files` knows.  False: it knows nothing, or out of memory. */
+NODISCARD bool files_restore(struct files *files, const struct files *older,
+    const char *path);
+
+/* All that was asked, in order. */
+size_t files_count(const struct files *files);
+const struct file_answer *files_at(const struct files *files, size_t index);
+
+/* A sealed memfd that closes on exec, the caller's to close.  -1: `error` says
+ * why. */
+NODISCARD int files_pack(const struct files *files, struct error *error);
+
+#endif

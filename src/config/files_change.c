@@ -1,0 +1,175 @@
+/* Files as they were, and as they are now. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/config.h"
+#include "config/files.h"
+#include "config/files_parts.h"
+
+/* All that a TLS option asks for. */
+static const enum file_kind tls_kinds[] = { FILE_TLS, FILE_LISTING };
+
+/* Sees the path itself and each file that is listed in it, until one visit
+ * is false. */
+typedef bool visit_fn(const char *path, void *arg);
+
+static bool
+visit_names(const char *path, const struct strings *names, visit_fn *visit,
+    void *arg)
+{
+    bool good = true;
+
+    for (size_t i = 0; good && i < names->count; i++) {
+        char *joined;
+
+        if (asprintf(&joined, "%s/%s", path, names->items[i]) < 0)
+            return false;
+        good = visit(joined, arg);
+        free(joined);
+    }
+    return good;
+}
+
+/* `files` says what is listed. */
+static bool
+visit_all(const struct files *files, const char *path, visit_fn *visit,
+    void *arg)
+{
+    const struct file_answer *listing =
+        file_table_find(&files->table, FILE_LISTING, path);
+    struct strings names = { 0 };
+    bool good = visit(path, arg);
+
+    if (good && listing != NULL)
+        good = file_answer_names(listing, &names);
+    if (good)
+        good = visit_names(path, &names, visit, arg);
+    config_strings_clear(&names);
+    return good;
+}
+
+struct two {
+    struct files *to;
+    const struct files *a;
+    const struct files *b;
+    size_t copied;
+};
+
+static bool
+is_same(const char *path, void *arg)
+{
+    const struct two *two = arg;
+
+    for (size_t i = 0; i < COUNT(tls_kinds); i++) {
+        if (!file_answer_same(
+            file_table_find(&two->a->table, tls_kinds[i], path),
+            file_table_find(&two->b->table, tls_kinds[i], path)))
+            return false;
+    }
+    return true;
+}
+
+bool
+files_equal(const struct files *a, const struct files *b, const char *path)
+{
+    struct two two = { .a = a, .b = b };
+
+    return visit_all(a, path, is_same, &two);
+}
+
+static bool
+add_copy(struct files *files, const struct file_answer *answer)
+{
+    struct file_answer *copy = file_answer_copy(answer);
+
+    if (copy != NULL && file_table_add(&files->table, copy))
+        return true;
+    file_answer_free(copy);
+    return false;
+}
+
+static bool
+restore_one(const char *path, void *arg)
+{
+    struct two *two = arg;
+
+    for (size_t i = 0; i < COUNT(tls_kinds); i++) {
+        const struct file_answer *known =
+            file_table_find(&two->a->table, tls_kinds[i], path);
+
+        if (known == NULL)
+            continue;
+        if (!add_copy(two->to, known))
+            return false;
+        two->copied++;
+    }
+    return true;
+}
+
+bool
+files_restore(struct files *files, const struct files *older,
+    const char *path)
+{
+    struct two two = { .to = files, .a = older };
+
+    return visit_all(older, path, restore_one, &two) && two.copied > 0;
+}
+
+static bool
+is_of_config(enum file_kind kind)
+{
+    return kind != FILE_TLS && kind != FILE_LISTING;
+}
+
+struct files *
+files_renew(const struct files *older)
+{
+    struct files *files = files_on_disk();
+
+    for (size_t i = 0; files != NULL && i < older->table.count; i++) {
+        const struct file_answer *answer = older->table.items[i];
+
+        if (is_of_config(answer->kind) && !add_copy(files, answer)) {
+            files_unref(files);
+            return NULL;
+        }
+    }
+    return files;
+}
+
+enum file_result
+files_gather(struct files *files, enum file_use use, const char *path,
+    size_t limit)
+{
+    struct file_content content;
+    enum file_result result = files_read(files, use, path, limit, &content);
+
+    files_release(&content);
+    return result;
+}
+
+struct gathering {
+    struct files *files;
+    size_t limit;
+};
+
+static bool
+gather_one(const char *path, void *arg)
+{
+    const struct gathering *gathering = arg;
+
+    (void)files_gather(gathering->files, FILE_FOR_TLS, path,
+        gathering->limit);
+    return true;
+}
+
+void
+files_gather_listed(struct files *files, const char *directory, size_t limit)
+{
+    struct gathering gathering = { files, limit };
+    struct strings names = { 0 };
+
+    if (files_list(files, directory, &names))
+        (void)visit_names(directory, &names, gather_one, &gathering);
+    config_strings_clear(&names);
+}

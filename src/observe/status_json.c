@@ -1,0 +1,132 @@
+#include <event2/buffer.h>
+#include <jansson.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "observe/status.h"
+#include "observe/status_facts.h"
+#include "observe/status_words.h"
+
+/* jansson takes NULL for a value that could not be made, and then fails: so
+ * only the outermost call has to be looked at, if every one before it hands
+ * its failure on. */
+
+static json_t *
+number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static const char *const reloads[] = {
+    [RELOAD_NONE] = "none",
+    [RELOAD_DONE] = "ok",
+    [RELOAD_FAILED] = "failed",
+};
+
+static json_t *
+reload_object(const struct status_facts *facts)
+{
+    char time[STATUS_TIME_SIZE];
+
+    if (facts->reload == RELOAD_NONE)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s}", "result", reloads[facts->reload],
+        "time", status_time(facts->reload_s, time), "text",
+        facts->reload_text);
+}
+
+/* "master": null if it did not answer. */
+static json_t *
+master_object(const struct status *status)
+{
+    const struct status_facts *facts = status->facts;
+
+    if (facts == NULL)
+        return json_null();
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "version",
+        facts->version, "pid", number(facts->pid), "uptime_ms",
+        number(status->now_ms - facts->started_ms), "configuration",
+        facts->config, "generation", number(facts->generation),
+        "workers_wanted", number(facts->workers), "last_reload",
+        reload_object(facts));
+}
+
+static json_t *
+process_list(const struct status *status)
+{
+    unsigned count = board_slot_count(status->board);
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < count; i++) {
+        struct board_slot_info slot = board_slot_info(status->board, i);
+
+        if (slot.pid == 0)
+            continue;
+        if (json_array_append_new(list,
+                json_pack("{s:s, s:i, s:i, s:o}", "role",
+                    status->kind_name(slot.kind), "number", (int)slot.number,
+                    "pid", slot.pid, "active", number(slot.active))) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *
+service_object(const struct status *status, unsigned service)
+{
+    const struct board *board = status->board;
+    char name[STATUS_NAME_SIZE];
+    json_t *object = json_object();
+    int failed = 0;
+
+    if (service != BOARD_ALL)
+        failed |= json_object_set_new(object, "name",
+            json_string(status_name(board, service, name)));
+    failed |= json_object_set_new(object, "active",
+        number(board_active(board, service)));
+    for (unsigned i = 0; i < BOARD_COUNTER_COUNT; i++) {
+        enum board_counter counter = (enum board_counter)i;
+
+        failed |= json_object_set_new(object, status_counter_name(counter),
+            number(board_sum(board, service, counter)));
+    }
+    if (failed == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *
+service_list(const struct status *status)
+{
+    unsigned count = board_service_count(status->board);
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < count; i++) {
+        if (i == BOARD_ALL ||
+            json_array_append_new(list, service_object(status, i)) == 0)
+            continue;
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+bool
+status_json(const struct status *status, struct evbuffer *out)
+{
+    json_t *whole = json_pack("{s:o, s:o, s:o, s:o}", "master",
+        master_object(status), "processes", process_list(status), "all",
+        service_object(status, BOARD_ALL), "services", service_list(status));
+    char *text = whole != NULL
+        ? json_dumps(whole, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+    bool done = text != NULL &&
+        evbuffer_add_printf(out, "%s\n", text) >= 0;
+
+    free(text);
+    json_decref(whole);
+    return done;
+}

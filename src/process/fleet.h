@@ -1,0 +1,74 @@
+/*
+ * The master's children: a post for each worker, one for the scout, one for the
+ * observer, and what they need to know of each other.
+ */
+#ifndef PROCESS_FLEET_H
+#define PROCESS_FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "config/config.h"
+#include "process/post.h"
+
+struct child;
+struct config;
+struct master;
+
+/* Where a worker gets connections that others accepted: it reads one end,
+ * every other worker holds the other. */
+struct inbox {
+    int read_fd; /* -1: there is none */
+    int send_fd;
+};
+
+struct fleet {
+    struct post workers[WORKERS_MAX];
+    struct post scout;
+    struct post observer;
+    struct inbox inboxes[WORKERS_MAX];
+    unsigned count; /* of workers wanted */
+    int control_fd; /* where the observer listens; -1: no control socket */
+    char *control_path;
+};
+
+void fleet_init(struct fleet *fleet, struct master *master);
+
+/* Its children must have ended. */
+void fleet_clear(struct fleet *fleet);
+
+/* Fills the posts of as many workers as there shall be from now on. */
+void fleet_grow(struct master *master, unsigned count);
+
+/* The workers of higher numbers than that finish what they have, and end. */
+void fleet_shrink(struct master *master, unsigned count);
+
+/* Starts the scout if `config` needs one; ends it if not. */
+void fleet_need_scout(struct master *master, const struct config *config);
+void fleet_dismiss_scout(struct master *master, const struct config *config);
+
+/* Nobody is answered there any more.  False: nobody was. */
+bool fleet_close_control(struct fleet *fleet);
+
+/* Tells every worker, those that retire too. */
+void fleet_drain(struct master *master, const char *service,
+    uint64_t timeout_ms);
+void fleet_end_now(struct master *master);
+
+/* No post is filled any more; helpers end. */
+void fleet_disband(struct master *master);
+
+/* A process has ended, which may have left room for more connections. */
+void fleet_wake_workers(struct master *master);
+
+/* For posts: forks the post's process; NULL: logged.  Then tells it and the
+ * others of each other. */
+NODISCARD struct child *fleet_start(struct post *post);
+void fleet_welcome(struct child *child);
+
+/* It has ended: the others forget its inbox, for the next worker may get another
+ * slot on the board. */
+void fleet_part_from(const struct child *child);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * The inside of the master, for the files that make it up: master.c (start,
+ * signals, end), rollout.c (configurations), master_reload.c, renewal.c
+ * (certificates that change), fleet.c and post.c (children), hear.c (what
+ * children say), requests.c (what users ask for), upgrade.c.
+ */
+#ifndef PROCESS_MASTER_PARTS_H
+#define PROCESS_MASTER_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/base.h"
+#include "observe/status_facts.h"
+#include "process/fleet.h"
+#include "process/master.h"
+#include "process/privileges.h"
+#include "process/renewal.h"
+#include "process/rollout.h"
+#include "process/sockets.h"
+#include "process/upgrade.h"
+#include "tls/tls_tickets.h"
+
+struct board;
+struct child;
+struct event;
+struct event_base;
+struct log_prepared;
+struct request;
+
+enum { MASTER_SIGNALS = 6 };
+
+struct master {
+    struct event_base *base;
+    struct board *board;
+    struct tls_secret secret;
+    struct account account;
+    const struct master_source *source;
+    struct event *signals[MASTER_SIGNALS];
+    struct sockets sockets;
+    struct child *children;
+    struct fleet fleet;
+    struct rollout rollout;
+    struct renewal renewal;
+    struct upgrade upgrade;
+    struct request *requests;
+    uint64_t started_ms;
+    bool stopping;   /* children that end are not replaced */
+    bool stop_asked; /* by a signal: the next one means now */
+    int code;      /* of the program's end */
+
+    /* What is in force; NULL: nothing yet. */
+    struct config *config;
+    int bundle_fd;
+    uint64_t generation;
+    unsigned workers; /* that there are to be */
+    uint64_t last_generation; /* that was tried */
+
+    /* Reloads. */
+    struct log_prepared *next_log; /* NULL: it stays as it is */
+    uint64_t log_reopened_ms;
+    bool reload_again;             /* asked for while something was under way */
+    enum status_reload reload_state;
+    time_t reload_s;
+    char reload_text[512];
+};
+
+/* Something is under way that no other change may cross: a start, a reload, an
+ * upgrade. */
+bool master_is_busy(const struct master *master);
+
+/* Begins what had to wait for that, once it is over. */
+void master_go_on(struct master *master);
+
+/* No client is let in any more; ends when the last connection has. */
+void master_drain(struct master *master);
+
+/* Ends the loop once all children have, if that is what we wait for. */
+void master_finish_if_alone(struct master *master);
+
+#endif

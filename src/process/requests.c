@@ -1,0 +1,255 @@
+#include "process/requests.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/board.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "config/config.h"
+#include "observe/status_facts.h"
+#include "process/child.h"
+#include "process/master_parts.h"
+#include "process/master_reload.h"
+#include "process/upgrade.h"
+
+/* Exit codes of the program that asked. */
+enum { DONE = 0, FAILED = 1 };
+
+/* More than the observer has clients. */
+enum { REQUESTS_MAX = 64 };
+
+static void
+reply(struct child *observer, uint32_t number, uint32_t code, bool more,
+    const char *text)
+{
+    const struct message_reply fixed = {
+        .request = number,
+        .code = code,
+        .more = more,
+    };
+    size_t length = strlen(text);
+
+    if (length > MESSAGE_REPLY_MAX)
+        length = MESSAGE_REPLY_MAX;
+    child_send(observer, MESSAGE_REPLY, &fixed, text, length, -1);
+}
+
+static void
+answer(const struct request *request, const char *text,
+    const struct error *error)
+{
+    char line[MESSAGE_REPLY_MAX];
+
+    if (error == NULL || !error_any(error)) {
+        reply(request->observer, request->number, DONE, false, text);
+        return;
+    }
+    if (error->count == 0)
+        reply(request->observer, request->number, FAILED, false,
+            "out of memory\n");
+    for (size_t i = 0; i < error->count; i++) {
+        snprintf(line, sizeof(line), "%s\n", error->messages[i]);
+        reply(request->observer, request->number, FAILED,
+            i + 1 < error->count, line);
+    }
+}
+
+/* Takes those that fit out of the list, and answers them. */
+static void
+settle(struct master *master, bool (*fits)(const struct request *, int verb),
+    int verb, const char *text, const struct error *error)
+{
+    struct request **link = &master->requests;
+
+    while (*link != NULL) {
+        struct request *request = *link;
+
+        if (!fits(request, verb)) {
+            link = &request->next;
+            continue;
+        }
+        *link = request->next;
+        answer(request, text, error);
+        free(request);
+    }
+}
+
+static bool
+has_begun(const struct request *request, int verb)
+{
+    return request->begun && (int)request->verb == verb;
+}
+
+static bool
+is_any(const struct request *request, int verb)
+{
+    (void)request;
+    (void)verb;
+    return true;
+}
+
+void
+requests_begin(struct master *master, enum request_verb verb)
+{
+    for (struct request *each = master->requests; each != NULL;
+         each = each->next)
+        if (each->verb == verb)
+            each->begun = true;
+}
+
+void
+requests_finish(struct master *master, enum request_verb verb,
+    const char *text, const struct error *error)
+{
+    settle(master, has_begun, (int)verb, text, error);
+}
+
+void
+requests_fail_all(struct master *master, const char *why)
+{
+    struct error error = { 0 };
+
+    error_add(&error, "%s", why);
+    settle(master, is_any, 0, NULL, &error);
+    error_clear(&error);
+}
+
+void
+requests_forget(struct master *master, const struct child *observer)
+{
+    struct request **link = &master->requests;
+
+    while (*link != NULL) {
+        struct request *request = *link;
+
+        if (request->observer != observer) {
+            link = &request->next;
+            continue;
+        }
+        *link = request->next;
+        free(request);
+    }
+}
+
+/* False: it was refused. */
+static bool
+wait_for(struct child *observer, const struct message_request *asked)
+{
+    struct master *master = observer->master;
+    struct request *request = NULL;
+    size_t waiting = 0;
+
+    for (request = master->requests; request != NULL; request = request->next)
+        waiting++;
+    if (waiting < REQUESTS_MAX)
+        request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        reply(observer, asked->request, FAILED, false,
+            "too many wait already\n");
+        return false;
+    }
+    *request = (struct request){
+        .next = master->requests,
+        .observer = observer,
+        .number = asked->request,
+        .verb = asked->verb,
+    };
+    master->requests = request;
+    return true;
+}
+
+static void
+tell_status(struct child *observer, uint32_t number)
+{
+    const struct master *master = observer->master;
+    struct status_facts facts = {
+        .pid = (uint64_t)getpid(),
+        .started_ms = master->started_ms,
+        .generation = master->generation,
+        .workers = master->workers,
+        .reload = master->reload_state,
+        .reload_s = (uint64_t)master->reload_s,
+    };
+    char text[STATUS_FACTS_SIZE];
+
+    STATUS_FACTS_SET(facts.version, SALLYPORT_VERSION);
+    STATUS_FACTS_SET(facts.config,
+        master->source->path != NULL ? master->source->path : "");
+    STATUS_FACTS_SET(facts.reload_text, master->reload_text);
+    (void)status_facts_format(&facts, text);
+    reply(observer, number, DONE, false, text);
+}
+
+static bool
+find_service(const struct config *config, const char *name, uint32_t *index)
+{
+    for (*index = 0; *index < config->service_count; (*index)++)
+        if (strcmp(config->services[*index].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Its connections go on; a reload, or a start, opens it again. */
+static void
+drain(struct child *observer, uint32_t number, const char *name)
+{
+    struct master *master = observer->master;
+    unsigned on_board = board_service_find(master->board, name);
+    char text[256];
+    uint64_t active;
+    uint32_t index;
+
+    if (!find_service(master->config, name, &index)) {
+        snprintf(text, sizeof(text), "there is no service \"%s\"\n", name);
+        reply(observer, number, FAILED, false, text);
+        return;
+    }
+    if (master_is_busy(master)) {
+        reply(observer, number, FAILED, false,
+            "a reload or an upgrade is under way; try again\n");
+        return;
+    }
+    /* First: who empties a queue counts itself in for each look at it. */
+    active = board_active(master->board, on_board);
+    fleet_drain(master, name, 0);
+    if (sockets_close_service(&master->sockets, index))
+        log_info(name, "draining: no client is let in any more");
+    snprintf(text, sizeof(text),
+        "%s: no client is let in any more; %llu connections go on\n", name,
+        (unsigned long long)active);
+    reply(observer, number, DONE, false, text);
+}
+
+void
+requests_hear(struct child *observer, const struct message *message)
+{
+    const struct message_request *asked = message->payload;
+    struct master *master = observer->master;
+
+    if (master->stopping || master->config == NULL) {
+        reply(observer, asked->request, FAILED, false, "the daemon stops\n");
+        return;
+    }
+    switch ((enum request_verb)asked->verb) {
+    case REQUEST_RELOAD:
+        if (wait_for(observer, asked))
+            master_reload(master);
+        break;
+    case REQUEST_UPGRADE:
+        if (wait_for(observer, asked))
+            upgrade_start(master);
+        break;
+    case REQUEST_DRAIN:
+        drain(observer, asked->request, message->text);
+        break;
+    case REQUEST_STATUS:
+        tell_status(observer, asked->request);
+        break;
+    case REQUEST_VERB_COUNT:
+        break;
+    }
+}

@@ -1,0 +1,276 @@
+#include "process/sockets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+
+/* What binding one endpoint needs to know. */
+struct binding {
+    struct sockets *sockets;
+    struct socket_use use;
+};
+
+bool
+held_socket_is_shared(const struct held_socket *held)
+{
+    return strncmp(held->socket.text, "unix:", 5) == 0;
+}
+
+static unsigned
+port_of(const struct held_socket *held)
+{
+    const char *colon = strrchr(held->socket.text, ':');
+
+    return held_socket_is_shared(held) ? 0 : (unsigned)strtoul(colon + 1, NULL, 10);
+}
+
+/* Removes all that `is_over` says, keeping the order of the others.  False:
+ * none was. */
+static bool
+sweep(struct sockets *sockets,
+    bool (*is_over)(const struct held_socket *, uint32_t), uint32_t service)
+{
+    size_t kept = 0, before = sockets->count;
+
+    for (size_t i = 0; i < before; i++) {
+        if (is_over(&sockets->items[i], service))
+            listener_socket_close(&sockets->items[i].socket);
+        else
+            sockets->items[kept++] = sockets->items[i];
+    }
+    sockets->count = kept;
+    return kept < before;
+}
+
+void
+sockets_free(struct sockets *sockets, bool leave)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (leave)
+            listener_socket_leave(&sockets->items[i].socket);
+        else
+            listener_socket_close(&sockets->items[i].socket);
+    }
+    free(sockets->items);
+    *sockets = (struct sockets){
+        .last_address_id = sockets->last_address_id,
+    };
+}
+
+struct held_socket *
+sockets_find(const struct sockets *sockets, const char *text, unsigned index)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct held_socket *held = &sockets->items[i];
+
+        if (held->socket.index == index &&
+            strcmp(held->socket.text, text) == 0)
+            return held;
+    }
+    return NULL;
+}
+
+static uint64_t
+address_id(struct sockets *sockets, const char *text)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        if (strcmp(sockets->items[i].socket.text, text) == 0)
+            return socket_address_id(sockets->items[i].id);
+    return ++sockets->last_address_id;
+}
+
+struct held_socket *
+sockets_add(struct sockets *sockets, const struct listener_socket *socket)
+{
+    struct held_socket *items = reallocarray(
+        sockets->items, sockets->count + 1, sizeof(*items));
+
+    if (items == NULL)
+        return NULL;
+    sockets->items = items;
+    items += sockets->count;
+    *items = (struct held_socket){
+        .id = address_id(sockets, socket->text) << SOCKET_INDEX_BITS |
+            socket->index,
+        .socket = *socket,
+    };
+    sockets->count++;
+    return items;
+}
+
+/* All of an address's sockets go with it, those of workers that are no more
+ * too: to close one would reset what the kernel has queued on it. */
+static bool
+claim(void *arg, const char *text)
+{
+    const struct binding *binding = arg;
+    struct sockets *sockets = binding->sockets;
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct held_socket *held = &sockets->items[i];
+
+        if (strcmp(held->socket.text, text) != 0)
+            continue;
+        if (held->wanted)
+            return false;
+        held->wanted = true;
+        held->next = binding->use;
+    }
+    return true;
+}
+
+static bool
+have(void *arg, const char *text, unsigned index)
+{
+    const struct binding *binding = arg;
+
+    return sockets_find(binding->sockets, text, index) != NULL;
+}
+
+static bool
+has_port(void *arg, unsigned port)
+{
+    const struct binding *binding = arg;
+    const struct sockets *sockets = binding->sockets;
+
+    for (size_t i = 0; i < sockets->count; i++)
+        if (sockets->items[i].serves && port_of(&sockets->items[i]) == port)
+            return true;
+    return false;
+}
+
+static bool
+bound(void *arg, const struct listener_socket *socket)
+{
+    const struct binding *binding = arg;
+    struct held_socket *held = sockets_add(binding->sockets, socket);
+
+    if (held == NULL)
+        return false;
+    held->wanted = true;
+    held->next = binding->use;
+    return true;
+}
+
+static bool
+bind_service(struct sockets *sockets, const struct config *config,
+    uint32_t index, const struct listener_binder *like, struct error *error)
+{
+    const struct service_config *service = &config->services[index];
+    bool ok = true;
+
+    for (size_t i = 0; i < service->listen.count; i++) {
+        const struct endpoint *endpoint = &service->listen.items[i];
+        struct binding binding = {
+            .sockets = sockets,
+            .use = { .service = index, .tls = endpoint->tls },
+        };
+        struct listener_binder binder = *like;
+
+        binder.arg = &binding;
+        ok &= listener_bind(
+            service->name, endpoint, &service->listen_leg, &binder, error);
+    }
+    return ok;
+}
+
+static bool
+bind_all(struct sockets *sockets, const struct config *config,
+    const struct listener_binder *like, struct error *error)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; i < config->service_count; i++)
+        ok &= bind_service(sockets, config, i, like, error);
+    return ok;
+}
+
+bool
+sockets_bind(struct sockets *sockets, const struct config *config,
+    unsigned count, struct error *error)
+{
+    struct listener_binder binder = {
+        .count = count,
+        .claim = claim,
+        .have = have,
+        .has_port = has_port,
+        .bound = bound,
+    };
+
+    if (!bind_all(sockets, config, &binder, error))
+        return false;
+    if (sockets->count <= SOCKETS_MAX)
+        return true;
+    error_add(error, "there are %zu listening sockets, one for each address "
+        "and worker; at most %d can be handled: name fewer addresses, or set "
+        "[global] workers lower", sockets->count, SOCKETS_MAX);
+    return false;
+}
+
+void
+sockets_refresh(struct sockets *sockets, const struct config *config)
+{
+    struct error error = { 0 };
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        const struct held_socket *held = &sockets->items[i];
+        const struct service_config *service =
+            &config->services[held->now.service];
+
+        listener_refresh(&held->socket, &service->listen_leg, &error);
+        for (size_t j = 0; j < error.count; j++)
+            log_error(service->name, "%s", error.messages[j]);
+        error_clear(&error);
+    }
+}
+
+static bool
+is_unwanted(const struct held_socket *held, uint32_t service)
+{
+    (void)service;
+    return !held->wanted;
+}
+
+void
+sockets_settle(struct sockets *sockets)
+{
+    sweep(sockets, is_unwanted, 0);
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct held_socket *held = &sockets->items[i];
+
+        held->now = held->next;
+        held->serves = true;
+        held->wanted = false;
+    }
+}
+
+static bool
+is_not_in_force(const struct held_socket *held, uint32_t service)
+{
+    (void)service;
+    return !held->serves;
+}
+
+void
+sockets_revert(struct sockets *sockets)
+{
+    sweep(sockets, is_not_in_force, 0);
+    for (size_t i = 0; i < sockets->count; i++)
+        sockets->items[i].wanted = false;
+}
+
+static bool
+is_of_service(const struct held_socket *held, uint32_t service)
+{
+    return held->now.service == service;
+}
+
+bool
+sockets_close_service(struct sockets *sockets, uint32_t service)
+{
+    return sweep(sockets, is_of_service, service);
+}

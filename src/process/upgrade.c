@@ -1,0 +1,467 @@
+#include "process/upgrade.h"
+
+#include <event2/event.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "process/channel.h"
+#include "process/master_parts.h"
+#include "process/requests.h"
+#include "process/socket_message.h"
+#include "process/spawn.h"
+
+#define ENVIRONMENT "SALLYPORT_UPGRADE"
+
+/* In the place of a listening socket's address. */
+#define CONTROL_KEY "control"
+
+enum { WORDS_MAX = 1024, WORDS_BYTES = 128 << 10 };
+
+/* What a start may take: a trial with a slow DNS, and the workers. */
+static const struct timeval patience = { .tv_sec = 90 };
+static const struct timeval inherit_patience = { .tv_sec = 10 };
+enum { FLUSH_MS = 1000 };
+
+/* The new one. */
+
+static void
+take_secret(struct master *master, int fd)
+{
+    ssize_t size = (ssize_t)sizeof(master->secret.bytes);
+
+    if (pread(fd, master->secret.bytes, (size_t)size, 0) != size)
+        log_warn(NULL, "sessions from before the upgrade are not resumed");
+    close(fd);
+}
+
+static void
+take_control(struct master *master, const struct message *message, int fd)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->control_fd >= 0)
+        close(upgrade->control_fd);
+    free(upgrade->control_path);
+    upgrade->control_fd = fd;
+    upgrade->control_path = strdup(message_socket_path(message));
+}
+
+static void
+take_socket(struct master *master, const struct message *message, int fd)
+{
+    struct held_socket *held = NULL;
+    struct listener_socket socket;
+    struct socket_use use;
+
+    if (strcmp(message->text, CONTROL_KEY) == 0) {
+        take_control(master, message, fd);
+        return;
+    }
+    if (!socket_message_read(message, fd, &socket, &use))
+        close(fd);
+    else if ((held = sockets_add(&master->sockets, &socket)) == NULL)
+        listener_socket_leave(&socket);
+    if (held != NULL)
+        held->serves = true;
+    else
+        log_error(NULL, "a listening socket is lost: out of memory");
+}
+
+static void
+on_inherit(void *arg, const struct message *message, const int *fds)
+{
+    struct master *master = arg;
+
+    if (message->type == MESSAGE_SECRET)
+        take_secret(master, fds[0]);
+    else if (message->type == MESSAGE_SOCKET)
+        take_socket(master, message, fds[0]);
+    else
+        event_base_loopbreak(master->base);
+}
+
+/* It stays there until we serve, or it has given up on us. */
+static void
+on_predecessor_gone(void *arg, const char *why)
+{
+    struct master *master = arg;
+    struct upgrade *upgrade = &master->upgrade;
+
+    log_error(NULL, "the daemon to take over from %s", why);
+    raise(SIGTERM);
+    channel_free(upgrade->before); /* last: `why` goes with it */
+    upgrade->before = NULL;
+}
+
+static void
+on_waited_too_long(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *master = arg;
+
+    (void)fd;
+    (void)what;
+    channel_free(master->upgrade.before);
+    master->upgrade.before = NULL;
+    event_base_loopbreak(master->base);
+}
+
+static bool
+wait_for_sockets(struct master *master, struct error *error)
+{
+    struct upgrade *upgrade = &master->upgrade;
+    struct event *timer =
+        evtimer_new(master->base, on_waited_too_long, master);
+
+    if (timer != NULL && event_add(timer, &inherit_patience) == 0)
+        (void)event_base_dispatch(master->base);
+    if (timer != NULL)
+        event_free(timer);
+    if (timer != NULL && upgrade->before != NULL && !master->stopping)
+        return true;
+    error_add(error, "the sockets of the running daemon did not come");
+    return false;
+}
+
+static char *
+own_program(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+
+    return length > 0 && length < (ssize_t)sizeof(path)
+        ? strndup(path, (size_t)length)
+        : NULL;
+}
+
+/* Anybody may have set the variable: the far end must be our parent. */
+static bool
+leads_to_parent(int fd)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    int type = 0;
+    socklen_t type_length = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0 &&
+        type == SOCK_SEQPACKET &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+        peer.pid == getppid();
+}
+
+/* The descriptor that the environment names; -1: none. */
+static int
+predecessor(void)
+{
+    const char *text = getenv(ENVIRONMENT);
+    uint64_t fd = 0;
+    bool ok = text != NULL && number_parse(text, &fd) && fd > 2 &&
+        fd < INT_MAX && leads_to_parent((int)fd) &&
+        fd_set_cloexec((int)fd) && fd_set_nonblocking((int)fd);
+
+    (void)unsetenv(ENVIRONMENT);
+    return ok ? (int)fd : -1;
+}
+
+void
+upgrade_init(struct upgrade *upgrade)
+{
+    *upgrade = (struct upgrade){
+        .program = own_program(),
+        .fd = predecessor(),
+        .control_fd = -1,
+    };
+    upgrade->inherits = upgrade->fd >= 0;
+}
+
+bool
+upgrade_inherit(struct master *master, struct error *error)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->fd < 0)
+        return true;
+    upgrade->before = channel_new(master->base, upgrade->fd, ROLE_SUCCESSOR,
+        ROLE_MASTER, on_inherit, on_predecessor_gone, master);
+    if (upgrade->before == NULL) {
+        error_add(error, "out of memory");
+        return false;
+    }
+    upgrade->fd = -1;
+    return wait_for_sockets(master, error);
+}
+
+int
+upgrade_inherited_control(struct master *master, const char *path)
+{
+    struct upgrade *upgrade = &master->upgrade;
+    int fd = upgrade->control_fd;
+
+    upgrade->control_fd = -1;
+    if (fd < 0 || (path != NULL && upgrade->control_path != NULL &&
+        strcmp(path, upgrade->control_path) == 0))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+void
+upgrade_report(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->before == NULL)
+        return;
+    log_info(NULL, "taken over from pid %d", (int)getppid());
+    channel_send(upgrade->before, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+    if (!channel_flush(upgrade->before, FLUSH_MS))
+        log_warn(NULL, "the daemon before cannot be told to stop");
+    channel_free(upgrade->before);
+    upgrade->before = NULL;
+    upgrade->inherits = false;
+}
+
+/* The old one. */
+
+static void
+forget(struct upgrade *upgrade)
+{
+    channel_free(upgrade->next);
+    upgrade->next = NULL;
+    if (upgrade->timer != NULL)
+        event_free(upgrade->timer);
+    upgrade->timer = NULL;
+    upgrade->pid = 0;
+}
+
+static void
+refuse(struct master *master, const char *why)
+{
+    struct error error = { 0 };
+
+    log_error(NULL, "upgrade failed, this program goes on: %s", why);
+    error_add(&error, "%s; the running daemon goes on", why);
+    requests_finish(master, REQUEST_UPGRADE, NULL, &error);
+    error_clear(&error);
+}
+
+static void
+fail(struct master *master, const char *why)
+{
+    if (master->upgrade.pid > 0)
+        kill(master->upgrade.pid, SIGKILL);
+    forget(&master->upgrade);
+    refuse(master, why);
+    master_go_on(master);
+}
+
+static void
+on_successor_gone(void *arg, const char *why)
+{
+    (void)why;
+    fail(arg, "the new program ended before it served; its messages say why");
+}
+
+static void
+on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    fail(arg, "the new program took too long to start");
+}
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    struct master *master = arg;
+
+    (void)fds;
+    if (message->type != MESSAGE_READY)
+        return;
+    log_info(NULL, "upgraded: pid %d serves now",
+        (int)master->upgrade.pid);
+    master->upgrade.succeeded = true;
+    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", NULL);
+    forget(&master->upgrade);
+    master_drain(master);
+}
+
+static void
+send_secret(struct master *master)
+{
+    int fd = memfd_create("sallyport-secret", MFD_CLOEXEC);
+    ssize_t size = (ssize_t)sizeof(master->secret.bytes);
+
+    if (fd >= 0 &&
+        write(fd, master->secret.bytes, (size_t)size) == size)
+        channel_send(
+            master->upgrade.next, MESSAGE_SECRET, NULL, NULL, 0, &fd, 1);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void
+send_all(struct master *master)
+{
+    struct channel *channel = master->upgrade.next;
+    const struct message_generation none = { 0 };
+    struct held_socket control = {
+        .socket = {
+            .fd = master->fleet.control_fd,
+            .text = (char *)CONTROL_KEY,
+            .path = master->fleet.control_path,
+        },
+    };
+
+    send_secret(master);
+    for (size_t i = 0; i < master->sockets.count; i++)
+        socket_message_send(channel, MESSAGE_SOCKET,
+            &master->sockets.items[i], &master->sockets.items[i].now, true);
+    if (control.socket.fd >= 0)
+        socket_message_send(
+            channel, MESSAGE_SOCKET, &control, &control.now, true);
+    channel_send(channel, MESSAGE_PREPARE, &none, NULL, 0, NULL, 0);
+}
+
+/* This process's own words, from proc(5).  False: they are too many, and some
+ * may not be left out. */
+static bool
+own_words(char bytes[WORDS_BYTES], char *words[WORDS_MAX + 1])
+{
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, bytes, WORDS_BYTES) : -1;
+    size_t count = 0;
+    char *at = bytes;
+
+    if (fd >= 0)
+        close(fd);
+    if (length <= 0 || length == WORDS_BYTES)
+        return false;
+    bytes[length] = '\0';
+    for (; at < bytes + length && count < WORDS_MAX; at += strlen(at) + 1)
+        words[count++] = at;
+    words[count] = NULL;
+    return at >= bytes + length;
+}
+
+static _Noreturn void
+be_successor(const char *program, int fd)
+{
+    static char bytes[WORDS_BYTES], *words[WORDS_MAX + 1];
+    char number[16];
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++)
+        (void)signal(i, SIG_DFL);
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    snprintf(number, sizeof(number), "%d", fd);
+    errno = E2BIG;
+    if (own_words(bytes, words) && setenv(ENVIRONMENT, number, 1) == 0 &&
+        fcntl(fd, F_SETFD, 0) == 0)
+        execv(program, words);
+    log_error(NULL, "cannot run %s: %m", program);
+    _exit(EXIT_FAILURE);
+}
+
+static bool
+start(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+    sigset_t all, before;
+    int pair[2];
+
+    if (!channel_pair(pair))
+        return false;
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    upgrade->pid = fork();
+    if (upgrade->pid == 0)
+        be_successor(upgrade->program, pair[1]);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    close(pair[1]);
+    upgrade->timer = evtimer_new(master->base, on_timeout, master);
+    upgrade->next = channel_new(master->base, pair[0], ROLE_MASTER,
+        ROLE_SUCCESSOR, on_message, on_successor_gone, master);
+    if (upgrade->next == NULL)
+        close(pair[0]);
+    return upgrade->pid > 0 && upgrade->timer != NULL &&
+        upgrade->next != NULL;
+}
+
+void
+upgrade_start(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    requests_begin(master, REQUEST_UPGRADE);
+    if (master->stopping || upgrade->pid != 0)
+        return; /* they wait for the one that is under way */
+    if (master_is_busy(master)) {
+        refuse(master, "a start or a reload is under way; try again");
+        return;
+    }
+    if (upgrade->program == NULL || master->source->is_demo) {
+        refuse(master, "this program cannot be upgraded");
+        return;
+    }
+    if (!start(master)) {
+        fail(master, "no process can be started now");
+        return;
+    }
+    log_info(NULL, "upgrading: pid %d starts from %s", (int)upgrade->pid,
+        upgrade->program);
+    event_add(upgrade->timer, &patience);
+    send_all(master);
+}
+
+void
+upgrade_stop(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->pid > 0)
+        kill(upgrade->pid, SIGTERM);
+    forget(upgrade);
+}
+
+void
+upgrade_free(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    forget(upgrade);
+    channel_free(upgrade->before);
+    if (upgrade->fd >= 0)
+        close(upgrade->fd);
+    if (upgrade->control_fd >= 0)
+        close(upgrade->control_fd);
+    free(upgrade->control_path);
+    free(upgrade->program);
+    *upgrade = (struct upgrade){ .fd = -1, .control_fd = -1 };
+}
+
+void
+upgrade_ended(struct master *master, pid_t pid, int status)
+{
+    char text[SPAWN_STATUS_SIZE], why[SPAWN_STATUS_SIZE + 32];
+
+    if (pid != master->upgrade.pid)
+        return;
+    master->upgrade.pid = -1; /* nobody to kill */
+    snprintf(why, sizeof(why), "the new program %s",
+        spawn_status(status, text));
+    fail(master, why);
+}

@@ -1,0 +1,62 @@
+/*
+ * Replaces the program that runs by the one that is now on disk, without
+ * letting go of a socket.
+ *
+ * The new master is started with the same words and a way to this one in its
+ * environment.  It gets every listening socket, starts as ever, and says so;
+ * then this one drains.  If it fails, nothing has happened.
+ */
+#ifndef PROCESS_UPGRADE_H
+#define PROCESS_UPGRADE_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+struct channel;
+struct error;
+struct event;
+struct master;
+
+struct upgrade {
+    char *program; /* the path that we were started from */
+
+    /* Towards the next one. */
+    pid_t pid; /* 0: none is under way */
+    struct channel *next;
+    struct event *timer;
+    bool succeeded; /* it serves: the paths of our sockets are its own now */
+
+    /* From the one before, until we serve. */
+    int fd; /* that the environment names; -1: none */
+    struct channel *before;
+    bool inherits; /* our sockets are still the other's as well */
+    int control_fd; /* -1: none */
+    char *control_path;
+};
+
+/* First of all: finds out whether this process was started for an upgrade. */
+void upgrade_init(struct upgrade *upgrade);
+void upgrade_free(struct master *master);
+
+/* If it was, waits for the sockets of the one before and takes them over.
+ * False: the reason is in `error`. */
+NODISCARD bool upgrade_inherit(struct master *master, struct error *error);
+
+/* The control socket that was handed over, the caller's now, if it is the one
+ * at `path`; -1: there is none. */
+int upgrade_inherited_control(struct master *master, const char *path);
+
+/* Tells the one before that we serve. */
+void upgrade_report(struct master *master);
+
+/* Begins one; requests that wait for it are answered when it has ended. */
+void upgrade_start(struct master *master);
+void upgrade_stop(struct master *master);
+
+/* A process that is no child of the list has ended. */
+void upgrade_ended(struct master *master, pid_t pid, int status);
+
+#endif

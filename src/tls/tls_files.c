@@ -1,0 +1,194 @@
+#include "tls/tls_files.h"
+
+#include <openssl/x509.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "tls/tls_load.h"
+
+/* Who asks, and how it goes on. */
+struct seeing {
+    struct files *files;
+    tls_files_see_fn *see;
+    void *arg;
+};
+
+static char *
+system_path(struct files *files, const char *variable, const char *path)
+{
+    char *chosen = files_variable(files, variable);
+
+    return chosen != NULL ? chosen : strdup(path);
+}
+
+bool
+tls_files_system(struct files *files, struct tls_system *system)
+{
+    system->file = system_path(files, X509_get_default_cert_file_env(),
+        X509_get_default_cert_file());
+    system->directory = system_path(files, X509_get_default_cert_dir_env(),
+        X509_get_default_cert_dir());
+    if (system->file != NULL && system->directory != NULL)
+        return true;
+    tls_files_system_free(system);
+    return false;
+}
+
+void
+tls_files_system_free(struct tls_system *system)
+{
+    free(system->file);
+    free(system->directory);
+    *system = (struct tls_system){ 0 };
+}
+
+bool
+tls_files_is_missing(enum file_result result, int why)
+{
+    return result == FILE_NOT_OPENED && (why == ENOENT || why == ENOTDIR ||
+        why == ELOOP || why == ENAMETOOLONG);
+}
+
+static bool
+see_one(const struct seeing *seeing, const char *path, enum file_use use)
+{
+    struct tls_named named = { path, use, TLS_FILE_KEYS_BYTES, false };
+
+    return seeing->see(&named, seeing->arg);
+}
+
+static bool
+see_trusted(const struct seeing *seeing, const char *path, bool is_list)
+{
+    struct tls_named named = {
+        path, FILE_FOR_TLS, TLS_FILE_TRUST_BYTES, !is_list,
+    };
+
+    return seeing->see(&named, seeing->arg);
+}
+
+static bool
+see_system(const struct seeing *seeing)
+{
+    struct file_content content;
+    enum file_result result;
+    struct tls_system system;
+    const char *path;
+    bool good;
+
+    if (!tls_files_system(seeing->files, &system))
+        return false;
+    result = files_read(seeing->files, FILE_FOR_TLS, system.file,
+        TLS_FILE_TRUST_BYTES, &content);
+    path = tls_files_is_missing(result, content.why) ? system.directory :
+        system.file;
+    files_release(&content);
+    good = see_trusted(seeing, path, false);
+    tls_files_system_free(&system);
+    return good;
+}
+
+static bool
+see_pairs(const struct seeing *seeing, const struct leg_config *leg)
+{
+    if (leg->passphrase_file != NULL &&
+        !see_one(seeing, leg->passphrase_file, FILE_FOR_TLS_SECRET))
+        return false;
+    for (size_t i = 0; i < leg->cert.count; i++)
+        if (!see_one(seeing, leg->cert.items[i], FILE_FOR_TLS))
+            return false;
+    for (size_t i = 0; i < leg->key.count; i++)
+        if (!see_one(seeing, leg->key.items[i], FILE_FOR_TLS_SECRET))
+            return false;
+    return true;
+}
+
+static bool
+see_trust(const struct seeing *seeing, const struct leg_config *leg,
+    bool accepts)
+{
+    if (leg->verify == VERIFY_NONE)
+        return true;
+    for (size_t i = 0; i < leg->ca.count; i++)
+        if (!(strcmp(leg->ca.items[i], "system") == 0 ? see_system(seeing) :
+            see_trusted(seeing, leg->ca.items[i], false)))
+            return false;
+    if (leg->ca.count == 0 && !accepts && !see_system(seeing))
+        return false;
+    for (size_t i = 0; i < leg->crl.count; i++)
+        if (!see_trusted(seeing, leg->crl.items[i], true))
+            return false;
+    return true;
+}
+
+static bool
+has_tls(const struct endpoints *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (endpoints->items[i].tls)
+            return true;
+    return false;
+}
+
+bool
+tls_files_each(const struct service_config *service, struct files *files,
+    tls_files_see_fn *see, void *arg)
+{
+    struct seeing seeing = { files, see, arg };
+
+    if (has_tls(&service->listen) &&
+        !(see_pairs(&seeing, &service->listen_leg) &&
+        see_trust(&seeing, &service->listen_leg, true)))
+        return false;
+    return !has_tls(&service->connect) ||
+        (see_pairs(&seeing, &service->connect_leg) &&
+        see_trust(&seeing, &service->connect_leg, false));
+}
+
+static bool
+gather(const struct tls_named *named, void *arg)
+{
+    struct files *files = arg;
+
+    if (files_gather(files, named->use, named->path, named->limit) ==
+        FILE_IS_DIRECTORY && named->may_be_directory)
+        files_gather_listed(files, named->path, named->limit);
+    return true;
+}
+
+void
+tls_files_gather(const struct config *config)
+{
+    if (config->files == NULL)
+        return;
+    for (size_t i = 0; i < config->service_count; i++)
+        (void)tls_files_each(&config->services[i], config->files, gather,
+            config->files);
+}
+
+struct two {
+    struct files *before;
+    struct files *now;
+};
+
+static bool
+compare(const struct tls_named *named, void *arg)
+{
+    const struct two *two = arg;
+
+    return files_equal(two->before, two->now, named->path);
+}
+
+/* The store may be at another place now: hence both ways. */
+bool
+tls_files_same(const struct service_config *service, struct files *before,
+    struct files *now)
+{
+    struct two two = { before, now };
+
+    return tls_files_each(service, before, compare, &two) &&
+        tls_files_each(service, now, compare, &two);
+}

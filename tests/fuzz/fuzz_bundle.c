@@ -1,0 +1,145 @@
+/*
+ * A bundle: whatever the bytes, they are refused or understood, and what is
+ * understood packs into the same bytes again.  A configuration is then loaded
+ * from it, with every file that its options name.
+ */
+#include <sys/mman.h>
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "config/bundle.h"
+#include "config/config.h"
+#include "config/config_load.h"
+#include "config/files.h"
+#include "tls/tls_files.h"
+
+enum { LIMIT = 1 << 20 };
+
+static int
+seal(const void *data, size_t length)
+{
+    int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0 || write(fd, data, length) != (ssize_t)length
+        || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW
+        | F_SEAL_SEAL) != 0)
+        abort();
+    return fd;
+}
+
+static void
+check_same(int fd, const void *data, size_t length)
+{
+    char *again = malloc(length + 1);
+
+    if (again == NULL || pread(fd, again, length + 1, 0) != (ssize_t)length
+        || memcmp(again, data, length) != 0)
+        abort();
+    free(again);
+}
+
+/* Every question that has an answer. */
+static void
+ask(struct files *files, const struct file_answer *answer)
+{
+    struct strings names = { 0 };
+    bool found;
+
+    (void)files_gather(files, FILE_FOR_TLS, answer->path, LIMIT);
+    (void)files_gather(files, FILE_FOR_CONFIG, answer->path, LIMIT);
+    files_gather_listed(files, answer->path, LIMIT);
+    found = files_match(files, answer->path, &names)
+        || files_start(files, answer->path, &names);
+    (void)found;
+    config_strings_clear(&names);
+    free(files_directory(files, answer->path));
+    free(files_variable(files, answer->path));
+    if (!files_equal(files, files, answer->path))
+        abort();
+}
+
+static void
+check_renewed(const struct files *files)
+{
+    struct files *renewed = files_renew(files);
+
+    if (renewed == NULL)
+        abort();
+    for (size_t i = 0; i < files_count(files); i++) {
+        const char *path = files_at(files, i)->path;
+
+        if (files_restore(renewed, files, path)
+            && !files_equal(files, renewed, path))
+            abort();
+    }
+    files_unref(renewed);
+}
+
+static void
+load(int fd)
+{
+    struct error error = { 0 };
+    struct config *config = config_load_bundle(fd, &error);
+
+    if ((config == NULL) != error_any(&error))
+        abort();
+    if (config != NULL)
+        tls_files_gather(config);
+    config_unref(config);
+    error_clear(&error);
+}
+
+static void
+try(const void *data, size_t length)
+{
+    struct error error = { 0 };
+    int fd = seal(data, length), packed;
+    struct files *files = files_in_bundle(fd, &error);
+
+    if ((files == NULL) != error_any(&error))
+        abort();
+    if (files != NULL) {
+        packed = files_pack(files, &error);
+        check_same(packed, data, length);
+        close(packed);
+        for (size_t i = 0; i < files_count(files); i++)
+            ask(files, files_at(files, i));
+        check_renewed(files);
+        load(fd);
+    }
+    files_unref(files);
+    error_clear(&error);
+    close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* As it is, and with a head that lets the records be looked at. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bundle_head head;
+    uint8_t *fixed;
+
+    try(data, size);
+    if (size < sizeof(head))
+        return 0;
+    fixed = malloc(size);
+    if (fixed == NULL)
+        abort();
+    memcpy(fixed, data, size);
+    memcpy(&head, data, sizeof(head));
+    memcpy(head.magic, BUNDLE_MAGIC, sizeof(head.magic));
+    head.length = size;
+    head.zero = 0;
+    memcpy(fixed, &head, sizeof(head));
+    try(fixed, size);
+    free(fixed);
+    return 0;
+}

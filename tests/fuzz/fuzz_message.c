@@ -1,0 +1,67 @@
+/* A packet from another process: what is agreed to can be used as it is.  The
+ * first three bytes are the roles of both ends and the number of descriptors. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "process/message.h"
+
+static void
+check_socket(const struct message *message)
+{
+    const char *path = message_socket_path(message);
+
+    if (*message->text == '\0' || strlen(path) > MESSAGE_PATH_MAX ||
+        path + strlen(path) + 1 != message->text + message->text_length)
+        abort();
+}
+
+static void
+check_addresses(const struct message *message)
+{
+    const struct message_resolved *resolved = message->payload;
+    const struct address *addresses = message_addresses(message);
+    char text[ADDRESS_TEXT_SIZE];
+
+    for (uint32_t i = 0; i < resolved->count; i++)
+        if (*address_format((const struct sockaddr *)&addresses[i].storage,
+                addresses[i].length, text) == '\0')
+            abort();
+}
+
+static void
+check_message(const struct message *message, size_t length, size_t fds)
+{
+    if (message->fd_count != fds || fds > MESSAGE_FDS_MAX ||
+        message_fd_count(message->type) != fds ||
+        length != sizeof(struct message_header) + message->text_length +
+            message_fixed_bytes(message->type) ||
+        message->text[message->text_length] != '\0' ||
+        *message_name(message->type) == '\0')
+        abort();
+    if (message->type == MESSAGE_SOCKET || message->type == MESSAGE_BOUND)
+        check_socket(message);
+    else if (message->type == MESSAGE_RESOLVED)
+        check_addresses(message);
+    else if (strlen(message->text) != message->text_length)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct message message;
+    char *packet;
+
+    if (size < 3 || (packet = malloc(size - 3 + 1)) == NULL)
+        return 0;
+    memcpy(packet, data + 3, size - 3);
+    if (message_judge(packet, size - 3, data[2], (enum role)data[0],
+            (enum role)data[1], &message))
+        check_message(&message, size - 3, data[2]);
+    free(packet);
+    return 0;
+}

@@ -1,0 +1,75 @@
+#include "net/listener_bind.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "base/error.h"
+#include "bound.h"
+#include "config/config.h"
+#include "wire.h"
+
+static struct bound set;
+static struct error error;
+static struct leg_config leg = { .backlog = 16 };
+
+static bool
+open_inet(const char *host, uint16_t port)
+{
+    return bound_inet(&set, host, port, &leg, &error);
+}
+
+static void
+tear_down(void)
+{
+    bound_close(&set);
+    error_clear(&error);
+}
+
+TestSuite(listener_bind, .fini = tear_down, .timeout = 30);
+
+Test(listener_bind, names_and_numbers)
+{
+    static const struct {
+        const char *host;
+        const char *text; /* NULL: refused */
+    } hosts[] = {
+        { "127.0.0.1", "127.0.0.1" },
+        { "::1", "[::1]" },
+        { "localhost", "127.0.0.1" },
+        { "192.0.2.1", NULL },
+        { "no-such-name.invalid", NULL },
+    };
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        uint16_t port = wire_free_port();
+        char want[64];
+
+        cr_assert_eq(open_inet(hosts[i].host, port), hosts[i].text != NULL);
+        cr_assert_eq(error_any(&error), hosts[i].text == NULL);
+        if (hosts[i].text != NULL) {
+            snprintf(want, sizeof(want), "%s:%u", hosts[i].text, port);
+            cr_expect_str_eq(set.sockets[0].text, want);
+        } else {
+            cr_expect_not_null(strstr(error.messages[0],
+                "x.ini:7: [service web] listen: HOST:PORT: "));
+        }
+        bound_close(&set);
+        error_clear(&error);
+    }
+}
+
+Test(listener_bind, says_who_may_have_the_port)
+{
+    uint16_t port;
+    int other = wire_listen(false, 1, &port);
+
+    cr_assert_not(open_inet("127.0.0.1", port));
+    cr_assert_eq(error.count, 1);
+    cr_expect_not_null(strstr(error.messages[0], "Address already in use"));
+    cr_expect_not_null(strstr(error.messages[0], "ss -ltnp"));
+    cr_expect_eq(set.count, 0);
+    close(other);
+}
