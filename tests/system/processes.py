@@ -1,0 +1,179 @@
+"""Looks at the processes of a daemon from outside, through proc(5), and asks
+its control socket."""
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+
+import sallyport
+from sallyport import wait_until
+
+
+def _read(pid, name):
+    return pathlib.Path(f"/proc/{pid}/{name}").read_text()
+
+
+def children(pid):
+    """The pids of the children of `pid`."""
+    try:
+        return [int(word) for word in
+                _read(pid, f"task/{pid}/children").split()]
+    except OSError:
+        return []
+
+
+def name(pid):
+    """What the process calls itself; "" if it has gone."""
+    try:
+        return _read(pid, "comm").rstrip("\n")
+    except OSError:
+        return ""
+
+
+def is_alive(pid):
+    """False: it has gone, or only waits for its parent to notice."""
+    try:
+        stat = _read(pid, "stat")
+    except OSError:
+        return False
+    return stat[stat.rindex(")") + 2] not in "ZX"
+
+
+def role(pid):
+    """"w0" for the first worker, "obser", "scout", "trial"; "" if it has gone
+    or is none of them."""
+    words = name(pid).split(":")
+    return words[1] if words[0] == "sallyport" and len(words) == 2 else ""
+
+
+def roles(master):
+    """{"w0": pid, "obser": pid...} of those that live now."""
+    return {role(pid): pid for pid in children(master)
+            if role(pid) and is_alive(pid)}
+
+
+def workers(master):
+    """The pids of the workers, in the order of their numbers."""
+    found = roles(master)
+    return [found[one] for one in sorted(found) if re.match(r"w\d+$", one)]
+
+
+def wait_roles(master, wanted):
+    """Waits until exactly the roles `wanted` are there; returns roles()."""
+    wanted = set(wanted)
+
+    def look():
+        found = roles(master)
+        return found if set(found) == wanted and \
+            len(children(master)) == len(wanted) else None
+    try:
+        return wait_until(look, f"the children {sorted(wanted)}")
+    except AssertionError as problem:
+        raise AssertionError(f"{problem}: there are {roles(master)}") from None
+
+
+def wait_gone(pids):
+    wait_until(lambda: not any(map(is_alive, pids)), f"the end of {pids}")
+
+
+# Memory.
+
+def pss_kib(pid):
+    """Its own memory, and its share of what it shares."""
+    rollup = _read(pid, "smaps_rollup")
+    return int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M).group(1))
+
+
+def private_kib(pid):
+    rollup = _read(pid, "smaps_rollup")
+    return sum(map(int, re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.M)))
+
+
+# Descriptors.
+
+def _sockets():
+    """{inode: kind} of this network namespace."""
+    kinds = {}
+    for table in ("tcp", "tcp6"):
+        for line in _read("self", f"net/{table}").splitlines()[1:]:
+            words = line.split()
+            kinds[words[9]] = "tcp-listen" if words[3] == "0A" else "tcp"
+    types = {"0001": "stream", "0002": "datagram", "0005": "seqpacket"}
+    for line in _read("self", "net/unix").splitlines()[1:]:
+        words = line.split()
+        kind = types.get(words[4], words[4])
+        kinds[words[6]] = "unix-listen" if int(words[3], 16) & 0x10000 \
+            else f"unix-{kind}"
+    return kinds
+
+
+def _kind(target, sockets):
+    match = re.match(r"socket:\[(\d+)\]$", target)
+    if match:
+        return sockets.get(match.group(1), "socket")
+    match = re.match(r"anon_inode:\[?(\w+)\]?$", target)
+    if match:
+        return match.group(1)
+    if target.startswith("/memfd:"):
+        return "memfd"
+    if target.startswith("pipe:"):
+        return "pipe"
+    return target
+
+
+def links(pid):
+    """{fd: what it is}."""
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    return found
+
+
+def kinds(pid):
+    """How many descriptors it has of each kind: tcp-listen, tcp, unix-listen,
+    unix-seqpacket, unix-datagram, eventpoll, memfd... ; files by path."""
+    sockets = _sockets()
+    return collections.Counter(
+        _kind(target, sockets) for target in links(pid).values())
+
+
+def fd_counts(master):
+    """{role: number of descriptors}, the master's too."""
+    return {one: len(links(pid))
+            for one, pid in [("master", master), *roles(master).items()]}
+
+
+# The control socket.
+
+def command(relay, *words, **options):
+    """`sallyport WORDS... -c` the daemon's file."""
+    return sallyport.sallyport(*words, "-c", relay.config, **options)
+
+
+def status(relay, **options):
+    done = command(relay, "status", "--json", **options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def reload(relay, **options):
+    """`sallyport reload`, which must succeed."""
+    done = command(relay, "reload", **options)
+    assert done.returncode == 0, f"{done.stderr}\n{relay.tail()}"
+    return done
+
+
+def reloads(relay):
+    """How many reloads its log tells of, good or bad."""
+    return len(relay.matching(r"reloaded: generation|reload failed"))
+
+
+def hang_up(relay):
+    """SIGHUP; waits until the log tells what became of it."""
+    before = reloads(relay)
+    relay.signal(signal.SIGHUP)
+    wait_until(lambda: reloads(relay) > before, "a reload")

@@ -1,0 +1,203 @@
+"""A steady stream of new connections through a daemon, and the server behind
+it, in processes of their own.
+
+    with steady.Stream() as stream:
+        one = relay(configs.plain(port, stream.port))
+        stream.go(port)
+        ...
+        told = stream.stop()
+
+`told` counts what was "done" and "failed" (with "reasons").  Each connection
+sends its number, wants it back, ends its side, and wants the other's end.
+"""
+import asyncio
+import collections
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+THREADS = 16
+PATIENCE = 60
+
+
+class Stream:
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.port = int(self._process.stdout.readline())
+
+    def go(self, *addresses, rate=1000, ca=None):
+        """Connects to the addresses in turn: ports, "tls:PORT" (this needs
+        `ca`, a file), or paths of unix sockets.  Returns when all of them have
+        answered."""
+        self._say({"addresses": [str(one) for one in addresses],
+                   "rate": rate, "ca": str(ca) if ca else None})
+        line = self._process.stdout.readline()
+        assert line == "flows\n", f"the stream does not flow: {line}"
+
+    def _say(self, what):
+        print(json.dumps(what), file=self._process.stdin, flush=True)
+
+    def stop(self):
+        self._process.stdin.close()
+        told = json.loads(self._process.stdout.readline())
+        print("stream:", told)
+        assert self._process.wait(PATIENCE) == 0
+        return told
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+# What follows runs in the processes.
+
+class _Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+
+async def _serve(listener):
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Echo, sock=listener, backlog=4096)
+    await server.serve_forever()
+
+
+class _Clients:
+    def __init__(self, addresses, rate, ca):
+        self.addresses = [self._parse(one) for one in addresses]
+        self.context = ssl.create_default_context(cafile=ca) if ca else None
+        self.pause = THREADS / rate
+        self.over = threading.Event()
+        self.answered = set()
+        self.flows = threading.Event()
+        self.done = 0
+        self.slowest = 0.0
+        self.reasons = collections.Counter()
+        self.lock = threading.Lock()
+        self.began = time.monotonic()
+
+    @staticmethod
+    def _parse(text):
+        if text.startswith("tls:"):
+            return socket.AF_INET, ("127.0.0.1", int(text[4:])), True
+        if text.startswith("/"):
+            return socket.AF_UNIX, text, False
+        return socket.AF_INET, ("127.0.0.1", int(text)), False
+
+    def run(self):
+        self.threads = [threading.Thread(target=self._repeat, args=(i,))
+                        for i in range(THREADS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _repeat(self, number):
+        due = time.monotonic()
+        while not self.over.is_set():
+            began = time.monotonic()
+            address = self.addresses[number % len(self.addresses)]
+            try:
+                self._once(address, b"%016d" % number)
+                problem = None
+            except OSError as error:
+                problem = f"{address[1]}: {error!r}"
+            with self.lock:
+                self._note(address, problem, time.monotonic() - began)
+            number += THREADS if len(self.addresses) % 2 else THREADS + 1
+            # What it could not do in time it does not make up for.
+            due = max(due + self.pause, time.monotonic() - self.pause)
+            self.over.wait(max(0, due - time.monotonic()))
+
+    def _note(self, address, problem, took):
+        self.slowest = max(self.slowest, took)
+        if problem is None:
+            self.done += 1
+            self.answered.add(address)
+        else:
+            self.reasons[problem] += 1
+        if len(self.answered) == len(set(self.addresses)):
+            self.flows.set()
+
+    def _once(self, address, question):
+        family, where, tls = address
+        with socket.socket(family) as sock:
+            sock.settimeout(PATIENCE)
+            if family == socket.AF_INET:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(where)
+            if not tls:
+                return self._talk(sock, question)
+            with self.context.wrap_socket(
+                    sock, server_hostname="localhost") as secure:
+                return self._talk(secure, question)
+
+    @staticmethod
+    def _talk(sock, question):
+        sock.sendall(question)
+        answer = b""
+        while len(answer) < len(question):
+            part = sock.recv(64)
+            if not part:
+                raise OSError(f"ended after {len(answer)} bytes")
+            answer += part
+        if answer != question:
+            raise OSError("another answer")
+        if isinstance(sock, ssl.SSLSocket):
+            sock.unwrap()
+            return
+        sock.shutdown(socket.SHUT_WR)
+        if sock.recv(1):
+            raise OSError("more than the answer")
+
+    def tell(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+        seconds = time.monotonic() - self.began
+        return {"done": self.done, "failed": sum(self.reasons.values()),
+                "seconds": round(seconds, 2),
+                "per_second": round(self.done / seconds),
+                "slowest_ms": round(self.slowest * 1000),
+                "reasons": dict(self.reasons.most_common(5))}
+
+
+def main():
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    print(listener.getsockname()[1], flush=True)
+    server = os.fork()
+    if server == 0:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+        asyncio.run(_serve(listener))
+    listener.close()
+    try:
+        line = sys.stdin.readline()
+        if line:
+            clients = _Clients(**json.loads(line))
+            clients.run()
+            clients.flows.wait(PATIENCE)
+            print("flows" if clients.flows.is_set() else
+                  dict(clients.reasons), flush=True)
+            sys.stdin.read()
+            print(json.dumps(clients.tell()), flush=True)
+    finally:
+        os.kill(server, 15)
+        os.waitpid(server, 0)
+
+
+if __name__ == "__main__":
+    main()

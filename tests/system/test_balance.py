@@ -1,0 +1,154 @@
+"""Few long connections are spread evenly over the workers, and nobody else can
+join the sockets that they accept from."""
+import os
+import re
+import shutil
+import socket
+
+import pytest
+
+import configs
+import peers
+import processes
+import sallyport
+
+
+def loads(one):
+    """Connections of each worker."""
+    return [each["active"] for each in processes.status(one)["processes"]
+            if each["role"] == "worker"]
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("workers, count, least", [
+    (2, 16, 6), (4, 16, 2), (4, 64, 11), (3, 30, 7)])
+def test_long_connections(relay, server, certs, free_port, workers, count,
+                          least, secure):
+    """Each of two workers has a third at the least, whatever the kernel's
+    hash says; so too when all come at once."""
+    port = free_port()
+    far = server(peers.echo)
+    service = configs.tls(port, far.port, certs) if secure else \
+        configs.plain(port, far.port)
+    one = relay(configs.settings(f"workers = {workers}") + service)
+    trust = peers.client_context(certs) if secure else None
+    for turn in range(3 if sallyport.SANITIZED or secure else 8):
+        if turn % 2:    # in turn, each of them served before the next
+            held = []
+            for _ in range(count):
+                held.append(peers.connect(port, tls=trust))
+                held[-1].send(b"?")
+                assert held[-1].recv_exactly(1) == b"?"
+        else:
+            coming = [peers.in_background(peers.connect, port, tls=trust)
+                      for _ in range(count)]
+            held = [each.result(sallyport.PATIENCE) for each in coming]
+            for peer in held:
+                peer.send(b"?")
+            for peer in held:
+                assert peer.recv_exactly(1) == b"?"
+        shares = loads(one)
+        assert (len(shares), sum(shares)) == (workers, count)
+        assert min(shares) >= least, shares
+        for peer in held:
+            peer.half_close()
+            peer.receive()
+            peer.close()
+        sallyport.wait_until(lambda: sum(loads(one)) == 0, "all to end")
+
+
+def test_bytes_of_bulk_are_spread(relay, server, certs, free_port):
+    """16 transfers: each worker spends a fair part of the time."""
+    port = free_port()
+    size = (4 if sallyport.SANITIZED else 32) << 20
+    far = server(peers.sink)
+    one = relay(configs.settings("workers = 2") +
+                configs.tls(port, far.port, certs))
+    trust = peers.client_context(certs)
+    data = peers.payload(1 << 20)
+
+    def send():
+        with peers.connect(port, tls=trust) as peer:
+            peer.send(data for _ in range(size >> 20))
+            peer.half_close()
+            return peer.receive().end
+    sent = [peers.in_background(send) for _ in range(16)]
+    assert {each.result(3 * sallyport.PATIENCE) for each in sent} == \
+        {"close_notify"}
+    spent = [_cpu(pid) for pid in processes.workers(one.pid)]
+    print("measured: CPU seconds of each worker", spent)
+    if sum(spent) >= 0.2:       # a clock tick is 10 ms
+        assert min(spent) >= sum(spent) / 4
+
+
+def _cpu(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_after_a_change_of_workers(relay, server, client, free_port):
+    """Who comes after the change goes where there are fewest."""
+    port = free_port()
+    far = server(peers.echo)
+
+    def text(workers):
+        return configs.settings(f"workers = {workers}") + \
+            configs.plain(port, far.port)
+    one = relay(text(1))
+
+    def hold(count):
+        for _ in range(count):
+            peer = client(port)
+            peer.send(b"?")
+            assert peer.recv_exactly(1) == b"?"
+    hold(8)
+    one.reload_config(text(2))
+    processes.reload(one)
+    hold(8)
+    assert min(loads(one)) >= 5
+    one.reload_config(text(4))
+    processes.reload(one)
+    hold(16)
+    assert min(loads(one)) >= 4
+
+
+def test_second_daemon_is_refused(relay, server, free_port, tmp_path):
+    """With the same address, of the same user: SO_REUSEPORT lets nobody in."""
+    port = free_port()
+    far = server(peers.echo)
+    text = configs.plain(port, far.port)
+    one = relay(text)
+    for turn in range(3):
+        other = tmp_path / f"other{turn}.ini"
+        other.write_text(text)
+        done = sallyport.sallyport("run", "-c", other)
+        assert done.returncode == 1
+        assert re.search(r"other\d.ini:2: .*Address already in use",
+                         done.stderr), done.stderr
+        processes.reload(one)
+    # The same file: its control socket is taken as well.
+    done = sallyport.sallyport("run", "-c", one.config)
+    assert done.returncode == 1
+    with peers.connect(port) as peer:
+        peer.send(b"?")
+        assert peer.recv_exactly(1) == b"?"
+    assert processes.command(one, "status").returncode == 0
+
+
+def test_a_stranger_cannot_join(relay, server, free_port):
+    """Even one who asks for SO_REUSEPORT: of another user."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can be two users")
+    port = free_port()
+    relay(configs.plain(port, 9))
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        os.seteuid(65534)
+        try:
+            with socket.socket() as joining:
+                joining.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                with pytest.raises(OSError, match="in use"):
+                    joining.bind(("127.0.0.1", port))
+        finally:
+            os.seteuid(0)

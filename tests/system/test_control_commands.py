@@ -1,0 +1,168 @@
+"""status, reload, upgrade and drain: how they find a daemon, what they ask, and
+what they make of its answer.  The daemon here is a socket of the test's own."""
+import contextlib
+import os
+import socket
+import threading
+
+import pytest
+
+import sallyport
+from sallyport import sallyport as command
+
+ASKED = [(["status"], b"status\n"), (["status", "--json"], b"status json\n"),
+         (["reload"], b"reload\n"), (["upgrade"], b"upgrade\n"),
+         (["drain", "web"], b"drain web\n")]
+
+
+@contextlib.contextmanager
+def daemon(path, answer, reads=True):
+    """Answers one client; the list that is returned has what it asked."""
+    asked = []
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+    server.settimeout(sallyport.PATIENCE)
+
+    def serve():
+        client, _ = server.accept()
+        with client:
+            client.settimeout(sallyport.PATIENCE)
+            if reads:
+                asked.append(client.makefile("rb").readline())
+            # It may have heard enough.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield asked
+        thread.join(sallyport.PATIENCE)
+        assert not thread.is_alive()
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("words, line", ASKED)
+def test_asks_and_prints(words, line, tmp_path):
+    with daemon(tmp_path / "s", b"ok\none\ntwo\n") as asked:
+        done = command(*words, "-s", tmp_path / "s")
+    assert (done.returncode, done.stdout, done.stderr) == \
+        (0, "one\ntwo\n", "")
+    assert asked == [line]
+
+
+@pytest.mark.parametrize("words, line", ASKED)
+def test_failure_goes_to_stderr(words, line, tmp_path):
+    with daemon(tmp_path / "s", b"failed\nx.ini:1: no\nand no\n"):
+        done = command(*words, "-s", tmp_path / "s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "sallyport: x.ini:1: no\nsallyport: and no\n"
+
+
+@pytest.mark.parametrize("answer", [b"", b"o", b"ok", b"okay\n", b"\nok\n",
+                                    b"failed", b"\0"])
+def test_answer_that_is_none(answer, tmp_path):
+    with daemon(tmp_path / "s", answer):
+        done = command("reload", "-s", tmp_path / "s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "sallyport: the daemon ended before it had an " \
+        "answer\n"
+
+
+def test_refusal_before_the_question_is_heard(tmp_path):
+    with daemon(tmp_path / "s", b"failed\nnot you\n", reads=False):
+        done = command("reload", "-s", tmp_path / "s")
+    assert (done.returncode, done.stderr) == (1, "sallyport: not you\n")
+
+
+def test_answer_cannot_reach_the_terminal(tmp_path):
+    with daemon(tmp_path / "s", b"ok\n\x1b[31m\r\xc2\x9b\0 \"\\ end"):
+        done = command("status", "-s", tmp_path / "s")
+    assert done.stdout == '\\x1b[31m\\x0d\\xc2\\x9b\\x00 "\\ end\n'
+
+
+def test_answer_without_end_is_cut_off(tmp_path):
+    with daemon(tmp_path / "s", b"ok\n" + b"x" * (4 << 20)):
+        done = command("status", "-s", tmp_path / "s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cannot read the daemon's answer" in done.stderr
+
+
+def configured(tmp_path, text):
+    file = tmp_path / "x.ini"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("rest", ["", "[service x]\nlisten = nonsense\n",
+                                  "nonsense\n", "[nonsense]\n"])
+def test_socket_is_found_in_a_broken_file(rest, tmp_path):
+    file = configured(tmp_path, f"[global]\ncontrol = {tmp_path}/s\n" + rest)
+    with daemon(tmp_path / "s", b"ok\n") as asked:
+        done = command("reload", "-c", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert asked == [b"reload\n"]
+
+
+def test_no_daemon(tmp_path):
+    file = configured(tmp_path, f"[global]\ncontrol = {tmp_path}/s\n")
+    done = command("status", "-c", file)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == \
+        f"sallyport: cannot reach the daemon at {tmp_path}/s: No such file " \
+        f"or directory; is it running with -c {file}?\n"
+    done = command("status", "-s", tmp_path / "s")
+    assert done.stderr == f"sallyport: cannot reach the daemon at " \
+        f"{tmp_path}/s: No such file or directory\n"
+
+
+def test_no_daemon_and_no_file(tmp_path):
+    done = command("status", "-c", tmp_path / "x.ini")
+    assert done.returncode == 1
+    folder = "/run/sallyport/" if os.geteuid() == 0 else "/"
+    assert f"cannot reach the daemon at {folder}" in done.stderr
+    assert ".control: No such file or directory; is it running with -c " \
+        in done.stderr
+
+
+def test_no_control_socket(tmp_path):
+    file = configured(tmp_path, "[global]\ncontrol = none\n")
+    done = command("status", "-c", file)
+    assert (done.returncode, done.stderr) == \
+        (1, f"sallyport: {file} says control = none: its daemon has no "
+         "control socket\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_daemon_of_another_user_is_not_believed():
+    name = f"sallyport-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0{name}")
+        os.seteuid(65534)       # which the kernel notes in listen(2)
+        try:
+            server.listen()
+        finally:
+            os.seteuid(0)
+        done = command("status", "-s", f"@{name}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is user 65534, neither root nor you" in done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["status", "x"], ["status", "-c"], ["status", "-s"], ["status", "-x"],
+    ["reload", "x"], ["reload", "--json"], ["upgrade", "x"],
+    ["upgrade", "--json"], ["drain"], ["drain", "a", "b"],
+    ["drain", "--json", "a"], ["drain", ""]])
+def test_wrong_usage(words):
+    done = command(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"usage: sallyport {words[0]}")
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nreload", "x" * 41, "x" * 600])
+def test_drain_of_what_cannot_be_a_service(name, tmp_path):
+    done = command("drain", "-s", tmp_path / "s", name)
+    assert (done.returncode, done.stderr) == \
+        (1, "sallyport: this is not the name of a service\n")

@@ -1,0 +1,303 @@
+"""Certificates that change on disk are taken over without being told, however
+they are replaced; what is no good is reported, and the old goes on."""
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import configs
+import peers
+import processes
+import sallyport
+import steady
+
+pytestmark = pytest.mark.usefixtures("two_workers")
+
+GENERATIONS = 4     # of certificates, of one authority
+
+
+@pytest.fixture(scope="session")
+def renewed(certs, tmp_path_factory):
+    """Folders 0, 1, 2... each with server.pem and server.key, made anew."""
+    folder = tmp_path_factory.mktemp("renewed")
+
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True,
+                       capture_output=True)
+    for i in range(GENERATIONS):
+        here = folder / str(i)
+        here.mkdir()
+        (here / "names").write_text("subjectAltName=DNS:localhost\n")
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                here / "server.key", "-out", here / "request", "-subj",
+                f"/CN=renewed {i}")
+        openssl("x509", "-req", "-in", here / "request", "-CA",
+                certs / "ca.pem", "-CAkey", certs / "ca.key", "-set_serial",
+                1000 + i, "-days", 10, "-extfile", here / "names", "-out",
+                here / "server.pem")
+    return folder
+
+
+class Watched:
+    def __init__(self, relay, server, certs, folder, *options, services=1):
+        self.folder, self.certs = folder, certs
+        self.far = server(peers.echo)
+        self.ports = [sallyport.free_port() for _ in range(services)]
+        self.trust = peers.client_context(certs)
+        self.start = lambda: relay(
+            configs.settings(*options) + "".join(
+                configs.tls(port, self.far.port, folder if services == 1 else
+                            folder / str(i), name=f"s{i}")
+                for i, port in enumerate(self.ports)))
+
+    def shown(self, index=0):
+        """The number of the certificate generation that is served."""
+        with peers.connect(self.ports[index], tls=self.trust) as peer:
+            peer.send(b"?")
+            assert peer.recv_exactly(1) == b"?"
+            return int(peer.ssl.getpeercert()["serialNumber"], 16) - 1000
+
+    def wait_shown(self, wanted, index=0):
+        """By every worker: several connections."""
+        sallyport.wait_until(
+            lambda: {self.shown(index) for _ in range(4)} == {wanted},
+            f"certificate {wanted}")
+
+
+def copy(source, folder, index, names=("server.pem", "server.key")):
+    for name in names:
+        shutil.copy(source / str(index) / name, folder / name)
+
+
+def by_rename(source, folder, index):
+    """As most tools do."""
+    for name in ("server.pem", "server.key"):
+        shutil.copy(source / str(index) / name, folder / f"{name}.new")
+        os.rename(folder / f"{name}.new", folder / name)
+
+
+def in_pieces(source, folder, index):
+    """Byte by byte, the files never whole for long."""
+    for name in ("server.key", "server.pem"):
+        data = (source / str(index) / name).read_bytes()
+        with open(folder / name, "wb", buffering=0) as file:
+            for at in range(0, len(data), 100):
+                file.write(data[at:at + 100])
+                time.sleep(0.001)       # so that the daemon may see it
+
+
+def by_removal(source, folder, index):
+    for name in ("server.pem", "server.key"):
+        (folder / name).unlink()
+    copy(source, folder, index)
+
+
+def switch(link, target):
+    new = link.with_name(link.name + ".new")
+    new.symlink_to(target)
+    os.rename(new, link)
+
+
+def as_certbot(source, folder, index):
+    """live/NAME is a link into archive/, one for each file."""
+    archive = folder / "archive"
+    archive.mkdir(exist_ok=True)
+    for name in ("server.pem", "server.key"):
+        shutil.copy(source / str(index) / name,
+                    archive / f"{index}-{name}")
+        switch(folder / name, f"archive/{index}-{name}")
+
+
+def as_kubernetes(source, folder, index):
+    """FILE -> ..data/FILE, ..data -> a folder that is replaced whole."""
+    stage = folder / f"..stage-{index}"
+    stage.mkdir()
+    copy(source, stage, index)
+    old = os.readlink(folder / "..data") if \
+        os.path.lexists(folder / "..data") else None
+    switch(folder / "..data", stage.name)
+    for name in ("server.pem", "server.key"):
+        if not os.path.lexists(folder / name):
+            (folder / name).symlink_to(f"..data/{name}")
+    if old:
+        shutil.rmtree(folder / old)
+
+
+@pytest.mark.parametrize("replace", [
+    by_rename, in_pieces, by_removal, as_certbot, as_kubernetes])
+def test_renewal(relay, server, certs, renewed, tmp_path, replace):
+    folder = tmp_path / "live"
+    folder.mkdir()
+    (copy if replace in (by_rename, in_pieces, by_removal) else replace)(
+        renewed, folder, 0)
+    watched = Watched(relay, server, certs, folder)
+    one = watched.start()
+    before = processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    held = peers.connect(watched.ports[0], tls=watched.trust)
+    watched.wait_shown(0)
+    for index in range(1, GENERATIONS):
+        replace(renewed, folder, index)
+        watched.wait_shown(index)
+    assert processes.wait_roles(one.pid, before) == before
+    held.send(b"still")
+    assert held.recv_exactly(5) == b"still"
+    held.close()
+    assert not one.matching("reload failed|died|killed")
+
+
+def bad_pair(folder, certs, renewed):
+    copy(renewed, folder, 2, ["server.key"])
+    return "does not belong"
+
+
+def bad_garbage(folder, certs, renewed):
+    (folder / "server.pem").write_text("garbage\n")
+    return "PEM"
+
+
+def bad_empty(folder, certs, renewed):
+    (folder / "server.pem").write_text("")
+    return "PEM"
+
+
+def bad_missing(folder, certs, renewed):
+    (folder / "server.pem").unlink()
+    return "No such file"
+
+
+def bad_folder(folder, certs, renewed):
+    (folder / "server.pem").unlink()
+    (folder / "server.pem").mkdir()
+    return "directory"
+
+
+def bad_expired(folder, certs, renewed):
+    for name in ("server.pem", "server.key"):
+        shutil.copy(certs / name.replace("server", "server-expired"),
+                    folder / name)
+    return "expired"
+
+
+@pytest.mark.parametrize("spoil", [
+    bad_pair, bad_garbage, bad_empty, bad_missing, bad_folder, bad_expired])
+def test_what_is_no_good(relay, server, certs, renewed, tmp_path, spoil):
+    folder = tmp_path / "live"
+    folder.mkdir()
+    copy(renewed, folder, 0)
+    watched = Watched(relay, server, certs, folder)
+    one = watched.start()
+    before = processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    said = spoil(folder, certs, renewed)
+    one.wait_log("error changed files are not taken over, the old ones stay "
+                 f"in force: .*({said})")
+    assert {watched.shown() for _ in range(4)} == {0}
+    if (folder / "server.pem").is_dir():
+        (folder / "server.pem").rmdir()
+    copy(renewed, folder, 1)
+    watched.wait_shown(1)
+    assert processes.wait_roles(one.pid, before) == before
+
+
+def test_one_bad_service_does_not_hold_up_another(relay, server, certs,
+                                                  renewed, tmp_path):
+    folders = [tmp_path / str(i) for i in range(3)]
+    for folder in folders:
+        folder.mkdir()
+        copy(renewed, folder, 0)
+    watched = Watched(relay, server, certs, tmp_path, services=3)
+    one = watched.start()
+    copy(renewed, folders[0], 1)
+    copy(renewed, folders[1], 2, ["server.key"])
+    copy(renewed, folders[2], 3)
+    watched.wait_shown(1, 0)
+    watched.wait_shown(3, 2)
+    one.wait_log("error changed files are not taken over.*s1.*does not belong")
+    assert watched.shown(1) == 0
+    copy(renewed, folders[1], 2)
+    watched.wait_shown(2, 1)
+    assert [watched.shown(i) for i in range(3)] == [1, 2, 3]
+
+
+def test_ca_that_changes(relay, server, certs, tmp_path):
+    """Of the connect leg, too."""
+    folder = tmp_path / "trust"
+    folder.mkdir()
+    shutil.copy(certs / "other-ca.pem", folder / "ca.pem")
+    far = server(peers.echo, tls=peers.server_context(certs))
+    port = sallyport.free_port()
+    one = relay(configs.service(f"127.0.0.1:{port}",
+                                f"tls://localhost:{far.port}",
+                                f"connect.ca = {folder}/ca.pem"))
+    assert peers.refusal(port) == "reset"
+    shutil.copy(certs / "ca.pem", folder / "ca.pem")
+    one.wait_log("changed files taken over")
+    far.results[0].asked = True     # it was refused, and that was right
+    with peers.connect(port) as peer:
+        peer.half_close()
+        assert peer.receive().end == "fin"
+
+
+def test_no_watch(relay, server, certs, renewed, tmp_path):
+    folder = tmp_path / "live"
+    folder.mkdir()
+    copy(renewed, folder, 0)
+    watched = Watched(relay, server, certs, folder, "watch = no")
+    one = watched.start()
+    for pid in [one.pid, *processes.roles(one.pid).values()]:
+        assert "inotify" not in processes.kinds(pid)
+    copy(renewed, folder, 1)
+    assert {watched.shown() for _ in range(8)} == {0}
+    processes.reload(one)
+    assert {watched.shown() for _ in range(8)} == {1}
+
+
+def test_watch_is_turned_on_and_off(relay, server, certs, renewed, tmp_path):
+    folder = tmp_path / "live"
+    folder.mkdir()
+    copy(renewed, folder, 0)
+    watched = Watched(relay, server, certs, folder, "watch = no")
+    one = watched.start()
+    off = one.config.read_text()
+    one.reload_config(off.replace("watch = no", "watch = yes"))
+    processes.reload(one)
+    copy(renewed, folder, 1)
+    watched.wait_shown(1)
+    one.reload_config(off)
+    processes.reload(one)
+    copy(renewed, folder, 2)
+    assert {watched.shown() for _ in range(8)} == {1}
+    # What changed meanwhile is seen when watching begins again, or at the
+    # next change; a reload takes it in any case.
+    one.reload_config(off.replace("watch = no", "watch = yes"))
+    processes.reload(one)
+    assert {watched.shown() for _ in range(8)} == {2}
+
+
+def test_replaced_in_a_loop_under_load(relay, certs, renewed, tmp_path):
+    """Neither order, nor moment, nor halves of files fail a handshake."""
+    folder = tmp_path / "live"
+    folder.mkdir()
+    copy(renewed, folder, 0)
+    port = sallyport.free_port()
+    with steady.Stream() as stream:
+        one = relay(configs.tls(port, stream.port, folder))
+        stream.go(f"tls:{port}", rate=100 if sallyport.SANITIZED else 300,
+                  ca=certs / "ca.pem")
+        turn = 0
+        for known in range(1, 7):
+            # Without a pause, then with one, in which the daemon acts.
+            for _ in range(10):
+                turn += 1
+                (in_pieces, by_removal, by_rename)[turn % 3](
+                    renewed, folder, turn % GENERATIONS)
+            one.wait_log("changed files", count=known)
+        told = stream.stop()
+    taken = len(one.matching("changed files taken over"))
+    refused = len(one.matching("changed files are not taken over"))
+    print("measured: replaced", turn, "taken over", taken, "refused", refused)
+    assert told["failed"] == 0
+    assert taken >= 2
+    assert not one.matching("died|killed")
