@@ -3,8 +3,8 @@
 #include "cli/ask.h"
 #include "cli/command.h"
 
-/* sallyport reload [-c FILE | -s SOCKET]: the daemon reads its files anew; a trial with
- * a slow DNS takes its time. */
+/* sallyport reload [-c FILE | -s SOCKET]: the daemon reads its files anew; a
+ * trial with a slow DNS takes its time. */
 int
 command_reload(int count, char *const *arguments)
 {

@@ -1,5 +1,4 @@
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -11,11 +10,12 @@
 static struct config *
 load(void *arg, struct error *error)
 {
+    const char *const *file = arg;
     struct files *files = files_on_disk();
     struct config *config = NULL;
 
     if (files != NULL)
-        config = config_load_file_keeping(files, arg, error);
+        config = config_load_file_keeping(files, *file, error);
     return command_keep(files, config, error);
 }
 
@@ -26,7 +26,7 @@ command_run(int count, char *const *arguments)
     const char *file = command_file("run", count, arguments);
     const struct master_source source = {
         .load = load,
-        .arg = (void *)(uintptr_t)file,
+        .arg = &file,
         .path = file,
     };
     bool loaded;

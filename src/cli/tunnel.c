@@ -18,7 +18,8 @@ command_tunnel(int count, char *const *arguments)
 
     if (count < 3) {
         fputs("usage: sallyport tunnel LISTEN CONNECT [--OPTION=VALUE ...]\n"
-              "as in: sallyport tunnel 127.0.0.1:5432 tls://db.example.net:5433\n",
+              "as in: sallyport tunnel 127.0.0.1:5432 "
+              "tls://db.example.net:5433\n",
             stderr);
         return EXIT_USAGE;
     }

@@ -3,8 +3,8 @@
 #include "cli/ask.h"
 #include "cli/command.h"
 
-/* sallyport upgrade [-c FILE | -s SOCKET]: the daemon hands over to the binary that is
- * now on disk. */
+/* sallyport upgrade [-c FILE | -s SOCKET]: the daemon hands over to the binary
+ * that is now on disk. */
 int
 command_upgrade(int count, char *const *arguments)
 {

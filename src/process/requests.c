@@ -44,7 +44,7 @@ answer(const struct request *request, const char *text,
 {
     char line[MESSAGE_REPLY_MAX];
 
-    if (error == NULL || !error_any(error)) {
+    if (!error_any(error)) {
         reply(request->observer, request->number, DONE, false, text);
         return;
     }
@@ -114,7 +114,7 @@ requests_fail_all(struct master *master, const char *why)
     struct error error = { 0 };
 
     error_add(&error, "%s", why);
-    settle(master, is_any, 0, NULL, &error);
+    settle(master, is_any, 0, "", &error);
     error_clear(&error);
 }
 

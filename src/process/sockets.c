@@ -25,7 +25,9 @@ port_of(const struct held_socket *held)
 {
     const char *colon = strrchr(held->socket.text, ':');
 
-    return held_socket_is_shared(held) ? 0 : (unsigned)strtoul(colon + 1, NULL, 10);
+    return held_socket_is_shared(held)
+        ? 0
+        : (unsigned)strtoul(colon + 1, NULL, 10);
 }
 
 /* Removes all that `is_over` says, keeping the order of the others.  False:

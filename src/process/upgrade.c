@@ -253,7 +253,7 @@ refuse(struct master *master, const char *why)
 
     log_error(NULL, "upgrade failed, this program goes on: %s", why);
     error_add(&error, "%s; the running daemon goes on", why);
-    requests_finish(master, REQUEST_UPGRADE, NULL, &error);
+    requests_finish(master, REQUEST_UPGRADE, "", &error);
     error_clear(&error);
 }
 
@@ -285,6 +285,7 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
 static void
 on_message(void *arg, const struct message *message, const int *fds)
 {
+    static const struct error nothing = { 0 };
     struct master *master = arg;
 
     (void)fds;
@@ -293,7 +294,7 @@ on_message(void *arg, const struct message *message, const int *fds)
     log_info(NULL, "upgraded: pid %d serves now",
         (int)master->upgrade.pid);
     master->upgrade.succeeded = true;
-    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", NULL);
+    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &nothing);
     forget(&master->upgrade);
     master_drain(master);
 }

@@ -45,7 +45,7 @@ send_word(int to, const struct word *word, int fd)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = { .bytes = { 0 } };
-    struct iovec part = { (void *)(uintptr_t)word, sizeof(*word) };
+    struct iovec part = { (void *)word, sizeof(*word) };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
     struct cmsghdr *header;
 

@@ -204,8 +204,12 @@ door_close(struct door *door, bool empty_first)
 void
 door_close_all(struct relay *relay, bool empty_first)
 {
-    while (relay->doors != NULL)
-        door_close(relay->doors, empty_first);
+    struct door *next;
+
+    for (struct door *door = relay->doors; door != NULL; door = next) {
+        next = door->next;
+        door_close(door, empty_first);
+    }
 }
 
 struct door *

@@ -249,15 +249,19 @@ class Relay:
         return names
 
     def _settle(self):
-        """Each of its processes has been through its start, and waits."""
+        """The trial has gone, and each of its other processes has made its
+        event loop and has waited since."""
         waiting = set()
+
+        def has_begun(pid, name):
+            return name not in ("", "trial") and _state(pid) == "S" and any(
+                "eventpoll" in file for file in self.open_files(pid))
 
         def look():
             children = self.children()
-            waiting.update(pid for pid in (self.pid, *children)
-                           if _state(pid) == "S" and children.get(pid) != "")
-            return waiting.issuperset((self.pid, *children)) or \
-                not self.running()
+            waiting.update(pid for pid, name in children.items()
+                           if has_begun(pid, name))
+            return waiting.issuperset(children) or not self.running()
         wait_until(look, "all processes to have begun")
 
     # What it said.

@@ -275,11 +275,12 @@ own_mounts = pytest.mark.skipif(
 
 @own_mounts
 def test_disk_that_is_full_for_a_while(relay, free_port, far, tmp_path):
-    """What is written before and after is whole lines."""
+    """What is written before and after is whole lines.  Of one worker: where
+    several write, what one has torn another may write behind."""
     port = free_port()
     disk = tmp_path / "disk"
     disk.mkdir()
-    one = relay(configs.settings(f"log = file:{disk}/log") +
+    one = relay(configs.settings("workers = 1", f"log = file:{disk}/log") +
                 configs.plain(port, far.port), ready=None,
                 within=[*WITHIN, "sh", "-ec",
                         'mount -t tmpfs -o size=1m none "$1"; shift; '
