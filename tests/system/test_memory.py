@@ -141,5 +141,7 @@ def test_short_connections(door, redis, certs, listen, count):
           f"{after} KiB after, {one.fds()} descriptors, "
           f"{one.cpu_seconds():.1f} s of CPU time")
     assert len(one.wait_ends(count)) >= count
+    # A worker's heap keeps up to 2 MiB for the next burst (worker_memory.c).
     # The sanitizer keeps freed memory, to notice its use.
-    assert sallyport.SANITIZED or after - before <= 1024
+    most = 1024 + 2048 * len(one.workers())
+    assert sallyport.SANITIZED or after - before <= most
