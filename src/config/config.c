@@ -117,3 +117,12 @@ config_unref(struct config *config)
     free(config->path);
     free(config);
 }
+
+bool
+config_endpoints_have_tls(const struct endpoints *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (endpoints->items[i].tls)
+            return true;
+    return false;
+}

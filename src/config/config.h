@@ -163,6 +163,9 @@ NODISCARD bool config_strings_add(struct strings *strings, const char *text,
     size_t length);
 void config_strings_clear(struct strings *strings);
 
+/* Whether any of them is TLS. */
+bool config_endpoints_have_tls(const struct endpoints *endpoints);
+
 /* Frees what a service or [global] owns, not the struct itself. */
 void config_service_clear(struct service_config *service);
 void config_global_clear(struct global_config *global);

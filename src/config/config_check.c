@@ -21,16 +21,6 @@ struct leg {
 };
 
 static bool
-any_tls(const struct endpoints *endpoints)
-{
-    for (size_t i = 0; i < endpoints->count; i++) {
-        if (endpoints->items[i].tls)
-            return true;
-    }
-    return false;
-}
-
-static bool
 any_path(const struct endpoints *endpoints)
 {
     for (size_t i = 0; i < endpoints->count; i++) {
@@ -48,7 +38,7 @@ config_check_applies(const struct option *option,
     const struct endpoints *endpoints = option->flags & OPTION_OF_LISTEN
         ? &service->listen : &service->connect;
 
-    if ((option->flags & OPTION_TLS) && !any_tls(endpoints))
+    if ((option->flags & OPTION_TLS) && !config_endpoints_have_tls(endpoints))
         return false;
     return !(option->flags & OPTION_UNIX) || any_path(endpoints);
 }
@@ -221,12 +211,12 @@ config_check_service(const struct service_config *service,
 
     check_meaning(service, error);
     check_loop(service, error);
-    if (any_tls(&service->listen)) {
+    if (config_endpoints_have_tls(&service->listen)) {
         check_certificates(&listen);
         check_versions(&listen);
         check_listen(&listen);
     }
-    if (any_tls(&service->connect)) {
+    if (config_endpoints_have_tls(&service->connect)) {
         check_certificates(&connect);
         check_versions(&connect);
         check_connect(&connect);

@@ -13,15 +13,6 @@
 #include "tls/tls_stream.h"
 
 static bool
-has_tls(const struct endpoints *endpoints)
-{
-    for (size_t i = 0; i < endpoints->count; i++)
-        if (endpoints->items[i].tls)
-            return true;
-    return false;
-}
-
-static bool
 make_resume(struct service *service)
 {
     const struct service_config *config = service->config;
@@ -75,12 +66,12 @@ make_contexts(struct service *service, const struct tls_secret *secret,
     const struct service_config *config = service->config;
     bool ok = true;
 
-    if (has_tls(&config->listen)) {
+    if (config_endpoints_have_tls(&config->listen)) {
         service->accept_context =
             tls_context_new(config, TLS_ACCEPT, secret, error);
         ok = service->accept_context != NULL;
     }
-    if (has_tls(&config->connect)) {
+    if (config_endpoints_have_tls(&config->connect)) {
         service->connect_context =
             tls_context_new(config, TLS_CONNECT, NULL, error);
         ok = ok && service->connect_context != NULL;

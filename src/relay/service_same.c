@@ -58,19 +58,11 @@ has_same_options(
 }
 
 static bool
-has_tls(const struct endpoints *endpoints)
-{
-    for (size_t i = 0; i < endpoints->count; i++)
-        if (endpoints->items[i].tls)
-            return true;
-    return false;
-}
-
-static bool
 has_same_files(
     const struct service_config *before, const struct service_config *now)
 {
-    if (!has_tls(&now->listen) && !has_tls(&now->connect))
+    if (!config_endpoints_have_tls(&now->listen) &&
+        !config_endpoints_have_tls(&now->connect))
         return true;
     return before->config->files != NULL && now->config->files != NULL &&
         tls_files_same(now, before->config->files, now->config->files);

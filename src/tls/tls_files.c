@@ -124,26 +124,17 @@ see_trust(const struct seeing *seeing, const struct leg_config *leg,
     return true;
 }
 
-static bool
-has_tls(const struct endpoints *endpoints)
-{
-    for (size_t i = 0; i < endpoints->count; i++)
-        if (endpoints->items[i].tls)
-            return true;
-    return false;
-}
-
 bool
 tls_files_each(const struct service_config *service, struct files *files,
     tls_files_see_fn *see, void *arg)
 {
     struct seeing seeing = { files, see, arg };
 
-    if (has_tls(&service->listen) &&
+    if (config_endpoints_have_tls(&service->listen) &&
         !(see_pairs(&seeing, &service->listen_leg) &&
         see_trust(&seeing, &service->listen_leg, true)))
         return false;
-    return !has_tls(&service->connect) ||
+    return !config_endpoints_have_tls(&service->connect) ||
         (see_pairs(&seeing, &service->connect_leg) &&
         see_trust(&seeing, &service->connect_leg, false));
 }
