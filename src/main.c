@@ -55,8 +55,7 @@ int
 main(int count, char **arguments)
 {
     fill_standard_descriptors();
-    /* Until a loop listens to them they would end us: a log rotation may come
-     * before there is one. */
+    /* They would end us: a log rotation may come before we are the daemon. */
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);

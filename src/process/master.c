@@ -195,6 +195,20 @@ on_child(evutil_socket_t number, short what, void *arg)
     }
 }
 
+/* Those that come while a configuration is read are for later: what they ask
+ * for may be newer than what has been read. */
+static void
+hold_signals(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    (void)sigprocmask(how, &set, NULL);
+}
+
 static bool
 watch_signals(struct master *master)
 {
@@ -214,6 +228,7 @@ watch_signals(struct master *master)
             event_add(master->signals[i], NULL) < 0)
             return false;
     }
+    hold_signals(SIG_UNBLOCK);
     return true;
 }
 
@@ -347,8 +362,10 @@ master_run(const struct master_source *source, bool *loaded)
         .rollout = { .bundle_fd = -1 },
     };
     struct error error = { 0 };
-    struct config *config = source->load(source->arg, &error);
+    struct config *config;
 
+    hold_signals(SIG_BLOCK);
+    config = source->load(source->arg, &error);
     *loaded = config != NULL;
     fleet_init(&master.fleet, &master);
     upgrade_init(&master.upgrade);

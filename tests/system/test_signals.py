@@ -224,8 +224,9 @@ def test_signals_before_ready(relay, server, free_port, number):
     """A reload, a log rotation or an upgrade that comes while it starts."""
     far = server(peers.echo)
     one = relay(configs.plain(free_port(), far.port), ready=None)
-    # Not before it has become the daemon: nothing can help then.
-    sallyport.wait_until(lambda: ignores(one.pid, number), "main() to begin")
+    # Not before it has become the daemon, which has read nothing then.
+    sallyport.wait_until(lambda: expects(one.pid, number), "the daemon")
+    one.signal(number)
     while not one.matching("ready"):
         one.signal(number)
         assert one.running(), one.tail()
@@ -233,11 +234,11 @@ def test_signals_before_ready(relay, server, free_port, number):
         one.wait_log("reloaded: generation")
 
 
-def ignores(pid, number):
-    """Whether it ignores the signal, or catches it."""
+def expects(pid, number):
+    """Whether it holds the signal back for later, or catches it."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return any(int(mask, 16) >> (number - 1) & 1 for mask in
-               re.findall(r"^Sig(?:Ign|Cgt):\s*(\w+)", status, re.M))
+               re.findall(r"^Sig(?:Blk|Cgt):\s*(\w+)", status, re.M))
 
 
 def test_stop_amid_a_rush(relay, server, free_port):
