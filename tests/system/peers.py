@@ -260,6 +260,21 @@ class Peer:
         self.close()
 
 
+class ResetPeer(Peer):
+    """One end of a connection that has been reset before it was used."""
+
+    def __init__(self):
+        super().__init__(socket.socket(), None)
+
+    def _send(self, data):
+        raise ConnectionResetError("reset before it was used")
+
+    _recv = _send
+
+    def fin(self):
+        self._send(b"")
+
+
 class TlsPeer(Peer):
     """One end of a TLS connection.  One thread may send while another
     receives."""
@@ -458,9 +473,9 @@ def connect(address, tls=None, hostname="localhost", session=None,
             timeout=None, **buffers):
     """A connected Peer, or with `tls` (a context) a TlsPeer after its
     handshake."""
-    sock = open_socket(address, timeout=timeout, **buffers)
     if tls is None:
-        return Peer(sock, timeout)
+        return _connect_plain(address, timeout, buffers)
+    sock = open_socket(address, timeout=timeout, **buffers)
     try:
         return TlsPeer(sock, tls, hostname, session=session,
                        timeout=timeout).handshake()
@@ -469,14 +484,13 @@ def connect(address, tls=None, hostname="localhost", session=None,
         raise
 
 
-def refusal(address):
-    """How a connection ends that is ended at once: that may be so before
-    connect(2) returns."""
+def _connect_plain(address, timeout, buffers):
+    """A connection that is reset at once may be so before connect(2) returns,
+    which tells of it then, and nothing else will."""
     try:
-        with connect(address) as peer:
-            return peer.receive().end
+        return Peer(open_socket(address, timeout=timeout, **buffers), timeout)
     except ConnectionResetError:
-        return "reset"
+        return ResetPeer()
 
 
 class Server:

@@ -108,7 +108,7 @@ def test_all_fail(relay, certs, client, free_port, tmp_path, kind, reason):
           "unreachable": "255.255.255.255:80"}.get(kind, f"unix:{path}")
     one = relay(configs.service(f"127.0.0.1:{port}", to) +
                 configs.tls(tls_port, to, certs, name="tls"))
-    assert peers.refusal(port) == "reset"
+    assert peers.connect(port).receive().end == "reset"
     tls_client = client(tls_port, tls=peers.client_context(certs))
     assert tls_client.receive().end == "reset"
     for end in one.wait_ends(2):
@@ -121,7 +121,7 @@ def test_last_failure_counts(relay, free_port):
     with peers.FullListener() as silent:
         one = relay(configs.service(f"127.0.0.1:{port}", [silent.port, dead],
                                     "timeout.connect = 100ms"))
-        assert peers.refusal(port) == "reset"
+        assert peers.connect(port).receive().end == "reset"
         [end] = one.wait_ends()
     assert end["reason"] == "connect-refused"
     assert end["server"] == f"127.0.0.1:{dead}"

@@ -225,7 +225,7 @@ def test_alternative_names_of_a_server(relay, certs, server, client,
     far = server(rude)
     one = relay(configs.settings(f"log_format = {form}") +
                 configs.tls_out(port, far.port, certs), ready="ready")
-    assert peers.refusal(port) == "reset"
+    assert peers.connect(port).receive().end == "reset"
     assert the_end(one, form)["reason"] == "handshake-failed"
 
 

@@ -50,7 +50,7 @@ def test_one_line_for_each_connection(relay, certs, client, free_port, far):
         assert asks(good)
         good.half_close()
         client(plain).reset()
-        assert peers.refusal(dead) == "reset"
+        assert peers.connect(dead).receive().end == "reset"
         client(tls).fin()
         rude = client(tls)
         rude.send(b"SSH-2.0-x\r\n")

@@ -153,7 +153,7 @@ def test_dead_dns_delays_the_start_only(relay, server, client, free_port,
                 configs.plain(other, far.port, name="other"),
                 within=within("", dns.address))
     assert asks(client(other))
-    assert peers.refusal(port) == "reset"
+    assert peers.connect(port).receive().end == "reset"
     ends = one.wait_ends()
     assert ends[-1]["reason"] == "resolve-failed"
     dns("127.0.0.1 far.example.test\n")

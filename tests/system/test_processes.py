@@ -99,7 +99,7 @@ def test_unix_socket_without_rights(relay, free_port, tmp_path, what):
         folder.chmod(0o700 if what == "folder" else 0o711)
         one = relay(configs.service(f"127.0.0.1:{port}",
                                     f"unix:{folder}/socket"))
-        assert peers.refusal(port) == "reset"
+        assert peers.connect(port).receive().end == "reset"
     [end] = one.wait_ends()
     assert end["reason"] == "connect-unreachable"
     assert end["server"] == f"unix:{folder}/socket"

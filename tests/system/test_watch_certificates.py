@@ -231,7 +231,7 @@ def test_ca_that_changes(relay, server, certs, tmp_path):
     one = relay(configs.service(f"127.0.0.1:{port}",
                                 f"tls://localhost:{far.port}",
                                 f"connect.ca = {folder}/ca.pem"))
-    assert peers.refusal(port) == "reset"
+    assert peers.connect(port).receive().end == "reset"
     shutil.copy(certs / "ca.pem", folder / "ca.pem")
     one.wait_log("changed files taken over")
     far.results[0].asked = True     # it was refused, and that was right
