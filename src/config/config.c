@@ -81,6 +81,7 @@ config_global_clear(struct global_config *global)
     free(global->log_path);
     free(global->user);
     free(global->group);
+    free(global->keeper_user);
     free(global->control);
     free(global->origins);
     *global = (struct global_config){ 0 };

@@ -51,6 +51,8 @@ enum { WORKERS_MAX = 64 };
 enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
 enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
+enum keeper_mode { KEEPER_ON, KEEPER_OFF };
+enum sandbox_mode { SANDBOX_ON, SANDBOX_KILL, SANDBOX_OFF };
 enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
 
 struct keepalive {
@@ -128,6 +130,9 @@ struct global_config {
     unsigned workers;               /* 0: one for each CPU */
     char *user;                     /* NULL: the usual account */
     char *group;                    /* NULL: the user's own */
+    enum keeper_mode keeper;
+    char *keeper_user;              /* NULL: as the others */
+    enum sandbox_mode sandbox;
     char *control;                  /* a path, "auto" or "none" */
     bool watch;
     struct strings include;

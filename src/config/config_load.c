@@ -254,9 +254,9 @@ config_load_again(struct files *files, struct error *error)
 }
 
 struct config *
-config_load_bundle(int fd, struct error *error)
+config_load_bundle(int fd, int secrets_fd, struct error *error)
 {
-    struct files *files = files_in_bundle(fd, error);
+    struct files *files = files_in_bundle(fd, secrets_fd, error);
     struct config *config = NULL;
 
     if (files != NULL)

@@ -38,8 +38,10 @@ NODISCARD struct config *config_load_again(struct files *files,
     struct error *error);
 
 /* What whoever packed the bundle in `fd` has loaded, to the same configuration
- * or the same faults.  The caller keeps `fd` and may close it. */
-NODISCARD struct config *config_load_bundle(int fd, struct error *error);
+ * or the same faults; private keys are in the bundle `secrets_fd`, or (-1) where
+ * they are not needed.  The caller keeps both and may close them. */
+NODISCARD struct config *config_load_bundle(
+    int fd, int secrets_fd, struct error *error);
 
 /* From memory (`name` stands for the file in messages); `include` is refused.
  * For tests and fuzzing. */

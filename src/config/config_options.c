@@ -26,6 +26,15 @@ static const struct option_word splice_words[] = {
     { "auto", SPLICE_AUTO }, { "never", SPLICE_NEVER }, { NULL, 0 },
 };
 
+static const struct option_word keeper_words[] = {
+    { "on", KEEPER_ON }, { "off", KEEPER_OFF }, { NULL, 0 },
+};
+
+static const struct option_word sandbox_words[] = {
+    { "on", SANDBOX_ON }, { "kill", SANDBOX_KILL }, { "off", SANDBOX_OFF },
+    { NULL, 0 },
+};
+
 static const struct option_word version_words[] = {
     { "1.2", TLS_VERSION_1_2 }, { "1.3", TLS_VERSION_1_3 }, { NULL, 0 },
 };
@@ -90,6 +99,24 @@ static const struct option options[] = {
     { .name = "group", .scope = OPTION_GLOBAL, .type = OPTION_ACCOUNT,
       .offset = FIELD(group),
       .help = "The group of those processes; without it, the user's own." },
+    { .name = "keeper", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
+      .offset = FIELD(keeper), .value = "on", .words = keeper_words,
+      .help = "Whether private keys are held by a process of their own.",
+      .details = "Then no other process has them: workers ask the keeper for "
+          "signatures. off saves that way, and each worker holds all keys. "
+          "Cipher suites that have the server decrypt with its key (RSA key "
+          "exchange, TLS 1.2) need off." },
+    { .name = "keeper_user", .scope = OPTION_GLOBAL, .type = OPTION_ACCOUNT,
+      .offset = FIELD(keeper_user),
+      .help = "The account that the keeper runs as; without it, as user.",
+      .details = "Only where the daemon is started as root." },
+    { .name = "sandbox", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
+      .offset = FIELD(sandbox), .value = "on", .words = sandbox_words,
+      .help = "Whether each process is confined to what its duty takes.",
+      .details = "By a filter of system calls (seccomp(2)), Landlock and "
+          "resource limits. A call that is not in the filter fails; with "
+          "kill it ends the process, which is for tests. What the kernel "
+          "cannot enforce is logged at start." },
     { .name = "control", .scope = OPTION_GLOBAL, .type = OPTION_CONTROL,
       .flags = OPTION_FILE_ONLY, .offset = FIELD(control), .value = "auto",
       .help = "The unix socket that status, reload and their like speak to.",

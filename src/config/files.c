@@ -28,10 +28,11 @@ files_on_disk(void)
 }
 
 struct files *
-files_in_bundle(int fd, struct error *error)
+files_in_bundle(int fd, int secrets_fd, struct error *error)
 {
     struct files *files = new_files(false);
 
+    (void)secrets_fd;
     if (files == NULL) {
         error_add(error, "out of memory");
         return NULL;

@@ -38,9 +38,10 @@ NODISCARD struct files *files_on_disk(void);
  * stays as it was, all else is read anew.  NULL: out of memory. */
 NODISCARD struct files *files_renew(const struct files *older);
 
-/* From the bundle in `fd`, which the caller may close then.  NULL: `error`
- * says why. */
-NODISCARD struct files *files_in_bundle(int fd, struct error *error);
+/* From the bundle in `fd`, which the caller may close then; with what is secret
+ * from `secrets_fd`, if that is not -1.  NULL: `error` says why. */
+NODISCARD struct files *files_in_bundle(
+    int fd, int secrets_fd, struct error *error);
 
 /* Files are counted, as configurations are.  The last one wipes what was kept;
  * NULL is left as it is by both. */
@@ -100,6 +101,24 @@ NODISCARD bool files_restore(struct files *files, const struct files *older,
 /* All that was asked, in order. */
 size_t files_count(const struct files *files);
 const struct file_answer *files_at(const struct files *files, size_t index);
+
+/* A secret and its length to a fingerprint that does not betray it.  False:
+ * there is none to be had. */
+enum { FILES_PRINT_BYTES = 32 };
+typedef bool files_print_fn(void *arg, const void *data, size_t length,
+    unsigned char print[FILES_PRINT_BYTES]);
+
+/* Moves what is secret into a sealed memfd that the files own, and wipes it
+ * here.  Of each file that holds a key or passphrase there stay those of its PEM
+ * blocks that anybody may see (certificates, CRLs), and a fingerprint by which
+ * files_equal() tells it from another; files_restore() from such files finds
+ * the secrets again.  Once, after all was read.  False: `error` says why, and
+ * nothing has changed. */
+NODISCARD bool files_part_secrets(struct files *files, files_print_fn *print,
+    void *arg, struct error *error);
+
+/* That memfd, borrowed; -1: none was parted. */
+int files_secrets(const struct files *files);
 
 /* A sealed memfd that closes on exec, the caller's to close.  -1: `error` says
  * why. */

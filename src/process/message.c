@@ -28,8 +28,9 @@ enum {
     WORKER = 1 << ROLE_WORKER,
     SCOUT = 1 << ROLE_SCOUT,
     OBSERVER = 1 << ROLE_OBSERVER,
+    KEEPER = 1 << ROLE_KEEPER,
     SUCCESSOR = 1 << ROLE_SUCCESSOR,
-    CHILDREN = TRIAL | WORKER | SCOUT | OBSERVER,
+    CHILDREN = TRIAL | WORKER | SCOUT | OBSERVER | KEEPER,
 };
 
 /* What a payload says, once its size is known to be right. */
@@ -132,6 +133,23 @@ judge_resolved(const struct message *message)
     return (resolved->result == RESOLVER_FOUND) == (resolved->count > 0);
 }
 
+static bool
+judge_sign(const struct message *message)
+{
+    const struct message_sign *sign = message->payload;
+
+    return tls_sign_is_sound((enum tls_sign_scheme)sign->scheme,
+        (enum tls_sign_digest)sign->digest, message->text_length);
+}
+
+static bool
+judge_signed(const struct message *message)
+{
+    const struct message_signed *answer = message->payload;
+
+    return answer->ok <= 1 && (answer->ok == 1) == (message->text_length > 0);
+}
+
 #define FIXED(name) sizeof(struct message_##name)
 
 static const struct type {
@@ -146,16 +164,18 @@ static const struct type {
 } types[] = {
     [MESSAGE_SECRET] = { "secret", MASTER, SUCCESSOR,
         0, 0, 0, 1, NULL },
-    [MESSAGE_BUNDLE] = { "bundle", MASTER, WORKER,
+    [MESSAGE_BUNDLE] = { "bundle", MASTER, WORKER | KEEPER,
+        FIXED(generation), 0, 0, 1, NULL },
+    [MESSAGE_SECRETS] = { "secrets", MASTER, KEEPER,
         FIXED(generation), 0, 0, 1, NULL },
     [MESSAGE_SOCKET] = { "socket", MASTER, WORKER | SUCCESSOR,
         FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
         judge_socket },
-    [MESSAGE_PREPARE] = { "prepare", MASTER, WORKER | SUCCESSOR,
+    [MESSAGE_PREPARE] = { "prepare", MASTER, WORKER | KEEPER | SUCCESSOR,
         FIXED(generation), 0, 0, 0, NULL },
-    [MESSAGE_SWITCH] = { "switch", MASTER, WORKER,
+    [MESSAGE_SWITCH] = { "switch", MASTER, WORKER | KEEPER,
         FIXED(generation), 0, 0, 0, NULL },
-    [MESSAGE_CANCEL] = { "cancel", MASTER, WORKER,
+    [MESSAGE_CANCEL] = { "cancel", MASTER, WORKER | KEEPER,
         FIXED(generation), 0, 0, 0, NULL },
     [MESSAGE_INBOX] = { "inbox", MASTER, WORKER,
         FIXED(inbox), 0, 0, 1, judge_inbox },
@@ -167,21 +187,23 @@ static const struct type {
         0, 0, 0, 0, NULL },
     [MESSAGE_SCOUT] = { "scout", MASTER, WORKER | SCOUT,
         0, 0, 0, 1, NULL },
+    [MESSAGE_KEEPER] = { "keeper", MASTER, WORKER | KEEPER,
+        0, 0, 0, 1, NULL },
     [MESSAGE_REPLY] = { "reply", MASTER, OBSERVER,
         FIXED(reply), 0, MESSAGE_REPLY_MAX, 0, judge_reply },
 
     [MESSAGE_BOUND] = { "bound", TRIAL, MASTER,
         FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
         judge_socket },
-    [MESSAGE_FAULT] = { "fault", TRIAL | WORKER, MASTER,
+    [MESSAGE_FAULT] = { "fault", TRIAL | WORKER | KEEPER, MASTER,
         0, 1, MESSAGE_FAULT_MAX, 0, judge_text },
     [MESSAGE_VERDICT] = { "verdict", TRIAL, MASTER,
         FIXED(verdict), 0, 0, 0, judge_verdict },
     [MESSAGE_READY] = { "ready", CHILDREN | SUCCESSOR, MASTER,
         0, 0, 0, 0, NULL },
-    [MESSAGE_PREPARED] = { "prepared", WORKER, MASTER,
+    [MESSAGE_PREPARED] = { "prepared", WORKER | KEEPER, MASTER,
         FIXED(verdict), 0, 0, 0, judge_verdict },
-    [MESSAGE_SWITCHED] = { "switched", WORKER, MASTER,
+    [MESSAGE_SWITCHED] = { "switched", WORKER | KEEPER, MASTER,
         FIXED(generation), 0, 0, 0, NULL },
     [MESSAGE_DRAINED] = { "drained", WORKER, MASTER,
         FIXED(drain), 0, MESSAGE_SERVICE_MAX, 0, judge_text },
@@ -195,6 +217,11 @@ static const struct type {
     [MESSAGE_RESOLVED] = { "resolved", SCOUT, WORKER,
         FIXED(resolved), 0, RESOLVER_ADDRESSES_MAX * sizeof(struct address), 0,
         judge_resolved },
+
+    [MESSAGE_SIGN] = { "sign", WORKER, KEEPER,
+        FIXED(sign), 1, TLS_SIGN_BYTES_MAX, 0, judge_sign },
+    [MESSAGE_SIGNED] = { "signed", KEEPER, WORKER,
+        FIXED(signed), 0, TLS_SIGNATURE_MAX, 0, judge_signed },
 };
 
 _Static_assert(COUNT(types) == MESSAGE_TYPE_COUNT, "every type has its line");
@@ -279,6 +306,7 @@ role_name(enum role role)
         [ROLE_WORKER] = "worker",
         [ROLE_SCOUT] = "scout",
         [ROLE_OBSERVER] = "observer",
+        [ROLE_KEEPER] = "keeper",
         [ROLE_SUCCESSOR] = "successor",
     };
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "tls/tls_signer.h"
 
 struct address;
 
@@ -24,6 +25,7 @@ enum role {
     ROLE_WORKER,
     ROLE_SCOUT,
     ROLE_OBSERVER,
+    ROLE_KEEPER,
     ROLE_SUCCESSOR, /* the master of the next binary, during an upgrade */
     ROLE_COUNT,
 };
@@ -37,6 +39,8 @@ enum {
 enum message_type {
     /* From the master. */
     MESSAGE_BUNDLE,   /* struct message_generation, 1 descriptor: the bundle */
+    MESSAGE_SECRETS,  /* struct message_generation, 1: the bundle of private
+                       * keys that belongs to the other one, to the keeper */
     MESSAGE_SOCKET,   /* struct message_socket and text, 1: a listening socket */
     MESSAGE_PREPARE,  /* struct message_generation: every socket has been sent;
                        * load the bundle, answer */
@@ -47,6 +51,7 @@ enum message_type {
     MESSAGE_DRAIN,    /* struct message_drain and text: stop accepting, finish */
     MESSAGE_END,      /* nothing: end every connection now */
     MESSAGE_SCOUT,    /* nothing, 1: a way to the scout (or to a worker) */
+    MESSAGE_KEEPER,   /* nothing, 1: a way to the keeper (or to a worker) */
     MESSAGE_REPLY,    /* struct message_reply and text, to the observer */
     MESSAGE_SECRET,   /* nothing, 1: what tickets are sealed with, to the
                        * successor */
@@ -66,6 +71,10 @@ enum message_type {
     /* Between a worker and the scout. */
     MESSAGE_RESOLVE,  /* struct message_resolve and the name */
     MESSAGE_RESOLVED, /* struct message_resolved and addresses */
+
+    /* Between a worker and the keeper. */
+    MESSAGE_SIGN,     /* struct message_sign and what is to be signed */
+    MESSAGE_SIGNED,   /* struct message_signed and the signature */
 
     MESSAGE_TYPE_COUNT,
 };
@@ -157,6 +166,19 @@ struct message_resolved {
     uint32_t result; /* enum resolver_result */
     uint32_t ttl_s;
     uint32_t count;  /* of struct address behind it; 0 unless found */
+};
+
+struct message_sign {
+    uint32_t number; /* the answer has the same */
+    uint32_t scheme; /* enum tls_sign_scheme */
+    uint32_t digest; /* enum tls_sign_digest */
+    uint32_t reserved;
+    struct tls_key_id key;
+};
+
+struct message_signed {
+    uint32_t number;
+    uint32_t ok; /* 0: refused, and no signature is behind it */
 };
 
 /* A message that was agreed to.  `payload` is borrowed from the packet, and

@@ -78,7 +78,7 @@ worker_plan_prepare(struct worker_plan *plan, const struct relay *relay,
         .secret = secret,
     };
 
-    plan->config = config_load_bundle(plan->bundle_fd, error);
+    plan->config = config_load_bundle(plan->bundle_fd, -1, error);
     if (plan->config == NULL)
         return false;
     if (!is_in_order(plan)) {

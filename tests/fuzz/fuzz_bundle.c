@@ -85,7 +85,7 @@ static void
 load(int fd)
 {
     struct error error = { 0 };
-    struct config *config = config_load_bundle(fd, &error);
+    struct config *config = config_load_bundle(fd, -1, &error);
 
     if ((config == NULL) != error_any(&error))
         abort();
@@ -100,7 +100,7 @@ try(const void *data, size_t length)
 {
     struct error error = { 0 };
     int fd = seal(data, length), packed;
-    struct files *files = files_in_bundle(fd, &error);
+    struct files *files = files_in_bundle(fd, -1, &error);
 
     if ((files == NULL) != error_any(&error))
         abort();

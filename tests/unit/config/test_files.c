@@ -99,7 +99,7 @@ packed(const struct files *files)
 {
     struct error error = { 0 };
     int fd = files_pack(files, &error);
-    struct files *copy = fd >= 0 ? files_in_bundle(fd, &error) : NULL;
+    struct files *copy = fd >= 0 ? files_in_bundle(fd, -1, &error) : NULL;
 
     cr_assert_not_null(copy, "%s", error.count > 0 ? error.messages[0] : "");
     close(fd);
@@ -358,7 +358,7 @@ says(const char *path, const char *part)
     fd = files_pack(kept, &error);
     cr_assert(fd >= 0);
     cr_assert_eq(rename(scratch_path("c"), scratch_path("gone")), 0);
-    note(said[2], sizeof(said[2]), config_load_bundle(fd, &error), &error);
+    note(said[2], sizeof(said[2]), config_load_bundle(fd, -1, &error), &error);
     renewed = files_renew(kept);
     note(said[3], sizeof(said[3]), config_load_again(renewed, &error),
         &error);
@@ -448,7 +448,7 @@ Test(files, arguments_are_the_same_from_a_bundle)
             config_load_arguments_keeping(kept, count, words, &error), &error);
         fd = files_pack(kept, &error);
         cr_assert_eq(chdir("/"), 0);
-        note(said[2], sizeof(said[2]), config_load_bundle(fd, &error),
+        note(said[2], sizeof(said[2]), config_load_bundle(fd, -1, &error),
             &error);
         cr_expect_str_eq(said[1], said[0], "%d", count);
         cr_expect_str_eq(said[2], said[0], "%d", count);
@@ -473,7 +473,7 @@ Test(files, a_bundle_must_say_what_to_load)
     cr_expect_null(config_load_again(kept, &error));
     cr_expect_eq(error.count, 1);
     error_clear(&error);
-    cr_expect_null(config_load_bundle(-1, &error));
+    cr_expect_null(config_load_bundle(-1, -1, &error));
     cr_expect_eq(error.count, 1);
     error_clear(&error);
     files_unref(kept);

@@ -49,7 +49,7 @@ pack(struct files *files)
 {
     struct error error = { .count = 0 };
     int fd = files_pack(files, &error);
-    struct files *packed = fd >= 0 ? files_in_bundle(fd, &error) : NULL;
+    struct files *packed = fd >= 0 ? files_in_bundle(fd, -1, &error) : NULL;
 
     cr_assert_not_null(packed);
     close(fd);

@@ -1,0 +1,32 @@
+/*
+ * A signer whose signatures the keeper makes: a worker's.
+ *
+ * The keeper may not be there yet, or die and be replaced.  What was asked then
+ * waits for the next one: a handshake takes longer rather than fail, until its
+ * own timeout.
+ */
+#ifndef PROCESS_KEEPER_CLIENT_H
+#define PROCESS_KEEPER_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+struct keeper_client;
+struct loop;
+struct tls_signer;
+
+/* NULL: out of memory. */
+NODISCARD struct keeper_client *keeper_client_new(struct loop *loop);
+
+/* Every signing must have been answered or cancelled. */
+void keeper_client_free(struct keeper_client *client);
+
+/* Takes `fd`, the way to a keeper that replaces the one before, and asks it for
+ * all that is not answered. */
+void keeper_client_connect(struct keeper_client *client, int fd);
+
+/* Borrowed: it goes with the client. */
+struct tls_signer *keeper_client_signer(struct keeper_client *client);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * What each process may still do once it has begun: a filter of system calls
+ * (libseccomp), Landlock by the kernel's ABI, resource limits, no core dumps.
+ *
+ * What this kernel cannot enforce is never assumed: sandbox_missing() names it.
+ */
+#ifndef PROCESS_SANDBOX_H
+#define PROCESS_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "config/config.h"
+#include "process/message.h"
+
+struct error;
+
+/* Where a process may connect to.  Landlock only ever takes away, so it is
+ * fixed for the life of a process. */
+struct sandbox_reach {
+    uint8_t ports[(UINT16_MAX + 1) / 8]; /* of TCP servers, one bit each */
+    bool abstract_sockets; /* unix:@NAME of others */
+};
+
+/* What a worker needs for the configuration. */
+void sandbox_reach_of(
+    const struct config *config, struct sandbox_reach *reach);
+
+/* True if a process confined to `have` can do all of `want`, as far as this
+ * kernel enforces it. */
+bool sandbox_reach_covers(
+    const struct sandbox_reach *have, const struct sandbox_reach *want);
+
+/* Confines this process, which has given up its user already, to what `role`
+ * takes; there is no way back.  `reach`: a worker's; NULL for others.  With
+ * SANDBOX_OFF nothing is done.  False: the process must end. */
+NODISCARD bool sandbox_enter(enum role role, enum sandbox_mode mode,
+    const struct sandbox_reach *reach, struct error *error);
+
+/* The master, once it has bound and read what takes more: only the capabilities
+ * that reloads and upgrades need, no new privileges, no core dumps. */
+NODISCARD bool sandbox_reduce_master(
+    enum sandbox_mode mode, struct error *error);
+
+/* In words, separated by "; ": what this kernel or build cannot enforce.  ""
+ * if nothing is missing. */
+enum { SANDBOX_MISSING_SIZE = 512 };
+void sandbox_missing(char text[SANDBOX_MISSING_SIZE]);
+
+#endif

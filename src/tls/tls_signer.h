@@ -1,0 +1,93 @@
+/*
+ * Private keys that another process holds: what is asked of it, and by whom.
+ *
+ * A context that is given a signer loads certificates only.  Whenever a
+ * handshake needs a signature it asks the signer, and waits without holding up
+ * the loop: see tls_stream_handshake().
+ */
+#ifndef TLS_TLS_SIGNER_H
+#define TLS_TLS_SIGNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+enum {
+    TLS_KEY_ID_BYTES = 32,
+    TLS_SIGN_BYTES_MAX = 8192, /* EdDSA signs the message itself, which holds
+                                * a server's DHE parameters in TLS 1.2 */
+    TLS_SIGNATURE_MAX = 2048,  /* RSA with 16384 bits */
+};
+
+/* Names a key: SHA-256 of its public half, as SubjectPublicKeyInfo in DER
+ * (RFC 5280 4.1.2.7). */
+struct tls_key_id {
+    unsigned char bytes[TLS_KEY_ID_BYTES];
+};
+
+enum tls_sign_scheme {
+    TLS_SIGN_RSA_PKCS1, /* RFC 8017 8.2 */
+    TLS_SIGN_RSA_PSS,   /* RFC 8017 8.1, salt as long as the digest and MGF1
+                         * with the same one, as TLS has it (RFC 8446 4.2.3) */
+    TLS_SIGN_ECDSA,
+    TLS_SIGN_EDDSA,
+    TLS_SIGN_SCHEME_COUNT,
+};
+
+enum tls_sign_digest {
+    TLS_DIGEST_NONE, /* EdDSA */
+    TLS_DIGEST_SHA1, /* TLS 1.2, if the security level lets it pass */
+    TLS_DIGEST_SHA224,
+    TLS_DIGEST_SHA256,
+    TLS_DIGEST_SHA384,
+    TLS_DIGEST_SHA512,
+    TLS_DIGEST_COUNT,
+};
+
+/* Whether `length` bytes can be signed so: a digest of its own length, or for
+ * EdDSA a message. */
+bool tls_sign_is_sound(enum tls_sign_scheme scheme,
+    enum tls_sign_digest digest, size_t length);
+
+struct tls_sign_request {
+    struct tls_key_id key;
+    enum tls_sign_scheme scheme;
+    enum tls_sign_digest digest;
+    const unsigned char *bytes; /* the digest; for EdDSA the message */
+    size_t length;
+};
+
+/* One signature on its way.  It stays where it is until it is done or has been
+ * cancelled. */
+struct tls_signing {
+    struct tls_sign_request request; /* its bytes live as long */
+
+    /* Runs once, from the loop, never from start(). */
+    void (*done)(struct tls_signing *signing);
+
+    /* The answer. */
+    size_t length; /* 0: there is no signature to be had */
+    unsigned char signature[TLS_SIGNATURE_MAX];
+
+    /* The signer's own. */
+    struct tls_signing *next, **link;
+    uint32_t number;
+};
+
+struct tls_signer {
+    /* Asks for it; the answer comes later, if need be much later: who asks has
+     * a timeout of its own. */
+    void (*start)(struct tls_signer *signer, struct tls_signing *signing);
+
+    /* Nobody wants it any more: done() will not run. */
+    void (*cancel)(struct tls_signer *signer, struct tls_signing *signing);
+};
+
+/* For signers: gives the answer and calls done().  `length` 0, or more than
+ * fits: refused. */
+void tls_signing_answer(struct tls_signing *signing,
+    const unsigned char *signature, size_t length);
+
+#endif
