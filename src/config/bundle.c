@@ -16,26 +16,41 @@
 
 enum { ERRNO_MAX = 4095 };
 
+struct writer {
+    int fd;
+    enum bundle_part part;
+    uint64_t at;
+};
+
 static bool
-write_all(int fd, const void *data, size_t length)
+write_all(struct writer *writer, const void *data, size_t length)
 {
-    const char *at = data;
+    const char *from = data;
     ssize_t put;
 
     while (length > 0) {
-        put = write(fd, at, length);
+        put = write(writer->fd, from, length);
         if (put < 0 && errno != EINTR)
             return false;
         if (put > 0) {
-            at += put;
+            from += put;
             length -= (size_t)put;
+            writer->at += (uint64_t)put;
         }
     }
     return true;
 }
 
+static uint32_t
+flags_of(const struct file_answer *answer)
+{
+    return (answer->secret ? BUNDLE_SECRET : 0u)
+        | (answer->printed ? BUNDLE_PRINTED : 0u)
+        | (answer->apart ? BUNDLE_APART : 0u);
+}
+
 static bool
-write_answer(int fd, const struct file_answer *answer)
+write_answer(struct writer *writer, struct file_answer *answer)
 {
     size_t path_length = strlen(answer->path);
     struct bundle_record record = {
@@ -43,68 +58,87 @@ write_answer(int fd, const struct file_answer *answer)
         .result = answer->result,
         .why = (uint32_t)answer->why,
         .mode = answer->mode,
-        .flags = answer->secret ? BUNDLE_SECRET : 0,
+        .flags = flags_of(answer),
         .path_length = (uint32_t)path_length,
         .size = answer->size,
         .data_length = answer->length,
     };
 
-    return write_all(fd, &record, sizeof(record))
-        && write_all(fd, answer->path, path_length + 1)
-        && write_all(fd, answer->data, answer->length);
+    if (answer->printed)
+        memcpy(record.print, answer->print, sizeof(record.print));
+    if (!write_all(writer, &record, sizeof(record))
+        || !write_all(writer, answer->path, path_length + 1))
+        return false;
+    if (writer->part == BUNDLE_SECRETS) {
+        answer->whole_at = writer->at;
+        answer->whole_length = answer->length;
+    }
+    return write_all(writer, answer->data, answer->length);
 }
 
 static bool
-write_table(int fd, const struct file_table *table, uint64_t length)
+is_part(const struct file_answer *answer, enum bundle_part part)
 {
-    struct bundle_head head = {
-        .length = length, .records = (uint32_t)table->count,
-    };
-
-    memcpy(head.magic, BUNDLE_MAGIC, sizeof(head.magic));
-    if (!write_all(fd, &head, sizeof(head)))
-        return false;
-    for (size_t i = 0; i < table->count; i++) {
-        if (!write_answer(fd, table->items[i]))
-            return false;
-    }
-    return fcntl(fd, F_ADD_SEALS, SEALS) == 0;
+    return part == BUNDLE_ALL || file_answer_is_whole_secret(answer);
 }
 
-static uint64_t
-length_of(const struct file_table *table)
+static bool
+write_table(struct writer *writer, const struct file_table *table,
+    const struct bundle_head *head)
 {
-    uint64_t length = sizeof(struct bundle_head);
+    if (!write_all(writer, head, sizeof(*head)))
+        return false;
+    for (size_t i = 0; i < table->count; i++) {
+        if (is_part(table->items[i], writer->part)
+            && !write_answer(writer, table->items[i]))
+            return false;
+    }
+    return fcntl(writer->fd, F_ADD_SEALS, SEALS) == 0;
+}
 
+/* False: it is too much. */
+static bool
+measure(const struct file_table *table, enum bundle_part part,
+    struct bundle_head *head)
+{
+    *head = (struct bundle_head){ .length = sizeof(*head) };
+    memcpy(head->magic, BUNDLE_MAGIC, sizeof(head->magic));
+    if (table->count > BUNDLE_RECORDS_MAX)
+        return false;
     for (size_t i = 0; i < table->count; i++) {
         const struct file_answer *answer = table->items[i];
 
-        length += sizeof(struct bundle_record);
-        length += strlen(answer->path) + 1 + answer->length;
+        if (!is_part(answer, part))
+            continue;
+        head->length += sizeof(struct bundle_record);
+        head->length += strlen(answer->path) + 1 + answer->length;
+        head->records++;
     }
-    return length;
+    return head->length <= BUNDLE_BYTES_MAX;
 }
 
 int
-bundle_write(const struct file_table *table, struct error *error)
+bundle_write(const struct file_table *table, enum bundle_part part,
+    struct error *error)
 {
-    uint64_t length = length_of(table);
-    int fd;
+    struct writer writer = { .fd = -1, .part = part };
+    struct bundle_head head;
 
-    if (length > BUNDLE_BYTES_MAX || table->count > BUNDLE_RECORDS_MAX) {
+    if (!measure(table, part, &head)) {
         error_add(error, "the configuration names %zu files and directories "
             "with %ju bytes together, which is too much; at most %d and %zu "
-            "can be served", table->count, (uintmax_t)length,
+            "can be served", table->count, (uintmax_t)head.length,
             BUNDLE_RECORDS_MAX, BUNDLE_BYTES_MAX);
         return -1;
     }
-    fd = memfd_create("sallyport-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd >= 0 && write_table(fd, table, length))
-        return fd;
+    writer.fd = memfd_create(part == BUNDLE_SECRETS ? "sallyport-secrets" :
+        "sallyport-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (writer.fd >= 0 && write_table(&writer, table, &head))
+        return writer.fd;
     error_add(error, "cannot pack the configuration into memory: %s",
         strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    if (writer.fd >= 0)
+        close(writer.fd);
     return -1;
 }
 
@@ -127,12 +161,28 @@ take(struct reader *reader, uint64_t length)
     return at;
 }
 
+/* Only what was read for TLS and is secret has a print, and only what has one
+ * can be apart.  No print is always the same bytes. */
+static bool
+has_sound_print(const struct file_answer *answer)
+{
+    static const unsigned char none[FILE_PRINT_BYTES];
+
+    if (!answer->printed)
+        return !answer->apart
+            && memcmp(answer->print, none, sizeof(none)) == 0;
+    return answer->secret && answer->kind == FILE_TLS
+        && answer->result == FILE_DONE;
+}
+
 /* Contents are all there or not at all; names each have their NUL. */
 static bool
 is_sound(const struct file_answer *answer)
 {
     bool done = answer->result == FILE_DONE;
 
+    if (!has_sound_print(answer))
+        return false;
     if (!done && answer->length > 0)
         return false;
     if ((answer->why == 0) != (answer->result != FILE_NOT_OPENED
@@ -151,7 +201,7 @@ is_in_range(const struct bundle_record *record)
 {
     return record->kind < FILE_KIND_COUNT
         && record->result < FILE_RESULT_COUNT && record->why <= ERRNO_MAX
-        && record->mode <= ALLPERMS && record->flags <= BUNDLE_SECRET;
+        && record->mode <= ALLPERMS && record->flags <= BUNDLE_FLAGS;
 }
 
 static bool
@@ -172,11 +222,14 @@ read_record(struct reader *reader, struct file_answer *answer)
         .mode = record.mode,
         .size = record.size,
         .secret = (record.flags & BUNDLE_SECRET) != 0,
+        .printed = (record.flags & BUNDLE_PRINTED) != 0,
+        .apart = (record.flags & BUNDLE_APART) != 0,
         .borrowed = true,
         .path = take(reader, (uint64_t)record.path_length + 1),
         .data = take(reader, record.data_length),
         .length = (size_t)record.data_length,
     };
+    memcpy(answer->print, record.print, sizeof(record.print));
     return answer->path != NULL && answer->data != NULL
         && memchr(answer->path, '\0', (size_t)record.path_length + 1)
         == answer->path + record.path_length && is_sound(answer);

@@ -14,13 +14,22 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "config/file_answer.h"
 
 struct error;
 struct file_table;
 
-#define BUNDLE_MAGIC "sallypt1"
+#define BUNDLE_MAGIC "sallypt2"
 
-enum { BUNDLE_RECORDS_MAX = 1 << 20, BUNDLE_SECRET = 1 };
+enum { BUNDLE_RECORDS_MAX = 1 << 20 };
+
+/* Flags of a record. */
+enum {
+    BUNDLE_SECRET = 1,
+    BUNDLE_PRINTED = 2,     /* a secret with a print */
+    BUNDLE_APART = 4,       /* such a one that is whole in another bundle */
+    BUNDLE_FLAGS = 7
+};
 
 /* All of it, head included. */
 #define BUNDLE_BYTES_MAX MIB(1024)
@@ -42,6 +51,7 @@ struct bundle_record {
     uint32_t path_length;   /* without the NUL */
     uint64_t size;
     uint64_t data_length;
+    unsigned char print[FILE_PRINT_BYTES];      /* zeros if there is none */
 };
 
 struct bundle_map {
@@ -49,10 +59,15 @@ struct bundle_map {
     size_t length;
 };
 
+enum bundle_part {
+    BUNDLE_ALL,
+    BUNDLE_SECRETS          /* those that are whole: each learns where */
+};
+
 /* A sealed memfd that closes on exec, the caller's to close.  -1: `error` says
  * why. */
 NODISCARD int bundle_write(const struct file_table *table,
-    struct error *error);
+    enum bundle_part part, struct error *error);
 
 /* Maps the memory behind `fd`, which the caller keeps, and fills an empty
  * table with answers that point into it.  Believes nothing of it.  False:

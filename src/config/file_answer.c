@@ -104,12 +104,28 @@ file_answer_names(const struct file_answer *answer, struct strings *names)
     return true;
 }
 
+static bool
+has_same_data(const struct file_answer *a, const struct file_answer *b)
+{
+    return a->size == b->size && a->length == b->length && (a->length == 0
+        || memcmp(a->data, b->data, a->length) == 0);
+}
+
+static bool
+has_same_print(const struct file_answer *a, const struct file_answer *b)
+{
+    return a->printed && b->printed
+        && memcmp(a->print, b->print, sizeof(a->print)) == 0;
+}
+
 bool
 file_answer_same(const struct file_answer *a, const struct file_answer *b)
 {
     if (a == NULL || b == NULL)
         return a == b;
-    return a->result == b->result && a->why == b->why && a->size == b->size
-        && a->length == b->length && (a->length == 0
-        || memcmp(a->data, b->data, a->length) == 0);
+    if (a->result != b->result || a->why != b->why)
+        return false;
+    if ((a->apart || b->apart) && !has_same_print(a, b))
+        return false;
+    return a->apart != b->apart || has_same_data(a, b);
 }

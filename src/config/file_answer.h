@@ -39,6 +39,8 @@ enum file_result {
     FILE_RESULT_COUNT
 };
 
+enum { FILE_PRINT_BYTES = 32 };
+
 struct file_answer {
     enum file_kind kind;
     enum file_result result;
@@ -46,10 +48,15 @@ struct file_answer {
     mode_t mode;        /* of contents */
     uint64_t size;      /* of the file; what is too large is not here */
     bool secret;        /* holds a key or passphrase */
+    bool apart;         /* the data is what anybody may see of it */
+    bool printed;       /* `print` tells it from others, apart or not */
     bool borrowed;      /* path and data are a bundle's */
     char *path;
     char *data;         /* contents, or names, each with its NUL */
     size_t length;
+    unsigned char print[FILE_PRINT_BYTES];
+    uint64_t whole_at;  /* in the memfd of those who parted it */
+    size_t whole_length;
 };
 
 /* FILE_DONE, without data.  NULL: out of memory; so too the next one. */
@@ -80,7 +87,15 @@ NODISCARD bool file_answer_set_names(struct file_answer *answer,
 NODISCARD bool file_answer_names(const struct file_answer *answer,
     struct strings *names);
 
-/* The same result and data; modes may differ.  NULL is like NULL only. */
+/* Contents that must not stay where they can be seen. */
+static inline bool
+file_answer_is_whole_secret(const struct file_answer *answer)
+{
+    return answer->secret && !answer->apart && answer->result == FILE_DONE;
+}
+
+/* The same result and data; modes may differ.  If one is apart, its print
+ * speaks for what is elsewhere.  NULL is like NULL only. */
 bool file_answer_same(const struct file_answer *a,
     const struct file_answer *b);
 

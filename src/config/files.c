@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "config/config.h"
@@ -18,6 +19,7 @@ new_files(bool on_disk)
         return NULL;
     files->references = 1;
     files->on_disk = on_disk;
+    files->secrets_fd = -1;
     return files;
 }
 
@@ -32,12 +34,12 @@ files_in_bundle(int fd, int secrets_fd, struct error *error)
 {
     struct files *files = new_files(false);
 
-    (void)secrets_fd;
     if (files == NULL) {
         error_add(error, "out of memory");
         return NULL;
     }
-    if (bundle_open(fd, &files->map, &files->table, error))
+    if (bundle_open(fd, &files->map, &files->table, error)
+        && (secrets_fd < 0 || files_join_secrets(files, secrets_fd, error)))
         return files;
     files_unref(files);
     return NULL;
@@ -58,6 +60,9 @@ files_unref(struct files *files)
         return;
     file_table_clear(&files->table);
     bundle_close(&files->map);
+    bundle_close(&files->secrets_map);
+    if (files->secrets_fd >= 0)
+        close(files->secrets_fd);
     free(files);
 }
 
@@ -107,6 +112,9 @@ mark(struct files *files, enum file_use use, const struct file_answer *known)
     answer = file_table_find(&files->table, known->kind, known->path);
     answer->secret = answer->secret || use == FILE_FOR_TLS_SECRET
         || memmem(answer->data, answer->length, end, sizeof(end) - 1) != NULL;
+    if (answer->secret && !answer->printed && files->print != NULL)
+        answer->printed = files->print(files->print_arg, answer->data,
+            answer->length, answer->print);
 }
 
 enum file_result
@@ -122,10 +130,11 @@ files_read(struct files *files, enum file_use use, const char *path,
     if (answer == NULL)
         return FILE_NOT_OPENED;
     result = answer->result;
+    if (result == FILE_DONE)
+        mark(files, use, answer);       /* whatever this reader's limit */
     if (result == FILE_DONE && answer->size > limit)
         result = FILE_TOO_LARGE;
     if (result == FILE_DONE) {
-        mark(files, use, answer);
         content->text = answer->data;
         content->length = answer->length;
         content->mode = answer->mode;
@@ -234,5 +243,5 @@ files_at(const struct files *files, size_t index)
 int
 files_pack(const struct files *files, struct error *error)
 {
-    return bundle_write(&files->table, error);
+    return bundle_write(&files->table, BUNDLE_ALL, error);
 }

@@ -35,11 +35,15 @@ struct file_content {
 NODISCARD struct files *files_on_disk(void);
 
 /* The same, with what loading the configuration asked of `older`: its text
- * stays as it was, all else is read anew.  NULL: out of memory. */
+ * stays as it was, all else is read anew.  If secrets were parted from `older`,
+ * those read now get fingerprints too, so that files_equal() can tell.  NULL:
+ * out of memory. */
 NODISCARD struct files *files_renew(const struct files *older);
 
 /* From the bundle in `fd`, which the caller may close then; with what is secret
- * from `secrets_fd`, if that is not -1.  NULL: `error` says why. */
+ * from `secrets_fd` (the same), if that is not -1: it must be of the same files.
+ * Without it those that were parted say what anybody may see of them.  NULL:
+ * `error` says why. */
 NODISCARD struct files *files_in_bundle(
     int fd, int secrets_fd, struct error *error);
 
@@ -104,20 +108,20 @@ const struct file_answer *files_at(const struct files *files, size_t index);
 
 /* A secret and its length to a fingerprint that does not betray it.  False:
  * there is none to be had. */
-enum { FILES_PRINT_BYTES = 32 };
 typedef bool files_print_fn(void *arg, const void *data, size_t length,
-    unsigned char print[FILES_PRINT_BYTES]);
+    unsigned char print[FILE_PRINT_BYTES]);
 
 /* Moves what is secret into a sealed memfd that the files own, and wipes it
  * here.  Of each file that holds a key or passphrase there stay those of its PEM
  * blocks that anybody may see (certificates, CRLs), and a fingerprint by which
  * files_equal() tells it from another; files_restore() from such files finds
- * the secrets again.  Once, after all was read.  False: `error` says why, and
- * nothing has changed. */
+ * the secrets again.  Once, for files that read the disk, after all was read:
+ * from then on they know what they know.  `arg` must live as long as they and
+ * those renewed from them.  False: `error` says why, and all is where it was. */
 NODISCARD bool files_part_secrets(struct files *files, files_print_fn *print,
     void *arg, struct error *error);
 
-/* That memfd, borrowed; -1: none was parted. */
+/* That memfd, borrowed; -1: none was parted, or there are no secrets. */
 int files_secrets(const struct files *files);
 
 /* A sealed memfd that closes on exec, the caller's to close.  -1: `error` says

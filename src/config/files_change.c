@@ -78,9 +78,10 @@ files_equal(const struct files *a, const struct files *b, const char *path)
 }
 
 static bool
-add_copy(struct files *files, const struct file_answer *answer)
+add_copy(struct files *files, const struct files *older,
+    const struct file_answer *answer)
 {
-    struct file_answer *copy = file_answer_copy(answer);
+    struct file_answer *copy = files_copy_whole(older, answer);
 
     if (copy != NULL && file_table_add(&files->table, copy))
         return true;
@@ -99,7 +100,7 @@ restore_one(const char *path, void *arg)
 
         if (known == NULL)
             continue;
-        if (!add_copy(two->to, known))
+        if (!add_copy(two->to, two->a, known))
             return false;
         two->copied++;
     }
@@ -126,10 +127,15 @@ files_renew(const struct files *older)
 {
     struct files *files = files_on_disk();
 
-    for (size_t i = 0; files != NULL && i < older->table.count; i++) {
+    if (files == NULL)
+        return NULL;
+    files->print = older->print;
+    files->print_arg = older->print_arg;
+    for (size_t i = 0; i < older->table.count; i++) {
         const struct file_answer *answer = older->table.items[i];
 
-        if (is_of_config(answer->kind) && !add_copy(files, answer)) {
+        if (is_of_config(answer->kind)
+            && !add_copy(files, older, answer)) {
             files_unref(files);
             return NULL;
         }

@@ -20,7 +20,7 @@
 #include "process/rollout.h"
 #include "process/sockets.h"
 #include "process/upgrade.h"
-#include "tls/tls_tickets.h"
+#include "tls/tls_secret.h"
 
 struct board;
 struct child;

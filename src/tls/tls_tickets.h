@@ -13,17 +13,7 @@
 
 #include "base/base.h"
 
-struct error;
-
-enum { TLS_SECRET_BYTES = 32 };
-
-/* Made before the first fork, never written anywhere. */
-struct tls_secret {
-    unsigned char bytes[TLS_SECRET_BYTES];
-};
-
-/* False: there are no good random bytes; `error` says why. */
-NODISCARD bool tls_secret_make(struct tls_secret *secret, struct error *error);
+struct tls_secret;
 
 /* `id`: the session-id context, which names service and policy.  False: the
  * reason is in OpenSSL's queue. */

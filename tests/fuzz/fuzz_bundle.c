@@ -1,7 +1,8 @@
 /*
  * A bundle: whatever the bytes, they are refused or understood, and what is
  * understood packs into the same bytes again.  A configuration is then loaded
- * from it, with every file that its options name.
+ * from it, with every file that its options name.  What follows its length is
+ * tried as the bundle of its secrets.
  */
 #include <sys/mman.h>
 
@@ -118,19 +119,58 @@ try(const void *data, size_t length)
     close(fd);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* As it is, and with a head that lets the records be looked at. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Nothing is elsewhere any more, and the others see it the same. */
+static void
+check_pair(struct files *pair, struct files *seen)
 {
-    struct bundle_head head;
-    uint8_t *fixed;
+    struct error error = { 0 };
+    int packed = files_pack(pair, &error);
+    struct files *again = files_in_bundle(packed, -1, &error);
 
-    try(data, size);
-    if (size < sizeof(head))
-        return 0;
-    fixed = malloc(size);
+    if (again == NULL || files_count(again) != files_count(seen))
+        abort();
+    for (size_t i = 0; i < files_count(pair); i++) {
+        const struct file_answer *answer = files_at(pair, i);
+
+        if (answer->apart || !file_answer_same(answer, files_at(again, i))
+            || !file_answer_same(answer, files_at(seen, i)))
+            abort();
+        ask(pair, answer);
+    }
+    check_renewed(pair);
+    files_unref(again);
+    close(packed);
+}
+
+static void
+try_pair(const void *data, size_t length, const void *secrets,
+    size_t secrets_length)
+{
+    struct error error = { 0 };
+    int fd = seal(data, length), secrets_fd = seal(secrets, secrets_length);
+    struct files *seen = files_in_bundle(fd, -1, &error), *pair = NULL;
+
+    error_clear(&error);
+    if (seen != NULL)
+        pair = files_in_bundle(fd, secrets_fd, &error);
+    if (seen != NULL && (pair == NULL) != error_any(&error))
+        abort();
+    if (pair != NULL)
+        check_pair(pair, seen);
+    files_unref(pair);
+    files_unref(seen);
+    error_clear(&error);
+    close(fd);
+    close(secrets_fd);
+}
+
+/* A copy with a head that lets the records be looked at. */
+static uint8_t *
+fix(const uint8_t *data, size_t size)
+{
+    uint8_t *fixed = malloc(size);
+    struct bundle_head head;
+
     if (fixed == NULL)
         abort();
     memcpy(fixed, data, size);
@@ -139,7 +179,31 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     head.length = size;
     head.zero = 0;
     memcpy(fixed, &head, sizeof(head));
+    return fixed;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* As it is, and fixed; then in two. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bundle_head head;
+    uint8_t *fixed, *rest;
+
+    try(data, size);
+    if (size < sizeof(head))
+        return 0;
+    fixed = fix(data, size);
     try(fixed, size);
     free(fixed);
+    memcpy(&head, data, sizeof(head));
+    if (head.length < sizeof(head) || head.length > size - sizeof(head))
+        return 0;
+    fixed = fix(data, head.length);
+    rest = fix(data + head.length, size - head.length);
+    try_pair(fixed, head.length, rest, size - head.length);
+    free(fixed);
+    free(rest);
     return 0;
 }

@@ -95,7 +95,7 @@ sample(void)
 
     add(&table, FILE_TLS, "/a", "text", 4);
     add(&table, FILE_LISTING, "/b", "x\0y", 4);
-    fd = bundle_write(&table, &error);
+    fd = bundle_write(&table, BUNDLE_ALL, &error);
     cr_assert(fd >= 0);
     cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     data = sealed_bytes(fd, &length);
@@ -115,6 +115,8 @@ Test(bundle, gives_back_what_was_packed)
     add(&table, FILE_TLS, "/secret", "a\0b", 3);
     table.items[0]->secret = true;
     table.items[0]->mode = 0640;
+    table.items[0]->printed = table.items[0]->apart = true;
+    memset(table.items[0]->print, 'p', FILE_PRINT_BYTES);
     add(&table, FILE_TEXT, "/empty", "", 0);
     add(&table, FILE_TEXT, "/missing", "", 0);
     file_answer_fail(table.items[2], FILE_NOT_OPENED, ENOENT);
@@ -123,7 +125,7 @@ Test(bundle, gives_back_what_was_packed)
     table.items[3]->size = 1ull << 40;
     add(&table, FILE_TLS, "", "", 0);
     add(&table, FILE_START, "/empty", "\0\0one", 6);
-    fd = bundle_write(&table, &error);
+    fd = bundle_write(&table, BUNDLE_ALL, &error);
     opened = open_fd(fd);
     close(fd);
     cr_assert(opened.good);
@@ -136,8 +138,38 @@ Test(bundle, gives_back_what_was_packed)
         cr_assert_eq(got, opened.table.items[i]);
         cr_expect(file_answer_same(sent, got), "%s", sent->path);
         cr_expect_eq(got->secret, sent->secret);
+        cr_expect_eq(got->apart, sent->apart);
         cr_expect_eq(got->mode, sent->mode);
     }
+    close_opened(&opened);
+    file_table_clear(&table);
+}
+
+/* They are told where they lie. */
+Test(bundle, holds_secrets_alone)
+{
+    struct file_table table = { 0 };
+    struct error error = { 0 };
+    struct opened opened;
+    char text[4];
+    int fd;
+
+    for (const char *path = "abcde"; *path != '\0'; path++)
+        add(&table, FILE_TLS, path, "text", 4);
+    for (size_t i = 1; i < table.count; i++)
+        table.items[i]->secret = true;
+    table.items[2]->printed = table.items[2]->apart = true;
+    file_answer_fail(table.items[3], FILE_NOT_OPENED, EACCES);
+    fd = bundle_write(&table, BUNDLE_SECRETS, &error);
+    opened = open_fd(fd);
+    cr_assert(opened.good);
+    cr_assert_eq(opened.table.count, 2);
+    cr_expect_str_eq(opened.table.items[0]->path, "bcde");
+    cr_expect_str_eq(opened.table.items[1]->path, "e");
+    cr_expect_eq(table.items[4]->whole_length, 4);
+    cr_expect_eq(pread(fd, text, 4, (off_t)table.items[4]->whole_at), 4);
+    cr_expect_arr_eq(text, "text", 4);
+    close(fd);
     close_opened(&opened);
     file_table_clear(&table);
 }
@@ -155,7 +187,7 @@ Test(bundle, holds_very_many_answers)
         add(&table, i % 2 == 0 ? FILE_TLS : FILE_TEXT, path, path,
             strlen(path));
     }
-    fd = bundle_write(&table, &error);
+    fd = bundle_write(&table, BUNDLE_ALL, &error);
     opened = open_fd(fd);
     cr_assert(opened.good);
     cr_expect_eq(opened.table.count, 20000);
@@ -237,7 +269,7 @@ Test(bundle, refuses_what_is_not_sound)
     } cases[] = {
         { "as it is", HEAD(zero), 4, 0, true },
         { "magic", 0, 1, 'S', false },
-        { "version", 7, 1, '2', false },
+        { "version", 7, 1, '1', false },
         { "length", HEAD(length), 8, SAMPLE_LENGTH + 1, false },
         { "length of all", HEAD(length), 8, UINT64_MAX, false },
         { "no records", HEAD(records), 4, 0, false },
@@ -262,7 +294,19 @@ Test(bundle, refuses_what_is_not_sound)
         { "mode with a file type", OF(FIRST, mode), 4, S_IFDIR | 0700,
           false },
         { "secret", OF(FIRST, flags), 4, BUNDLE_SECRET, true },
-        { "unknown flag", OF(FIRST, flags), 4, 2, false },
+        { "a print of what is no secret", OF(FIRST, flags), 4, BUNDLE_PRINTED,
+          false },
+        { "with a print", OF(FIRST, flags), 4,
+          BUNDLE_SECRET | BUNDLE_PRINTED, true },
+        { "apart without a print", OF(FIRST, flags), 4,
+          BUNDLE_SECRET | BUNDLE_APART, false },
+        { "apart", OF(FIRST, flags), 4, BUNDLE_FLAGS, true },
+        { "names apart", OF(SECOND, flags), 4, BUNDLE_FLAGS, false },
+        { "unknown flag", OF(FIRST, flags), 4, BUNDLE_FLAGS + 1, false },
+        { "all flags", OF(FIRST, flags), 4, UINT32_MAX, false },
+        { "a print that is none", OF(FIRST, print), 1, 1, false },
+        { "the last byte of it", OF(SECOND, print) + FILE_PRINT_BYTES - 1, 1,
+          1, false },
         { "shorter path", OF(FIRST, path_length), 4, 1, false },
         { "no path", OF(FIRST, path_length), 4, 0, false },
         { "path over the data", OF(FIRST, path_length), 4, 3, false },
@@ -291,6 +335,39 @@ Test(bundle, refuses_what_is_not_sound)
         cr_expect_eq(is_good(data, SAMPLE_LENGTH), cases[i].good, "%s",
             cases[i].what);
         free(data);
+    }
+}
+
+/* Configuration is never secret, and an error has no contents. */
+Test(bundle, refuses_prints_of_what_has_none)
+{
+    static const struct { uint32_t kind, result, flags; bool good; }
+    cases[] = {
+        { FILE_TLS, FILE_TOO_LARGE, BUNDLE_SECRET, true },
+        { FILE_TLS, FILE_TOO_LARGE, BUNDLE_SECRET | BUNDLE_PRINTED, false },
+        { FILE_TLS, FILE_TOO_LARGE, BUNDLE_FLAGS, false },
+        { FILE_TLS, FILE_DONE, BUNDLE_FLAGS, true },
+        { FILE_TEXT, FILE_DONE, BUNDLE_FLAGS, false },
+        { FILE_TEXT, FILE_DONE, BUNDLE_SECRET | BUNDLE_PRINTED, false },
+        { FILE_START, FILE_DONE, BUNDLE_FLAGS, false },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct {
+            struct bundle_head head;
+            struct bundle_record record;
+            char path[2];
+        } bytes = {
+            .head = { .records = 1 },
+            .record = { .kind = cases[i].kind, .result = cases[i].result,
+                .flags = cases[i].flags, .path_length = 1 },
+            .path = "x",
+        };
+        size_t length = offsetof(__typeof__(bytes), path) + 2;
+
+        memcpy(bytes.head.magic, BUNDLE_MAGIC, sizeof(bytes.head.magic));
+        bytes.head.length = length;
+        cr_expect_eq(is_good(&bytes, length), cases[i].good, "case %zu", i);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "handshake.h"
 #include "pki.h"
+#include "tls/tls_secret.h"
 
 static struct pki leaf, rsa;
 static char *file, *rsa_file;
