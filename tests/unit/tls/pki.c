@@ -45,6 +45,10 @@ make_key(const char *kind)
         key = EVP_RSA_gen(2048);
     else if (strcmp(kind, "RSA1024") == 0)
         key = EVP_RSA_gen(1024);
+    else if (strcmp(kind, "RSA-PSS") == 0)
+        key = EVP_PKEY_Q_keygen(NULL, NULL, kind, (size_t)2048);
+    else if (strncmp(kind, "ED", 2) == 0)
+        key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
     else
         key = EVP_EC_gen(kind);
     NEED(key != NULL);
