@@ -44,23 +44,23 @@ provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
 /* Beside whatever is loaded already.  The default provider would otherwise be
  * loaded by OpenSSL when it is needed first, which is to be before this one:
  * the first that has an algorithm is the one that everybody gets. */
-static bool
+static OSSL_PROVIDER *
 load(void)
 {
     (void)OSSL_PROVIDER_available(NULL, "default");
-    return OSSL_PROVIDER_add_builtin(
-               NULL, TLS_PROVIDER_NAME, provider_init) == 1 &&
-        OSSL_PROVIDER_try_load(NULL, TLS_PROVIDER_NAME, 1) != NULL;
+    if (OSSL_PROVIDER_add_builtin(NULL, TLS_PROVIDER_NAME, provider_init) != 1)
+        return NULL;
+    return OSSL_PROVIDER_try_load(NULL, TLS_PROVIDER_NAME, 1);
 }
 
 bool
 tls_provider_load(void)
 {
-    static bool loaded;
+    static OSSL_PROVIDER *loaded; /* for as long as the process */
 
-    if (!loaded)
+    if (loaded == NULL)
         loaded = load();
-    return loaded;
+    return loaded != NULL;
 }
 
 EVP_PKEY *
