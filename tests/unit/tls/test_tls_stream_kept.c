@@ -122,6 +122,76 @@ Test(tls_stream_kept, shakes_hands_with_every_kind_of_key)
     }
 }
 
+/* Keys that are at hand are used as if there were no signer. */
+Test(tls_stream_kept, asks_for_no_more_than_what_is_elsewhere)
+{
+    for (int i = 0; i < 4; i++) {
+        struct kept_pair pair;
+
+        begin("RSA", i % 2 == 0 ? TLS_VERSION_1_2 : TLS_VERSION_1_3);
+        kept_contexts_free(&contexts);
+        spec.key = pki_key("leaf.key", &leaf, NULL);
+        contexts = kept_contexts(&service, i / 2 == 0 ? &kept.signer : NULL,
+            i / 2 == 0 ? NULL : &kept.signer);
+        shake(&pair);
+        expect_good(&pair, "one side");
+        cr_expect_eq(kept.asked, 1);
+        kept_pair_close(&pair);
+        remove(spec.key);
+        end();
+    }
+}
+
+/* The first hello is answered without a signature (RFC 8446 4.1.4). */
+Test(tls_stream_kept, says_hello_twice)
+{
+    struct kept_pair pair;
+
+    begin("P-256", TLS_VERSION_1_3);
+    kept_contexts_free(&contexts);
+    service.connect_leg.groups = (char *)"P-521:X25519";
+    service.listen_leg.groups = (char *)"X25519";
+    contexts = kept_contexts(&service, &kept.signer, &kept.signer);
+    shake(&pair);
+    expect_good(&pair, "retried");
+    cr_expect_eq(kept.asked, 2);
+    kept_pair_close(&pair);
+    end();
+}
+
+/* Key transport (RFC 5246 7.4.7.1) is left out, and with it such clients. */
+Test(tls_stream_kept, offers_what_needs_a_signature_only)
+{
+    const STACK_OF(SSL_CIPHER) *ciphers;
+    SSL_CTX *ctx;
+
+    begin("RSA", TLS_VERSION_1_2);
+    kept_contexts_free(&contexts);
+    service.listen_leg.ciphers = service.connect_leg.ciphers =
+        (char *)"AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
+    contexts = kept_contexts(&service, &kept.signer, &kept.signer);
+    ctx = tls_context_ssl(contexts.server);
+    ciphers = SSL_CTX_get_ciphers(ctx);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+        cr_expect_str_neq(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i)),
+            "AES128-GCM-SHA256");
+    end();
+}
+
+Test(tls_stream_kept, needs_more_than_key_transport)
+{
+    struct error error = { 0 };
+
+    begin("RSA", TLS_VERSION_1_2);
+    service.listen_leg.ciphers = (char *)"AES128-GCM-SHA256";
+    cr_expect_null(tls_context_new(
+        &service, TLS_ACCEPT, NULL, &kept.signer, &error));
+    cr_expect_eq(error.count, 1);
+    cr_expect_not_null(strstr(error.messages[0], "nothing but RSA key"));
+    error_clear(&error);
+    end();
+}
+
 Test(tls_stream_kept, fails_when_refused)
 {
     struct kept_pair pair;
