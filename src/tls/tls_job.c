@@ -4,12 +4,15 @@
 #include <openssl/ssl.h>
 
 #include <assert.h>
-#include <dlfcn.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/loop.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <dlfcn.h>
+#include <setjmp.h>
+#endif
 
 enum tls_job_state {
     TLS_JOB_FREE,   /* none of OpenSSL's is taken between two runs */
@@ -36,22 +39,24 @@ struct tls_job {
     bool refused;
 };
 
-/* Once in a process, before its first job. */
-static bool
-set_limit(void)
-{
-    static bool set;
+/* After a rush OpenSSL would keep the stacks of so many jobs for good; a few it
+ * may, or every handshake would allocate one. */
+enum { JOBS_AT_REST = 16 };
 
-    if (!set)
-        set = ASYNC_init_thread(TLS_JOBS_MAX, 0) == 1;
-    return set;
+static void
+give_back(struct tls_jobs *jobs)
+{
+    if (jobs->paused > 0 || jobs->peak <= JOBS_AT_REST)
+        return;
+    ASYNC_cleanup_thread();
+    jobs->peak = 0;
 }
 
 struct tls_job *
 tls_job_new(SSL *ssl, struct tls_signer *signer, struct loop *loop,
     void (*wake)(void *arg), void *arg)
 {
-    struct tls_job *job = set_limit() ? calloc(1, sizeof(*job)) : NULL;
+    struct tls_job *job = calloc(1, sizeof(*job));
 
     if (job == NULL)
         return NULL;
@@ -152,6 +157,8 @@ handshake(struct tls_job *job)
         return result;
     job->state = TLS_JOB_PAUSED;
     jobs->paused++;
+    if (jobs->paused > jobs->peak)
+        jobs->peak = jobs->paused;
     return result;
 }
 
@@ -169,6 +176,7 @@ tls_job_run(struct tls_job *job, int *result)
     if (job->state == TLS_JOB_IN_LINE)
         leave_line(job);
     *result = handshake(job);
+    give_back(&signer->jobs);
     call_next(&signer->jobs);
     /* Here, not in the job: a signer does not reckon with a small stack. */
     if (job->state == TLS_JOB_PAUSED)
@@ -216,6 +224,7 @@ tls_job_free(struct tls_job *job)
     run_to_end(job);
     SSL_clear_mode(job->ssl, SSL_MODE_ASYNC);
     free(job);
+    give_back(jobs);
     call_next(jobs);
 }
 

@@ -21,7 +21,7 @@ struct loop;
 struct tls_job;
 
 /* How many handshakes of a process may wait for a signature at the same time:
- * for each there is a stack of 32 KiB, which OpenSSL keeps for the next. */
+ * for each there is a stack of 32 KiB, of which a handshake uses up to 10. */
 enum { TLS_JOBS_MAX = 256 };
 
 /* Sets `ssl` up to be run as a job.  `wake` runs from the loop whenever a

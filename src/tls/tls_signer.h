@@ -84,6 +84,7 @@ struct tls_jobs {
     struct tls_job *first;   /* those that wait for a free job */
     struct tls_job *last;
     size_t paused;           /* how many wait for a signature */
+    size_t peak;             /* the most of them since memory was given back */
 };
 
 /* A process has one, for OpenSSL's jobs are the process's. */

@@ -27,7 +27,7 @@
 #include "tls/pki.h"
 #include "tls/tls_stream.h"
 
-enum { TIMEOUT_MS = 300, BULK = 1000 };
+enum { TIMEOUT_MS = 300, BULK = 1000, FLIGHT = 9000 };
 
 static struct relay relay;
 static struct service *service;
@@ -117,7 +117,7 @@ hold(void)
     conn_start(&relay, service, true, fds[0], (struct sockaddr *)&peer,
         sizeof(peer));
     talker_hear(&client, 1);
-    talker_send(&client, BULK);
+    talker_send(&client, FLIGHT);
     cr_assert(wire_until(relay.loop, is_held, NULL));
     cr_assert(tls_stream_is_held(&relay.conns->client));
     return relay.conns;
@@ -191,8 +191,8 @@ Test(conn_held, goes_on_with_the_answer)
     kept_release(&kept);
     for (int i = 0; i < 1000 && conn->state == CONN_ACCEPT_TLS; i++) {
         wire_turn(relay.loop);
-        talker_hear(&client, BULK);
-        talker_send(&client, BULK);
+        talker_hear(&client, FLIGHT);
+        talker_send(&client, FLIGHT);
     }
     cr_expect_gt(conn->state, CONN_ACCEPT_TLS);
     cr_expect_eq(kept.signer.jobs.paused, 0);
