@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tls/tls_job.h"
 #include "tls/tls_provider_parts.h"
@@ -38,12 +39,23 @@ sign_copy(void *data)
     return OPENSSL_memdup(data, sizeof(struct making));
 }
 
-/* TLS_DIGEST_NONE: none of those that can be asked for. */
+/* By the names that libssl and everybody else have for it; EVP_MD_is_a(), which
+ * knows more of them, would be the dearest part of all that is done here.
+ * TLS_DIGEST_NONE: none of those that can be asked for. */
 static enum tls_sign_digest
 find_digest(const char *name)
 {
+    static const char *const names[][2] = {
+        [TLS_DIGEST_SHA1] = { "SHA1", "SHA-1" },
+        [TLS_DIGEST_SHA224] = { "SHA2-224", "SHA224" },
+        [TLS_DIGEST_SHA256] = { "SHA2-256", "SHA256" },
+        [TLS_DIGEST_SHA384] = { "SHA2-384", "SHA384" },
+        [TLS_DIGEST_SHA512] = { "SHA2-512", "SHA512" },
+    };
+
     for (unsigned i = TLS_DIGEST_NONE + 1; i < TLS_DIGEST_COUNT; i++)
-        if (EVP_MD_is_a(tls_kept_digest((enum tls_sign_digest)i), name))
+        if (strcasecmp(name, names[i][0]) == 0 ||
+            strcasecmp(name, names[i][1]) == 0)
             return (enum tls_sign_digest)i;
     return TLS_DIGEST_NONE;
 }
