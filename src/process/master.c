@@ -23,6 +23,7 @@
 #include "process/requests.h"
 #include "process/spawn.h"
 #include "process/upgrade.h"
+#include "tls/tls_init.h"
 
 bool
 master_is_busy(const struct master *master)
@@ -369,7 +370,8 @@ master_run(const struct master_source *source, bool *loaded)
     *loaded = config != NULL;
     fleet_init(&master.fleet, &master);
     upgrade_init(&master.upgrade);
-    if (config != NULL && set_up(&master, config, &error)) {
+    if (config != NULL && tls_init(&error) &&
+        set_up(&master, config, &error)) {
         rollout_start(&master, config, false, on_started);
         if (master.children != NULL)
             event_base_dispatch(master.base);

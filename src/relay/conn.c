@@ -236,14 +236,15 @@ conn_end_all(struct relay *relay)
     }
 }
 
-/* Waits for what a handshake or a flush needs: always the peer's next bytes,
- * and room for ours while some wait. */
+/* Waits for what a handshake or a flush needs: the peer's next bytes, unless
+ * they are not wanted yet, and room for ours while some wait. */
 static void
-watch_handshake(struct stream *stream)
+watch_handshake(struct stream *stream, bool reads)
 {
     bool blocked = buffer_length(&stream->pending) > 0;
 
-    stream_watch(stream, (short)(EV_READ | (blocked ? EV_WRITE : 0)));
+    stream_watch(
+        stream, (short)((reads ? EV_READ : 0) | (blocked ? EV_WRITE : 0)));
 }
 
 static const char *
@@ -277,6 +278,7 @@ explain_handshake(struct conn *conn, const struct stream *stream)
 static bool
 handshake(struct conn *conn, struct stream *stream)
 {
+    bool held = tls_stream_is_held(stream);
     enum stream_status flushed = stream_flush(stream);
     enum stream_status status = flushed == STREAM_RESET
         ? STREAM_RESET
@@ -286,7 +288,9 @@ handshake(struct conn *conn, struct stream *stream)
     case STREAM_OK:
         return true;
     case STREAM_AGAIN:
-        watch_handshake(stream);
+        /* Most peers say nothing while they wait for us: only one that does is
+         * not watched any more, which costs system calls. */
+        watch_handshake(stream, !held || !tls_stream_is_held(stream));
         return false;
     case STREAM_END:
         if (stream == &conn->client) {

@@ -68,12 +68,12 @@ make_contexts(struct service *service, const struct tls_secret *secret,
 
     if (config_endpoints_have_tls(&config->listen)) {
         service->accept_context =
-            tls_context_new(config, TLS_ACCEPT, secret, error);
+            tls_context_new(config, TLS_ACCEPT, secret, service->signer, error);
         ok = service->accept_context != NULL;
     }
     if (config_endpoints_have_tls(&config->connect)) {
         service->connect_context =
-            tls_context_new(config, TLS_CONNECT, NULL, error);
+            tls_context_new(config, TLS_CONNECT, NULL, service->signer, error);
         ok = ok && service->connect_context != NULL;
     }
     return ok;
@@ -89,6 +89,7 @@ make(const struct services_spec *spec, size_t which, struct error *error)
     service->references = 1;
     service->origin = config_ref(spec->config);
     service->config = &spec->config->services[which];
+    service->signer = spec->signer;
     service->index = spec->board == NULL
         ? (unsigned)BOARD_ALL
         : board_service_find(spec->board, service->config->name);
@@ -119,7 +120,8 @@ find_unchanged(const struct services_spec *spec, size_t which)
     const struct service_config *config = &spec->config->services[which];
 
     for (size_t i = 0; i < spec->previous_count; i++)
-        if (service_is_same(spec->previous[i]->config, config))
+        if (spec->previous[i]->signer == spec->signer &&
+            service_is_same(spec->previous[i]->config, config))
             return spec->previous[i];
     return NULL;
 }

@@ -22,6 +22,7 @@ struct tls_context;
 struct tls_peer;
 struct tls_resume;
 struct tls_secret;
+struct tls_signer;
 
 struct service {
     const struct service_config *config; /* of `origin` */
@@ -29,6 +30,7 @@ struct service {
     struct tls_context *accept_context;  /* NULL: no TLS towards clients */
     struct tls_context *connect_context; /* NULL: no TLS towards servers */
     struct tls_resume **resume;          /* one for each connect endpoint */
+    struct tls_signer *signer;           /* of both contexts, or NULL */
     unsigned index;      /* on the board; BOARD_ALL: none */
     unsigned references;
     size_t connections;  /* of this process */
@@ -42,6 +44,7 @@ struct services_spec {
     size_t previous_count;           /* again is used as it is */
     const struct board *board;       /* knows the services' indices */
     const struct tls_secret *secret; /* of the session tickets */
+    struct tls_signer *signer;       /* NULL: private keys are loaded */
 };
 
 /* All services of a configuration, as many as it has.  Loads every

@@ -31,12 +31,14 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
     struct tls_input *input = BIO_get_data(bio);
     struct loop *loop = input->stream->loop;
 
+    *written = size;
+    if (input->severed)
+        return 1;
     if (size > LOOP_RECORDS_BYTES - loop->records_length)
         push(input->stream);
     assert(size <= LOOP_RECORDS_BYTES); /* OpenSSL writes record by record */
     memcpy(loop->records + loop->records_length, data, size);
     loop->records_length += size;
-    *written = size;
     return 1;
 }
 
@@ -92,8 +94,8 @@ bio_read(BIO *bio, char *data, size_t size, size_t *got)
     struct tls_input *input = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    *got = take(input, data, size);
-    if (*got == 0 && !input->filled) {
+    *got = input->severed ? 0 : take(input, data, size);
+    if (*got == 0 && !input->filled && !input->severed) {
         fill(input);
         *got = take(input, data, size);
     }

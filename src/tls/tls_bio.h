@@ -23,6 +23,7 @@ struct tls_input {
     bool filled;  /* the socket was read; no more before the owner clears it */
     bool began;   /* a first byte was read */
     bool ended;   /* a FIN was read; OpenSSL is not told, see tls_bio.c */
+    bool severed; /* what OpenSSL still does is for nobody */
 };
 
 /* NULL: out of memory.  `input` must outlive the BIO. */

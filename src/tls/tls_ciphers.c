@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -115,6 +117,37 @@ knows_words(const struct tls_load *load, const char *option, const char *list,
     return true;
 }
 
+static bool
+has_key_transport(SSL_CTX *ctx)
+{
+    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+        if (SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)) ==
+            NID_kx_rsa)
+            return true;
+    return false;
+}
+
+/* Key transport has a server decrypt with its key (RFC 5246 7.4.7.1); a client
+ * encrypts with the server's. */
+void
+tls_ciphers_sign_only(const struct tls_load *load, SSL_CTX *ctx)
+{
+    char *list = NULL;
+
+    if (!load->accepts || !has_key_transport(ctx))
+        return;
+    if (asprintf(&list, "%s:!kRSA", load->leg->ciphers) < 0)
+        list = NULL;
+    if (list == NULL || SSL_CTX_set_cipher_list(ctx, list) != 1)
+        tls_load_fault(load, "ciphers", "\"%s\": has nothing but RSA key "
+            "exchange, which the keeper does not do; add ECDHE, or set "
+            "keeper = off in [global]", load->leg->ciphers);
+    ERR_clear_error();
+    free(list);
+}
+
 static void
 set_ciphers(const struct tls_load *load)
 {
@@ -129,6 +162,8 @@ set_ciphers(const struct tls_load *load)
         tls_load_fault(load, "ciphers", "\"%s\": %s",
             list != NULL ? list : default_ciphers,
             tls_error_reason(reason, sizeof(reason)));
+    else if (load->signer != NULL && load->leg->cert.count > 0)
+        tls_ciphers_sign_only(load, load->ctx);
 }
 
 static void

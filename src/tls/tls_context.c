@@ -23,6 +23,7 @@ enum { ALPN_NAME_MAX = 255, ALPN_LIST_MAX = 65535 };
 struct tls_context {
     SSL_CTX *ctx;
     enum tls_role role;
+    struct tls_signer *signer;  /* NULL: it has its keys, or needs none */
     unsigned char *alpn;        /* as on the wire; NULL: none */
     unsigned alpn_length;
 };
@@ -192,7 +193,8 @@ prepare(struct tls_context *context, struct tls_load *load)
 
 struct tls_context *
 tls_context_new(const struct service_config *service, enum tls_role role,
-    const struct tls_secret *secret, struct error *error)
+    const struct tls_secret *secret, struct tls_signer *signer,
+    struct error *error)
 {
     bool accepts = role == TLS_ACCEPT;
     struct tls_load load = {
@@ -201,6 +203,7 @@ tls_context_new(const struct service_config *service, enum tls_role role,
         .files = tls_load_files(service),
         .side = accepts ? "listen" : "connect",
         .accepts = accepts,
+        .signer = signer,
         .error = error,
     };
     size_t before = error->count + error->dropped;
@@ -212,6 +215,8 @@ tls_context_new(const struct service_config *service, enum tls_role role,
         return NULL;
     }
     context->role = role;
+    if (load.leg->cert.count > 0)
+        context->signer = signer;
     if (prepare(context, &load))
         fill(context, &load, secret);
     else
@@ -239,6 +244,12 @@ SSL_CTX *
 tls_context_ssl(const struct tls_context *context)
 {
     return context->ctx;
+}
+
+struct tls_signer *
+tls_context_signer(const struct tls_context *context)
+{
+    return context->signer;
 }
 
 enum tls_role

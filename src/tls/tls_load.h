@@ -19,6 +19,7 @@
 struct error;
 struct leg_config;
 struct service_config;
+struct tls_signer;
 
 struct tls_load {
     const struct service_config *service;
@@ -26,6 +27,7 @@ struct tls_load {
     struct files *files;    /* where what they name is read from */
     const char *side;       /* "listen" or "connect" */
     bool accepts;           /* the TLS server's side */
+    struct tls_signer *signer; /* NULL: private keys are loaded here */
     SSL_CTX *ctx;           /* being filled */
     EVP_MD_CTX *policy;     /* digest of all that decides who is let in */
     struct error *error;

@@ -76,7 +76,21 @@ struct tls_signing {
     uint32_t number;
 };
 
+struct tls_job;
+
+/* Of tls_job.h: the handshakes of all keys of a signer, in turn. */
+struct tls_jobs {
+    struct tls_job *running; /* while OpenSSL is in its handshake */
+    struct tls_job *first;   /* those that wait for a free job */
+    struct tls_job *last;
+    size_t paused;           /* how many wait for a signature */
+    size_t peak;             /* the most of them since memory was given back */
+};
+
+/* A process has one, for OpenSSL's jobs are the process's. */
 struct tls_signer {
+    struct tls_jobs jobs; /* begins as zero */
+
     /* Asks for it; the answer comes later, if need be much later: who asks has
      * a timeout of its own. */
     void (*start)(struct tls_signer *signer, struct tls_signing *signing);

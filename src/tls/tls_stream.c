@@ -13,6 +13,7 @@
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
 #include "tls/tls_error.h"
+#include "tls/tls_job.h"
 #include "tls/tls_resume.h"
 #include "tls/tls_verify.h"
 
@@ -29,6 +30,7 @@ enum {
 
 struct tls_stream {
     SSL *ssl;
+    struct tls_job *job;       /* until the handshake is done, if it needs one */
     struct tls_resume *resume; /* connect leg; may be NULL */
     struct tls_input input;
     char *failure;
@@ -65,9 +67,23 @@ tls_stream_is_tls(const struct stream *stream)
     return stream->ops == &tls_ops;
 }
 
+/* A handshake that waits for a signature is made to fail. */
+static void
+drop_job(struct tls_stream *tls)
+{
+    if (tls->job == NULL)
+        return;
+    tls->input.severed = tls_job_is_held(tls->job);
+    tls->broken |= tls->input.severed;
+    tls_job_free(tls->job);
+    tls->job = NULL;
+    ERR_clear_error();
+}
+
 static void
 tls_stream_free(struct tls_stream *tls)
 {
+    drop_job(tls);
     /* Without this OpenSSL takes the session for a failed one and never
      * resumes it; an abort says what it has to say by its reset. */
     if (tls->established && !tls->broken)
@@ -138,6 +154,30 @@ prepare_accept(struct tls_stream *tls)
         (SSL_get_options(tls->ssl) & SSL_OP_NO_TICKET) == 0;
 }
 
+/* The handshake need be held no longer. */
+static void
+on_wake(void *arg)
+{
+    struct stream *stream = arg;
+
+    if (stream_is_open(stream))
+        event_get_callback(&stream->event)(
+            stream->fd, 0, event_get_callback_arg(&stream->event));
+    else
+        drop_job(stream->state);
+}
+
+/* True without one: whoever has its keys at hand needs none. */
+static bool
+prepare_job(struct tls_stream *tls, struct tls_signer *signer)
+{
+    if (signer == NULL)
+        return true;
+    tls->job = tls_job_new(tls->ssl, signer, tls->input.stream->loop, on_wake,
+        tls->input.stream);
+    return tls->job != NULL;
+}
+
 bool
 tls_stream_start(struct stream *stream, const struct tls_context *context,
     const struct tls_peer *peer)
@@ -160,6 +200,8 @@ tls_stream_start(struct stream *stream, const struct tls_context *context,
     if (peer == NULL)
         prepare_accept(tls);
     else if (!prepare_connect(tls, peer))
+        goto fail;
+    if (!prepare_job(tls, tls_context_signer(context)))
         goto fail;
     stream->ops = &tls_ops;
     stream->state = tls;
@@ -184,6 +226,8 @@ fail(struct tls_stream *tls)
     char text[FAILURE_SIZE];
 
     tls->broken = true;
+    if (tls->job != NULL && tls_job_was_refused(tls->job))
+        keep_failure(tls, "no signature could be had from the keeper");
     if (tls_verify_failure(tls->ssl, text, sizeof(text)))
         ERR_clear_error();
     else
@@ -207,22 +251,66 @@ judge_socket(const struct stream *stream, struct tls_stream *tls)
     return STREAM_AGAIN;
 }
 
-enum stream_status
-tls_stream_handshake(struct stream *stream)
+/* False: it is held. */
+static bool
+shake(struct tls_stream *tls, int *result)
 {
-    struct tls_stream *tls = stream->state;
+    if (tls->job != NULL)
+        return tls_job_run(tls->job, result);
+    *result = SSL_do_handshake(tls->ssl);
+    return true;
+}
+
+/* Returns SSL_get_error()'s code; SSL_ERROR_WANT_ASYNC: it is held. */
+static int
+shake_on(struct tls_stream *tls)
+{
     int code, result;
 
     tls_bio_begin(&tls->input);
     ERR_clear_error();
     do {
         tls->input.filled = false;
-        result = SSL_do_handshake(tls->ssl);
-        code = SSL_get_error(tls->ssl, result);
+        code = shake(tls, &result) ? SSL_get_error(tls->ssl, result)
+                                   : SSL_ERROR_WANT_ASYNC;
     } while (code == SSL_ERROR_WANT_READ && !tls->input.starved);
     tls_bio_end(&tls->input);
-    if (result == 1) {
+    return code;
+}
+
+bool
+tls_stream_is_held(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    return tls_stream_is_tls(stream) && tls->job != NULL &&
+        tls_job_is_held(tls->job);
+}
+
+/* The socket is not read meanwhile; a reset is found all the same. */
+static enum stream_status
+judge_held(struct stream *stream, struct tls_stream *tls, bool again)
+{
+    if (again && stream->error == 0 && stream_is_gone(stream))
+        stream->error = ECONNRESET;
+    if (stream->error == 0)
+        return STREAM_AGAIN;
+    keep_failure(tls, strerror(stream->error));
+    return STREAM_RESET;
+}
+
+enum stream_status
+tls_stream_handshake(struct stream *stream)
+{
+    struct tls_stream *tls = stream->state;
+    bool held = tls_stream_is_held(stream);
+    int code = shake_on(tls);
+
+    if (code == SSL_ERROR_WANT_ASYNC)
+        return judge_held(stream, tls, held);
+    if (code == SSL_ERROR_NONE) {
         tls->established = true;
+        drop_job(tls);
         return STREAM_OK;
     }
     if (code != SSL_ERROR_WANT_READ)

@@ -40,11 +40,17 @@ struct tls_facts {
 NODISCARD bool tls_stream_start(struct stream *stream,
     const struct tls_context *context, const struct tls_peer *peer);
 
-/* Goes on with the handshake.  STREAM_OK: done; STREAM_AGAIN: the peer's turn;
+/* Goes on with the handshake.  STREAM_OK: done; STREAM_AGAIN: the peer's turn,
+ * or tls_stream_is_held();
  * STREAM_END: the peer closed before it said a byte; else it failed and
  * tls_stream_failure() says why; an alert for the peer may be pending.  Output
  * may be pending in any case. */
 NODISCARD enum stream_status tls_stream_handshake(struct stream *stream);
+
+/* True if the handshake waits for a signature (tls_signer.h), not for the peer:
+ * its input is left unread, and the stream's `ready` is called with no event
+ * when it can go on. */
+bool tls_stream_is_held(const struct stream *stream);
 
 bool tls_stream_is_tls(const struct stream *stream);
 

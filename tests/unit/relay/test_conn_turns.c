@@ -24,6 +24,7 @@
 #include "relay/service.h"
 #include "talker.h"
 #include "tls/handshake.h"
+#include "tls/kept.h"
 #include "tls/pki.h"
 
 enum { BULK = 300000, ROUNDS = 8, TURNS = 200000, STUCK = 3000 };
@@ -32,6 +33,7 @@ static struct relay relay;
 static struct service *service;
 static struct talker client, server;
 static SSL_CTX *ctx;
+static struct kept_signer kept;
 static size_t ends;
 
 static void
@@ -146,8 +148,25 @@ relay_to_the_end(void)
     }
 }
 
+/* With a signer, which takes its time, the key is nowhere else. */
 static void
-run(int version)
+make_service(struct config *whole, bool keeps)
+{
+    struct services_spec spec = { .config = whole };
+    struct error error = { .count = 0 };
+
+    if (keeps) {
+        kept_signer_open(&kept, relay.loop, &whole->services[0]);
+        spec.signer = &kept.signer;
+    }
+    service = service_new(&spec, 0, &error);
+    cr_assert_not_null(service);
+    relay.services = &service;
+    relay.service_count = 1;
+}
+
+static void
+run(int version, bool keeps)
 {
     uint16_t port;
     int listening = wire_listen(false, 16, &port);
@@ -169,20 +188,18 @@ run(int version)
         .services = &config,
         .service_count = 1,
     };
-    struct error error = { .count = 0 };
 
     signal(SIGPIPE, SIG_IGN);
     srandom(20 + (unsigned)version);
     handshake_log(pki_text("log", "", 0));
     ctx = SSL_CTX_new(TLS_client_method());
-    service = service_new(
-        &(struct services_spec){ .config = &whole }, 0, &error);
-    cr_assert_not_null(service);
     relay = (struct relay){ .loop = loop_new(), .board = board_new(),
-        .services = &service, .service_count = 1, .max_connections = 10,
-        .drain_timeout_ms = SECONDS(5), .ended = on_ended };
+        .max_connections = 10, .drain_timeout_ms = SECONDS(5),
+        .ended = on_ended };
+    make_service(&whole, keeps);
     relay.slot = board_slot_take(relay.board, 0, 0);
     for (size_t i = 0; i < ROUNDS; i++) {
+        kept.delay_ms = (int)i;
         start(version, listening);
         relay_to_the_end();
         cr_expect_eq(ends, i + 1);
@@ -202,6 +219,10 @@ run(int version)
         version != 0 ? ROUNDS : 0);
     pipe_pool_clear(&relay.pipes);
     service_unref(service);
+    if (keeps) {
+        cr_expect_eq(kept.answered, ROUNDS);
+        kept_signer_close(&kept);
+    }
     board_free(relay.board);
     loop_free(relay.loop);
     SSL_CTX_free(ctx);
@@ -214,15 +235,25 @@ TestSuite(conn_turns, .timeout = 100);
 
 Test(conn_turns, plain)
 {
-    run(0);
+    run(0, false);
 }
 
 Test(conn_turns, tls_1_2)
 {
-    run(TLS1_2_VERSION);
+    run(TLS1_2_VERSION, false);
 }
 
 Test(conn_turns, tls_1_3)
 {
-    run(TLS1_3_VERSION);
+    run(TLS1_3_VERSION, false);
+}
+
+Test(conn_turns, tls_1_2_with_a_kept_key)
+{
+    run(TLS1_2_VERSION, true);
+}
+
+Test(conn_turns, tls_1_3_with_a_kept_key)
+{
+    run(TLS1_3_VERSION, true);
 }

@@ -20,6 +20,7 @@
 #include "tls/pki.h"
 #include "tls/tls_files.h"
 #include "tls/tls_resume.h"
+#include "tls/tls_signer.h"
 
 enum { TEXT_SIZE = 4096 };
 
@@ -101,6 +102,29 @@ make(struct config *config, struct service **previous,
     cr_assert_not_null(made);
     config_unref(config);
     return made;
+}
+
+/* Its contexts would ask for signatures where there is nobody to ask. */
+Test(service, one_with_other_keepers_is_made_anew)
+{
+    struct tls_signer nobody = { 0 };
+    struct config *config = config_of("", "");
+    struct service **old = make(config_ref(config), NULL, NULL);
+    struct error error = { .count = 0 };
+    struct services_spec spec = { .config = config, .previous = old,
+        .previous_count = 2, .signer = &nobody };
+    struct service **new = services_new(&spec, &error), **again;
+
+    cr_assert_not_null(new);
+    cr_expect_neq(new[0], old[0]);
+    spec.previous = new;
+    again = services_new(&spec, &error);
+    cr_assert_not_null(again);
+    cr_expect_eq(again[0], new[0]);
+    services_free(again, 2);
+    services_free(new, 2);
+    services_free(old, 2);
+    config_unref(config);
 }
 
 Test(service, what_has_not_changed_is_kept)

@@ -32,7 +32,7 @@ context_of(const struct service_config *service, enum tls_role role,
     char *messages, size_t size)
 {
     struct error error = { .count = 0 };
-    struct tls_context *context = tls_context_new(service, role, NULL, &error);
+    struct tls_context *context = tls_context_new(service, role, NULL, NULL, &error);
     size_t length = 0;
 
     messages[0] = '\0';

@@ -35,6 +35,19 @@ need(bool met, const char *what)
 }
 
 static EVP_PKEY *
+make_pss_key(void)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY *key = NULL;
+
+    NEED(ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1);
+    NEED(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) == 1);
+    NEED(EVP_PKEY_generate(ctx, &key) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static EVP_PKEY *
 make_key(const char *kind)
 {
     EVP_PKEY *key;
@@ -45,6 +58,10 @@ make_key(const char *kind)
         key = EVP_RSA_gen(2048);
     else if (strcmp(kind, "RSA1024") == 0)
         key = EVP_RSA_gen(1024);
+    else if (strcmp(kind, "RSA-PSS") == 0)
+        key = make_pss_key();
+    else if (strncmp(kind, "ED", 2) == 0)
+        key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
     else
         key = EVP_EC_gen(kind);
     NEED(key != NULL);
@@ -119,6 +136,14 @@ add_extensions(X509 *cert, X509 *issuer, const struct pki_spec *spec)
         add_raw_name(cert, spec);
 }
 
+static void
+sign(X509 *cert, EVP_PKEY *key)
+{
+    bool digests = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
+
+    NEED(X509_sign(cert, key, digests ? NULL : EVP_sha256()) > 0);
+}
+
 struct pki
 pki_make(const struct pki_spec *spec, const struct pki *issuer)
 {
@@ -135,8 +160,7 @@ pki_make(const struct pki_spec *spec, const struct pki *issuer)
     X509_gmtime_adj(X509_getm_notAfter(made.cert), ends * (long)DAY);
     NEED(X509_set_pubkey(made.cert, made.key) == 1);
     add_extensions(made.cert, by, spec);
-    NEED(X509_sign(made.cert, issuer != NULL ? issuer->key : made.key,
-        EVP_sha256()) > 0);
+    sign(made.cert, issuer != NULL ? issuer->key : made.key);
     return made;
 }
 

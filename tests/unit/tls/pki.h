@@ -21,7 +21,8 @@ struct pki_spec {
     size_t dns_length;
     const char *eku;        /* "serverAuth", "clientAuth" */
     const char *constraints;/* "critical,CA:TRUE" for a CA */
-    const char *kind;       /* "P-256", "P-384", "RSA", "RSA1024" */
+    const char *kind;       /* "P-256" (or another curve), "RSA", "RSA1024",
+                             * "RSA-PSS", "ED25519", "ED448" */
     int begins_days;        /* from now */
     int ends_days;
 };

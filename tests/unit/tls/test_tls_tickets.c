@@ -48,7 +48,7 @@ make(const struct service_config *service, enum tls_role role,
 {
     struct error error = { .count = 0 };
     struct tls_context *context =
-        tls_context_new(service, role, sealed_with, &error);
+        tls_context_new(service, role, sealed_with, NULL, &error);
 
     cr_assert_not_null(context);
     cr_expect_eq(ERR_peek_error(), 0);

@@ -1,0 +1,18 @@
+/*
+ * OpenSSL, made ready for processes that can open no files.
+ */
+#ifndef TLS_TLS_INIT_H
+#define TLS_TLS_INIT_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+struct error;
+
+/* Before the first fork: has OpenSSL read and load now what it otherwise would
+ * when it is first needed (its configuration file, providers, algorithms, words
+ * for errors), so that children inherit it.  False: `error` says why. */
+NODISCARD bool tls_init(struct error *error);
+
+#endif

@@ -1,0 +1,91 @@
+#include "tls/tls_kept.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <stddef.h>
+
+#include "tls/tls_provider.h"
+
+static const struct {
+    const char *name;
+    bool signs[TLS_SIGN_SCHEME_COUNT];
+} kinds[] = {
+    [TLS_KIND_RSA] = { "RSA",
+        { [TLS_SIGN_RSA_PKCS1] = true, [TLS_SIGN_RSA_PSS] = true } },
+    [TLS_KIND_EC] = { "EC", { [TLS_SIGN_ECDSA] = true } },
+    [TLS_KIND_ED25519] = { "ED25519", { [TLS_SIGN_EDDSA] = true } },
+    [TLS_KIND_ED448] = { "ED448", { [TLS_SIGN_EDDSA] = true } },
+};
+
+enum tls_kind
+tls_kind_of(const EVP_PKEY *key)
+{
+    if (EVP_PKEY_get_size(key) > TLS_SIGNATURE_MAX)
+        return TLS_KIND_COUNT;
+    for (unsigned i = 0; i < TLS_KIND_COUNT; i++)
+        if (EVP_PKEY_is_a(key, kinds[i].name))
+            return (enum tls_kind)i;
+    return TLS_KIND_COUNT;
+}
+
+const char *
+tls_kind_name(enum tls_kind kind)
+{
+    return kinds[kind].name;
+}
+
+bool
+tls_kind_signs(enum tls_kind kind, enum tls_sign_scheme scheme)
+{
+    return kinds[kind].signs[scheme];
+}
+
+const EVP_MD *
+tls_kept_digest(enum tls_sign_digest digest)
+{
+    switch (digest) {
+    case TLS_DIGEST_SHA1:
+        return EVP_sha1();
+    case TLS_DIGEST_SHA224:
+        return EVP_sha224();
+    case TLS_DIGEST_SHA256:
+        return EVP_sha256();
+    case TLS_DIGEST_SHA384:
+        return EVP_sha384();
+    case TLS_DIGEST_SHA512:
+        return EVP_sha512();
+    default:
+        return NULL;
+    }
+}
+
+/* The certificate's own bytes: a key can be written in more than one way. */
+bool
+tls_kept_name(X509 *cert, struct tls_key_id *id)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    unsigned got = 0;
+    bool named = length > 0 &&
+        EVP_Digest(der, (size_t)length, id->bytes, &got, EVP_sha256(), NULL) ==
+            1;
+
+    OPENSSL_free(der);
+    return named && got == sizeof(id->bytes);
+}
+
+EVP_PKEY *
+tls_kept_key(X509 *cert, struct tls_signer *signer)
+{
+    EVP_PKEY *known = X509_get0_pubkey(cert);
+    struct tls_provided provided = { .known = known, .signer = signer };
+
+    if (known == NULL)
+        return NULL;
+    provided.kind = tls_kind_of(known);
+    if (provided.kind == TLS_KIND_COUNT || !tls_kept_name(cert, &provided.id))
+        return NULL;
+    return tls_provider_key(&provided);
+}

@@ -1,0 +1,290 @@
+#include "tls/tls_vault.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "tls/tls_ciphers.h"
+#include "tls/tls_error.h"
+#include "tls/tls_kept.h"
+#include "tls/tls_load.h"
+#include "tls/tls_pair.h"
+
+struct held {
+    struct tls_key_id id;
+    enum tls_kind kind;
+    EVP_PKEY *key;
+};
+
+struct tls_vault {
+    struct held *keys; /* in the order of their names */
+    size_t count;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct held *one = a, *other = b;
+
+    return memcmp(&one->id, &other->id, sizeof(one->id));
+}
+
+static const struct held *
+find(const struct tls_vault *vault, const struct tls_key_id *id)
+{
+    const struct held wanted = { .id = *id };
+
+    if (vault->count == 0)
+        return NULL;
+    return bsearch(&wanted, vault->keys, vault->count, sizeof(wanted), compare);
+}
+
+/* With a digest, as what is signed is one. */
+static size_t
+sign_digest(EVP_PKEY *key, const struct tls_sign_request *request,
+    unsigned char signature[TLS_SIGNATURE_MAX])
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool pss = request->scheme == TLS_SIGN_RSA_PSS;
+    size_t length = TLS_SIGNATURE_MAX;
+    bool good = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1;
+
+    if (good && request->scheme != TLS_SIGN_ECDSA)
+        good = EVP_PKEY_CTX_set_rsa_padding(ctx,
+            pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1;
+    if (good && pss)
+        good = EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx,
+            RSA_PSS_SALTLEN_DIGEST) == 1;
+    good = good && EVP_PKEY_CTX_set_signature_md(
+        ctx, tls_kept_digest(request->digest)) == 1 &&
+        EVP_PKEY_sign(ctx, signature, &length, request->bytes,
+            request->length) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return good ? length : 0;
+}
+
+/* EdDSA, which digests by itself, and twice (RFC 8032). */
+static size_t
+sign_message(EVP_PKEY *key, const struct tls_sign_request *request,
+    unsigned char signature[TLS_SIGNATURE_MAX])
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t length = TLS_SIGNATURE_MAX;
+    bool good = ctx != NULL &&
+        EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+        EVP_DigestSign(ctx, signature, &length, request->bytes,
+            request->length) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    return good ? length : 0;
+}
+
+static size_t
+sign(const struct held *held, const struct tls_sign_request *request,
+    unsigned char signature[TLS_SIGNATURE_MAX])
+{
+    size_t length;
+
+    length = (request->scheme == TLS_SIGN_EDDSA ? sign_message : sign_digest)(
+        held->key, request, signature);
+    ERR_clear_error(); /* the key is too small for the digest, at worst */
+    return length;
+}
+
+size_t
+tls_vault_sign(const struct tls_vault *vault,
+    const struct tls_sign_request *request,
+    unsigned char signature[TLS_SIGNATURE_MAX])
+{
+    const struct held *held;
+
+    if (!tls_sign_is_sound(request->scheme, request->digest, request->length))
+        return 0;
+    held = find(vault, &request->key);
+    if (held == NULL || !tls_kind_signs(held->kind, request->scheme))
+        return 0;
+    return sign(held, request, signature);
+}
+
+static bool
+verify(EVP_PKEY *key, const EVP_MD *md, const unsigned char *message,
+    size_t message_length, const unsigned char *signature, size_t length)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool good = ctx != NULL &&
+        EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
+        EVP_DigestVerify(ctx, signature, length, message, message_length) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    return good;
+}
+
+/* The way that a handshake goes, for each kind of key in one scheme. */
+static bool
+signs_for(const struct held *held, X509 *cert)
+{
+    static const unsigned char message[] = "Sallyport tries a key";
+    static const enum tls_sign_scheme schemes[TLS_KIND_COUNT] = {
+        TLS_SIGN_RSA_PKCS1, TLS_SIGN_ECDSA, TLS_SIGN_EDDSA, TLS_SIGN_EDDSA,
+    };
+    struct tls_sign_request request = { .key = held->id,
+        .scheme = schemes[held->kind], .bytes = message,
+        .length = sizeof(message) };
+    const EVP_MD *md = NULL;
+    unsigned char hash[EVP_MAX_MD_SIZE], signature[TLS_SIGNATURE_MAX];
+    unsigned count = 0;
+    size_t length;
+
+    if (request.scheme != TLS_SIGN_EDDSA) {
+        request.digest = TLS_DIGEST_SHA256;
+        md = tls_kept_digest(request.digest);
+        if (EVP_Digest(message, sizeof(message), hash, &count, md, NULL) != 1)
+            return false;
+        request.bytes = hash;
+        request.length = count;
+    }
+    length = sign(held, &request, signature);
+    return length > 0 && verify(X509_get0_pubkey(cert), md, message,
+        sizeof(message), signature, length);
+}
+
+/* Takes a reference to its key.  False: out of memory. */
+static bool
+insert(struct tls_vault *vault, const struct held *held)
+{
+    size_t at = 0, count = vault->count;
+    struct held *keys =
+        reallocarray(vault->keys, count + 1, sizeof(*vault->keys));
+
+    if (keys == NULL)
+        return false;
+    vault->keys = keys;
+    if (EVP_PKEY_up_ref(held->key) != 1)
+        return false;
+    while (at < count && compare(&keys[at], held) < 0)
+        at++;
+    memmove(keys + at + 1, keys + at, (count - at) * sizeof(*keys));
+    keys[at] = *held;
+    vault->count++;
+    return true;
+}
+
+/* tls_pair_see_fn: a pair whose halves belong together. */
+static void
+add(const struct tls_load *load, const struct tls_pair *pair, void *arg)
+{
+    struct tls_vault *vault = arg;
+    struct held held = { .kind = tls_kind_of(pair->key), .key = pair->key };
+
+    if (held.kind == TLS_KIND_COUNT)
+        tls_pair_fault_unkept(load, pair);
+    else if (!tls_kept_name(pair->leaf, &held.id))
+        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
+    else if (find(vault, &held.id) != NULL)
+        return;
+    else if (!signs_for(&held, pair->leaf))
+        tls_load_fault(load, "cert", "%s: this certificate does not verify "
+            "what its key signs", pair->path);
+    else if (!insert(vault, &held))
+        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
+}
+
+/* Contexts that have no keys find the same fault; here it is found before. */
+static void
+check_ciphers(const struct tls_load *load)
+{
+    const char *list = load->leg->ciphers;
+    SSL_CTX *ctx = list != NULL ? SSL_CTX_new(TLS_server_method()) : NULL;
+
+    if (ctx != NULL && SSL_CTX_set_cipher_list(ctx, list) == 1)
+        tls_ciphers_sign_only(load, ctx);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+}
+
+static bool
+needs_keys(const struct service_config *service, bool accepts)
+{
+    return accepts ? config_endpoints_have_tls(&service->listen) &&
+            service->listen_leg.cert.count > 0
+                   : config_endpoints_have_tls(&service->connect) &&
+            service->connect_leg.cert.count > 0;
+}
+
+static void
+load_leg(struct tls_vault *vault, const struct service_config *service,
+    bool accepts, struct error *error)
+{
+    const struct tls_load load = {
+        .service = service,
+        .leg = accepts ? &service->listen_leg : &service->connect_leg,
+        .files = tls_load_files(service),
+        .side = accepts ? "listen" : "connect",
+        .accepts = accepts,
+        .error = error,
+    };
+
+    if (!needs_keys(service, accepts))
+        return;
+    if (accepts)
+        check_ciphers(&load);
+    tls_pairs_load(&load, add, vault);
+}
+
+bool
+tls_vault_is_needed(const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (needs_keys(&config->services[i], true) ||
+            needs_keys(&config->services[i], false))
+            return true;
+    return false;
+}
+
+struct tls_vault *
+tls_vault_new(const struct config *config, struct error *error)
+{
+    struct tls_vault *vault = calloc(1, sizeof(*vault));
+    size_t before = error->count + error->dropped;
+
+    ERR_clear_error();
+    if (vault == NULL) {
+        error_add(error, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < config->service_count; i++) {
+        load_leg(vault, &config->services[i], true, error);
+        load_leg(vault, &config->services[i], false, error);
+    }
+    ERR_clear_error();
+    if (error->count + error->dropped == before)
+        return vault;
+    tls_vault_free(vault);
+    return NULL;
+}
+
+/* OpenSSL overwrites what it frees of a private key. */
+void
+tls_vault_free(struct tls_vault *vault)
+{
+    if (vault == NULL)
+        return;
+    for (size_t i = 0; i < vault->count; i++)
+        EVP_PKEY_free(vault->keys[i].key);
+    free(vault->keys);
+    free(vault);
+}
+
+size_t
+tls_vault_count(const struct tls_vault *vault)
+{
+    return vault->count;
+}
