@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "config/config.h"
 #include "relay/service.h"
+#include "tls/tls_vault.h"
 
 /* sallyport check [-c FILE]: all that `run` would find wrong, but for names
  * and addresses, which are neither resolved nor bound. */
@@ -19,7 +20,7 @@ command_check(int count, char *const *arguments)
         return code;
     services =
         services_new(&(struct services_spec){ .config = config }, &error);
-    if (services == NULL)
+    if (services == NULL || !tls_vault_would_load(config, &error))
         code = EXIT_FAULT;
     else
         printf("%s: ok, %zu service%s\n", config->path, config->service_count,

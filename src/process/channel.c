@@ -283,6 +283,17 @@ channel_flush(struct channel *channel, int patience_ms)
     return !has_ended(channel) && !channel->mute;
 }
 
+void
+channel_listen(struct channel *channel, bool listen)
+{
+    if (has_ended(channel))
+        return;
+    if (listen)
+        event_add(channel->readable, NULL);
+    else
+        event_del(channel->readable);
+}
+
 bool
 channel_is_offended(const struct channel *channel)
 {

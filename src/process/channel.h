@@ -52,6 +52,10 @@ void channel_send(struct channel *channel, enum message_type type,
     const void *fixed, const char *text, size_t text_length, const int *fds,
     size_t fd_count);
 
+/* Whether what comes is heard; it waits in the socket meanwhile, and once that
+ * is full with who sends it.  Not for one that has ended. */
+void channel_listen(struct channel *channel, bool listen);
+
 /* Waits (poll) until all that is queued has left, at most `patience_ms`: for a
  * process about to end.  False: it has not. */
 NODISCARD bool channel_flush(struct channel *channel, int patience_ms);

@@ -23,9 +23,9 @@ static const struct timeval grace = { .tv_sec = 5 };
 const char *
 child_name(const struct child *child, char text[CHILD_NAME_SIZE])
 {
-    if (child->role == ROLE_WORKER)
-        snprintf(text, CHILD_NAME_SIZE, "worker %u (pid %d)", child->number,
-            (int)child->pid);
+    if (child->role == ROLE_WORKER || child->role == ROLE_KEEPER)
+        snprintf(text, CHILD_NAME_SIZE, "%s %u (pid %d)",
+            role_name(child->role), child->number, (int)child->pid);
     else
         snprintf(text, CHILD_NAME_SIZE, "%s (pid %d)",
             role_name(child->role), (int)child->pid);

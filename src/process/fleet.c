@@ -8,12 +8,14 @@
 #include "base/log.h"
 #include "process/channel.h"
 #include "process/child.h"
+#include "process/keeper.h"
 #include "process/master_parts.h"
 #include "process/observer.h"
 #include "process/scout.h"
 #include "process/spawn.h"
 #include "process/worker.h"
 #include "process/worker_inbox.h"
+#include "tls/tls_vault.h"
 
 static void
 close_inbox(struct inbox *inbox)
@@ -36,6 +38,12 @@ fleet_init(struct fleet *fleet, struct master *master)
         };
         fleet->inboxes[i] = (struct inbox){ .read_fd = -1, .send_fd = -1 };
     }
+    for (unsigned i = 0; i < KEEPERS_MAX; i++)
+        fleet->keepers[i] = (struct post){
+            .master = master,
+            .role = ROLE_KEEPER,
+            .number = i,
+        };
     fleet->scout = (struct post){ .master = master, .role = ROLE_SCOUT };
     fleet->observer = (struct post){ .master = master, .role = ROLE_OBSERVER };
     fleet->control_fd = -1;
@@ -48,6 +56,8 @@ fleet_clear(struct fleet *fleet)
         post_give_up(&fleet->workers[i]);
         close_inbox(&fleet->inboxes[i]);
     }
+    for (unsigned i = 0; i < KEEPERS_MAX; i++)
+        post_give_up(&fleet->keepers[i]);
     post_give_up(&fleet->scout);
     post_give_up(&fleet->observer);
 }
@@ -60,6 +70,7 @@ start_worker(struct post *post)
     struct worker_seed seed = {
         .board = master->board,
         .secret = &master->secret,
+        .keeps_no_keys = master->keeps_keys,
         .number = post->number,
     };
     struct spawn spawn = {
@@ -78,6 +89,20 @@ start_worker(struct post *post)
     }
     seed.inbox_fd = spawn.keep[0] = inbox->read_fd;
     return child_start(master, post, &spawn);
+}
+
+static struct child *
+start_keeper(struct post *post)
+{
+    const struct spawn spawn = {
+        .role = ROLE_KEEPER,
+        .number = post->number,
+        .account = &post->master->keeper_account,
+        .keep = { -1, -1 },
+        .run = keeper_run,
+    };
+
+    return child_start(post->master, post, &spawn);
 }
 
 static int
@@ -132,6 +157,8 @@ fleet_start(struct post *post)
     switch (post->role) {
     case ROLE_WORKER:
         return start_worker(post);
+    case ROLE_KEEPER:
+        return start_keeper(post);
     case ROLE_SCOUT:
         return start_scout(post);
     default:
@@ -150,25 +177,34 @@ tell_inbox(struct child *from, const struct child *to, bool active)
         fleet->inboxes[to->number].send_fd);
 }
 
+/* `type` brings each of them its way to the other. */
 static void
-join_scout(struct child *worker, struct child *scout)
+join(struct child *worker, struct child *helper, enum message_type type)
 {
     int pair[2];
 
     if (!channel_pair(pair)) {
-        log_error(NULL, "cannot join a worker to the scout: %m");
+        log_error(NULL, "cannot join a worker to the %s: %m",
+            role_name(helper->role));
         return;
     }
-    child_send(worker, MESSAGE_SCOUT, NULL, NULL, 0, pair[0]);
-    child_send(scout, MESSAGE_SCOUT, NULL, NULL, 0, pair[1]);
+    child_send(worker, type, NULL, NULL, 0, pair[0]);
+    child_send(helper, type, NULL, NULL, 0, pair[1]);
     close(pair[0]);
     close(pair[1]);
+}
+
+static unsigned
+keeper_of(const struct child *worker)
+{
+    return worker->number / KEEPER_WORKERS;
 }
 
 static void
 welcome_worker(struct child *worker)
 {
     struct fleet *fleet = &worker->master->fleet;
+    struct child *keeper = fleet->keepers[keeper_of(worker)].child;
 
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         struct child *other = fleet->workers[i].child;
@@ -179,23 +215,42 @@ welcome_worker(struct child *worker)
         tell_inbox(worker, other, true);
     }
     if (fleet->scout.child != NULL)
-        join_scout(worker, fleet->scout.child);
+        join(worker, fleet->scout.child, MESSAGE_SCOUT);
+    if (keeper != NULL)
+        join(worker, keeper, MESSAGE_KEEPER);
     rollout_brief(worker);
+}
+
+static void
+welcome_scout(struct child *scout)
+{
+    for (struct child *each = scout->master->children; each != NULL;
+         each = each->next)
+        if (each->role == ROLE_WORKER)
+            join(each, scout, MESSAGE_SCOUT);
+}
+
+/* Workers that retire too: they may be amid a handshake.  It has its keys before
+ * it hears of anybody who has waited for it. */
+static void
+welcome_keeper(struct child *keeper)
+{
+    rollout_brief(keeper);
+    for (struct child *each = keeper->master->children; each != NULL;
+         each = each->next)
+        if (each->role == ROLE_WORKER && keeper_of(each) == keeper->number)
+            join(each, keeper, MESSAGE_KEEPER);
 }
 
 void
 fleet_welcome(struct child *child)
 {
-    struct master *master = child->master;
-
     if (child->role == ROLE_WORKER)
         welcome_worker(child);
-    if (child->role != ROLE_SCOUT)
-        return;
-    for (struct child *each = master->children; each != NULL;
-         each = each->next)
-        if (each->role == ROLE_WORKER)
-            join_scout(each, child);
+    else if (child->role == ROLE_SCOUT)
+        welcome_scout(child);
+    else if (child->role == ROLE_KEEPER)
+        welcome_keeper(child);
 }
 
 void
@@ -225,6 +280,7 @@ fleet_part_from(const struct child *child)
     if (child->role == ROLE_WORKER &&
         fleet->inboxes[child->number].send_fd >= 0)
         forget_inbox(fleet, child);
+    fleet_dismiss_keepers(child->master);
 }
 
 /* Those that stay take over its sockets and its inbox is read until it ends, so
@@ -298,6 +354,44 @@ fleet_dismiss_scout(struct master *master, const struct config *config)
         dismiss(&master->fleet.scout);
 }
 
+static unsigned
+keepers_for(unsigned workers)
+{
+    return (workers + KEEPER_WORKERS - 1) / KEEPER_WORKERS;
+}
+
+void
+fleet_need_keepers(
+    struct master *master, const struct config *config, unsigned workers)
+{
+    if (!master->keeps_keys || !tls_vault_is_needed(config))
+        return;
+    for (unsigned i = 0; i < keepers_for(workers); i++)
+        post_fill(&master->fleet.keepers[i]);
+}
+
+static bool
+has_worker(const struct master *master, unsigned keeper)
+{
+    const struct child *each = master->children;
+
+    while (each != NULL &&
+        (each->role != ROLE_WORKER || keeper_of(each) != keeper))
+        each = each->next;
+    return each != NULL;
+}
+
+void
+fleet_dismiss_keepers(struct master *master)
+{
+    unsigned needed =
+        master->stopping ? 0 : keepers_for(master->fleet.count);
+
+    for (unsigned i = needed; i < KEEPERS_MAX; i++)
+        if (master->fleet.keepers[i].wanted && !has_worker(master, i))
+            dismiss(&master->fleet.keepers[i]);
+}
+
 bool
 fleet_close_control(struct fleet *fleet)
 {
@@ -343,6 +437,7 @@ fleet_disband(struct master *master)
         post_give_up(&fleet->workers[i]);
     dismiss(&fleet->scout);
     dismiss(&fleet->observer);
+    fleet_dismiss_keepers(master);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * The master's children: a post for each worker, one for the scout, one for the
- * observer, and what they need to know of each other.
+ * The master's children: a post for each worker, for each keeper, one for the
+ * scout, one for the observer, and what they need to know of each other.
  */
 #ifndef PROCESS_FLEET_H
 #define PROCESS_FLEET_H
@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "config/config.h"
+#include "process/keeper.h"
 #include "process/post.h"
 
 struct child;
@@ -23,8 +24,11 @@ struct inbox {
     int send_fd;
 };
 
+enum { KEEPERS_MAX = (WORKERS_MAX + KEEPER_WORKERS - 1) / KEEPER_WORKERS };
+
 struct fleet {
     struct post workers[WORKERS_MAX];
+    struct post keepers[KEEPERS_MAX];
     struct post scout;
     struct post observer;
     struct inbox inboxes[WORKERS_MAX];
@@ -47,6 +51,13 @@ void fleet_shrink(struct master *master, unsigned count);
 /* Starts the scout if `config` needs one; ends it if not. */
 void fleet_need_scout(struct master *master, const struct config *config);
 void fleet_dismiss_scout(struct master *master, const struct config *config);
+
+/* Starts the keepers of so many workers if `config` has keys to keep.  Once
+ * there, a keeper stays until its workers have ended: fleet_dismiss_keepers()
+ * sees to that. */
+void fleet_need_keepers(
+    struct master *master, const struct config *config, unsigned workers);
+void fleet_dismiss_keepers(struct master *master);
 
 /* Nobody is answered there any more.  False: nobody was. */
 bool fleet_close_control(struct fleet *fleet);

@@ -300,14 +300,26 @@ on_started(struct master *master, struct error *error)
 }
 
 static bool
+find_accounts(struct master *master, const struct global_config *global,
+    struct error *error)
+{
+    bool own = global->keeper_user != NULL;
+
+    return account_find(
+               global->user, global->group, &master->account, error) &&
+        account_find(own ? global->keeper_user : global->user,
+            own ? NULL : global->group, &master->keeper_account, error);
+}
+
+static bool
 set_up(struct master *master, const struct config *config,
     struct error *error)
 {
     if (!open_log(config, error) ||
-        !account_find(config->global.user, config->global.group,
-            &master->account, error) ||
+        !find_accounts(master, &config->global, error) ||
         !tls_secret_make(&master->secret, error))
         return false;
+    master->keeps_keys = config->global.keeper == KEEPER_ON;
     master->base = event_base_new();
     master->board = board_new();
     if (master->base == NULL || master->board == NULL ||
@@ -327,6 +339,7 @@ tear_down(struct master *master)
 
     if (master->base == NULL) {
         account_clear(&master->account);
+        account_clear(&master->keeper_account);
         upgrade_free(master);
         return;
     }
@@ -349,6 +362,7 @@ tear_down(struct master *master)
         if (master->signals[i] != NULL)
             event_free(master->signals[i]);
     account_clear(&master->account);
+    account_clear(&master->keeper_account);
     board_free(master->board);
     event_base_free(master->base);
 }

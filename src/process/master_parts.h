@@ -36,6 +36,8 @@ struct master {
     struct board *board;
     struct tls_secret secret;
     struct account account;
+    struct account keeper_account;
+    bool keeps_keys; /* in keepers; fixed at start */
     const struct master_source *source;
     struct event *signals[MASTER_SIGNALS];
     struct sockets sockets;

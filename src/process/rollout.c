@@ -16,6 +16,7 @@
 #include "process/spawn.h"
 #include "process/trial.h"
 #include "process/worker_limit.h"
+#include "tls/tls_secret.h"
 
 /* For a stage.  The trial waits for the DNS, and reads what may be large. */
 static const struct timeval patience = { .tv_sec = 30 };
@@ -49,23 +50,37 @@ finish(struct master *master)
     sockets_refresh(&master->sockets, master->config);
     fleet_shrink(master, master->workers);
     fleet_dismiss_scout(master, master->config);
+    fleet_dismiss_keepers(master);
     release(&master->rollout);
     done(master, &nothing);
 }
 
-/* Workers that have nothing in force were started for this; those that are to
- * stay need what is. */
+/* Those that load the configuration, one after the other: keepers, so that
+ * they have the keys first, and so many workers.  NULL: no more. */
+static struct post *
+loader(struct master *master, unsigned workers, unsigned index)
+{
+    struct fleet *fleet = &master->fleet;
+
+    if (index < KEEPERS_MAX)
+        return &fleet->keepers[index];
+    index -= KEEPERS_MAX;
+    return index < workers ? &fleet->workers[index] : NULL;
+}
+
+/* Who has nothing in force was started for this; those that are to stay need
+ * what is. */
 static void
-cancel(struct child *worker, uint64_t generation)
+cancel(struct child *child, uint64_t generation)
 {
     const struct message_generation fixed = { .generation = generation };
 
-    if (worker->preparing != generation)
+    if (child->preparing != generation)
         return;
-    worker->preparing = 0;
-    child_send(worker, MESSAGE_CANCEL, &fixed, NULL, 0, -1);
-    if (worker->generation == 0)
-        rollout_brief(worker);
+    child->preparing = 0;
+    child_send(child, MESSAGE_CANCEL, &fixed, NULL, 0, -1);
+    if (child->generation == 0)
+        rollout_brief(child);
 }
 
 void
@@ -74,6 +89,7 @@ rollout_stop(struct master *master)
     struct rollout *rollout = &master->rollout;
     uint64_t generation = rollout->generation;
     enum rollout_stage stage = rollout->stage;
+    struct post *post;
 
     if (stage == ROLLOUT_NONE)
         return;
@@ -88,9 +104,10 @@ rollout_stop(struct master *master)
     if (stage == ROLLOUT_SWITCH || master->config == NULL)
         return;
     fleet_shrink(master, master->workers);
-    for (unsigned i = 0; i < master->fleet.count; i++)
-        if (master->fleet.workers[i].child != NULL)
-            cancel(master->fleet.workers[i].child, generation);
+    for (unsigned i = 0;
+         (post = loader(master, master->fleet.count, i)) != NULL; i++)
+        if (post->child != NULL)
+            cancel(post->child, generation);
 }
 
 static void
@@ -106,16 +123,23 @@ fail(struct master *master)
     error_clear(&error);
 }
 
-/* Workers that do not take up what is in force are replaced by some that do. */
+static bool
+lags(const struct master *master, const struct post *post)
+{
+    return post->child != NULL &&
+        post->child->generation != master->generation;
+}
+
+/* Who does not take up what is in force is replaced by somebody who does. */
 static void
 end_switch(struct master *master)
 {
-    for (unsigned i = 0; i < master->workers; i++) {
-        struct child *worker = master->fleet.workers[i].child;
+    struct post *post;
 
-        if (worker != NULL && worker->generation != master->generation)
-            child_kill(worker);
-    }
+    for (unsigned i = 0; (post = loader(master, master->workers, i)) != NULL;
+         i++)
+        if (lags(master, post))
+            child_kill(post->child);
     finish(master);
 }
 
@@ -133,7 +157,7 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
     }
     error_add(&rollout->error, "%s took longer than %ld s",
         rollout->stage == ROLLOUT_TRIAL ? "trying the configuration"
-                                        : "loading it in the workers",
+                                        : "loading it in all processes",
         (long)patience.tv_sec);
     fail(master);
 }
@@ -167,34 +191,55 @@ send_sockets(struct child *worker, bool next)
     }
 }
 
-static void
-send_generation(
-    struct child *worker, uint64_t generation, int bundle_fd, bool next)
-{
-    const struct message_generation fixed = { .generation = generation };
+/* What is to be loaded. */
+struct briefing {
+    uint64_t generation;
+    const struct config *config;
+    int bundle_fd;
+    bool next; /* what is wanted is what counts */
+};
 
-    if (worker->channel == NULL)
+static void
+send_briefing(struct child *child, const struct briefing *briefing)
+{
+    const struct message_generation fixed = {
+        .generation = briefing->generation,
+    };
+    int secrets_fd = files_secrets(briefing->config->files);
+
+    if (child->channel == NULL)
         return;
-    worker->preparing = generation;
-    worker->prepared = false;
-    child_send(worker, MESSAGE_BUNDLE, &fixed, NULL, 0, bundle_fd);
-    send_sockets(worker, next);
-    child_send(worker, MESSAGE_PREPARE, &fixed, NULL, 0, -1);
+    child->preparing = briefing->generation;
+    child->prepared = false;
+    child_send(child, MESSAGE_BUNDLE, &fixed, NULL, 0, briefing->bundle_fd);
+    if (child->role == ROLE_WORKER)
+        send_sockets(child, briefing->next);
+    else if (secrets_fd >= 0)
+        child_send(child, MESSAGE_SECRETS, &fixed, NULL, 0, secrets_fd);
+    child_send(child, MESSAGE_PREPARE, &fixed, NULL, 0, -1);
 }
 
 void
-rollout_brief(struct child *worker)
+rollout_brief(struct child *child)
 {
-    struct master *master = worker->master;
-    struct rollout *rollout = &master->rollout;
+    struct master *master = child->master;
+    const struct rollout *rollout = &master->rollout;
+    struct briefing briefing = {
+        .generation = master->generation,
+        .config = master->config,
+        .bundle_fd = master->bundle_fd,
+        .next = rollout->stage == ROLLOUT_SWITCH,
+    };
 
     if (rollout->stage == ROLLOUT_PREPARE)
-        send_generation(
-            worker, rollout->generation, rollout->bundle_fd, true);
-    else if (rollout->stage == ROLLOUT_SWITCH)
-        send_generation(worker, master->generation, master->bundle_fd, true);
-    else if (master->config != NULL)
-        send_generation(worker, master->generation, master->bundle_fd, false);
+        briefing = (struct briefing){
+            .generation = rollout->generation,
+            .config = rollout->config,
+            .bundle_fd = rollout->bundle_fd,
+            .next = true,
+        };
+    if (briefing.config != NULL)
+        send_briefing(child, &briefing);
 }
 
 static void
@@ -209,6 +254,7 @@ prepare(struct master *master)
 {
     struct rollout *rollout = &master->rollout;
     unsigned before = master->fleet.count, count = rollout->workers;
+    struct post *post;
 
     next_stage(master, ROLLOUT_PREPARE);
     worker_limit_share(rollout->config, count > before ? count : before,
@@ -216,19 +262,22 @@ prepare(struct master *master)
     for (size_t i = 0; i < rollout->config->service_count; i++)
         (void)board_service_index(
             master->board, rollout->config->services[i].name);
-    for (unsigned i = 0; i < count && i < before; i++)
-        if (master->fleet.workers[i].child != NULL)
-            rollout_brief(master->fleet.workers[i].child);
+    for (unsigned i = 0;
+         (post = loader(master, count < before ? count : before, i)) != NULL;
+         i++)
+        if (post->child != NULL)
+            rollout_brief(post->child);
+    fleet_need_keepers(master, rollout->config, count);
     fleet_grow(master, count);
 }
 
 static void
-tell_switch(struct child *worker, uint64_t generation)
+tell_switch(struct child *child, uint64_t generation)
 {
     const struct message_generation fixed = { .generation = generation };
 
-    worker->switching = generation;
-    child_send(worker, MESSAGE_SWITCH, &fixed, NULL, 0, -1);
+    child->switching = generation;
+    child_send(child, MESSAGE_SWITCH, &fixed, NULL, 0, -1);
 }
 
 /* What was in force is no more from here on, whatever happens. */
@@ -236,6 +285,7 @@ static void
 switch_all(struct master *master)
 {
     struct rollout *rollout = &master->rollout;
+    struct post *post;
 
     next_stage(master, ROLLOUT_SWITCH);
     config_unref(master->config);
@@ -247,20 +297,24 @@ switch_all(struct master *master)
     master->generation = rollout->generation;
     master->workers = rollout->workers;
     fleet_need_scout(master, master->config);
-    for (unsigned i = 0; i < master->workers; i++)
-        tell_switch(master->fleet.workers[i].child, master->generation);
+    for (unsigned i = 0; (post = loader(master, master->workers, i)) != NULL;
+         i++)
+        if (post->wanted)
+            tell_switch(post->child, master->generation);
 }
 
 static void
 switch_if_prepared(struct master *master)
 {
     const struct rollout *rollout = &master->rollout;
+    const struct post *post;
 
-    for (unsigned i = 0; i < rollout->workers; i++) {
-        const struct child *worker = master->fleet.workers[i].child;
+    for (unsigned i = 0; (post = loader(master, rollout->workers, i)) != NULL;
+         i++) {
+        const struct child *child = post->child;
 
-        if (worker == NULL || !worker->prepared ||
-            worker->preparing != rollout->generation)
+        if (post->wanted && (child == NULL || !child->prepared ||
+            child->preparing != rollout->generation))
             return;
     }
     switch_all(master);
@@ -268,41 +322,41 @@ switch_if_prepared(struct master *master)
 
 /* For the rollout that is under way. */
 static void
-is_prepared(struct child *worker, bool ok)
+is_prepared(struct child *child, bool ok)
 {
-    struct master *master = worker->master;
+    struct master *master = child->master;
     char name[CHILD_NAME_SIZE];
 
-    worker->prepared = ok;
+    child->prepared = ok;
     if (ok) {
         switch_if_prepared(master);
         return;
     }
     error_add(&master->rollout.error, "%s could not load the configuration",
-        child_name(worker, name));
+        child_name(child, name));
     fail(master);
 }
 
 void
-rollout_prepared(struct child *worker, const struct message *message)
+rollout_prepared(struct child *child, const struct message *message)
 {
     const struct message_verdict *verdict = message->payload;
-    struct master *master = worker->master;
+    struct master *master = child->master;
     const struct rollout *rollout = &master->rollout;
     char name[CHILD_NAME_SIZE];
 
-    if (verdict->generation != worker->preparing || worker->prepared)
+    if (verdict->generation != child->preparing || child->prepared)
         return; /* cancelled meanwhile */
     if (rollout->stage == ROLLOUT_PREPARE &&
         verdict->generation == rollout->generation) {
-        is_prepared(worker, verdict->ok);
+        is_prepared(child, verdict->ok);
     } else if (verdict->ok) {
-        tell_switch(worker, verdict->generation);
+        tell_switch(child, verdict->generation);
     } else {
         /* It loaded once; the next process may be luckier. */
         log_error(NULL, "%s could not load what is in force",
-            child_name(worker, name));
-        child_kill(worker);
+            child_name(child, name));
+        child_kill(child);
     }
 }
 
@@ -310,27 +364,27 @@ rollout_prepared(struct child *worker, const struct message *message)
 static void
 finish_if_switched(struct master *master)
 {
-    for (unsigned i = 0; i < master->workers; i++) {
-        const struct child *each = master->fleet.workers[i].child;
+    const struct post *post;
 
-        if (each != NULL && each->generation != master->generation)
+    for (unsigned i = 0; (post = loader(master, master->workers, i)) != NULL;
+         i++)
+        if (lags(master, post))
             return;
-    }
     finish(master);
 }
 
 void
-rollout_switched(struct child *worker, const struct message *message)
+rollout_switched(struct child *child, const struct message *message)
 {
     const struct message_generation *fixed = message->payload;
-    struct master *master = worker->master;
+    struct master *master = child->master;
 
-    if (fixed->generation != worker->switching)
+    if (fixed->generation != child->switching)
         return;
-    worker->generation = fixed->generation;
-    worker->switching = 0;
-    if (worker->preparing == fixed->generation)
-        worker->preparing = 0;
+    child->generation = fixed->generation;
+    child->switching = 0;
+    if (child->preparing == fixed->generation)
+        child->preparing = 0;
     if (master->rollout.stage == ROLLOUT_SWITCH)
         finish_if_switched(master);
 }
@@ -417,7 +471,7 @@ rollout_child_ended(struct child *child)
     } else if (rollout->stage == ROLLOUT_SWITCH) {
         finish_if_switched(master);
     } else if (rollout->stage == ROLLOUT_PREPARE &&
-        child->role == ROLE_WORKER &&
+        (child->role == ROLE_WORKER || child->role == ROLE_KEEPER) &&
         child->preparing == rollout->generation) {
         error_add(&rollout->error, "%s ended while it loaded the "
             "configuration", child_name(child, name));
@@ -431,6 +485,7 @@ start_trial(struct master *master)
     struct rollout *rollout = &master->rollout;
     struct trial trial = {
         .bundle_fd = rollout->bundle_fd,
+        .secrets_fd = files_secrets(rollout->config->files),
         .workers = rollout->workers,
         .sockets = &master->sockets,
         .strict = rollout->strict,
@@ -445,6 +500,16 @@ start_trial(struct master *master)
     return child_start(master, NULL, &spawn);
 }
 
+/* Nothing is forked before the keys are apart, so no child has a copy. */
+static int
+pack(struct master *master, struct config *config, struct error *error)
+{
+    if (master->keeps_keys && !files_part_secrets(config->files,
+            tls_secret_print, &master->secret, error))
+        return -1;
+    return files_pack(config->files, error);
+}
+
 void
 rollout_start(struct master *master, struct config *config, bool strict,
     rollout_done_fn *done)
@@ -456,7 +521,7 @@ rollout_start(struct master *master, struct config *config, bool strict,
     rollout->workers = worker_limit_workers(config);
     rollout->strict = strict;
     rollout->done = done;
-    rollout->bundle_fd = files_pack(config->files, &rollout->error);
+    rollout->bundle_fd = pack(master, config, &rollout->error);
     rollout->timer = evtimer_new(master->base, on_timeout, master);
     rollout->stage = ROLLOUT_TRIAL;
     /* First: all sockets that the trial binds come here. */

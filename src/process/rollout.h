@@ -1,6 +1,6 @@
 /*
  * How a configuration comes into force: tried whole in a child, prepared by
- * every worker, then switched to by all at one moment.  Whatever fails before
+ * every worker and keeper, then switched to by all at one moment.  Whatever fails before
  * that moment leaves the old state as it was.
  */
 #ifndef PROCESS_ROLLOUT_H
@@ -21,8 +21,8 @@ struct message;
 enum rollout_stage {
     ROLLOUT_NONE,
     ROLLOUT_TRIAL,   /* a child tries it */
-    ROLLOUT_PREPARE, /* the workers load it */
-    ROLLOUT_SWITCH,  /* it is in force; workers take it up */
+    ROLLOUT_PREPARE, /* workers and keepers load it */
+    ROLLOUT_SWITCH,  /* it is in force; they take it up */
 };
 
 /* Runs once: `error` (borrowed) has what went wrong; nothing: it is in force. */
@@ -54,12 +54,12 @@ void rollout_stop(struct master *master);
 void rollout_bound(struct child *trial, const struct message *message, int fd);
 void rollout_fault(struct child *trial, const struct message *message);
 void rollout_verdict(struct child *trial, const struct message *message);
-void rollout_prepared(struct child *worker, const struct message *message);
-void rollout_switched(struct child *worker, const struct message *message);
+void rollout_prepared(struct child *child, const struct message *message);
+void rollout_switched(struct child *child, const struct message *message);
 void rollout_child_ended(struct child *child);
 
-/* A new worker is brought up to what is in force, or, while a rollout is
- * prepared, to that. */
-void rollout_brief(struct child *worker);
+/* A new worker or keeper is brought up to what is in force, or, while a rollout
+ * is prepared, to that. */
+void rollout_brief(struct child *child);
 
 #endif

@@ -69,8 +69,9 @@ name_process(const struct spawn *spawn)
 {
     char name[16]; /* all that the kernel keeps: prctl(2) */
 
-    if (spawn->role == ROLE_WORKER)
-        snprintf(name, sizeof(name), "sallyport:%s%u", "w", spawn->number);
+    if (spawn->role == ROLE_WORKER || spawn->role == ROLE_KEEPER)
+        snprintf(name, sizeof(name), "sallyport:%.1s%u",
+            role_name(spawn->role), spawn->number);
     else
         snprintf(name, sizeof(name), "sallyport:%.5s", role_name(spawn->role));
     (void)prctl(PR_SET_NAME, name);

@@ -17,6 +17,7 @@
 #include "process/worker_limit.h"
 #include "relay/service.h"
 #include "tls/tls_dates.h"
+#include "tls/tls_vault.h"
 
 /* The master reads as fast as it can; if it does not, it is no more. */
 enum { PATIENCE_MS = 10000, AT_ONCE = 64 };
@@ -48,6 +49,7 @@ make_services(const struct trial *trial, struct config *config,
 
     if (ok && trial->strict)
         ok = are_current(services, count, error);
+    ok = ok && tls_vault_would_load(config, error);
     services_free(services, count);
     return ok;
 }
@@ -146,7 +148,8 @@ trial_run(void *arg, unsigned slot, int fd)
     const struct trial *trial = arg;
     struct error error = { 0 };
     struct loop *loop = loop_new();
-    struct config *config = config_load_bundle(trial->bundle_fd, -1, &error);
+    struct config *config = 
+        config_load_bundle(trial->bundle_fd, trial->secrets_fd, &error);
     int code = EXIT_FAILURE;
     bool ok;
 

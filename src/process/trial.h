@@ -13,6 +13,7 @@ struct sockets;
 
 struct trial {
     int bundle_fd;
+    int secrets_fd;          /* -1: the bundle has all */
     unsigned workers;        /* sockets for each TCP address */
     struct sockets *sockets; /* a copy of the master's, for it is forked */
     bool strict;             /* only certificates have changed, and those that

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "net/loop.h"
 #include "process/channel.h"
+#include "process/keeper_client.h"
 #include "process/scout_client.h"
 #include "process/socket_message.h"
 #include "process/worker_inbox.h"
@@ -31,6 +32,7 @@ struct worker {
     struct relay relay;
     struct channel *master; /* NULL: it is gone */
     struct scout_client *scout;
+    struct keeper_client *keeper; /* NULL: keys are loaded here */
     struct worker_inbox inbox;
     struct worker_plan plan;
     struct worker_memory memory;
@@ -163,11 +165,14 @@ hear_socket(struct worker *worker, const struct message *message, int fd)
 static bool
 prepare_quietly(struct worker *worker, struct error *error)
 {
+    struct tls_signer *signer = worker->keeper != NULL
+        ? keeper_client_signer(worker->keeper)
+        : NULL;
     bool ok;
 
     log_hush(true);
     ok = worker_plan_prepare(
-        &worker->plan, &worker->relay, worker->secret, error);
+        &worker->plan, &worker->relay, worker->secret, signer, error);
     log_hush(false);
     return ok;
 }
@@ -276,6 +281,16 @@ hear_end(struct worker *worker, const struct message *message, int fd)
 }
 
 static void
+hear_keeper(struct worker *worker, const struct message *message, int fd)
+{
+    (void)message;
+    if (worker->keeper != NULL)
+        keeper_client_connect(worker->keeper, fd);
+    else
+        close(fd);
+}
+
+static void
 hear_scout(struct worker *worker, const struct message *message, int fd)
 {
     (void)message;
@@ -295,6 +310,7 @@ static void (*const hear[MESSAGE_TYPE_COUNT])(
     [MESSAGE_DRAIN] = hear_drain,
     [MESSAGE_END] = hear_end,
     [MESSAGE_SCOUT] = hear_scout,
+    [MESSAGE_KEEPER] = hear_keeper,
 };
 
 static void
@@ -350,6 +366,11 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
     if (worker->scout == NULL)
         return false;
     relay->resolver = scout_client_resolver(worker->scout);
+    if (seed->keeps_no_keys) {
+        worker->keeper = keeper_client_new(relay->loop);
+        if (worker->keeper == NULL)
+            return false;
+    }
     worker->master = channel_new(relay->loop->base, fd, ROLE_WORKER,
         ROLE_MASTER, on_message, on_master_gone, worker);
     worker->drain_timer =
@@ -377,6 +398,7 @@ tear_down(struct worker *worker)
     log_on_lost(NULL, NULL);
     channel_free(worker->master);
     scout_client_free(worker->scout);
+    keeper_client_free(worker->keeper);
     loop_free(relay->loop);
     free(worker);
 }

@@ -5,6 +5,8 @@
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H
 
+#include <stdbool.h>
+
 #include "base/base.h"
 
 struct board;
@@ -14,6 +16,7 @@ struct tls_secret;
 struct worker_seed {
     struct board *board;
     const struct tls_secret *secret;
+    bool keeps_no_keys; /* a keeper has them */
     unsigned number;
     int inbox_fd; /* where connections come in that others accepted */
 };

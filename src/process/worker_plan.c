@@ -69,13 +69,15 @@ is_in_order(const struct worker_plan *plan)
 
 bool
 worker_plan_prepare(struct worker_plan *plan, const struct relay *relay,
-    const struct tls_secret *secret, struct error *error)
+    const struct tls_secret *secret, struct tls_signer *signer,
+    struct error *error)
 {
     struct services_spec spec = {
         .previous = relay->services,
         .previous_count = relay->service_count,
         .board = relay->board,
         .secret = secret,
+        .signer = signer,
     };
 
     plan->config = config_load_bundle(plan->bundle_fd, -1, error);

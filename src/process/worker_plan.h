@@ -16,6 +16,7 @@ struct config;
 struct error;
 struct relay;
 struct tls_secret;
+struct tls_signer;
 
 /* A listening socket that the worker will serve, or (not `serve`) give up. */
 struct planned_socket {
@@ -47,7 +48,7 @@ void worker_plan_add(
  * relay's own.  False: every fault is in `error`. */
 NODISCARD bool worker_plan_prepare(struct worker_plan *plan,
     const struct relay *relay, const struct tls_secret *secret,
-    struct error *error);
+    struct tls_signer *signer, struct error *error);
 
 /* What was planned and prepared is in force: the relay accepts for it. */
 void worker_plan_switch(struct worker_plan *plan, struct relay *relay);

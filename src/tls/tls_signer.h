@@ -16,8 +16,8 @@
 
 enum {
     TLS_KEY_ID_BYTES = 32,
-    TLS_SIGN_BYTES_MAX = 8192, /* EdDSA signs the message itself, which holds
-                                * a server's DHE parameters in TLS 1.2 */
+    TLS_SIGN_BYTES_MAX = 12 << 10, /* EdDSA signs the message itself: for a
+                                    * client of TLS 1.2 all that was said */
     TLS_SIGNATURE_MAX = 2048,  /* RSA with 16384 bits */
 };
 

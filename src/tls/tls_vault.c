@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "tls/tls_ciphers.h"
 #include "tls/tls_error.h"
@@ -269,6 +270,20 @@ tls_vault_new(const struct config *config, struct error *error)
         return vault;
     tls_vault_free(vault);
     return NULL;
+}
+
+bool
+tls_vault_would_load(const struct config *config, struct error *error)
+{
+    struct tls_vault *vault;
+
+    if (config->global.keeper == KEEPER_OFF)
+        return true;
+    log_hush(true);
+    vault = tls_vault_new(config, error);
+    log_hush(false);
+    tls_vault_free(vault);
+    return vault != NULL;
 }
 
 /* OpenSSL overwrites what it frees of a private key. */

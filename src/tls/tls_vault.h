@@ -24,6 +24,11 @@ bool tls_vault_is_needed(const struct config *config);
 NODISCARD struct tls_vault *tls_vault_new(
     const struct config *config, struct error *error);
 
+/* Whether a keeper could load all of it, once the contexts have been made, which
+ * have warned of what there is to warn of; true if there is to be none. */
+NODISCARD bool tls_vault_would_load(
+    const struct config *config, struct error *error);
+
 /* Wipes the keys. */
 void tls_vault_free(struct tls_vault *vault);
 

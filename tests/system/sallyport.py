@@ -333,7 +333,7 @@ class Relay:
         to having to wait for a turn on a busy machine."""
         spent, end = self.cpu_seconds(), time.monotonic() + seconds
         while time.monotonic() < end:
-            if any(_state(pid) != "S" for pid in self.pids()):
+            if any(_state(pid) not in "ST" for pid in self.pids()):
                 return False
             time.sleep(0.01)
         return self.cpu_seconds() == spent

@@ -166,7 +166,7 @@ def test_what_children_can_open(relay, server, certs, free_port, tmp_path):
     """Neither the configuration nor a key; nor each other's memory."""
     far = server(peers.echo)
     one = relay(two(configs.tls(free_port(), far.port, certs)))
-    found = processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    found = processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
     one.config.chmod(0o600)
     targets = [one.config, certs / "server.key", f"/proc/{one.pid}/mem",
                f"/proc/{one.pid}/environ", "/etc/shadow",
@@ -199,12 +199,12 @@ def test_other_user(relay, server, free_port, tmp_path):
 
 
 def test_memory_of_an_idle_daemon(relay, server, certs, free_port, tmp_path):
-    """Two workers, an observer and the master."""
+    """Two workers, an observer, a keeper and the master."""
     far = server(peers.echo)
     port, secure = free_port(), free_port()
     one = relay(two(service(tmp_path, port, far.port, name="plain") +
                     configs.tls(secure, far.port, certs, name="secure")))
-    found = processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    found = processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
     pids = [one.pid, *found.values()]
     idle = sum(map(processes.pss_kib, pids))
     trust = peers.client_context(certs)

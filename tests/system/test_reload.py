@@ -320,7 +320,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
         for peer in held:
             peer.half_close()
             assert peer.receive().end == "fin"
-        processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+        processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
         told = stream.stop()
     assert told["failed"] == 0
     assert not one.matching("reset|died|killed|error")

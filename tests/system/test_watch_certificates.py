@@ -135,7 +135,7 @@ def test_renewal(relay, server, certs, renewed, tmp_path, replace):
         renewed, folder, 0)
     watched = Watched(relay, server, certs, folder)
     one = watched.start()
-    before = processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    before = processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
     held = peers.connect(watched.ports[0], tls=watched.trust)
     watched.wait_shown(0)
     for index in range(1, GENERATIONS):
@@ -189,7 +189,7 @@ def test_what_is_no_good(relay, server, certs, renewed, tmp_path, spoil):
     copy(renewed, folder, 0)
     watched = Watched(relay, server, certs, folder)
     one = watched.start()
-    before = processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    before = processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
     said = spoil(folder, certs, renewed)
     one.wait_log("error changed files are not taken over, the old ones stay "
                  f"in force: .*({said})")

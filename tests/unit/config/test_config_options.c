@@ -23,8 +23,8 @@ Test(config_options, every_default_is_a_value_of_its_option)
             : (void *)&service;
 
         if (option->value != NULL) {
-            cr_expect(config_value_parse(option, option->value, NULL, base,
-                &fault), "%s: %s", option->name, fault.text);
+            cr_expect(config_value_parse(option, option->value, NULL, NULL,
+                base, &fault), "%s: %s", option->name, fault.text);
             cr_expect_eq(config_format_count(option, base), 1, "%s",
                 option->name);
         } else {
@@ -114,7 +114,8 @@ Test(config_options, has_the_agreed_names)
 {
     static const char *const global[] = {
         "log", "log_level", "log_format", "max_connections", "drain_timeout",
-        "include", "workers", "user", "group", "control", "watch",
+        "include", "workers", "user", "group", "keeper", "keeper_user",
+        "sandbox", "control", "watch",
     };
     static const char *const service[] = {
         "listen", "connect", "max_connections", "timeout.connect",

@@ -356,7 +356,7 @@ Test(channel, ends_whoever_breaks_the_rules)
         const char *why;
     } cases[] = {
         { "a word that is not a worker's", { MESSAGE_SWITCH, 8 }, 16, 0,
-            "in order (type 3, 16 bytes, 0 descriptors)" },
+            "in order (type 4, 16 bytes, 0 descriptors)" },
         { "no such type", { 99, 0 }, 8, 0, "in order (type 99, 8 bytes" },
         { "half a header", { 0, 0 }, 4, 0, "in order (type -1, 4 bytes" },
         { "a wrong length", { MESSAGE_SWITCHED, 7 }, 16, 0, "in order" },

@@ -62,37 +62,43 @@ static const struct sample {
 #define SCOUT BIT(ROLE_SCOUT)
 #define TRIAL BIT(ROLE_TRIAL)
 #define OBSERVER BIT(ROLE_OBSERVER)
+#define KEEPER BIT(ROLE_KEEPER)
 #define SUCCESSOR BIT(ROLE_SUCCESSOR)
-#define CHILDREN (TRIAL | WORKER | SCOUT | OBSERVER)
+#define CHILDREN (TRIAL | WORKER | SCOUT | OBSERVER | KEEPER)
 #define FIXED(type, ...) \
     sizeof(struct message_##type), &(struct message_##type){ __VA_ARGS__ }
 #define TEXT(text) text, sizeof(text) - 1
 #define NONE "", 0
-    { MESSAGE_BUNDLE, MASTER, WORKER, 1, FIXED(generation, 1), NONE },
+    { MESSAGE_BUNDLE, MASTER, WORKER | KEEPER, 1, FIXED(generation, 1),
+        NONE },
+    { MESSAGE_SECRETS, MASTER, KEEPER, 1, FIXED(generation, 1), NONE },
     { MESSAGE_SOCKET, MASTER, WORKER | SUCCESSOR, 1,
         FIXED(socket, .id = 7, .serve = 1), TEXT("[::]:443\0\0") },
-    { MESSAGE_PREPARE, MASTER, WORKER | SUCCESSOR, 0,
+    { MESSAGE_PREPARE, MASTER, WORKER | KEEPER | SUCCESSOR, 0,
         FIXED(generation, 2), NONE },
-    { MESSAGE_SWITCH, MASTER, WORKER, 0, FIXED(generation, 2), NONE },
-    { MESSAGE_CANCEL, MASTER, WORKER, 0, FIXED(generation, 2), NONE },
+    { MESSAGE_SWITCH, MASTER, WORKER | KEEPER, 0, FIXED(generation, 2), NONE },
+    { MESSAGE_CANCEL, MASTER, WORKER | KEEPER, 0, FIXED(generation, 2), NONE },
     { MESSAGE_INBOX, MASTER, WORKER, 1, FIXED(inbox, 3, 1), NONE },
     { MESSAGE_LOG, MASTER, CHILDREN, 1,
         FIXED(log, LOG_JOURNAL, LOG_JSON, LOG_LEVEL_DEBUG, 0), NONE },
     { MESSAGE_DRAIN, MASTER, WORKER, 0, FIXED(drain, 0), TEXT("web") },
     { MESSAGE_END, MASTER, WORKER, 0, 0, "", NONE },
     { MESSAGE_SCOUT, MASTER, WORKER | SCOUT, 1, 0, "", NONE },
+    { MESSAGE_KEEPER, MASTER, WORKER | KEEPER, 1, 0, "", NONE },
     { MESSAGE_REPLY, MASTER, OBSERVER, 0, FIXED(reply, 1, 1, 1, 0),
         TEXT("no such service") },
     { MESSAGE_SECRET, MASTER, SUCCESSOR, 1, 0, "", NONE },
     { MESSAGE_BOUND, TRIAL, MASTER, 1, FIXED(socket, .id = 7),
         TEXT("unix:/run/s\0/run/s\0") },
-    { MESSAGE_FAULT, TRIAL | WORKER, MASTER, 0, 0, "",
+    { MESSAGE_FAULT, TRIAL | WORKER | KEEPER, MASTER, 0, 0, "",
         TEXT("a.ini:3: no") },
     { MESSAGE_VERDICT, TRIAL, MASTER, 0, FIXED(verdict, 2, 1, 0),
         NONE },
     { MESSAGE_READY, CHILDREN | SUCCESSOR, MASTER, 0, 0, "", NONE },
-    { MESSAGE_PREPARED, WORKER, MASTER, 0, FIXED(verdict, 2, 0, 0), NONE },
-    { MESSAGE_SWITCHED, WORKER, MASTER, 0, FIXED(generation, 2), NONE },
+    { MESSAGE_PREPARED, WORKER | KEEPER, MASTER, 0,
+        FIXED(verdict, 2, 0, 0), NONE },
+    { MESSAGE_SWITCHED, WORKER | KEEPER, MASTER, 0, FIXED(generation, 2),
+        NONE },
     { MESSAGE_DRAINED, WORKER, MASTER, 0, FIXED(drain, 1), NONE },
     { MESSAGE_LOG_LOST, CHILDREN, MASTER, 0, 0, "", NONE },
     { MESSAGE_REQUEST, OBSERVER, MASTER, 0, FIXED(request, 1, REQUEST_DRAIN),
@@ -101,6 +107,11 @@ static const struct sample {
         TEXT("a.test") },
     { MESSAGE_RESOLVED, SCOUT, WORKER, 0,
         FIXED(resolved, 1, RESOLVER_UNKNOWN, 0, 0), NONE },
+    { MESSAGE_SIGN, WORKER, KEEPER, 0,
+        FIXED(sign, 1, TLS_SIGN_RSA_PSS, TLS_DIGEST_SHA256, 0, { { 0 } }),
+        TEXT("what has as many bytes as SHA256") },
+    { MESSAGE_SIGNED, KEEPER, WORKER, 0, FIXED(signed, 1, 1),
+        TEXT("signature") },
 };
 
 static const struct sample *

@@ -135,7 +135,7 @@ add(uint64_t id, uint32_t service, bool serve)
 static bool
 prepare(void)
 {
-    bool ok = worker_plan_prepare(&plan, &relay, NULL, &error);
+    bool ok = worker_plan_prepare(&plan, &relay, NULL, NULL, &error);
 
     cr_expect_eq(ok, !error_any(&error));
     return ok;

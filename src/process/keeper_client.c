@@ -1,0 +1,150 @@
+#include "process/keeper_client.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/loop.h"
+#include "process/channel.h"
+#include "process/message.h"
+#include "tls/tls_signer.h"
+
+struct keeper_client {
+    struct tls_signer signer; /* first: that is how it is found again */
+    struct loop *loop;
+    struct channel *channel; /* NULL: nobody to ask */
+    struct tls_signing *first; /* not answered, in the order of asking */
+    struct tls_signing **end;
+    uint32_t last_number;
+};
+
+_Static_assert(offsetof(struct keeper_client, signer) == 0, "see client_of()");
+
+static struct keeper_client *
+client_of(struct tls_signer *signer)
+{
+    return (struct keeper_client *)signer;
+}
+
+static void
+ask(struct keeper_client *client, const struct tls_signing *signing)
+{
+    const struct tls_sign_request *request = &signing->request;
+    const struct message_sign sign = {
+        .number = signing->number,
+        .scheme = request->scheme,
+        .digest = request->digest,
+        .key = request->key,
+    };
+
+    if (client->channel != NULL)
+        channel_send(client->channel, MESSAGE_SIGN, &sign,
+            (const char *)request->bytes, request->length, NULL, 0);
+}
+
+static void
+take_out(struct keeper_client *client, struct tls_signing *signing)
+{
+    *signing->link = signing->next;
+    if (signing->next != NULL)
+        signing->next->link = signing->link;
+    else
+        client->end = signing->link;
+}
+
+/* The number tells a late answer from one to a later question. */
+static void
+start(struct tls_signer *signer, struct tls_signing *signing)
+{
+    struct keeper_client *client = client_of(signer);
+
+    signing->number = ++client->last_number;
+    signing->next = NULL;
+    signing->link = client->end;
+    *client->end = signing;
+    client->end = &signing->next;
+    ask(client, signing);
+}
+
+static void
+cancel(struct tls_signer *signer, struct tls_signing *signing)
+{
+    take_out(client_of(signer), signing);
+}
+
+/* Answers come in the order of the questions: what is looked for is near. */
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_signed *answer = message->payload;
+    struct keeper_client *client = arg;
+    struct tls_signing *signing = client->first;
+
+    (void)fds; /* none comes with it */
+    if (message->type != MESSAGE_SIGNED)
+        return;
+    while (signing != NULL && signing->number != answer->number)
+        signing = signing->next;
+    if (signing == NULL)
+        return; /* cancelled meanwhile */
+    take_out(client, signing);
+    tls_signing_answer(signing, (const unsigned char *)message->text,
+        message->text_length);
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+    struct keeper_client *client = arg;
+
+    log_debug(NULL, "keeper %s", why);
+    channel_free(client->channel);
+    client->channel = NULL;
+}
+
+struct keeper_client *
+keeper_client_new(struct loop *loop)
+{
+    struct keeper_client *client = calloc(1, sizeof(*client));
+
+    if (client == NULL)
+        return NULL;
+    client->signer = (struct tls_signer){ .start = start, .cancel = cancel };
+    client->loop = loop;
+    client->end = &client->first;
+    return client;
+}
+
+void
+keeper_client_free(struct keeper_client *client)
+{
+    if (client == NULL)
+        return;
+    channel_free(client->channel);
+    free(client);
+}
+
+void
+keeper_client_connect(struct keeper_client *client, int fd)
+{
+    struct channel *channel = channel_new(client->loop->base, fd, ROLE_WORKER,
+        ROLE_KEEPER, on_message, on_ended, client);
+
+    if (channel == NULL) {
+        log_error(NULL, "the keeper cannot be heard: out of memory");
+        close(fd);
+        return;
+    }
+    channel_free(client->channel);
+    client->channel = channel;
+    for (const struct tls_signing *each = client->first; each != NULL;
+         each = each->next)
+        ask(client, each);
+}
+
+struct tls_signer *
+keeper_client_signer(struct keeper_client *client)
+{
+    return &client->signer;
+}

@@ -1,0 +1,352 @@
+#include "process/keeper.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+
+#include <criterion/criterion.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/scratch.h"
+#include "config/config.h"
+#include "config/config_load.h"
+#include "config/files.h"
+#include "net/loop.h"
+#include "net/wire.h"
+#include "process/channel.h"
+#include "process/keeper_client.h"
+#include "process/message.h"
+#include "tls/pki.h"
+#include "tls/tls_files.h"
+#include "tls/tls_signer.h"
+#include "tls/tls_tickets.h"
+
+/* A keeper, whose master and workers are this process. */
+static struct loop *loop;
+static pid_t pid;
+static struct channel *master;
+static struct keeper_client *client;
+static struct tls_signer *signer;
+static bool ready, ended;
+static struct message_verdict verdict;
+static uint64_t switched;
+static unsigned faults;
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    (void)arg;
+    (void)fds;
+    if (message->type == MESSAGE_READY)
+        ready = true;
+    else if (message->type == MESSAGE_PREPARED)
+        verdict = *(const struct message_verdict *)message->payload;
+    else if (message->type == MESSAGE_SWITCHED)
+        switched =
+            ((const struct message_generation *)message->payload)->generation;
+    else if (message->type == MESSAGE_FAULT)
+        faults++;
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+    (void)arg;
+    (void)why;
+    ended = true;
+}
+
+static bool
+is_true(void *arg)
+{
+    return *(bool *)arg;
+}
+
+static bool
+is_judged(void *arg)
+{
+    return verdict.generation == *(uint64_t *)arg;
+}
+
+static bool
+is_switched(void *arg)
+{
+    return switched == *(uint64_t *)arg;
+}
+
+static int
+open_way(void)
+{
+    int fds[2];
+
+    cr_assert(channel_pair(fds));
+    channel_send(master, MESSAGE_KEEPER, NULL, NULL, 0, &fds[1], 1);
+    close(fds[1]);
+    return fds[0];
+}
+
+static void
+set_up(void)
+{
+    struct error error = { .count = 0 };
+    int fds[2];
+
+    cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
+        LOG_LEVEL_DEBUG, &error));
+    loop = loop_new();
+    cr_assert(channel_pair(fds));
+    pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        _exit(keeper_run(NULL, 0, fds[1]));
+    }
+    close(fds[1]);
+    ready = ended = false;
+    verdict.generation = switched = faults = 0;
+    master = channel_new(loop->base, fds[0], ROLE_MASTER, ROLE_KEEPER,
+        on_message, on_ended, NULL);
+    cr_assert(wire_until(loop, is_true, &ready));
+    client = keeper_client_new(loop);
+    signer = keeper_client_signer(client);
+    keeper_client_connect(client, open_way());
+}
+
+static void
+tear_down(void)
+{
+    keeper_client_free(client);
+    channel_free(master);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    loop_free(loop);
+    pki_clean();
+    log_close();
+    scratch_remove();
+}
+
+TestSuite(keeper, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static bool
+print(void *arg, const void *data, size_t length,
+    unsigned char out[FILE_PRINT_BYTES])
+{
+    (void)arg;
+    return SHA256(data, length, out) != NULL;
+}
+
+/* Sends what a master sends for a service with that certificate. */
+static void
+brief(uint64_t generation, const char *cert)
+{
+    const struct message_generation fixed = { .generation = generation };
+    struct error error = { .count = 0 };
+    struct files *files = files_on_disk();
+    struct config *config;
+    char text[1024];
+    char *path;
+    int fd, secrets;
+
+    snprintf(text, sizeof(text), "[service s]\nlisten = tls://127.0.0.1:1\n"
+        "connect = 127.0.0.1:2\nlisten.cert = %s\n", cert);
+    path = pki_text("ini", text, strlen(text));
+    config = config_load_file_keeping(files, path, &error);
+    cr_assert_not_null(config, "%s", error.count > 0 ? error.messages[0] : "");
+    tls_files_gather(config);
+    cr_assert(files_part_secrets(files, print, NULL, &error));
+    fd = files_pack(files, &error);
+    secrets = files_secrets(files);
+    cr_assert(fd >= 0);
+    channel_send(master, MESSAGE_BUNDLE, &fixed, NULL, 0, &fd, 1);
+    if (secrets >= 0)
+        channel_send(master, MESSAGE_SECRETS, &fixed, NULL, 0, &secrets, 1);
+    channel_send(master, MESSAGE_PREPARE, &fixed, NULL, 0, NULL, 0);
+    close(fd);
+    unlink(path);
+    config_unref(config);
+    files_unref(files);
+    cr_assert(wire_until(loop, is_judged, &generation));
+}
+
+static void
+tell(enum message_type type, uint64_t generation)
+{
+    const struct message_generation fixed = { .generation = generation };
+
+    channel_send(master, type, &fixed, NULL, 0, NULL, 0);
+    if (type == MESSAGE_SWITCH)
+        cr_assert(wire_until(loop, is_switched, &generation));
+}
+
+static void
+take_up(uint64_t generation, const char *cert)
+{
+    brief(generation, cert);
+    cr_assert(verdict.ok);
+    tell(MESSAGE_SWITCH, generation);
+}
+
+static const unsigned char digest[32] = "what is to be signed";
+
+struct asking {
+    struct tls_signing signing; /* first: on_done() finds the rest */
+    bool done;
+};
+
+static void
+on_done(struct tls_signing *signing)
+{
+    ((struct asking *)signing)->done = true;
+}
+
+static void
+begin(struct asking *asking, const struct pki *pki)
+{
+    unsigned char *der = NULL;
+    int length = i2d_PUBKEY(pki->key, &der);
+
+    *asking = (struct asking){
+        .signing.done = on_done,
+        .signing.request = {
+            .scheme = TLS_SIGN_ECDSA,
+            .digest = TLS_DIGEST_SHA256,
+            .bytes = digest,
+            .length = sizeof(digest),
+        },
+    };
+    cr_assert(length > 0);
+    SHA256(der, (size_t)length, asking->signing.request.key.bytes);
+    OPENSSL_free(der);
+    signer->start(signer, &asking->signing);
+}
+
+static bool
+verifies(const struct asking *asking, const struct pki *pki)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pki->key, NULL);
+    bool good = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
+        EVP_PKEY_verify(ctx, asking->signing.signature,
+            asking->signing.length, digest, sizeof(digest)) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    return good;
+}
+
+static bool
+signs(const struct pki *pki)
+{
+    struct asking asking;
+
+    begin(&asking, pki);
+    cr_assert(wire_until(loop, is_true, &asking.done));
+    return asking.signing.length > 0 && verifies(&asking, pki);
+}
+
+Test(keeper, signs_with_what_is_in_force)
+{
+    const struct pki_spec spec = { .cn = "one" };
+    struct pki one = pki_make(&spec, NULL), two = pki_make(&spec, NULL);
+    char *first = pki_both("one.pem", &one);
+    char *second = pki_both("two.pem", &two);
+
+    cr_expect_not(signs(&one)); /* nothing is in force yet */
+    take_up(1, first);
+    cr_expect(signs(&one));
+    cr_expect_not(signs(&two));
+    /* For those that switch before it does, and those that began earlier. */
+    brief(2, second);
+    cr_expect(signs(&two));
+    tell(MESSAGE_SWITCH, 2);
+    cr_expect(signs(&one));
+    cr_expect(signs(&two));
+    take_up(3, second);
+    cr_expect_not(signs(&one));
+    cr_expect_eq(faults, 0);
+    pki_free(&one);
+    pki_free(&two);
+}
+
+Test(keeper, keeps_what_is_in_force_when_the_next_is_no_good)
+{
+    const struct pki_spec spec = { .cn = "one" };
+    struct pki one = pki_make(&spec, NULL), two = pki_make(&spec, NULL);
+    char *first = pki_both("one.pem", &one);
+
+    take_up(1, first);
+    brief(2, pki_cert("two.pem", &two)); /* its key is missing */
+    cr_expect_not(verdict.ok);
+    cr_expect_gt(faults, 0);
+    tell(MESSAGE_CANCEL, 2);
+    cr_expect(signs(&one));
+    brief(3, pki_both("both.pem", &two));
+    cr_expect(verdict.ok);
+    cr_expect(signs(&two));
+    tell(MESSAGE_CANCEL, 3);
+    cr_expect_not(signs(&two));
+    cr_expect(signs(&one));
+    pki_free(&one);
+    pki_free(&two);
+}
+
+Test(keeper, ends_a_worker_that_talks_nonsense_and_no_other)
+{
+    static const char nonsense[] = "\1\0\0\0\1\0\0\0nonsense";
+    const struct pki_spec spec = { .cn = "one" };
+    struct pki one = pki_make(&spec, NULL);
+    int way = open_way();
+    char byte;
+
+    take_up(1, pki_both("one.pem", &one));
+    cr_assert(send(way, nonsense, sizeof(nonsense), 0) > 0);
+    cr_expect(signs(&one));
+    cr_expect_eq(recv(way, &byte, 1, 0), 0);
+    cr_expect(signs(&one));
+    close(way);
+    pki_free(&one);
+}
+
+/* More than a window's worth: paced, and none is lost. */
+Test(keeper, answers_a_flood_in_the_end)
+{
+    enum { MANY = 2500 };
+    const struct pki_spec spec = { .cn = "one" };
+    struct pki one = pki_make(&spec, NULL);
+    struct asking *all = calloc(MANY, sizeof(*all));
+
+    take_up(1, pki_both("one.pem", &one));
+    for (size_t i = 0; i < MANY; i++)
+        begin(&all[i], &one);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert(wire_until(loop, is_true, &all[i].done), "%zu", i);
+    cr_expect(verifies(&all[0], &one));
+    cr_expect(verifies(&all[MANY - 1], &one));
+    free(all);
+    pki_free(&one);
+}
+
+Test(keeper, serves_on_without_its_master_until_the_last_worker_ends)
+{
+    const struct pki_spec spec = { .cn = "one" };
+    struct pki one = pki_make(&spec, NULL);
+    int status;
+
+    take_up(1, pki_both("one.pem", &one));
+    channel_free(master);
+    master = NULL;
+    cr_expect(signs(&one));
+    keeper_client_free(client);
+    client = NULL;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+    pki_free(&one);
+}

@@ -1,0 +1,283 @@
+#include "process/keeper_client.h"
+
+#include <sys/socket.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/scratch.h"
+#include "net/loop.h"
+#include "net/wire.h"
+#include "process/channel.h"
+#include "process/message.h"
+#include "tls/tls_signer.h"
+
+static struct loop *loop;
+static struct keeper_client *client;
+static struct tls_signer *signer;
+static int keeper; /* the far end: what a keeper would say is said by hand */
+
+static const unsigned char digest[32] = "what is to be signed";
+
+struct asking {
+    struct tls_signing signing; /* first: on_done() finds the rest */
+    int calls;
+};
+
+static void
+on_done(struct tls_signing *signing)
+{
+    ((struct asking *)signing)->calls++;
+}
+
+static void
+begin(struct asking *asking, unsigned char key)
+{
+    *asking = (struct asking){
+        .signing.done = on_done,
+        .signing.request = {
+            .key.bytes = { key },
+            .scheme = TLS_SIGN_ECDSA,
+            .digest = TLS_DIGEST_SHA256,
+            .bytes = digest,
+            .length = sizeof(digest),
+        },
+    };
+    signer->start(signer, &asking->signing);
+}
+
+static void
+connect_keeper(void)
+{
+    int fds[2];
+
+    cr_assert(channel_pair(fds));
+    keeper = fds[1];
+    keeper_client_connect(client, fds[0]);
+}
+
+static void
+lose_keeper(void)
+{
+    close(keeper);
+    wire_turn(loop);
+    keeper = -1;
+}
+
+static void
+set_up(void)
+{
+    struct error error = { .count = 0 };
+
+    cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
+        LOG_LEVEL_DEBUG, &error));
+    loop = loop_new();
+    client = keeper_client_new(loop);
+    cr_assert_not_null(client);
+    signer = keeper_client_signer(client);
+    keeper = -1;
+}
+
+static void
+tear_down(void)
+{
+    keeper_client_free(client);
+    loop_free(loop);
+    if (keeper >= 0)
+        close(keeper);
+    log_close();
+    scratch_remove();
+}
+
+TestSuite(keeper_client, .init = set_up, .fini = tear_down, .timeout = 30);
+
+struct asked {
+    struct message_header header;
+    struct message_sign sign;
+    unsigned char bytes[sizeof(digest) + 1];
+};
+
+/* The number of the next question, which must be about `key`. */
+static uint32_t
+expect_question(unsigned char key)
+{
+    struct asked asked;
+
+    wire_turn(loop);
+    cr_assert_eq(recv(keeper, &asked, sizeof(asked), MSG_DONTWAIT),
+        (ssize_t)sizeof(asked) - 4); /* padding, and one byte less */
+    cr_expect_eq(asked.header.type, MESSAGE_SIGN);
+    cr_expect_eq(asked.sign.key.bytes[0], key);
+    cr_expect_eq(asked.sign.scheme, TLS_SIGN_ECDSA);
+    cr_expect_eq(asked.sign.digest, TLS_DIGEST_SHA256);
+    cr_expect_arr_eq(asked.bytes, digest, sizeof(digest));
+    return asked.sign.number;
+}
+
+static bool
+is_quiet(void)
+{
+    char byte;
+
+    wire_turn(loop);
+    return recv(keeper, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0;
+}
+
+/* `text` NULL: refused. */
+static void
+answer(uint32_t number, const char *text)
+{
+    struct {
+        struct message_header header;
+        struct message_signed fixed;
+        char text[64];
+    } packet = {
+        .header.type = MESSAGE_SIGNED,
+        .fixed = { .number = number, .ok = text != NULL },
+    };
+    size_t length = text != NULL ? strlen(text) : 0;
+
+    memcpy(packet.text, text != NULL ? text : "", length);
+    packet.header.length = (uint32_t)(sizeof(packet.fixed) + length);
+    length += sizeof(packet.header) + sizeof(packet.fixed);
+    cr_assert_eq(send(keeper, &packet, length, 0), (ssize_t)length);
+    wire_turn(loop);
+}
+
+Test(keeper_client, asks_and_is_answered)
+{
+    struct asking first, second;
+
+    connect_keeper();
+    begin(&first, 1);
+    begin(&second, 2);
+    uint32_t one = expect_question(1), two = expect_question(2);
+    cr_expect_eq(first.calls, 0);
+    answer(two, "two"); /* in whatever order */
+    cr_expect_eq(first.calls, 0);
+    cr_expect_eq(second.calls, 1);
+    cr_expect_eq(second.signing.length, 3);
+    cr_expect_arr_eq(second.signing.signature, "two", 3);
+    answer(one, NULL);
+    cr_expect_eq(first.calls, 1);
+    cr_expect_eq(first.signing.length, 0);
+    cr_expect(is_quiet());
+}
+
+Test(keeper_client, waits_for_a_keeper)
+{
+    struct asking early, later;
+
+    begin(&early, 1);
+    wire_turn(loop);
+    cr_expect_eq(early.calls, 0);
+    connect_keeper();
+    begin(&later, 2);
+    answer(expect_question(1), "a");
+    answer(expect_question(2), "b");
+    cr_expect_eq(early.calls, 1);
+    cr_expect_eq(later.calls, 1);
+}
+
+Test(keeper_client, asks_the_next_keeper_again)
+{
+    struct asking answered, open, newer;
+    uint32_t number;
+
+    connect_keeper();
+    begin(&answered, 1);
+    begin(&open, 2);
+    answer(expect_question(1), "a");
+    number = expect_question(2);
+    lose_keeper();
+    begin(&newer, 3);
+    connect_keeper();
+    cr_expect_eq(expect_question(2), number);
+    answer(number, "b");
+    answer(expect_question(3), "c");
+    cr_expect(is_quiet());
+    cr_expect_eq(answered.calls, 1);
+    cr_expect_eq(open.calls, 1);
+    cr_expect_eq(newer.calls, 1);
+}
+
+Test(keeper_client, replaces_a_keeper_that_is_still_there)
+{
+    struct asking asking;
+    int before;
+
+    connect_keeper();
+    begin(&asking, 1);
+    (void)expect_question(1);
+    before = keeper;
+    connect_keeper();
+    answer(expect_question(1), "a");
+    cr_expect_eq(asking.calls, 1);
+    close(before);
+}
+
+Test(keeper_client, forgets_what_is_cancelled)
+{
+    struct asking asking[5];
+    uint32_t numbers[COUNT(asking)];
+
+    connect_keeper();
+    for (unsigned char i = 0; i < COUNT(asking); i++) {
+        begin(&asking[i], i);
+        numbers[i] = expect_question(i);
+    }
+    signer->cancel(signer, &asking[0].signing); /* the first */
+    signer->cancel(signer, &asking[2].signing); /* one amid others */
+    signer->cancel(signer, &asking[4].signing); /* the last */
+    for (size_t i = 0; i < COUNT(asking); i++)
+        answer(numbers[i], "late");
+    for (size_t i = 0; i < COUNT(asking); i++)
+        cr_expect_eq(asking[i].calls, (int)(i % 2), "%zu", i);
+    begin(&asking[0], 9);
+    answer(expect_question(9), "new");
+    cr_expect_eq(asking[0].calls, 1);
+}
+
+Test(keeper_client, believes_no_nonsense)
+{
+    static const struct {
+        uint32_t type, ok;
+        size_t text;
+    } cases[] = {
+        { MESSAGE_SIGN, 1, 8 },       /* that is ours to ask */
+        { MESSAGE_SIGNED, 2, 8 },
+        { MESSAGE_SIGNED, 1, 0 },     /* good, but nothing there */
+        { MESSAGE_SIGNED, 0, 8 },     /* refused, with a signature */
+        { MESSAGE_SIGNED, 1, TLS_SIGNATURE_MAX + 1 },
+        { MESSAGE_END, 1, 8 },
+        { 4711, 1, 8 },
+    };
+    struct asking asking;
+
+    begin(&asking, 1);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct {
+            struct message_header header;
+            struct message_signed fixed;
+            char text[TLS_SIGNATURE_MAX + 1];
+        } packet = { .header.type = cases[i].type };
+
+        connect_keeper();
+        packet.fixed.number = expect_question(1);
+        packet.fixed.ok = cases[i].ok;
+        packet.header.length =
+            (uint32_t)(sizeof(packet.fixed) + cases[i].text);
+        cr_assert(send(keeper, &packet,
+            sizeof(packet.header) + packet.header.length, 0) > 0);
+        wire_turn(loop);
+        cr_expect_eq(asking.calls, 0, "case %zu", i);
+        lose_keeper();
+    }
+    connect_keeper();
+    answer(expect_question(1), "good");
+    cr_expect_eq(asking.calls, 1);
+}
