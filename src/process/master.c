@@ -21,6 +21,7 @@
 #include "process/master_reload.h"
 #include "process/renewal.h"
 #include "process/requests.h"
+#include "process/sandbox.h"
 #include "process/spawn.h"
 #include "process/upgrade.h"
 
@@ -298,11 +299,32 @@ on_started(struct master *master, struct error *error)
     master_go_on(master);
 }
 
+/* What cannot be enforced is never assumed: whoever reads the log knows. */
+static void
+tell_sandbox(const struct master *master)
+{
+    char missing[SANDBOX_MISSING_SIZE];
+    bool much;
+
+    if (master->sandbox == SANDBOX_OFF) {
+        log_warn(NULL, "sandbox = off: processes are not confined");
+        return;
+    }
+    much = sandbox_missing(missing);
+    if (much)
+        log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
+    else if (missing[0] != '\0')
+        log_info(NULL, "sandbox: this system cannot enforce: %s", missing);
+}
+
+/* Capabilities go first: what works here works at a reload. */
 static bool
 set_up(struct master *master, const struct config *config,
     struct error *error)
 {
-    if (!open_log(config, error) ||
+    master->sandbox = config->global.sandbox;
+    if (!sandbox_reduce_master(master->sandbox, error) ||
+        !open_log(config, error) ||
         !account_find(config->global.user, config->global.group,
             &master->account, error) ||
         !tls_secret_make(&master->secret, error))
@@ -314,6 +336,7 @@ set_up(struct master *master, const struct config *config,
         error_add(error, "cannot make an event loop: %m");
         return false;
     }
+    tell_sandbox(master);
     return upgrade_inherit(master, error) &&
         open_control(master, config, error);
 }

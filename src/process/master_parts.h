@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "config/config.h"
 #include "observe/status_facts.h"
 #include "process/fleet.h"
 #include "process/master.h"
@@ -36,6 +37,7 @@ struct master {
     struct board *board;
     struct tls_secret secret;
     struct account account;
+    enum sandbox_mode sandbox; /* for all its life */
     const struct master_source *source;
     struct event *signals[MASTER_SIGNALS];
     struct sockets sockets;
