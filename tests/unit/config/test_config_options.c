@@ -23,8 +23,8 @@ Test(config_options, every_default_is_a_value_of_its_option)
             : (void *)&service;
 
         if (option->value != NULL) {
-            cr_expect(config_value_parse(option, option->value, NULL, base,
-                &fault), "%s: %s", option->name, fault.text);
+            cr_expect(config_value_parse(option, option->value, NULL, NULL,
+                base, &fault), "%s: %s", option->name, fault.text);
             cr_expect_eq(config_format_count(option, base), 1, "%s",
                 option->name);
         } else {
