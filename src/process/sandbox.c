@@ -111,6 +111,12 @@ sandbox_reduce_master(enum sandbox_mode mode, struct error *error)
     return instrumented || no_core(error);
 }
 
+bool
+sandbox_is_possible(void)
+{
+    return !instrumented;
+}
+
 static void
 append(char text[SANDBOX_MISSING_SIZE], const char *what)
 {

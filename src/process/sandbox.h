@@ -52,6 +52,9 @@ NODISCARD bool sandbox_enter(enum role role, enum sandbox_mode mode,
 NODISCARD bool sandbox_reduce_master(
     enum sandbox_mode mode, struct error *error);
 
+/* False in builds that confine nobody, for the sake of what watches them. */
+bool sandbox_is_possible(void);
+
 /* In words, separated by "; ": what this kernel or build cannot enforce.  ""
  * if nothing is missing.  True: it is more than what no kernel can so far. */
 enum { SANDBOX_MISSING_SIZE = 512 };
