@@ -281,6 +281,18 @@ open_log(const struct config *config, struct error *error)
         global->log_level, error);
 }
 
+/* What another system would enforce; `status` tells the rest too. */
+static void
+tell_sandbox(const struct master *master)
+{
+    char missing[SANDBOX_MISSING_SIZE];
+
+    if (master->sandbox == SANDBOX_OFF)
+        log_warn(NULL, "sandbox = off: processes are not confined");
+    else if (sandbox_missing(missing))
+        log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
+}
+
 static void
 on_started(struct master *master, struct error *error)
 {
@@ -294,27 +306,10 @@ on_started(struct master *master, struct error *error)
         post_fill(&master->fleet.observer);
     renewal_watch(master);
     renewal_look_again(master);
+    tell_sandbox(master);
     log_info(NULL, "ready");
     upgrade_report(master);
     master_go_on(master);
-}
-
-/* What cannot be enforced is never assumed: whoever reads the log knows. */
-static void
-tell_sandbox(const struct master *master)
-{
-    char missing[SANDBOX_MISSING_SIZE];
-    bool much;
-
-    if (master->sandbox == SANDBOX_OFF) {
-        log_warn(NULL, "sandbox = off: processes are not confined");
-        return;
-    }
-    much = sandbox_missing(missing);
-    if (much)
-        log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
-    else if (missing[0] != '\0')
-        log_info(NULL, "sandbox: this system cannot enforce: %s", missing);
 }
 
 /* Capabilities go first: what works here works at a reload. */
@@ -336,7 +331,6 @@ set_up(struct master *master, const struct config *config,
         error_add(error, "cannot make an event loop: %m");
         return false;
     }
-    tell_sandbox(master);
     return upgrade_inherit(master, error) &&
         open_control(master, config, error);
 }
