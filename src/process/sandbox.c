@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "process/capabilities.h"
@@ -103,6 +104,9 @@ sandbox_reduce_master(enum sandbox_mode mode, struct error *error)
 {
     if (mode == SANDBOX_OFF)
         return true;
+    /* The C library opens a file when it is first asked for a time of day, even
+     * for UTC: children inherit that it has been. */
+    tzset();
     if (!capabilities_bound(masters_capabilities) ||
         !capabilities_limit(masters_capabilities))
         return fail(error, "capabilities");
