@@ -68,7 +68,7 @@ static bool
 no_core(struct error *error)
 {
     return lower(RLIMIT_CORE, 0, error) &&
-        (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ||
+        (instrumented || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ||
             fail(error, "PR_SET_DUMPABLE"));
 }
 
@@ -112,7 +112,7 @@ sandbox_reduce_master(enum sandbox_mode mode, struct error *error)
         return fail(error, "capabilities");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail(error, "PR_SET_NO_NEW_PRIVS");
-    return instrumented || no_core(error);
+    return no_core(error);
 }
 
 bool
