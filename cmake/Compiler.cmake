@@ -42,6 +42,12 @@ if(COVERAGE)
     target_link_options(common INTERFACE --coverage)
 endif()
 
+# Both write files, start threads and trace at a process's end: process/sandbox.c
+# leaves them be.
+if(SANITIZE OR FUZZING OR COVERAGE)
+    target_compile_definitions(common INTERFACE INSTRUMENTED)
+endif()
+
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT SANITIZE AND NOT FUZZING)
     include(CheckPIESupported)
     check_pie_supported(LANGUAGES C)

@@ -6,6 +6,7 @@ pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 if(BUILD_TESTING AND NOT FUZZING)
     pkg_check_modules(CRITERION IMPORTED_TARGET criterion)
     if(NOT CRITERION_FOUND)

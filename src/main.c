@@ -20,6 +20,7 @@ static const struct {
     { "reload", command_reload },
     { "upgrade", command_upgrade },
     { "drain", command_drain },
+    { "selftest", command_selftest },
     { "version", command_version },
     { "--version", command_version },
     { "help", command_help },

@@ -28,6 +28,7 @@ command_fn command_status;
 command_fn command_reload;
 command_fn command_upgrade;
 command_fn command_drain;
+command_fn command_selftest;
 command_fn command_version;
 command_fn command_help;
 

@@ -21,6 +21,8 @@ static const char usage[] =
     "  reload [-c FILE]         have it read its files anew\n"
     "  upgrade [-c FILE]        have it hand over to the binary now on disk\n"
     "  drain [-c FILE] SERVICE  have it accept no more for a service\n"
+    "  selftest sandbox         try what confined processes must not be able "
+    "to do\n"
     "  help [OPTION]            this, or what an option does\n"
     "  version                  versions and features\n"
     "\n"

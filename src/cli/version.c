@@ -26,6 +26,7 @@ command_version(int count, char *const *arguments)
     printf("jansson %s (built with %s)\n", jansson_version_str(),
         JANSSON_VERSION);
     puts("features: tls1.2 tls1.3 splice unix-sockets ipv6 log-file log-syslog "
-         "log-journal log-json");
+         "log-journal log-json "
+         "sandbox");
     return EXIT_DONE;
 }

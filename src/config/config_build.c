@@ -18,6 +18,7 @@ struct target {
     struct origin *origins;
     struct section *own;        /* NULL: not written */
     struct section *shared;     /* [defaults], NULL likewise */
+    struct files *files;
     struct error *error;
 };
 
@@ -53,7 +54,7 @@ apply_one(const struct target *target, struct section *section,
     if (item->bad)
         return;
     if (!config_value_parse(option, item->value, section->directory,
-        target->base, &fault)) {
+        target->files, target->base, &fault)) {
         item->bad = section->faulty = true;
         config_fault_add(target->error, &item->origin, section->title,
             option->name, "%s", fault.text);
@@ -84,8 +85,8 @@ apply_default(const struct target *target, const struct option *option)
 
     if (option->value == NULL)
         return;
-    if (!config_value_parse(option, option->value, NULL, target->base,
-        &fault))
+    if (!config_value_parse(option, option->value, NULL, NULL,
+        target->base, &fault))
         error_add(target->error, "default of %s: %s", option->name,
             fault.text);
 }
@@ -141,7 +142,7 @@ build_service(struct service_config *service, struct section *section,
 {
     struct target target = {
         .base = service, .origins = new_origins(error), .own = section,
-        .shared = shared, .error = error,
+        .shared = shared, .files = service->config->files, .error = error,
     };
 
     service->origins = target.origins;
@@ -161,12 +162,12 @@ build_service(struct service_config *service, struct section *section,
 /* [defaults] is tried on a service that nobody sees, so that its faults are
  * reported once, and also when no service would use the value. */
 static void
-try_defaults(struct section *shared, struct error *error)
+try_defaults(struct section *shared, struct files *files, struct error *error)
 {
     struct service_config service = { .origins = new_origins(error) };
     struct target target = {
         .base = &service, .origins = service.origins, .own = shared,
-        .error = error,
+        .files = files, .error = error,
     };
 
     if (service.origins != NULL)
@@ -196,7 +197,7 @@ build_services(struct config *config, struct config_source *source,
         return;
     }
     if (shared != NULL)
-        try_defaults(shared, error);
+        try_defaults(shared, config->files, error);
     for (size_t i = 0; i < source->count; i++) {
         struct section *section = &source->sections[i];
 
@@ -215,7 +216,8 @@ config_build(struct config *config, struct config_source *source,
     bool was_readable = !error_any(error);
     struct target target = {
         .base = &config->global, .origins = new_origins(error),
-        .own = find_kind(source, SECTION_GLOBAL), .error = error,
+        .own = find_kind(source, SECTION_GLOBAL), .files = config->files,
+        .error = error,
     };
 
     config->global.origins = target.origins;

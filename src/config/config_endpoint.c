@@ -2,8 +2,6 @@
 
 #include <sys/un.h>
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +9,7 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_host.h"
+#include "config/files.h"
 
 /* A path takes a NUL at its end, an abstract name one at its beginning. */
 #define UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
@@ -74,28 +73,35 @@ parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
 }
 
 static bool
-parse_port(struct endpoint *endpoint, const char *text, struct fault *fault)
+parse_number(uint16_t *port, const char *text)
 {
     uint64_t number;
-    struct servent *service;
+
+    if (!number_parse(text, &number) || number < 1 || number > UINT16_MAX)
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool
+parse_port(struct files *files, struct endpoint *endpoint, const char *text,
+    struct fault *fault)
+{
+    char *number;
+    bool ok;
 
     if (*text == '\0')
         return config_refuse(fault, "\"%s\" has no port after the ':'",
             endpoint->text);
-    if (text[strspn(text, "0123456789")] == '\0') {
-        if (!number_parse(text, &number) || number < 1 || number > 65535)
-            return config_refuse(fault, "the port \"%s\" is not from 1 to "
-                "65535", text);
-        endpoint->port = (uint16_t)number;
-        return true;
-    }
-    service = strlen(text) <= SERVICE_NAME_MAX
-        ? getservbyname(text, "tcp") : NULL;
-    if (service == NULL || service->s_port == 0)
-        return config_refuse(fault, "the port \"%s\" is neither a number nor "
-            "a name in /etc/services", text);
-    endpoint->port = ntohs((uint16_t)service->s_port);
-    return true;
+    if (text[strspn(text, "0123456789")] == '\0')
+        return parse_number(&endpoint->port, text) ||
+            config_refuse(fault, "the port \"%s\" is not from 1 to 65535",
+                text);
+    number = strlen(text) <= SERVICE_NAME_MAX ? files_port(files, text) : NULL;
+    ok = number != NULL && parse_number(&endpoint->port, number);
+    free(number);
+    return ok || config_refuse(fault, "the port \"%s\" is neither a number "
+        "nor a name in /etc/services", text);
 }
 
 /* Finds where the host ends: at the ':' before the port. */
@@ -163,8 +169,8 @@ parse_host(struct endpoint *endpoint, const char *text, size_t length,
 }
 
 static bool
-parse_inet(struct endpoint *endpoint, const char *text, enum endpoint_use use,
-    struct fault *fault)
+parse_inet(struct files *files, struct endpoint *endpoint, const char *text,
+    enum endpoint_use use, struct fault *fault)
 {
     const char *host, *port;
     size_t length;
@@ -176,7 +182,7 @@ parse_inet(struct endpoint *endpoint, const char *text, enum endpoint_use use,
     if (!bracketed && is_one_of(reserved, COUNT(reserved), host, length))
         return config_refuse(fault, "\"%.*s:\" is not a kind of endpoint "
             "here; %s", (int)length, host, forms);
-    if (!parse_port(endpoint, port, fault))
+    if (!parse_port(files, endpoint, port, fault))
         return false;
     if (bracketed)
         return parse_host(endpoint, host, length, true, fault);
@@ -186,8 +192,8 @@ parse_inet(struct endpoint *endpoint, const char *text, enum endpoint_use use,
 }
 
 static bool
-parse(struct endpoint *endpoint, const char *text, enum endpoint_use use,
-    struct fault *fault)
+parse(struct files *files, struct endpoint *endpoint, const char *text,
+    enum endpoint_use use, struct fault *fault)
 {
     const char *rest, *scheme_end = strstr(text, "://");
 
@@ -198,23 +204,23 @@ parse(struct endpoint *endpoint, const char *text, enum endpoint_use use,
         return parse_path(endpoint, rest, fault);
     }
     if (scheme_end == NULL)
-        return parse_inet(endpoint, text, use, fault);
+        return parse_inet(files, endpoint, text, use, fault);
     if (!is_one_of(url_schemes, COUNT(url_schemes), text,
         (size_t)(scheme_end - text)))
         return config_refuse(fault, "\"%.*s\" is not a kind of endpoint; %s",
             (int)(scheme_end - text) + 3, text, forms);
     endpoint->tls = after_prefix(text, "tls") != NULL;
-    return parse_inet(endpoint, scheme_end + 3, use, fault);
+    return parse_inet(files, endpoint, scheme_end + 3, use, fault);
 }
 
 bool
-config_endpoint_parse(struct endpoint *endpoint, const char *text,
-    enum endpoint_use use, struct fault *fault)
+config_endpoint_parse(struct files *files, struct endpoint *endpoint,
+    const char *text, enum endpoint_use use, struct fault *fault)
 {
     *endpoint = (struct endpoint){ .text = strdup(text) };
     if (endpoint->text == NULL)
         return config_refuse(fault, "out of memory");
-    if (parse(endpoint, text, use, fault))
+    if (parse(files, endpoint, text, use, fault))
         return true;
     config_endpoint_clear(endpoint);
     return false;

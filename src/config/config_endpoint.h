@@ -11,6 +11,7 @@
 
 struct endpoint;
 struct fault;
+struct files;
 
 enum endpoint_use {
     ENDPOINT_LISTEN,    /* "*:PORT" and ":PORT" are any address */
@@ -18,10 +19,11 @@ enum endpoint_use {
 };
 
 /* Fills `endpoint` but for its origin; config_endpoint_clear() frees what it
- * holds.  False: `fault` says why, and nothing is to be freed.  The only file
- * that it may look at is the one of getservbyname(3). */
-NODISCARD bool config_endpoint_parse(struct endpoint *endpoint,
-    const char *text, enum endpoint_use use, struct fault *fault);
+ * holds.  False: `fault` says why, and nothing is to be freed.  `files` (NULL:
+ * the disk) are asked for the port of a service that has a name. */
+NODISCARD bool config_endpoint_parse(struct files *files,
+    struct endpoint *endpoint, const char *text, enum endpoint_use use,
+    struct fault *fault);
 void config_endpoint_clear(struct endpoint *endpoint);
 
 /* True if both are the same place, however it is written. */

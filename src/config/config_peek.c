@@ -39,7 +39,8 @@ read_control(struct global_config *global, const struct option *option,
     value = find_value(&source, option);
     /* False: the default stays. */
     if (value != NULL)
-        (void)!config_value_parse(option, value, directory, global, &fault);
+        (void)!config_value_parse(
+            option, value, directory, NULL, global, &fault);
     config_read_free(&source);
     error_clear(&ignored);
 }

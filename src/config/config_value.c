@@ -22,6 +22,7 @@ struct parse {
     const struct option *option;
     const char *text;
     const char *directory;
+    struct files *files;
     void *base;     /* the struct, for a type that sets several fields */
     void *field;
     struct fault *fault;
@@ -392,7 +393,7 @@ add_endpoint(const struct parse *p, enum endpoint_use use)
     struct endpoints *list = p->field;
     struct endpoint endpoint, *grown;
 
-    if (!config_endpoint_parse(&endpoint, p->text, use, p->fault))
+    if (!config_endpoint_parse(p->files, &endpoint, p->text, use, p->fault))
         return false;
     grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
     if (grown == NULL) {
@@ -466,11 +467,12 @@ static bool (*const parsers[OPTION_TYPE_COUNT])(const struct parse *) = {
 
 bool
 config_value_parse(const struct option *option, const char *text,
-    const char *directory, void *base, struct fault *fault)
+    const char *directory, struct files *files, void *base,
+    struct fault *fault)
 {
     struct parse p = {
         .option = option, .text = text, .directory = directory,
-        .base = base, .field = config_option_field(option, base),
+        .files = files, .base = base, .field = config_option_field(option, base),
         .fault = fault,
     };
 

@@ -24,6 +24,7 @@ enum file_kind {
     FILE_MATCHES,       /* paths that a pattern of `include` matches */
     FILE_DIRECTORY,     /* the absolute name of a directory */
     FILE_VARIABLE,      /* of the environment */
+    FILE_PORT,          /* the number of a service that services(5) names */
     FILE_START,         /* the words that loading begins with */
     FILE_KIND_COUNT
 };

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +205,23 @@ ask_variable(struct file_answer *answer, size_t limit)
         file_answer_fail(answer, FILE_NOT_OPENED, ENOENT);
 }
 
+static void
+ask_port(struct file_answer *answer, size_t limit)
+{
+    const struct servent *service = getservbyname(answer->path, "tcp");
+    char number[8];
+    char *names[] = { number };
+
+    (void)limit;
+    if (service == NULL) {
+        file_answer_fail(answer, FILE_NOT_OPENED, ENOENT);
+        return;
+    }
+    snprintf(number, sizeof(number), "%u",
+        (unsigned)ntohs((uint16_t)service->s_port));
+    set_names(answer, names, 1);
+}
+
 /* Which nobody knows but who starts. */
 static void
 ask_start(struct file_answer *answer, size_t limit)
@@ -218,7 +237,7 @@ file_disk_ask(enum file_kind kind, const char *path, size_t limit)
         [FILE_TEXT] = ask_contents, [FILE_TLS] = ask_contents,
         [FILE_LISTING] = ask_listing, [FILE_MATCHES] = ask_matches,
         [FILE_DIRECTORY] = ask_directory, [FILE_VARIABLE] = ask_variable,
-        [FILE_START] = ask_start,
+        [FILE_PORT] = ask_port, [FILE_START] = ask_start,
     };
     struct file_answer *answer = file_answer_new(kind, path);
 

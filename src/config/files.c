@@ -215,6 +215,12 @@ files_variable(struct files *files, const char *name)
     return get_name(files, FILE_VARIABLE, name);
 }
 
+char *
+files_port(struct files *files, const char *name)
+{
+    return get_name(files, FILE_PORT, name);
+}
+
 bool
 files_set_start(struct files *files, const char *name, char *const *words,
     size_t count)

@@ -77,6 +77,8 @@ NODISCARD bool files_start(struct files *files, const char *name,
 char *files_directory(struct files *files, const char *path);
 /* A variable of the environment, unless that cannot be trusted. */
 char *files_variable(struct files *files, const char *name);
+/* The port of a TCP service, as a number in text, by its name in services(5). */
+char *files_port(struct files *files, const char *name);
 
 /* All that follows is not for NULL. */
 

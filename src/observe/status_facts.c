@@ -24,6 +24,8 @@ static const struct {
     NUMBER(started_ms),
     NUMBER(generation),
     NUMBER(workers),
+    TEXT(sandbox),
+    TEXT(not_enforced),
     NUMBER(reload_s),
     TEXT(reload_text),
 #undef TEXT

@@ -1,6 +1,8 @@
 #include <event2/buffer.h>
 #include <jansson.h>
+#include <sys/random.h>
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,11 +46,12 @@ master_object(const struct status *status)
 
     if (facts == NULL)
         return json_null();
-    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "version",
-        facts->version, "pid", number(facts->pid), "uptime_ms",
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:o}",
+        "version", facts->version, "pid", number(facts->pid), "uptime_ms",
         number(status->now_ms - facts->started_ms), "configuration",
         facts->config, "generation", number(facts->generation),
-        "workers_wanted", number(facts->workers), "last_reload",
+        "workers_wanted", number(facts->workers), "sandbox", facts->sandbox,
+        "sandbox_not_enforced", facts->not_enforced, "last_reload",
         reload_object(facts));
 }
 
@@ -115,15 +118,31 @@ service_list(const struct status *status)
     return list;
 }
 
+/* Or jansson would open a file for it, where there may be none to be had; only
+ * the first time counts. */
+static void
+seed(void)
+{
+    uint32_t number = 0;
+
+    if (getrandom(&number, sizeof(number), 0) == sizeof(number))
+        json_object_seed(number | 1); /* 0 stands for that file */
+}
+
 bool
 status_json(const struct status *status, struct evbuffer *out)
 {
-    json_t *whole = json_pack("{s:o, s:o, s:o, s:o}", "master",
+    json_t *whole;
+    char *text;
+    bool done;
+
+    seed();
+    whole = json_pack("{s:o, s:o, s:o, s:o}", "master",
         master_object(status), "processes", process_list(status), "all",
         service_object(status, BOARD_ALL), "services", service_list(status));
-    char *text = whole != NULL
+    text = whole != NULL
         ? json_dumps(whole, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
-    bool done = text != NULL &&
+    done = text != NULL &&
         evbuffer_add_printf(out, "%s\n", text) >= 0;
 
     free(text);

@@ -44,6 +44,16 @@ put_reload(struct sheet *sheet, const struct status_facts *facts)
 }
 
 static void
+put_sandbox(struct sheet *sheet, const struct status_facts *facts)
+{
+    if (facts->sandbox[0] == '\0')
+        return; /* a master that is older than its observer */
+    put(sheet, "sandbox        %s\n", facts->sandbox);
+    if (facts->not_enforced[0] != '\0')
+        put(sheet, "not enforced   %s\n", facts->not_enforced);
+}
+
+static void
 put_facts(struct sheet *sheet)
 {
     const struct status_facts *facts = sheet->status->facts;
@@ -61,6 +71,7 @@ put_facts(struct sheet *sheet)
         facts->generation);
     put_reload(sheet, facts);
     put(sheet, "workers        %" PRIu64 " wanted\n", facts->workers);
+    put_sandbox(sheet, facts);
 }
 
 static void

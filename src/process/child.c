@@ -115,10 +115,12 @@ child_start(
     struct master *master, struct post *post, const struct spawn *spawn)
 {
     struct child *child = prepare(master, post, spawn);
+    struct spawn confined = *spawn;
     int fd, why = errno;
 
+    confined.sandbox = master->sandbox;
     if (child != NULL) {
-        child->pid = spawn_process(spawn, child->slot, &fd);
+        child->pid = spawn_process(&confined, child->slot, &fd);
         if (child->pid > 0) {
             enlist(master, child, fd);
             return child;

@@ -11,6 +11,7 @@
 #include "process/keeper.h"
 #include "process/master_parts.h"
 #include "process/observer.h"
+#include "process/sandbox.h"
 #include "process/scout.h"
 #include "process/spawn.h"
 #include "process/worker.h"
@@ -62,11 +63,23 @@ fleet_clear(struct fleet *fleet)
     post_give_up(&fleet->observer);
 }
 
+/* What is prepared may be cancelled, and then it serves what is in force. */
+static void
+find_reach(const struct master *master, struct sandbox_reach *reach)
+{
+    *reach = (struct sandbox_reach){ .unix_sockets = false };
+    if (master->config != NULL)
+        sandbox_reach_add(reach, master->config);
+    if (master->rollout.config != NULL)
+        sandbox_reach_add(reach, master->rollout.config);
+}
+
 static struct child *
 start_worker(struct post *post)
 {
     struct master *master = post->master;
     struct inbox *inbox = &master->fleet.inboxes[post->number];
+    struct sandbox_reach reach;
     struct worker_seed seed = {
         .board = master->board,
         .secret = &master->secret,
@@ -78,10 +91,12 @@ start_worker(struct post *post)
         .number = post->number,
         .account = &master->account,
         .keep = { -1, -1 },
+        .reach = &reach,
         .run = worker_run,
         .arg = &seed,
     };
 
+    find_reach(master, &reach);
     if (inbox->read_fd < 0 &&
         !worker_inbox_pair(&inbox->read_fd, &inbox->send_fd)) {
         log_error(NULL, "cannot start a worker: %m");

@@ -21,6 +21,7 @@
 #include "process/master_reload.h"
 #include "process/renewal.h"
 #include "process/requests.h"
+#include "process/sandbox.h"
 #include "process/spawn.h"
 #include "process/upgrade.h"
 #include "tls/tls_init.h"
@@ -281,6 +282,18 @@ open_log(const struct config *config, struct error *error)
         global->log_level, error);
 }
 
+/* What another system would enforce; `status` tells the rest too. */
+static void
+tell_sandbox(const struct master *master)
+{
+    char missing[SANDBOX_MISSING_SIZE];
+
+    if (master->sandbox == SANDBOX_OFF)
+        log_warn(NULL, "sandbox = off: processes are not confined");
+    else if (sandbox_missing(missing))
+        log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
+}
+
 static void
 on_started(struct master *master, struct error *error)
 {
@@ -294,6 +307,7 @@ on_started(struct master *master, struct error *error)
         post_fill(&master->fleet.observer);
     renewal_watch(master);
     renewal_look_again(master);
+    tell_sandbox(master);
     log_info(NULL, "ready");
     upgrade_report(master);
     master_go_on(master);
@@ -311,11 +325,14 @@ find_accounts(struct master *master, const struct global_config *global,
             own ? NULL : global->group, &master->keeper_account, error);
 }
 
+/* Capabilities go first: what works here works at a reload. */
 static bool
 set_up(struct master *master, const struct config *config,
     struct error *error)
 {
-    if (!open_log(config, error) ||
+    master->sandbox = config->global.sandbox;
+    if (!sandbox_reduce_master(master->sandbox, error) ||
+        !open_log(config, error) ||
         !find_accounts(master, &config->global, error) ||
         !tls_secret_make(&master->secret, error))
         return false;

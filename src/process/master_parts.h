@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "config/config.h"
 #include "observe/status_facts.h"
 #include "process/fleet.h"
 #include "process/master.h"
@@ -38,6 +39,7 @@ struct master {
     struct account account;
     struct account keeper_account;
     bool keeps_keys; /* in keepers; fixed at start */
+    enum sandbox_mode sandbox; /* for all its life */
     const struct master_source *source;
     struct event *signals[MASTER_SIGNALS];
     struct sockets sockets;

@@ -1,8 +1,6 @@
 #include "process/privileges.h"
 
-#include <linux/capability.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -15,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "process/capabilities.h"
 
 /* The highest id is -1, which setresuid(2) takes for "leave it". */
 #define ID_MAX (UINT32_MAX - 1)
@@ -182,21 +181,6 @@ drop_ids(const struct account *account, struct error *error)
     return true;
 }
 
-/* Root that becomes somebody else has lost them by now; but not one who was
- * started with some (AmbientCapabilities= of systemd.exec(5)), or stays root. */
-static bool
-drop_capabilities(const struct account *account, struct error *error)
-{
-    struct __user_cap_header_struct header = {
-        .version = _LINUX_CAPABILITY_VERSION_3,
-    };
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-
-    if (syscall(SYS_capset, &header, none) != 0)
-        return fail(account, "capset", error);
-    return true;
-}
-
 static bool
 has_ids(const struct account *account)
 {
@@ -211,22 +195,6 @@ has_ids(const struct account *account)
 }
 
 static bool
-has_capabilities(void)
-{
-    struct __user_cap_header_struct header = {
-        .version = _LINUX_CAPABILITY_VERSION_3,
-    };
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-    if (syscall(SYS_capget, &header, data) != 0)
-        return true;
-    for (size_t i = 0; i < COUNT(data); i++)
-        if ((data[i].effective | data[i].permitted | data[i].inheritable) != 0)
-            return true;
-    return false;
-}
-
-static bool
 verify(const struct account *account, bool was_root, struct error *error)
 {
     const char *fault = NULL;
@@ -237,7 +205,7 @@ verify(const struct account *account, bool was_root, struct error *error)
         fault = "groups are left";
     else if (account->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
         fault = "there is a way back to root";
-    else if (has_capabilities())
+    else if (capabilities_beyond(0))
         fault = "capabilities are left";
     else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         fault = "no_new_privs is not set";
@@ -252,8 +220,15 @@ privileges_drop(const struct account *account, struct error *error)
 {
     bool was_root = geteuid() == 0;
 
-    if (!drop_ids(account, error) || !drop_capabilities(account, error))
+    /* The bounding set first, for that takes one of them.  Root that becomes
+     * somebody else has lost them with its id; but not one who was started with
+     * some (AmbientCapabilities= of systemd.exec(5)), or stays root. */
+    if (!capabilities_bound(0))
+        return fail(account, "the bounding set", error);
+    if (!drop_ids(account, error))
         return false;
+    if (!capabilities_limit(0))
+        return fail(account, "capset", error);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail(account, "no_new_privs", error);
     return verify(account, was_root, error);

@@ -14,6 +14,7 @@
 #include "process/child.h"
 #include "process/master_parts.h"
 #include "process/master_reload.h"
+#include "process/sandbox.h"
 #include "process/upgrade.h"
 
 /* Exit codes of the program that asked. */
@@ -163,6 +164,20 @@ wait_for(struct child *observer, const struct message_request *asked)
 }
 
 static void
+set_sandbox(struct status_facts *facts, enum sandbox_mode mode)
+{
+    static const char *const modes[] = {
+        [SANDBOX_ON] = "on", [SANDBOX_KILL] = "kill", [SANDBOX_OFF] = "off",
+    };
+    char missing[SANDBOX_MISSING_SIZE] = "";
+
+    if (mode != SANDBOX_OFF)
+        (void)sandbox_missing(missing);
+    STATUS_FACTS_SET(facts->sandbox, modes[mode]);
+    STATUS_FACTS_SET(facts->not_enforced, missing);
+}
+
+static void
 tell_status(struct child *observer, uint32_t number)
 {
     const struct master *master = observer->master;
@@ -180,6 +195,7 @@ tell_status(struct child *observer, uint32_t number)
     STATUS_FACTS_SET(facts.config,
         master->source->path != NULL ? master->source->path : "");
     STATUS_FACTS_SET(facts.reload_text, master->reload_text);
+    set_sandbox(&facts, master->sandbox);
     (void)status_facts_format(&facts, text);
     reply(observer, number, DONE, false, text);
 }

@@ -17,16 +17,24 @@
 
 struct error;
 
-/* Where a process may connect to.  Landlock only ever takes away, so it is
- * fixed for the life of a process. */
+/* Where a process may connect to.  Both ways of confining only ever take away,
+ * so it is fixed for the life of a process. */
 struct sandbox_reach {
     uint8_t ports[(UINT16_MAX + 1) / 8]; /* of TCP servers, one bit each */
+    bool unix_sockets;     /* of others, by path or name */
     bool abstract_sockets; /* unix:@NAME of others */
 };
 
-/* What a worker needs for the configuration. */
+/* Adds what a worker needs for the configuration. */
+void sandbox_reach_add(
+    struct sandbox_reach *reach, const struct config *config);
+
+/* What a worker needs for the configuration, and no more. */
 void sandbox_reach_of(
     const struct config *config, struct sandbox_reach *reach);
+
+/* True if there is any TCP server in it. */
+bool sandbox_reach_has_ports(const struct sandbox_reach *reach);
 
 /* True if a process confined to `have` can do all of `want`, as far as this
  * kernel enforces it. */
@@ -34,19 +42,22 @@ bool sandbox_reach_covers(
     const struct sandbox_reach *have, const struct sandbox_reach *want);
 
 /* Confines this process, which has given up its user already, to what `role`
- * takes; there is no way back.  `reach`: a worker's; NULL for others.  With
- * SANDBOX_OFF nothing is done.  False: the process must end. */
+ * takes; there is no way back.  `reach`: a worker's (NULL: nowhere); NULL for
+ * others.  With SANDBOX_OFF nothing is done.  False: the process must end. */
 NODISCARD bool sandbox_enter(enum role role, enum sandbox_mode mode,
     const struct sandbox_reach *reach, struct error *error);
 
-/* The master, once it has bound and read what takes more: only the capabilities
- * that reloads and upgrades need, no new privileges, no core dumps. */
+/* The master, once it knows the configuration: only the capabilities that a
+ * start, reloads and upgrades need, no new privileges, no core dumps. */
 NODISCARD bool sandbox_reduce_master(
     enum sandbox_mode mode, struct error *error);
 
+/* False in builds that confine nobody, for the sake of what watches them. */
+bool sandbox_is_possible(void);
+
 /* In words, separated by "; ": what this kernel or build cannot enforce.  ""
- * if nothing is missing. */
+ * if nothing is missing.  True: it is more than what no kernel can so far. */
 enum { SANDBOX_MISSING_SIZE = 512 };
-void sandbox_missing(char text[SANDBOX_MISSING_SIZE]);
+bool sandbox_missing(char text[SANDBOX_MISSING_SIZE]);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "process/channel.h"
 #include "process/privileges.h"
+#include "process/sandbox.h"
 
 /* The master decides what a signal means, and tells its children: a terminal's
  * Ctrl-C and a service manager's SIGTERM reach all of them at once. */
@@ -87,7 +88,8 @@ be_child(const struct spawn *spawn, unsigned slot, int fd)
     if (!spawn->keep_all)
         close_others(spawn, fd);
     name_process(spawn);
-    if (spawn->account == NULL || privileges_drop(spawn->account, &error))
+    if ((spawn->account == NULL || privileges_drop(spawn->account, &error)) &&
+        sandbox_enter(spawn->role, spawn->sandbox, spawn->reach, &error))
         code = spawn->run(spawn->arg, slot, fd);
     for (size_t i = 0; i < error.count; i++)
         log_error(NULL, "%s: %s", role_name(spawn->role), error.messages[i]);

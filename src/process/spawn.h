@@ -12,9 +12,11 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "config/config.h"
 #include "process/message.h"
 
 struct account;
+struct sandbox_reach;
 
 enum { SPAWN_KEEP_MAX = 2 };
 
@@ -24,6 +26,8 @@ struct spawn {
     const struct account *account; /* NULL: it stays who the master is */
     int keep[SPAWN_KEEP_MAX];      /* descriptors it is given; -1: none */
     bool keep_all;                 /* it is given every descriptor */
+    enum sandbox_mode sandbox;
+    const struct sandbox_reach *reach; /* a worker's; NULL: nowhere */
 
     /* Its main function: `slot` is its own on the board, and `fd`, which it
      * takes, its way to the master.  Returns the exit code. */

@@ -33,13 +33,13 @@ try_use(const char *text, enum endpoint_use use)
     struct endpoint endpoint, again;
     struct fault fault = { "" };
 
-    if (!config_endpoint_parse(&endpoint, text, use, &fault)) {
+    if (!config_endpoint_parse(NULL, &endpoint, text, use, &fault)) {
         if (*fault.text == '\0')
             abort();
         return;
     }
     check_endpoint(&endpoint, use);
-    if (!config_endpoint_parse(&again, endpoint.text, use, &fault)
+    if (!config_endpoint_parse(NULL, &again, endpoint.text, use, &fault)
         || !config_endpoint_same(&endpoint, &again)
         || endpoint.tls != again.tls)
         abort();

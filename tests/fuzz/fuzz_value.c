@@ -43,7 +43,8 @@ check_same(const struct option *option, struct both *first)
         char *text = config_format(option, base, i);
 
         if (text == NULL
-            || !config_value_parse(option, text, NULL, copy, &fault))
+            || !config_value_parse(option, text, NULL, NULL, copy,
+                &fault))
             abort();
         free(text);
     }
@@ -77,8 +78,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = strndup((const char *)data + 1, size - 1);
     if (text == NULL)
         return 0;
-    if (config_value_parse(option, text, NULL, base_of(option, &both),
-        &fault))
+    if (config_value_parse(option, text, NULL, NULL,
+        base_of(option, &both), &fault))
         check_same(option, &both);
     else if (*fault.text == '\0')
         abort();

@@ -1,9 +1,10 @@
 """Starts the real daemon and reads what it says.
 
 The environment names what is tested: SALLYPORT is the binary,
-SALLYPORT_SANITIZED=1 says that it was built with the sanitizers, and
+SALLYPORT_SANITIZED=1 says that it was built with the sanitizers,
 SALLYPORT_WORKERS=N has every daemon run N workers whose configuration does not
-say how many.
+say how many, and SALLYPORT_SANDBOX=kill is the `sandbox` of each that does not
+say which.
 """
 import contextlib
 import os
@@ -20,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("SALLYPORT", str(ROOT / "build/release/src/sallyport"))
 SANITIZED = os.environ.get("SALLYPORT_SANITIZED", "") not in ("", "0")
 WORKERS = os.environ.get("SALLYPORT_WORKERS", "")
+SANDBOX = os.environ.get("SALLYPORT_SANDBOX", "")
 
 # What a machine that is merely slow may take.  A test that waits for something
 # to happen waits this long; one that measures states its own bound.
@@ -114,22 +116,33 @@ def _unescape(match):
     return chr(int(code[1:], 16)) if len(code) == 3 else code
 
 
-def with_workers(config):
-    """The configuration, with as many workers as the environment asks for."""
-    if not WORKERS or re.search(r"^workers\b", config, re.M):
+def _asked_for():
+    """What the environment asks of every daemon: {option: value}."""
+    options = {"workers": WORKERS, "sandbox": SANDBOX}
+    return {name: value for name, value in options.items() if value}
+
+
+def as_asked_for(config):
+    """The configuration, with what the environment asks for, unless it says
+    something else itself."""
+    lines = "".join(f"{name} = {value}\n"
+                    for name, value in _asked_for().items()
+                    if not re.search(rf"^{name}\b", config, re.M))
+    if not lines:
         return config
-    line = f"workers = {WORKERS}\n"
     if not re.search(r"^\[global\]", config, re.M):
-        return f"{config.rstrip()}\n[global]\n{line}"
+        return f"{config.rstrip()}\n[global]\n{lines}"
     return re.sub(r"^(\[global\].*\n?)", lambda found: f"{found[1].rstrip()}\n"
-                  f"{line}", config, count=1, flags=re.M)
+                  f"{lines}", config, count=1, flags=re.M)
 
 
-def _words_with_workers(words):
-    if not WORKERS or words[0] != "tunnel" or \
-            any(word.startswith("--workers") for word in words):
+def _words_as_asked_for(words):
+    if words[0] != "tunnel":
         return words
-    return [*words, f"--workers={WORKERS}"]
+    return [*words, *(f"--{name}={value}"
+                      for name, value in _asked_for().items()
+                      if not any(word.startswith(f"--{name}")
+                                 for word in words))]
 
 
 def _proc(pid, name):
@@ -164,10 +177,10 @@ class Relay:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = self.folder / "sallyport.ini"
         if config is not None:
-            self.config.write_text(with_workers(config))
+            self.config.write_text(as_asked_for(config))
         self.stderr = self.folder / "stderr"
         self.log = pathlib.Path(log) if log else self.stderr
-        self.command = _words_with_workers(
+        self.command = _words_as_asked_for(
             [str(word) for word in command or ("run", "-c", self.config)])
         self.checked = False
         self.may_lose_children = False  # the test ends some of them
@@ -192,7 +205,7 @@ class Relay:
 
     def reload_config(self, config):
         """Rewrites the file; telling the daemon is the test's part."""
-        self.config.write_text(with_workers(config))
+        self.config.write_text(as_asked_for(config))
 
     # Who it is.
 

@@ -32,9 +32,10 @@ class Running:
         self.port, self.secure = sallyport.free_port(), sallyport.free_port()
         self.names = ["server.pem", "server.key"]
         self.restore()
-        self.good = configs.settings("workers = 2", "watch = no", *options) + \
-            configs.plain(self.port, self.far.port, name="plain") + \
-            configs.tls(self.secure, self.far.port, folder, name="secure")
+        self.good = sallyport.as_asked_for(
+            configs.settings("workers = 2", "watch = no", *options) +
+            configs.plain(self.port, self.far.port, name="plain") +
+            configs.tls(self.secure, self.far.port, folder, name="secure"))
         self.one = sallyport.Relay(self.good, folder / "relay",
                                   within=within)
         processes.wait_roles(self.one.pid, ["w0", "w1", "obser"])

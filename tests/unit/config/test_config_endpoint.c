@@ -33,7 +33,7 @@ Test(config_endpoint, accepts)
             struct endpoint endpoint;
             struct fault fault = { "" };
 
-            cr_assert(config_endpoint_parse(&endpoint, cases[i].in,
+            cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
                 (enum endpoint_use)use, &fault), "%s: %s", cases[i].in,
                 fault.text);
             cr_expect_eq(endpoint.kind, ENDPOINT_INET);
@@ -57,13 +57,13 @@ Test(config_endpoint, any_address_is_for_listening)
         struct endpoint endpoint;
         struct fault fault = { "" };
 
-        cr_assert(config_endpoint_parse(&endpoint, cases[i].in,
+        cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_LISTEN, &fault), "%s: %s", cases[i].in, fault.text);
         cr_expect_null(endpoint.host);
         cr_expect_eq(endpoint.port, 80);
         cr_expect_eq(endpoint.tls, cases[i].tls);
         config_endpoint_clear(&endpoint);
-        cr_expect_not(config_endpoint_parse(&endpoint, cases[i].in,
+        cr_expect_not(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_CONNECT, &fault), "%s", cases[i].in);
         cr_expect(strstr(fault.text, "no host to connect to") != NULL);
     }
@@ -85,7 +85,7 @@ Test(config_endpoint, accepts_unix_sockets)
         struct endpoint endpoint;
         struct fault fault = { "" };
 
-        cr_assert(config_endpoint_parse(&endpoint, cases[i].in,
+        cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_CONNECT, &fault), "%s: %s", cases[i].in, fault.text);
         cr_expect_eq(endpoint.kind, ENDPOINT_UNIX);
         cr_expect_eq(endpoint.tls, cases[i].tls);
@@ -143,7 +143,7 @@ Test(config_endpoint, refuses_and_says_why)
         struct endpoint endpoint;
         struct fault fault = { "" };
 
-        cr_expect_not(config_endpoint_parse(&endpoint, cases[i].in,
+        cr_expect_not(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_LISTEN, &fault), "\"%s\"", cases[i].in);
         cr_expect(strstr(fault.text, cases[i].why) != NULL, "\"%s\": %s",
             cases[i].in, fault.text);
@@ -157,12 +157,12 @@ Test(config_endpoint, knows_the_longest_path)
     struct fault fault;
 
     memset(text + 6, 'a', 106);
-    cr_assert(config_endpoint_parse(&endpoint, text, ENDPOINT_LISTEN,
+    cr_assert(config_endpoint_parse(NULL, &endpoint, text, ENDPOINT_LISTEN,
         &fault));
     cr_expect_eq(strlen(endpoint.path), 107);
     config_endpoint_clear(&endpoint);
     memset(text + 6, 'a', 107);
-    cr_expect_not(config_endpoint_parse(&endpoint, text, ENDPOINT_LISTEN,
+    cr_expect_not(config_endpoint_parse(NULL, &endpoint, text, ENDPOINT_LISTEN,
         &fault));
     cr_expect(strstr(fault.text, "108 bytes") != NULL, "%s", fault.text);
 }
@@ -185,9 +185,9 @@ Test(config_endpoint, knows_the_same_place)
         struct endpoint a, b;
         struct fault fault;
 
-        cr_assert(config_endpoint_parse(&a, cases[i].a, ENDPOINT_LISTEN,
+        cr_assert(config_endpoint_parse(NULL, &a, cases[i].a, ENDPOINT_LISTEN,
             &fault));
-        cr_assert(config_endpoint_parse(&b, cases[i].b, ENDPOINT_LISTEN,
+        cr_assert(config_endpoint_parse(NULL, &b, cases[i].b, ENDPOINT_LISTEN,
             &fault));
         cr_expect_eq(config_endpoint_same(&a, &b), cases[i].same, "%s %s",
             cases[i].a, cases[i].b);

@@ -38,7 +38,7 @@ parse(const char *name, const char *text, struct fault *fault)
     const struct option *option;
     void *base = find(name, &option);
 
-    return config_value_parse(option, text, NULL, base, fault);
+    return config_value_parse(option, text, NULL, NULL, base, fault);
 }
 
 /* All values of the option, with a '|' between them. */
@@ -267,8 +267,8 @@ Test(config_value, paths_start_from_the_directory, .fini = clear)
         struct fault fault;
         char text[256];
 
-        cr_assert(config_value_parse(option, cases[i].in, "/etc/x", base,
-            &fault));
+        cr_assert(config_value_parse(option, cases[i].in, "/etc/x", NULL,
+            base, &fault));
         format(cases[i].name, text, sizeof(text));
         cr_expect_str_eq(text, cases[i].out);
         clear();
@@ -285,7 +285,8 @@ Test(config_value, a_long_joined_list_takes_several_lines, .fini = clear)
     for (int i = 0; i < 40; i++)
         snprintf(joined + strlen(joined), sizeof(joined) - strlen(joined),
             "%sCIPHER-NUMBER-%d", i > 0 ? ":" : "", i);
-    cr_assert(config_value_parse(option, joined, NULL, &service, &fault));
+    cr_assert(config_value_parse(option, joined, NULL, NULL, &service,
+        &fault));
     cr_assert_gt(config_format_count(option, &service), 4);
     for (size_t i = 0; i < config_format_count(option, &service); i++) {
         char *piece = config_format(option, &service, i);

@@ -562,3 +562,32 @@ Test(files, compares_and_restores)
     expect_change(before, true, false);
     files_unref(before);
 }
+
+/* Who loads from a bundle may not be able to look a name up. */
+Test(files, a_port_by_name_is_the_same_from_a_bundle)
+{
+    struct files *disk = files_on_disk(), *bundle;
+    struct error error = { 0 };
+    char *known = files_port(disk, "https"), *again;
+    int fd;
+
+    cr_expect_null(files_port(disk, "no-such-service"));
+    fd = files_pack(disk, &error);
+    cr_assert_geq(fd, 0);
+    bundle = files_in_bundle(fd, -1, &error);
+    cr_assert_not_null(bundle);
+    again = files_port(bundle, "https");
+    if (known == NULL) {
+        cr_expect_null(again);
+    } else {
+        cr_expect_str_eq(known, "443");
+        cr_expect_str_eq(again, "443");
+    }
+    cr_expect_null(files_port(bundle, "no-such-service"));
+    cr_expect_null(files_port(bundle, "ssh"));
+    free(known);
+    free(again);
+    close(fd);
+    files_unref(bundle);
+    files_unref(disk);
+}

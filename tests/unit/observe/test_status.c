@@ -18,7 +18,8 @@ static struct board *board;
 static unsigned worker, web;
 static struct status_facts facts = {
     .version = "0.1.0", .config = "/etc/x.ini", .pid = 99, .started_ms = 1000,
-    .generation = 3, .workers = 2, .reload = RELOAD_FAILED,
+    .generation = 3, .workers = 2, .sandbox = "on",
+    .not_enforced = "TCP; UDP", .reload = RELOAD_FAILED,
     .reload_s = 1767323045, .reload_text = "x.ini:1: \"no\"",
 };
 
@@ -108,6 +109,8 @@ Test(status, is_a_table)
     cr_expect_str_eq(row(text, "last reload"),
         "last reload 2026-01-02T03:04:05Z, failed: x.ini:1: \"no\"");
     cr_expect_str_eq(row(text, "workers"), "workers 2 wanted");
+    cr_expect_str_eq(row(text, "sandbox"), "sandbox on");
+    cr_expect_str_eq(row(text, "not enforced"), "not enforced TCP; UDP");
     cr_expect_str_eq(row(text, "master"), "master 99 -");
     cr_expect_str_eq(row(text, "worker 0"), "worker 0 1234 5");
     cr_expect_str_eq(row(text, "web"), "web 5 70 5000000000 11 8");

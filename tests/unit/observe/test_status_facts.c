@@ -19,6 +19,7 @@ Test(status_facts, arrive_as_they_were)
         .started_ms = UINT64_MAX, .generation = 3, .workers = 4,
         .reload = RELOAD_FAILED, .reload_s = 1767323045,
         .reload_text = "x.ini:3: [service web] listen: no",
+        .sandbox = "kill", .not_enforced = "this; that",
     };
     char text[STATUS_FACTS_SIZE];
     size_t length = status_facts_format(&sent, text);
@@ -33,6 +34,8 @@ Test(status_facts, arrive_as_they_were)
     cr_expect_eq(facts.reload, RELOAD_FAILED);
     cr_expect_eq(facts.reload_s, sent.reload_s);
     cr_expect_str_eq(facts.reload_text, sent.reload_text);
+    cr_expect_str_eq(facts.sandbox, "kill");
+    cr_expect_str_eq(facts.not_enforced, "this; that");
 }
 
 Test(status_facts, that_are_empty_arrive_too)

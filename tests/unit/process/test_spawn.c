@@ -109,6 +109,7 @@ ask(struct spawn spawn)
     pid_t child;
 
     spawn.run = tell;
+    spawn.sandbox = SANDBOX_OFF; /* it reads proc(5) */
     child = spawn_process(&spawn, SLOT, &poll_fd.fd);
     cr_assert_gt(child, 0);
     cr_expect_eq(descriptors_count(), before + 1);

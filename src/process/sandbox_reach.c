@@ -1,0 +1,71 @@
+#include "process/sandbox.h"
+
+#include <string.h>
+
+#include "process/sandbox_filter.h"
+#include "process/sandbox_landlock.h"
+
+static void
+add_endpoint(struct sandbox_reach *reach, const struct endpoint *server)
+{
+    if (server->kind == ENDPOINT_INET) {
+        reach->ports[server->port / 8] |= (uint8_t)(1U << server->port % 8);
+    } else if (server->kind == ENDPOINT_UNIX) {
+        reach->unix_sockets = true;
+        reach->abstract_sockets |= server->path[0] == '@';
+    }
+}
+
+void
+sandbox_reach_add(struct sandbox_reach *reach, const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct endpoints *connect = &config->services[i].connect;
+
+        for (size_t j = 0; j < connect->count; j++)
+            add_endpoint(reach, &connect->items[j]);
+    }
+}
+
+void
+sandbox_reach_of(const struct config *config, struct sandbox_reach *reach)
+{
+    *reach = (struct sandbox_reach){ .unix_sockets = false };
+    sandbox_reach_add(reach, config);
+}
+
+bool
+sandbox_reach_has_ports(const struct sandbox_reach *reach)
+{
+    static const struct sandbox_reach none;
+
+    return memcmp(reach->ports, none.ports, sizeof(none.ports)) != 0;
+}
+
+static bool
+covers_ports(
+    const struct sandbox_reach *have, const struct sandbox_reach *want)
+{
+    for (size_t i = 0; i < sizeof(have->ports); i++)
+        if ((want->ports[i] & ~have->ports[i]) != 0)
+            return false;
+    return true;
+}
+
+/* What the filter judges is a kind of socket, what Landlock does a place. */
+bool
+sandbox_reach_covers(
+    const struct sandbox_reach *have, const struct sandbox_reach *want)
+{
+    int version = sandbox_landlock_version();
+
+    if (!sandbox_is_possible())
+        return true;
+    if (sandbox_filter_works() &&
+        ((want->unix_sockets && !have->unix_sockets) ||
+            (sandbox_reach_has_ports(want) && !sandbox_reach_has_ports(have))))
+        return false;
+    return (version < LANDLOCK_TCP || covers_ports(have, want)) &&
+        (version < LANDLOCK_SCOPES || have->abstract_sockets ||
+            !want->abstract_sockets);
+}
