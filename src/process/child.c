@@ -15,6 +15,7 @@
 #include "process/channel.h"
 #include "process/hear.h"
 #include "process/master_parts.h"
+#include "process/sandbox.h"
 #include "process/spawn.h"
 
 /* What it may take to end by itself. */
@@ -86,6 +87,18 @@ enlist(struct master *master, struct child *child, int fd)
     child_kill(child);
 }
 
+/* Remembered, because it cannot be widened. */
+static bool
+copy_reach(struct child *child, const struct spawn *spawn)
+{
+    if (spawn->reach == NULL || child->master->sandbox == SANDBOX_OFF)
+        return true;
+    child->reach = malloc(sizeof(*child->reach));
+    if (child->reach != NULL)
+        *child->reach = *spawn->reach;
+    return child->reach != NULL;
+}
+
 /* NULL: errno says why. */
 static struct child *
 prepare(struct master *master, struct post *post, const struct spawn *spawn)
@@ -100,7 +113,7 @@ prepare(struct master *master, struct post *post, const struct spawn *spawn)
     child->number = spawn->number;
     child->started_ms = clock_now_ms();
     child->grace = evtimer_new(master->base, on_grace_over, child);
-    child->slot = child->grace != NULL
+    child->slot = child->grace != NULL && copy_reach(child, spawn)
         ? board_slot_take(master->board, (int)spawn->role, spawn->number)
         : (unsigned)BOARD_SLOTS;
     if (child->slot < BOARD_SLOTS)
@@ -180,6 +193,7 @@ child_free(struct child *child)
     channel_free(child->channel);
     if (child->grace != NULL)
         event_free(child->grace);
+    free(child->reach);
     free(child);
 }
 

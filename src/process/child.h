@@ -16,6 +16,7 @@ struct channel;
 struct event;
 struct master;
 struct post;
+struct sandbox_reach;
 struct spawn;
 
 struct child {
@@ -30,6 +31,7 @@ struct child {
     struct event *grace; /* until it is killed */
     uint64_t started_ms;
     bool killed; /* by child_kill() */
+    struct sandbox_reach *reach; /* that it is confined to; NULL: none */
 
     /* A worker's generations (rollout.h); 0: none. */
     uint64_t generation; /* in force there */

@@ -287,32 +287,92 @@ forget_inbox(struct fleet *fleet, const struct child *worker)
             tell_inbox(fleet->workers[i].child, worker, false);
 }
 
-void
-fleet_part_from(const struct child *child)
-{
-    struct fleet *fleet = &child->master->fleet;
-
-    if (child->role == ROLE_WORKER &&
-        fleet->inboxes[child->number].send_fd >= 0)
-        forget_inbox(fleet, child);
-    fleet_dismiss_keepers(child->master);
-}
-
 /* Those that stay take over its sockets and its inbox is read until it ends, so
  * nothing that was accepted or queued is lost. */
 static void
-retire(struct post *post)
+send_home(struct child *worker)
 {
     static const struct message_drain no_limit = { 0 };
-    struct child *worker = post_give_up(post);
-    struct fleet *fleet = &post->master->fleet;
 
-    if (worker != NULL) {
-        forget_inbox(fleet, worker);
-        worker->preparing = 0;
-        child_send(worker, MESSAGE_DRAIN, &no_limit, NULL, 0, -1);
+    forget_inbox(&worker->master->fleet, worker);
+    worker->preparing = 0;
+    child_send(worker, MESSAGE_DRAIN, &no_limit, NULL, 0, -1);
+}
+
+static void
+retire(struct post *post)
+{
+    struct child *worker = post_give_up(post);
+
+    if (worker != NULL)
+        send_home(worker);
+    close_inbox(&post->master->fleet.inboxes[post->number]);
+}
+
+void
+fleet_relieve(struct post *post)
+{
+    struct fleet *fleet = &post->master->fleet;
+    struct inbox *inbox = &fleet->inboxes[post->number];
+
+    fleet->reliefs[post->number] = (struct relief){ post->child, *inbox };
+    *inbox = (struct inbox){ .read_fd = -1, .send_fd = -1 };
+    post->child->post = NULL;
+    post->child = NULL;
+    post_fill(post);
+}
+
+void
+fleet_confirm_reliefs(struct master *master)
+{
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        struct relief *relief = &master->fleet.reliefs[i];
+
+        if (relief->worker == NULL)
+            continue;
+        send_home(relief->worker);
+        close_inbox(&relief->inbox);
+        relief->worker = NULL;
+    }
+}
+
+static void
+reinstate(struct fleet *fleet, struct post *post, struct relief *relief)
+{
+    struct child *late = post->child;
+
+    post->child = relief->worker;
+    post->child->post = post;
+    relief->worker = NULL;
+    if (late != NULL) {
+        forget_inbox(fleet, late);
+        late->post = NULL;
+        child_kill(late);
     }
     close_inbox(&fleet->inboxes[post->number]);
+    fleet->inboxes[post->number] = relief->inbox;
+}
+
+void
+fleet_revoke_reliefs(struct master *master)
+{
+    struct fleet *fleet = &master->fleet;
+
+    for (unsigned i = 0; i < WORKERS_MAX; i++)
+        if (fleet->reliefs[i].worker != NULL)
+            reinstate(fleet, &fleet->workers[i], &fleet->reliefs[i]);
+}
+
+/* It has ended before its post was taken: the new one stays. */
+static void
+forget_relief(struct fleet *fleet, const struct child *worker)
+{
+    struct relief *relief = &fleet->reliefs[worker->number];
+
+    if (relief->worker != worker)
+        return;
+    close_inbox(&relief->inbox);
+    relief->worker = NULL;
 }
 
 void
@@ -453,6 +513,19 @@ fleet_disband(struct master *master)
     dismiss(&fleet->scout);
     dismiss(&fleet->observer);
     fleet_dismiss_keepers(master);
+}
+
+void
+fleet_part_from(const struct child *child)
+{
+    struct fleet *fleet = &child->master->fleet;
+
+    if (child->role == ROLE_WORKER)
+        forget_relief(fleet, child);
+    if (child->role == ROLE_WORKER &&
+        fleet->inboxes[child->number].send_fd >= 0)
+        forget_inbox(fleet, child);
+    fleet_dismiss_keepers(child->master);
 }
 
 void

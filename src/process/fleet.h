@@ -26,12 +26,19 @@ struct inbox {
 
 enum { KEEPERS_MAX = (WORKERS_MAX + KEEPER_WORKERS - 1) / KEEPER_WORKERS };
 
+/* A worker whose post another one is about to take. */
+struct relief {
+    struct child *worker; /* NULL: none */
+    struct inbox inbox;   /* its own; the post has a new one */
+};
+
 struct fleet {
     struct post workers[WORKERS_MAX];
     struct post keepers[KEEPERS_MAX];
     struct post scout;
     struct post observer;
     struct inbox inboxes[WORKERS_MAX];
+    struct relief reliefs[WORKERS_MAX]; /* by post */
     unsigned count; /* of workers wanted */
     int control_fd; /* where the observer listens; -1: no control socket */
     char *control_path;
@@ -47,6 +54,13 @@ void fleet_grow(struct master *master, unsigned count);
 
 /* The workers of higher numbers than that finish what they have, and end. */
 void fleet_shrink(struct master *master, unsigned count);
+
+/* Puts a new worker on the post.  The one that is there serves on until one of
+ * the other two decides: it finishes what it has, and ends; or it keeps its
+ * post, and the new ones end. */
+void fleet_relieve(struct post *post);
+void fleet_confirm_reliefs(struct master *master);
+void fleet_revoke_reliefs(struct master *master);
 
 /* Starts the scout if `config` needs one; ends it if not. */
 void fleet_need_scout(struct master *master, const struct config *config);

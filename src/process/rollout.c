@@ -12,6 +12,7 @@
 #include "process/child.h"
 #include "process/fleet.h"
 #include "process/master_parts.h"
+#include "process/sandbox.h"
 #include "process/socket_message.h"
 #include "process/spawn.h"
 #include "process/trial.h"
@@ -103,6 +104,7 @@ rollout_stop(struct master *master)
         sockets_revert(&master->sockets);
     if (stage == ROLLOUT_SWITCH || master->config == NULL)
         return;
+    fleet_revoke_reliefs(master);
     fleet_shrink(master, master->workers);
     for (unsigned i = 0;
          (post = loader(master, master->fleet.count, i)) != NULL; i++)
@@ -249,6 +251,23 @@ next_stage(struct master *master, enum rollout_stage stage)
     event_add(master->rollout.timer, &patience);
 }
 
+/* What a worker may reach is fixed for its life: one that may not reach what is
+ * to be connected to next makes room for one that may. */
+static void
+relieve_confined(struct master *master, unsigned count)
+{
+    struct sandbox_reach reach;
+
+    sandbox_reach_of(master->rollout.config, &reach);
+    for (unsigned i = 0; i < count; i++) {
+        struct post *post = &master->fleet.workers[i];
+
+        if (post->child != NULL && post->child->reach != NULL &&
+            !sandbox_reach_covers(post->child->reach, &reach))
+            fleet_relieve(post);
+    }
+}
+
 static void
 prepare(struct master *master)
 {
@@ -262,10 +281,11 @@ prepare(struct master *master)
     for (size_t i = 0; i < rollout->config->service_count; i++)
         (void)board_service_index(
             master->board, rollout->config->services[i].name);
+    relieve_confined(master, count < before ? count : before);
     for (unsigned i = 0;
          (post = loader(master, count < before ? count : before, i)) != NULL;
          i++)
-        if (post->child != NULL)
+        if (post->child != NULL && post->child->preparing != rollout->generation)
             rollout_brief(post->child);
     fleet_need_keepers(master, rollout->config, count);
     fleet_grow(master, count);
@@ -301,6 +321,7 @@ switch_all(struct master *master)
          i++)
         if (post->wanted)
             tell_switch(post->child, master->generation);
+    fleet_confirm_reliefs(master);
 }
 
 static void
