@@ -10,6 +10,7 @@
 #include "process/child.h"
 #include "process/master_parts.h"
 #include "process/observer.h"
+#include "process/pulse.h"
 #include "process/scout.h"
 #include "process/spawn.h"
 #include "process/worker.h"
@@ -61,6 +62,7 @@ start_worker(struct post *post)
         .board = master->board,
         .secret = &master->secret,
         .number = post->number,
+        .pulse_ms = watchdog_pulse_ms(&master->watchdog),
     };
     struct spawn spawn = {
         .role = ROLE_WORKER,
@@ -80,12 +82,23 @@ start_worker(struct post *post)
     return child_start(master, post, &spawn);
 }
 
+static struct pulse_seed
+pulse_of(const struct master *master, unsigned slot)
+{
+    return (struct pulse_seed){
+        .board = master->board,
+        .slot = slot,
+        .every_ms = watchdog_pulse_ms(&master->watchdog),
+    };
+}
+
 static int
 scout_main(void *arg, unsigned slot, int fd)
 {
-    (void)arg;
-    (void)slot;
-    return scout_run(fd);
+    const struct master *master = arg;
+    const struct pulse_seed pulse = pulse_of(master, slot);
+
+    return scout_run(fd, &pulse);
 }
 
 static struct child *
@@ -96,6 +109,7 @@ start_scout(struct post *post)
         .account = &post->master->account,
         .keep = { -1, -1 },
         .run = scout_main,
+        .arg = post->master,
     };
 
     return child_start(post->master, post, &spawn);
@@ -105,10 +119,10 @@ static int
 observer_main(void *arg, unsigned slot, int fd)
 {
     const struct master *master = arg;
+    const struct pulse_seed pulse = pulse_of(master, slot);
 
-    (void)slot;
-    return observer_run(
-        fd, master->fleet.control_fd, master->board, geteuid());
+    return observer_run(fd, master->fleet.control_fd, master->board,
+        geteuid(), &pulse);
 }
 
 static struct child *

@@ -126,6 +126,7 @@ report(struct master *master, struct error *error)
     if (!error_any(error))
         log_info(NULL, "changed files taken over: generation %llu",
             (unsigned long long)master->generation);
+        announce_status(master);
 }
 
 static void try_next(struct master *master);

@@ -5,6 +5,8 @@
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H
 
+#include <stdint.h>
+
 #include "base/base.h"
 
 struct board;
@@ -15,6 +17,7 @@ struct worker_seed {
     struct board *board;
     const struct tls_secret *secret;
     unsigned number;
+    uint64_t pulse_ms; /* struct pulse_seed's every_ms */
     int inbox_fd; /* where connections come in that others accepted */
 };
 
