@@ -1,5 +1,5 @@
-# Where Debian expects things.  The unit goes to lib/systemd/system whatever the
-# architecture's library folder is, and under /usr the configuration goes to
+# Where Debian expects things.  Units, sysusers.d and tmpfiles.d go to lib whatever
+# the architecture's library folder is, and under /usr the configuration goes to
 # /etc, not to /usr/etc: CMAKE_INSTALL_FULL_SYSCONFDIR knows that rule.
 if(TARGET sallyport)
     install(TARGETS sallyport RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
@@ -12,11 +12,20 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/conf/examples)
             DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.ini")
 endif()
 
-if(EXISTS ${PROJECT_SOURCE_DIR}/systemd/sallyport.service.in)
-    configure_file(systemd/sallyport.service.in
-                   ${PROJECT_BINARY_DIR}/sallyport.service @ONLY)
-    install(FILES ${PROJECT_BINARY_DIR}/sallyport.service
-            DESTINATION lib/systemd/system)
+foreach(unit sallyport.service sallyport@.service)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/systemd/${unit}.in)
+        configure_file(systemd/${unit}.in ${PROJECT_BINARY_DIR}/${unit} @ONLY)
+        install(FILES ${PROJECT_BINARY_DIR}/${unit}
+                DESTINATION lib/systemd/system)
+    endif()
+endforeach()
+if(EXISTS ${PROJECT_SOURCE_DIR}/systemd/sallyport.socket)
+    install(FILES systemd/sallyport.socket
+            DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+    install(FILES systemd/sallyport.sysusers.conf
+            DESTINATION lib/sysusers.d RENAME sallyport.conf)
+    install(FILES systemd/sallyport.tmpfiles.conf
+            DESTINATION lib/tmpfiles.d RENAME sallyport.conf)
 endif()
 
 foreach(section 1 5 8)

@@ -22,6 +22,7 @@ struct slot {
     int64_t pid;
     int64_t kind;
     uint64_t number;
+    uint64_t beaten_ms;
     struct cell cells[BOARD_SERVICES];
 };
 
@@ -171,6 +172,7 @@ board_slot_take(struct board *board, int kind, unsigned number)
     board->taken[taken] = true;
     slot_of(board, taken)->kind = kind;
     slot_of(board, taken)->number = number;
+    board_beat(board, taken, 0);
     set(&slot_of(board, taken)->taken, 1);
     if (taken >= board_slot_count(board))
         __atomic_store_n(
@@ -307,6 +309,18 @@ board_set_accepting(
     struct board *board, unsigned slot, uint64_t generation)
 {
     set(&slot_of(board, slot)->accepting, generation);
+}
+
+void
+board_beat(struct board *board, unsigned slot, uint64_t now_ms)
+{
+    set(&slot_of(board, slot)->beaten_ms, now_ms);
+}
+
+uint64_t
+board_beaten_ms(const struct board *board, unsigned slot)
+{
+    return get(&slot_of(board, slot)->beaten_ms);
 }
 
 uint64_t *

@@ -74,6 +74,9 @@ void board_count(struct board *board, unsigned slot, unsigned service,
 void board_gauge_add(
     struct board *board, unsigned slot, unsigned service, int more);
 
+/* Its loop turns (process/pulse.h): this is when it last did. */
+void board_beat(struct board *board, unsigned slot, uint64_t now_ms);
+
 /* For limits: the same by one, but in one order with every board_active() and
  * board_*_waiting() of all processes (seq_cst): of two that count themselves
  * in, at least one sees the other.  A gauge never goes below 0. */
@@ -115,6 +118,9 @@ uint64_t board_slot_active(
     const struct board *board, unsigned slot, unsigned service);
 uint64_t board_slot_counter(const struct board *board, unsigned slot,
     unsigned service, enum board_counter counter);
+
+/* 0: it never did since the slot was taken. */
+uint64_t board_beaten_ms(const struct board *board, unsigned slot);
 
 /* The slot with the fewest connections among those that accept for the same
  * generation as slot `like`, so that they know the same doors; `*active` is

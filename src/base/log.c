@@ -66,8 +66,9 @@ write_journal(const struct log_line *line, const struct log_record *record)
     struct log_line head, fields;
 
     log_line_start(&head);
-    log_line_put(&head, "PRIORITY=%u\nSYSLOG_IDENTIFIER=" IDENTIFIER
-        "\nMESSAGE=", levels[record->level].priority);
+    log_line_put(&head, "PRIORITY=%u\nSYSLOG_FACILITY=%u\nSYSLOG_IDENTIFIER="
+        IDENTIFIER "\nMESSAGE=", levels[record->level].priority,
+        FACILITY_DAEMON >> 3);
     log_line_start(&fields);
     log_line_add_journal(&fields, record);
     return log_sink_write(&state.sink, (struct iovec[]){

@@ -27,7 +27,7 @@ struct strings {
     size_t count;
 };
 
-enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX };
+enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX, ENDPOINT_SYSTEMD };
 
 struct endpoint {
     enum endpoint_kind kind;
@@ -35,7 +35,8 @@ struct endpoint {
     char *host;     /* INET: name (lower case) or number, without brackets;
                        NULL: any address of both families */
     uint16_t port;
-    char *path;     /* UNIX: '@' first for the abstract namespace */
+    char *path;     /* UNIX: '@' first for the abstract namespace;
+                       SYSTEMD: the name that the socket is passed under */
     char *text;     /* as written */
     struct origin origin;
 };

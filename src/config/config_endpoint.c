@@ -16,6 +16,9 @@
 
 #define SERVICE_NAME_MAX 63
 
+/* FileDescriptorName= of systemd.socket(5). */
+#define SYSTEMD_NAME_MAX 255
+
 static const char *const url_schemes[] = { "tcp", "tls" };
 
 /* Words that stand for something in endpoints elsewhere, here or in a later
@@ -25,8 +28,12 @@ static const char *const reserved[] = {
     "upstream", "tls+upstream", "ssl", "http", "https", "abstract",
 };
 
-static const char forms[] = "write HOST:PORT, tcp://HOST:PORT, "
-    "tls://HOST:PORT, unix:PATH or tls+unix:PATH";
+static const char *const forms[] = {
+    [ENDPOINT_LISTEN] = "write HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, "
+        "unix:PATH, tls+unix:PATH, systemd:NAME or tls+systemd:NAME",
+    [ENDPOINT_CONNECT] = "write HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, "
+        "unix:PATH or tls+unix:PATH",
+};
 
 static bool
 is_one_of(const char *const *words, size_t count, const char *text,
@@ -72,6 +79,34 @@ parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
     return endpoint->path != NULL || config_refuse(fault, "out of memory");
 }
 
+/* The rules for names are the service manager's. */
+static bool
+parse_name(struct endpoint *endpoint, const char *name, enum endpoint_use use,
+    struct fault *fault)
+{
+    size_t length = strlen(name);
+
+    if (use == ENDPOINT_CONNECT)
+        return config_refuse(fault, "\"%s\": systemd passes sockets to "
+            "listen on, none to connect to; %s", endpoint->text, forms[use]);
+    if (length == 0)
+        return config_refuse(fault, "\"%s\" has no name; write the "
+            "FileDescriptorName= of the .socket unit", endpoint->text);
+    if (strncmp(name, "//", 2) == 0)
+        return config_refuse(fault, "\"%s\" has too many slashes; write "
+            "systemd:NAME", endpoint->text);
+    if (length > SYSTEMD_NAME_MAX)
+        return config_refuse(fault, "the name is %zu bytes long; that of a "
+            "descriptor has at most %d", length, SYSTEMD_NAME_MAX);
+    for (size_t i = 0; i < length; i++)
+        if (name[i] <= ' ' || name[i] > '~' || name[i] == ':')
+            return config_refuse(fault, "\"%s\" is no name of a descriptor; "
+                "it has printable ASCII without ':' and spaces", name);
+    endpoint->kind = ENDPOINT_SYSTEMD;
+    endpoint->path = strdup(name);
+    return endpoint->path != NULL || config_refuse(fault, "out of memory");
+}
+
 static bool
 parse_number(uint16_t *port, const char *text)
 {
@@ -106,8 +141,8 @@ parse_port(struct files *files, struct endpoint *endpoint, const char *text,
 
 /* Finds where the host ends: at the ':' before the port. */
 static bool
-split_host(const char *text, const char **host, size_t *length,
-    const char **port, struct fault *fault)
+split_host(const char *text, enum endpoint_use use, const char **host,
+    size_t *length, const char **port, struct fault *fault)
 {
     const char *colon = strrchr(text, ':');
 
@@ -127,7 +162,8 @@ split_host(const char *text, const char **host, size_t *length,
         return true;
     }
     if (colon == NULL)
-        return config_refuse(fault, "\"%s\" has no port; %s", text, forms);
+        return config_refuse(fault, "\"%s\" has no port; %s", text,
+            forms[use]);
     *length = (size_t)(colon - text);
     *port = colon + 1;
     if (memchr(text, ':', *length) != NULL)
@@ -177,11 +213,11 @@ parse_inet(struct files *files, struct endpoint *endpoint, const char *text,
     bool any, bracketed = *text == '[';
 
     endpoint->kind = ENDPOINT_INET;
-    if (!split_host(text, &host, &length, &port, fault))
+    if (!split_host(text, use, &host, &length, &port, fault))
         return false;
     if (!bracketed && is_one_of(reserved, COUNT(reserved), host, length))
         return config_refuse(fault, "\"%.*s:\" is not a kind of endpoint "
-            "here; %s", (int)length, host, forms);
+            "here; %s", (int)length, host, forms[use]);
     if (!parse_port(files, endpoint, port, fault))
         return false;
     if (bracketed)
@@ -203,12 +239,18 @@ parse(struct files *files, struct endpoint *endpoint, const char *text,
         endpoint->tls = true;
         return parse_path(endpoint, rest, fault);
     }
+    if ((rest = after_prefix(text, "systemd:")) != NULL)
+        return parse_name(endpoint, rest, use, fault);
+    if ((rest = after_prefix(text, "tls+systemd:")) != NULL) {
+        endpoint->tls = true;
+        return parse_name(endpoint, rest, use, fault);
+    }
     if (scheme_end == NULL)
         return parse_inet(files, endpoint, text, use, fault);
     if (!is_one_of(url_schemes, COUNT(url_schemes), text,
         (size_t)(scheme_end - text)))
         return config_refuse(fault, "\"%.*s\" is not a kind of endpoint; %s",
-            (int)(scheme_end - text) + 3, text, forms);
+            (int)(scheme_end - text) + 3, text, forms[use]);
     endpoint->tls = after_prefix(text, "tls") != NULL;
     return parse_inet(files, endpoint, scheme_end + 3, use, fault);
 }
@@ -240,7 +282,7 @@ config_endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 {
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
-    if (a->kind == ENDPOINT_UNIX)
+    if (a->kind != ENDPOINT_INET)
         return strcmp(a->path, b->path);
     if (a->port != b->port)
         return a->port < b->port ? -1 : 1;

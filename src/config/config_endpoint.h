@@ -1,6 +1,7 @@
 /*
  * Endpoints as text: HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH,
- * unix:@NAME, tls+unix:PATH.  Nothing else decides whether a leg is TLS.
+ * unix:@NAME, tls+unix:PATH, to listen on also systemd:NAME and
+ * tls+systemd:NAME.  Nothing else decides whether a leg is TLS.
  */
 #ifndef CONFIG_CONFIG_ENDPOINT_H
 #define CONFIG_CONFIG_ENDPOINT_H
@@ -14,7 +15,8 @@ struct fault;
 struct files;
 
 enum endpoint_use {
-    ENDPOINT_LISTEN,    /* "*:PORT" and ":PORT" are any address */
+    ENDPOINT_LISTEN,    /* "*:PORT" and ":PORT" are any address; sockets
+                           that systemd passes have names */
     ENDPOINT_CONNECT,
 };
 

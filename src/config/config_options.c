@@ -122,8 +122,9 @@ static const struct option options[] = {
       .help = "The unix socket that status, reload and their like speak to.",
       .details = "auto is a path that follows from the name of the "
           "configuration file, in /run/sallyport, or for other users than "
-          "root in the folder that XDG_RUNTIME_DIR names. Only root and the "
-          "user who started the daemon may use it." },
+          "root, unless systemd gives them that one as their "
+          "RuntimeDirectory=, in the folder that XDG_RUNTIME_DIR names. Only "
+          "root and the user whom the daemon runs as may use it." },
     { .name = "watch", .scope = OPTION_GLOBAL, .type = OPTION_BOOL,
       .flags = OPTION_RELOADS, .offset = FIELD(watch), .value = "yes",
       .help = "Whether certificates that change on disk are taken over.",
@@ -150,13 +151,15 @@ static const struct option options[] = {
           "tls://HOST:PORT for TLS, unix:PATH or unix:@NAME (the abstract "
           "namespace) for a unix socket, tls+unix:PATH for TLS on one. An "
           "IPv6 address stands in brackets; *:PORT is any address, of both "
-          "families. Repeat it to listen in several places." },
+          "families. systemd:NAME and tls+systemd:NAME are the sockets that "
+          "systemd passes under the FileDescriptorName= NAME. Repeat it to "
+          "listen in several places." },
     { .name = "connect", .scope = OPTION_SERVICE, .type = OPTION_CONNECT,
       .flags = OPTION_LIST | OPTION_REQUIRED | OPTION_OWN | OPTION_OF_CONNECT
           | OPTION_RELOADS,
       .offset = FIELD(connect), .help = "Where the server is.",
-      .details = "Written as for listen. Repeat it to name several servers: "
-          "they are tried in this order." },
+      .details = "Written as for listen, but nothing that systemd passes. "
+          "Repeat it to name several servers: they are tried in this order." },
     { .name = "max_connections", .scope = OPTION_SERVICE,
       .type = OPTION_NUMBER, .flags = OPTION_RELOADS,
       .offset = FIELD(max_connections), .value = "unlimited",

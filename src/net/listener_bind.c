@@ -331,6 +331,27 @@ open_unix(const struct attempt *attempt)
     return open_address(attempt, &address);
 }
 
+/* Those are there from the start, or never. */
+static bool
+find_passed(const struct attempt *attempt)
+{
+    const struct listener_binder *binder = attempt->binder;
+    const char *name = attempt->endpoint->path;
+    char text[ADDRESS_TEXT_SIZE];
+
+    snprintf(text, sizeof(text), LISTENER_PASSED "%s", name);
+    if (!binder->have(binder->arg, text, 0)) {
+        complain(attempt, "systemd passed no socket of this name at the start; "
+            "a .socket unit for this service needs FileDescriptorName=%s, and "
+            "then both a restart", name);
+        return false;
+    }
+    if (binder->claim(binder->arg, text))
+        return true;
+    complain(attempt, "another listen line has this socket");
+    return false;
+}
+
 /* A machine without IPv6 still serves `*` on IPv4. */
 static bool
 is_family_missing(const struct endpoint *endpoint, int family)
@@ -400,20 +421,36 @@ listener_bind(const char *service, const struct endpoint *endpoint,
 {
     const struct attempt attempt = { service, endpoint, leg, binder, error };
 
-    if (endpoint->kind == ENDPOINT_UNIX)
+    switch (endpoint->kind) {
+    case ENDPOINT_UNIX:
         return open_unix(&attempt);
-    return open_inet(&attempt);
+    case ENDPOINT_SYSTEMD:
+        return find_passed(&attempt);
+    default:
+        return open_inet(&attempt);
+    }
+}
+
+/* The text of one that was passed does not tell. */
+static bool
+is_inet(int fd)
+{
+    int family = AF_UNIX;
+    socklen_t length = sizeof(family);
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 &&
+        family != AF_UNIX;
 }
 
 void
 listener_refresh(const struct listener_socket *socket,
     const struct leg_config *leg, struct error *error)
 {
-    bool is_unix = strncmp(socket->text, "unix:", 5) == 0;
+    bool inet = is_inet(socket->fd);
     const char *problem = NULL;
 
-    if ((!is_unix && !socket_options_reset(socket->fd)) ||
-        !socket_options_set(socket->fd, !is_unix, leg) ||
+    if ((inet && !socket_options_reset(socket->fd)) ||
+        !socket_options_set(socket->fd, inet, leg) ||
         listen(socket->fd, (int)leg->backlog) < 0)
         problem = "cannot change the listening socket";
     else

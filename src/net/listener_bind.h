@@ -17,6 +17,10 @@ struct endpoint;
 struct error;
 struct leg_config;
 
+/* How the text begins of a socket that the service manager has passed; behind it
+ * is the name that it was given. */
+#define LISTENER_PASSED "systemd:"
+
 struct listener_socket {
     int fd;
     unsigned index;      /* among the sockets of its address */
@@ -47,7 +51,8 @@ struct listener_binder {
 };
 
 /* Makes what is not there.  May block (it resolves a name).  A unix path whose
- * server is gone is taken over, any other that exists is an error.  Options
+ * server is gone is taken over, any other that exists is an error; so is a
+ * socket that is to be passed and is not there.  Options
  * that accepted sockets inherit (tcp(7)) are set here, once.  False: every
  * fault is in `error`. */
 NODISCARD bool listener_bind(const char *service,

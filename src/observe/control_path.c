@@ -33,6 +33,23 @@ digest(const char *text)
     return value;
 }
 
+/* Whether the service manager has made root's folder for this process, which it
+ * started as somebody else (RuntimeDirectory= of systemd.exec(5)). */
+static bool
+is_given_root_folder(void)
+{
+    const char *at = getenv("RUNTIME_DIRECTORY");
+    size_t length = strlen(ROOT_FOLDER);
+
+    for (; at != NULL; at = strchr(at, ':')) {
+        at += *at == ':';
+        if (strncmp(at, ROOT_FOLDER, length) == 0 &&
+            (at[length] == '\0' || at[length] == ':'))
+            return true;
+    }
+    return false;
+}
+
 /* The folder of automatic paths.  False: too long. */
 static bool
 automatic_folder(char folder[PATH_MAX])
@@ -40,7 +57,7 @@ automatic_folder(char folder[PATH_MAX])
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     int length;
 
-    if (geteuid() == 0)
+    if (geteuid() == 0 || is_given_root_folder())
         length = snprintf(folder, PATH_MAX, ROOT_FOLDER);
     else if (runtime != NULL && runtime[0] == '/')
         length = snprintf(folder, PATH_MAX, "%s/sallyport", runtime);
@@ -206,6 +223,20 @@ control_remove(const char *path)
     (void)!unix_path_clear(path, &fault);
 }
 
+/* Whose daemon serves there is for root to say, who alone could make the folder
+ * for somebody else. */
+static bool
+is_keeper_of_root_folder(const char *path, uid_t uid)
+{
+    size_t length = strlen(ROOT_FOLDER);
+    struct stat folder;
+
+    return strncmp(path, ROOT_FOLDER "/", length + 1) == 0 &&
+        strchr(path + length + 1, '/') == NULL &&
+        lstat(ROOT_FOLDER, &folder) == 0 && S_ISDIR(folder.st_mode) &&
+        folder.st_uid == uid;
+}
+
 static bool
 judge_server(int fd, const char *path, struct error *error)
 {
@@ -217,7 +248,8 @@ judge_server(int fd, const char *path, struct error *error)
             strerror(errno));
         return false;
     }
-    if (server.uid == 0 || server.uid == geteuid())
+    if (server.uid == 0 || server.uid == geteuid() ||
+        is_keeper_of_root_folder(path, server.uid))
         return true;
     error_add(error, "whoever answers at %s is user %ju, neither root nor you; "
         "nothing was asked", path, (uintmax_t)server.uid);

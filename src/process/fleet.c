@@ -11,6 +11,7 @@
 #include "process/keeper.h"
 #include "process/master_parts.h"
 #include "process/observer.h"
+#include "process/pulse.h"
 #include "process/sandbox.h"
 #include "process/scout.h"
 #include "process/spawn.h"
@@ -85,6 +86,7 @@ start_worker(struct post *post)
         .secret = &master->secret,
         .keeps_no_keys = master->keeps_keys,
         .number = post->number,
+        .pulse_ms = watchdog_pulse_ms(&master->watchdog),
     };
     struct spawn spawn = {
         .role = ROLE_WORKER,
@@ -106,6 +108,24 @@ start_worker(struct post *post)
     return child_start(master, post, &spawn);
 }
 
+static struct pulse_seed
+pulse_of(const struct master *master, unsigned slot)
+{
+    return (struct pulse_seed){
+        .board = master->board,
+        .slot = slot,
+        .every_ms = watchdog_pulse_ms(&master->watchdog),
+    };
+}
+
+static int
+keeper_main(void *arg, unsigned slot, int fd)
+{
+    const struct pulse_seed pulse = pulse_of(arg, slot);
+
+    return keeper_run(fd, &pulse);
+}
+
 static struct child *
 start_keeper(struct post *post)
 {
@@ -114,7 +134,8 @@ start_keeper(struct post *post)
         .number = post->number,
         .account = &post->master->keeper_account,
         .keep = { -1, -1 },
-        .run = keeper_run,
+        .run = keeper_main,
+        .arg = post->master,
     };
 
     return child_start(post->master, post, &spawn);
@@ -123,9 +144,10 @@ start_keeper(struct post *post)
 static int
 scout_main(void *arg, unsigned slot, int fd)
 {
-    (void)arg;
-    (void)slot;
-    return scout_run(fd);
+    const struct master *master = arg;
+    const struct pulse_seed pulse = pulse_of(master, slot);
+
+    return scout_run(fd, &pulse);
 }
 
 static struct child *
@@ -136,6 +158,7 @@ start_scout(struct post *post)
         .account = &post->master->account,
         .keep = { -1, -1 },
         .run = scout_main,
+        .arg = post->master,
     };
 
     return child_start(post->master, post, &spawn);
@@ -145,10 +168,10 @@ static int
 observer_main(void *arg, unsigned slot, int fd)
 {
     const struct master *master = arg;
+    const struct pulse_seed pulse = pulse_of(master, slot);
 
-    (void)slot;
-    return observer_run(
-        fd, master->fleet.control_fd, master->board, geteuid());
+    return observer_run(fd, master->fleet.control_fd, master->board,
+        geteuid(), &pulse);
 }
 
 static struct child *

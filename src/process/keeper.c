@@ -15,6 +15,7 @@
 #include "config/config_load.h"
 #include "process/channel.h"
 #include "process/message.h"
+#include "process/pulse.h"
 #include "tls/tls_vault.h"
 
 /* How fast one worker may have signatures made: far above what a worker's own
@@ -40,6 +41,7 @@ struct keeper {
     int bundle_fd; /* of the generation that is to be next; -1: none */
     int secrets_fd;
     struct event *forget; /* the keys before */
+    struct pulse pulse;
 };
 
 /* To one worker. */
@@ -358,7 +360,7 @@ on_log_lost(void *arg)
 
 /* False: out of memory, or descriptors. */
 static bool
-set_up(struct keeper *keeper, int fd)
+set_up(struct keeper *keeper, int fd, const struct pulse_seed *pulse)
 {
     keeper->base = event_base_new();
     if (keeper->base == NULL) {
@@ -370,7 +372,8 @@ set_up(struct keeper *keeper, int fd)
         on_master_message, on_master_ended, keeper);
     if (keeper->master == NULL)
         close(fd);
-    return keeper->master != NULL && keeper->forget != NULL;
+    return keeper->master != NULL && keeper->forget != NULL &&
+        pulse_start(&keeper->pulse, keeper->base, pulse);
 }
 
 static void
@@ -384,6 +387,7 @@ tear_down(struct keeper *keeper)
     drop(&keeper->before);
     drop(&keeper->now);
     drop(&keeper->next);
+    pulse_stop(&keeper->pulse);
     if (keeper->forget != NULL)
         event_free(keeper->forget);
     if (keeper->base != NULL)
@@ -391,13 +395,11 @@ tear_down(struct keeper *keeper)
 }
 
 int
-keeper_run(void *arg, unsigned slot, int fd)
+keeper_run(int master_fd, const struct pulse_seed *pulse)
 {
     struct keeper keeper = { .bundle_fd = -1, .secrets_fd = -1 };
-    bool ready = set_up(&keeper, fd);
+    bool ready = set_up(&keeper, master_fd, pulse);
 
-    (void)arg;
-    (void)slot;
     if (ready) {
         log_on_lost(on_log_lost, &keeper);
         channel_send(keeper.master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);

@@ -7,12 +7,15 @@
 
 #include "base/base.h"
 
+struct pulse_seed;
+
 /* One keeper serves so many workers: an RSA signature costs about as much as
  * the rest of a handshake. */
 enum { KEEPER_WORKERS = 2 };
 
-/* Its main function; see spawn.h.  Serves until the master lets it go, or the
- * master and all its workers are gone. */
-int keeper_run(void *arg, unsigned slot, int fd);
+/* Serves until the master lets it go, or the master and all its workers are
+ * gone.  Takes `master_fd`, the way to it; `pulse` may be NULL.  Returns the
+ * exit code; what went wrong is logged. */
+int keeper_run(int master_fd, const struct pulse_seed *pulse);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "observe/control_path.h"
+#include "process/activation.h"
 #include "process/channel.h"
 #include "process/child.h"
 #include "process/master_parts.h"
@@ -74,6 +75,7 @@ master_drain(struct master *master)
     uint64_t timeout_ms = master->config->global.drain_timeout_ms;
 
     disband(master);
+    announce_stopping(master, timeout_ms);
     log_info(NULL, "stopping: %llu connections have %llu ms to finish",
         (unsigned long long)board_active(master->board, BOARD_ALL),
         (unsigned long long)timeout_ms);
@@ -298,6 +300,7 @@ static void
 on_started(struct master *master, struct error *error)
 {
     if (error_any(error)) {
+        announce_failure(master, error);
         error_print(error);
         give_up(master, EXIT_FAILURE);
         return;
@@ -307,9 +310,11 @@ on_started(struct master *master, struct error *error)
         post_fill(&master->fleet.observer);
     renewal_watch(master);
     renewal_look_again(master);
+    activation_warn(&master->sockets);
     tell_sandbox(master);
     log_info(NULL, "ready");
-    upgrade_report(master);
+    if (!upgrade_report(master))
+        announce_ready(master, false);
     master_go_on(master);
 }
 
@@ -325,10 +330,23 @@ find_accounts(struct master *master, const struct global_config *global,
             own ? NULL : global->group, &master->keeper_account, error);
 }
 
+/* What the service manager has passed.  At an upgrade what nobody wants may be
+ * what nobody wants any more. */
+static bool
+take_passed(struct master *master, const struct config *config,
+    struct activation *passed, struct error *error)
+{
+    store_adopt(master, passed);
+    return activation_lend(passed, &master->sockets, error) &&
+        upgrade_inherit(master, error) &&
+        activation_match(
+            &master->sockets, config, !master->upgrade.inherits, error);
+}
+
 /* Capabilities go first: what works here works at a reload. */
 static bool
 set_up(struct master *master, const struct config *config,
-    struct error *error)
+    struct activation *passed, struct error *error)
 {
     master->sandbox = config->global.sandbox;
     if (!sandbox_reduce_master(master->sandbox, error) ||
@@ -339,12 +357,13 @@ set_up(struct master *master, const struct config *config,
     master->keeps_keys = config->global.keeper == KEEPER_ON;
     master->base = event_base_new();
     master->board = board_new();
+    notify_attach(&master->notify, master->base);
     if (master->base == NULL || master->board == NULL ||
         !watch_signals(master)) {
         error_add(error, "cannot make an event loop: %m");
         return false;
     }
-    return upgrade_inherit(master, error) &&
+    return take_passed(master, config, passed, error) &&
         open_control(master, config, error);
 }
 
@@ -355,6 +374,7 @@ tear_down(struct master *master)
     sigset_t all;
 
     if (master->base == NULL) {
+        announce_free(master);
         account_clear(&master->account);
         account_clear(&master->keeper_account);
         upgrade_free(master);
@@ -367,6 +387,7 @@ tear_down(struct master *master)
     if (master->next_log != NULL)
         log_discard(master->next_log);
     fleet_clear(fleet);
+    announce_free(master);
     sockets_free(&master->sockets, leaves_paths(master));
     if (fleet_close_control(fleet) && !leaves_paths(master))
         control_remove(fleet->control_path);
@@ -393,27 +414,33 @@ master_run(const struct master_source *source, bool *loaded)
         .started_ms = clock_now_ms(),
         .rollout = { .bundle_fd = -1 },
     };
+    struct activation passed;
     struct error error = { 0 };
     struct config *config;
 
     hold_signals(SIG_BLOCK);
+    activation_take(&passed);
     config = source->load(source->arg, &error);
     *loaded = config != NULL;
     fleet_init(&master.fleet, &master);
     upgrade_init(&master.upgrade);
+    notify_init(&master.notify);
+    watchdog_init(&master.watchdog);
     if (config != NULL && tls_init(&error) &&
-        set_up(&master, config, &error)) {
+        set_up(&master, config, &passed, &error)) {
         rollout_start(&master, config, false, on_started);
         if (master.children != NULL)
             event_base_dispatch(master.base);
         if (master.code == EXIT_SUCCESS)
             log_info(NULL, "stopped");
     } else {
+        announce_failure(&master, &error);
         error_print(&error);
         config_unref(config);
         master.code = EXIT_FAILURE;
     }
     tear_down(&master);
+    activation_free(&passed);
     log_close();
     return master.code;
 }

@@ -2,7 +2,8 @@
  * The inside of the master, for the files that make it up: master.c (start,
  * signals, end), rollout.c (configurations), master_reload.c, renewal.c
  * (certificates that change), fleet.c and post.c (children), hear.c (what
- * children say), requests.c (what users ask for), upgrade.c.
+ * children say), requests.c (what users ask for), upgrade.c, and for the service
+ * manager announce.c, store.c and watchdog.c.
  */
 #ifndef PROCESS_MASTER_PARTS_H
 #define PROCESS_MASTER_PARTS_H
@@ -14,13 +15,17 @@
 #include "base/base.h"
 #include "config/config.h"
 #include "observe/status_facts.h"
+#include "process/announce.h"
 #include "process/fleet.h"
 #include "process/master.h"
+#include "process/notify.h"
 #include "process/privileges.h"
 #include "process/renewal.h"
 #include "process/rollout.h"
 #include "process/sockets.h"
+#include "process/store.h"
 #include "process/upgrade.h"
+#include "process/watchdog.h"
 #include "tls/tls_secret.h"
 
 struct board;
@@ -48,6 +53,9 @@ struct master {
     struct rollout rollout;
     struct renewal renewal;
     struct upgrade upgrade;
+    struct notify notify;
+    struct announce announce;
+    struct watchdog watchdog;
     struct request *requests;
     uint64_t started_ms;
     bool stopping;   /* children that end are not replaced */

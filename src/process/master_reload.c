@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "config/config_format.h"
 #include "config/config_options.h"
+#include "process/activation.h"
 #include "process/child.h"
 #include "process/master_parts.h"
 #include "process/renewal.h"
@@ -39,7 +40,7 @@ master_note_sockets(struct master *master)
     for (size_t i = 0; i < master->sockets.count; i++) {
         struct held_socket *held = &master->sockets.items[i];
 
-        if (held->noted)
+        if (held->noted || !held->serves)
             continue;
         held->noted = true;
         if (held->socket.index == 0)
@@ -108,6 +109,7 @@ static void
 end_reload(struct master *master, struct error *error)
 {
     note_result(master, error);
+    announce_reloaded(master);
     requests_finish(master, REQUEST_RELOAD, "reloaded\n", error);
     master_go_on(master);
 }
@@ -130,6 +132,7 @@ take_up(struct master *master)
         master_tell_log(master);
     }
     master_note_sockets(master);
+    activation_warn(&master->sockets);
     renewal_watch(master);
     renewal_look_again(master);
 }
@@ -173,6 +176,7 @@ master_reload(struct master *master)
         return;
     }
     requests_begin(master, REQUEST_RELOAD);
+    announce_reloading(master);
     config = master->source->load(master->source->arg, &error);
     if (config != NULL && prepare_log(master, config, &error)) {
         warn_of_others(master->config, config);

@@ -15,6 +15,7 @@
 #include "observe/status.h"
 #include "observe/status_facts.h"
 #include "process/channel.h"
+#include "process/pulse.h"
 #include "process/message.h"
 
 /* A master that is stuck does not keep the board from being read. */
@@ -31,6 +32,7 @@ struct observer {
     struct channel *channel; /* NULL: the master has ended */
     struct control *control;
     const struct board *board;
+    struct pulse pulse;
 };
 
 static const enum request_verb verbs[CONTROL_VERB_COUNT] = {
@@ -199,13 +201,15 @@ start(struct observer *observer, int master_fd, int listen_fd, uid_t owner)
 }
 
 int
-observer_run(int master_fd, int listen_fd, struct board *board, uid_t owner)
+observer_run(int master_fd, int listen_fd, struct board *board, uid_t owner,
+    const struct pulse_seed *pulse)
 {
     struct observer observer = { .board = board };
     bool started;
 
     ignore_signals();
-    started = start(&observer, master_fd, listen_fd, owner);
+    started = start(&observer, master_fd, listen_fd, owner) &&
+        pulse_start(&observer.pulse, observer.base, pulse);
     if (started) {
         channel_send(observer.channel, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
         event_base_dispatch(observer.base);
@@ -216,6 +220,7 @@ observer_run(int master_fd, int listen_fd, struct board *board, uid_t owner)
         if (observer.channel == NULL)
             close(master_fd);
     }
+    pulse_stop(&observer.pulse);
     control_free(observer.control);
     channel_free(observer.channel);
     if (observer.base != NULL)

@@ -13,12 +13,13 @@
 #include "base/base.h"
 
 struct board;
+struct pulse_seed;
 
 /* Runs until the master closes its end of `master_fd` (taken).  `listen_fd`
  * (borrowed): see control_listen().  `owner`: who may ask, besides root.
  * Signals are the master's matter and are ignored from now on.  Returns the
  * exit code of the process. */
-NODISCARD int observer_run(
-    int master_fd, int listen_fd, struct board *board, uid_t owner);
+NODISCARD int observer_run(int master_fd, int listen_fd, struct board *board,
+    uid_t owner, const struct pulse_seed *pulse);
 
 #endif

@@ -123,9 +123,11 @@ report(struct master *master, struct error *error)
         log_error(NULL,
             "changed files are not taken over, the old ones stay in force: %s",
             error->messages[i]);
-    if (!error_any(error))
-        log_info(NULL, "changed files taken over: generation %llu",
-            (unsigned long long)master->generation);
+    if (error_any(error))
+        return;
+    log_info(NULL, "changed files taken over: generation %llu",
+        (unsigned long long)master->generation);
+    announce_status(master);
 }
 
 static void try_next(struct master *master);

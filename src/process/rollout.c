@@ -17,7 +17,7 @@
 #include "process/spawn.h"
 #include "process/trial.h"
 #include "process/worker_limit.h"
-#include "tls/tls_secret.h"
+#include "tls/tls_tickets.h"
 
 /* For a stage.  The trial waits for the DNS, and reads what may be large. */
 static const struct timeval patience = { .tv_sec = 30 };
@@ -186,7 +186,7 @@ send_sockets(struct child *worker, bool next)
         if (keep && is_mine(held, worker->number, after))
             socket_message_send(worker->channel, MESSAGE_SOCKET, held,
                 next ? &held->next : &held->now, true);
-        else if (!keep && before > 0 &&
+        else if (!keep && held->serves && before > 0 &&
             is_mine(held, worker->number, before))
             socket_message_send(worker->channel, MESSAGE_SOCKET, held,
                 &held->now, false);
@@ -454,7 +454,7 @@ want_all(struct sockets *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++) {
         sockets->items[i].next = sockets->items[i].now;
-        sockets->items[i].wanted = true;
+        sockets->items[i].wanted = sockets->items[i].serves;
     }
 }
 

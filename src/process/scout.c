@@ -13,6 +13,7 @@
 #include "net/resolver.h"
 #include "net/resolver_dns.h"
 #include "process/channel.h"
+#include "process/pulse.h"
 #include "process/message.h"
 
 struct scout {
@@ -21,6 +22,7 @@ struct scout {
     struct resolver *resolver;
     struct channel *master;
     struct way *ways;
+    struct pulse pulse;
 };
 
 /* To one worker. */
@@ -263,11 +265,16 @@ ignore_signals(void)
 
 /* False: the reason is in `error`, and the caller still has `master_fd`. */
 static bool
-prepare(struct scout *scout, int master_fd, struct error *error)
+prepare(struct scout *scout, int master_fd, const struct pulse_seed *pulse,
+    struct error *error)
 {
     scout->loop = loop_new();
     if (scout->loop == NULL) {
         error_add(error, "cannot make an event loop");
+        return false;
+    }
+    if (!pulse_start(&scout->pulse, scout->loop->base, pulse)) {
+        error_add(error, "out of memory");
         return false;
     }
     scout->dns = resolver_dns_new(scout->loop, error);
@@ -290,20 +297,21 @@ clean_up(struct scout *scout)
         next = each->next;
         free_way(each);
     }
+    pulse_stop(&scout->pulse);
     channel_free(scout->master);
     resolver_dns_free(scout->dns);
     loop_free(scout->loop);
 }
 
 int
-scout_run(int master_fd)
+scout_run(int master_fd, const struct pulse_seed *pulse)
 {
     struct scout scout = { .loop = NULL };
     struct error error = { .count = 0 };
     bool ready;
 
     ignore_signals();
-    ready = prepare(&scout, master_fd, &error);
+    ready = prepare(&scout, master_fd, pulse, &error);
     if (ready) {
         log_on_lost(on_log_lost, &scout);
         channel_send(scout.master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);

@@ -13,11 +13,13 @@
  * Each may be answered twice, which is still less than a channel queues. */
 enum { SCOUT_QUERIES_MAX = 1024 };
 
+struct pulse_seed;
+
 /* Serves until the master says so or is gone.  Takes `master_fd`, the way to
  * it, on which each MESSAGE_SCOUT brings a way to one worker.  Returns the exit
  * code; what went wrong is logged.  The signals that are meant for the master
  * and reach a whole group or unit are ignored from then on. */
-int scout_run(int master_fd);
+int scout_run(int master_fd, const struct pulse_seed *pulse);
 
 /* Whether a worker may ask for this name: one that a configuration could have.
  * The scout has nothing more to do with one who asks for another. */

@@ -15,9 +15,17 @@ struct binding {
 };
 
 bool
+held_socket_is_lent(const struct held_socket *held)
+{
+    return strncmp(held->socket.text, LISTENER_PASSED,
+               strlen(LISTENER_PASSED)) == 0;
+}
+
+bool
 held_socket_is_shared(const struct held_socket *held)
 {
-    return strncmp(held->socket.text, "unix:", 5) == 0;
+    return strncmp(held->socket.text, "unix:", 5) == 0 ||
+        held_socket_is_lent(held);
 }
 
 static unsigned
@@ -30,8 +38,8 @@ port_of(const struct held_socket *held)
         : (unsigned)strtoul(colon + 1, NULL, 10);
 }
 
-/* Removes all that `is_over` says, keeping the order of the others.  False:
- * none was. */
+/* Removes all that `is_over` says, keeping the order of the others, and what is
+ * lent: it could not be had again.  False: none was. */
 static bool
 sweep(struct sockets *sockets,
     bool (*is_over)(const struct held_socket *, uint32_t), uint32_t service)
@@ -39,10 +47,15 @@ sweep(struct sockets *sockets,
     size_t kept = 0, before = sockets->count;
 
     for (size_t i = 0; i < before; i++) {
-        if (is_over(&sockets->items[i], service))
-            listener_socket_close(&sockets->items[i].socket);
-        else
-            sockets->items[kept++] = sockets->items[i];
+        struct held_socket *held = &sockets->items[i];
+
+        if (is_over(held, service) && !held_socket_is_lent(held)) {
+            if (sockets->given_up != NULL)
+                sockets->given_up(sockets->arg, held);
+            listener_socket_close(&held->socket);
+        } else {
+            sockets->items[kept++] = *held;
+        }
     }
     sockets->count = kept;
     return kept < before;
@@ -52,7 +65,7 @@ void
 sockets_free(struct sockets *sockets, bool leave)
 {
     for (size_t i = 0; i < sockets->count; i++) {
-        if (leave)
+        if (leave || sockets->items[i].stored)
             listener_socket_leave(&sockets->items[i].socket);
         else
             listener_socket_close(&sockets->items[i].socket);
@@ -60,6 +73,8 @@ sockets_free(struct sockets *sockets, bool leave)
     free(sockets->items);
     *sockets = (struct sockets){
         .last_address_id = sockets->last_address_id,
+        .given_up = sockets->given_up,
+        .arg = sockets->arg,
     };
 }
 
@@ -220,9 +235,11 @@ sockets_refresh(struct sockets *sockets, const struct config *config)
 
     for (size_t i = 0; i < sockets->count; i++) {
         const struct held_socket *held = &sockets->items[i];
-        const struct service_config *service =
-            &config->services[held->now.service];
+        const struct service_config *service;
 
+        if (!held->serves)
+            continue;
+        service = &config->services[held->now.service];
         listener_refresh(&held->socket, &service->listen_leg, &error);
         for (size_t j = 0; j < error.count; j++)
             log_error(service->name, "%s", error.messages[j]);
@@ -244,8 +261,11 @@ sockets_settle(struct sockets *sockets)
     for (size_t i = 0; i < sockets->count; i++) {
         struct held_socket *held = &sockets->items[i];
 
-        held->now = held->next;
-        held->serves = true;
+        if (!held->wanted)
+            held->noted = false;
+        else
+            held->now = held->next;
+        held->serves = held->wanted;
         held->wanted = false;
     }
 }
@@ -271,8 +291,28 @@ is_of_service(const struct held_socket *held, uint32_t service)
     return held->now.service == service;
 }
 
+/* What is lent stays, but lets nobody in. */
+static bool
+rest_lent(struct sockets *sockets, uint32_t service)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct held_socket *held = &sockets->items[i];
+
+        if (!held->serves || !held_socket_is_lent(held) ||
+            !is_of_service(held, service))
+            continue;
+        held->serves = held->noted = false;
+        any = true;
+    }
+    return any;
+}
+
 bool
 sockets_close_service(struct sockets *sockets, uint32_t service)
 {
-    return sweep(sockets, is_of_service, service);
+    bool any = rest_lent(sockets, service);
+
+    return sweep(sockets, is_of_service, service) || any;
 }

@@ -4,6 +4,7 @@
  * A socket that is in the table outlives workers and reloads.  While a new
  * configuration is tried its sockets are *wanted*; sockets_settle() then keeps
  * those and gives up the others, or sockets_revert() gives up what was added.
+ * They are its own, or lent by a service manager.
  */
 #ifndef PROCESS_SOCKETS_H
 #define PROCESS_SOCKETS_H
@@ -40,22 +41,34 @@ struct held_socket {
     bool serves; /* in force: `now` holds */
     bool wanted; /* by the configuration that is being tried: `next` holds */
     bool noted;  /* the log has told of it */
+    bool stored; /* the service manager keeps it: its path stays when we end */
 };
 
 struct sockets {
     struct held_socket *items;
     size_t count;
     uint64_t last_address_id;
+
+    /* Runs before a socket that was in force or added is closed for good, but
+     * not at the end, when all are; may be NULL. */
+    void (*given_up)(void *arg, const struct held_socket *held);
+    void *arg;
 };
 
-/* Whether all processes share it: a unix socket's path leads to one socket. */
+/* Whether the service manager has passed it (activation.h).  Such a one is kept
+ * as long as the master lives, for it cannot be made again; it may serve nobody
+ * for a while. */
+bool held_socket_is_lent(const struct held_socket *held);
+
+/* Whether all processes share it: a unix socket's path leads to one socket, and
+ * of those that are passed there is one, too. */
 bool held_socket_is_shared(const struct held_socket *held);
 
 /* More than that take too long to hand from process to process. */
 enum { SOCKETS_MAX = 8192 };
 
 /* Frees the table and closes all; `leave`: unix paths stay, somebody else
- * serves them. */
+ * serves them.  So do those of stored sockets. */
 void sockets_free(struct sockets *sockets, bool leave);
 
 /* NULL: there is none. */

@@ -75,7 +75,7 @@ take_socket(struct master *master, const struct message *message, int fd)
     else if ((held = sockets_add(&master->sockets, &socket)) == NULL)
         listener_socket_leave(&socket);
     if (held != NULL)
-        held->serves = true;
+        held->serves = held->stored = !held_socket_is_lent(held);
     else
         log_error(NULL, "a listening socket is lost: out of memory");
 }
@@ -100,8 +100,13 @@ on_predecessor_gone(void *arg, const char *why)
     struct master *master = arg;
     struct upgrade *upgrade = &master->upgrade;
 
-    log_error(NULL, "the daemon to take over from %s", why);
-    raise(SIGTERM);
+    if (upgrade->inherits) {
+        log_error(NULL, "the daemon to take over from %s", why);
+        raise(SIGTERM);
+    } else if (!master->stopping) {
+        notify_hold(&master->notify, false);
+        announce_ready(master, true);
+    }
     channel_free(upgrade->before); /* last: `why` goes with it */
     upgrade->before = NULL;
 }
@@ -193,6 +198,7 @@ upgrade_inherit(struct master *master, struct error *error)
 
     if (upgrade->fd < 0)
         return true;
+    notify_hold(&master->notify, true);
     upgrade->before = channel_new(master->base, upgrade->fd, ROLE_SUCCESSOR,
         ROLE_MASTER, on_inherit, on_predecessor_gone, master);
     if (upgrade->before == NULL) {
@@ -217,20 +223,21 @@ upgrade_inherited_control(struct master *master, const char *path)
     return -1;
 }
 
-void
+/* The way to the one before stays until that has told the service manager who
+ * speaks for the service now, and closes it. */
+bool
 upgrade_report(struct master *master)
 {
     struct upgrade *upgrade = &master->upgrade;
 
     if (upgrade->before == NULL)
-        return;
+        return false;
     log_info(NULL, "taken over from pid %d", (int)getppid());
     channel_send(upgrade->before, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
     if (!channel_flush(upgrade->before, FLUSH_MS))
         log_warn(NULL, "the daemon before cannot be told to stop");
-    channel_free(upgrade->before);
-    upgrade->before = NULL;
     upgrade->inherits = false;
+    return true;
 }
 
 /* The old one. */
@@ -294,6 +301,7 @@ on_message(void *arg, const struct message *message, const int *fds)
     log_info(NULL, "upgraded: pid %d serves now",
         (int)master->upgrade.pid);
     master->upgrade.succeeded = true;
+    announce_successor(master, (int)master->upgrade.pid);
     requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &nothing);
     forget(&master->upgrade);
     master_drain(master);
@@ -369,6 +377,7 @@ be_successor(const char *program, int fd)
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     snprintf(number, sizeof(number), "%d", fd);
+    watchdog_hand_on();
     errno = E2BIG;
     if (own_words(bytes, words) && setenv(ENVIRONMENT, number, 1) == 0 &&
         fcntl(fd, F_SETFD, 0) == 0)

@@ -49,8 +49,9 @@ NODISCARD bool upgrade_inherit(struct master *master, struct error *error);
  * at `path`; -1: there is none. */
 int upgrade_inherited_control(struct master *master, const char *path);
 
-/* Tells the one before that we serve. */
-void upgrade_report(struct master *master);
+/* Tells the one before that we serve; the service manager is told when that one
+ * has agreed.  False: there was none. */
+NODISCARD bool upgrade_report(struct master *master);
 
 /* Begins one; requests that wait for it are answered when it has ended. */
 void upgrade_start(struct master *master);

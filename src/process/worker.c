@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "process/channel.h"
 #include "process/keeper_client.h"
+#include "process/pulse.h"
 #include "process/scout_client.h"
 #include "process/socket_message.h"
 #include "process/worker_inbox.h"
@@ -38,6 +39,7 @@ struct worker {
     struct worker_memory memory;
     const struct tls_secret *secret;
     struct event *drain_timer;
+    struct pulse pulse;
 };
 
 static void
@@ -347,6 +349,11 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
     int fd)
 {
     struct relay *relay = &worker->relay;
+    const struct pulse_seed pulse = {
+        .board = seed->board,
+        .slot = slot,
+        .every_ms = seed->pulse_ms,
+    };
 
     relay->board = seed->board;
     relay->slot = slot;
@@ -377,7 +384,8 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
         evtimer_new(relay->loop->base, on_drain_timeout, worker);
     return worker->master != NULL && worker->drain_timer != NULL &&
         worker_inbox_open(&worker->inbox, relay, seed->inbox_fd) &&
-        worker_memory_start(&worker->memory, relay->loop->base);
+        worker_memory_start(&worker->memory, relay->loop->base) &&
+        pulse_start(&worker->pulse, relay->loop->base, &pulse);
 }
 
 static void
@@ -394,6 +402,7 @@ tear_down(struct worker *worker)
     if (worker->drain_timer != NULL)
         event_free(worker->drain_timer);
     worker_memory_stop(&worker->memory);
+    pulse_stop(&worker->pulse);
     pipe_pool_clear(&relay->pipes);
     log_on_lost(NULL, NULL);
     channel_free(worker->master);

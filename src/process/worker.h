@@ -6,6 +6,7 @@
 #define PROCESS_WORKER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -18,6 +19,7 @@ struct worker_seed {
     const struct tls_secret *secret;
     bool keeps_no_keys; /* a keeper has them */
     unsigned number;
+    uint64_t pulse_ms; /* struct pulse_seed's every_ms */
     int inbox_fd; /* where connections come in that others accepted */
 };
 

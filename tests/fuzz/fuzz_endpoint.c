@@ -17,6 +17,13 @@ check_endpoint(const struct endpoint *endpoint, enum endpoint_use use)
             abort();
         return;
     }
+    if (endpoint->kind == ENDPOINT_SYSTEMD) {
+        if (use != ENDPOINT_LISTEN || endpoint->host != NULL
+            || *endpoint->path == '\0' || strlen(endpoint->path) > 255
+            || strpbrk(endpoint->path, ": \n\x7f") != NULL)
+            abort();
+        return;
+    }
     if (endpoint->path != NULL || endpoint->port == 0)
         abort();
     if (endpoint->host == NULL && use == ENDPOINT_CONNECT)

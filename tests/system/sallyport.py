@@ -168,11 +168,12 @@ class Relay:
     children.  Made by the fixture `relay`, which also ends it."""
 
     def __init__(self, config, folder, command=None, ready=r"\bready\b",
-                 log=None, env=None, limit_nofile=None, within=()):
+                 log=None, env=None, limit_nofile=None, within=(), passed=()):
         """`config` is the text of the INI file, or None if `command` (the
         words after `sallyport`) needs none.  `log` is the file that the
         configuration logs to, if it is not stderr.  `ready` None: do not
-        wait.  `within`: as for sallyport()."""
+        wait.  `within`: as for sallyport(); `passed`: descriptors that it
+        gets too."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = self.folder / "sallyport.ini"
@@ -189,7 +190,7 @@ class Relay:
                 [*map(str, within), *self._limited(limit_nofile), BINARY,
                  *self.command],
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                env=_environment(env))
+                pass_fds=passed, env=_environment(env))
         self.pid = self.process.pid
         if ready is not None:
             try:

@@ -269,6 +269,10 @@ def test_everything_is_installed_where_debian_has_it(tmp_path):
         "usr/sbin/sallyport",
         "etc/sallyport/sallyport.ini",
         "usr/lib/systemd/system/sallyport.service",
+        "usr/lib/systemd/system/sallyport@.service",
+        "usr/lib/sysusers.d/sallyport.conf",
+        "usr/lib/tmpfiles.d/sallyport.conf",
+        "usr/share/doc/sallyport/examples/sallyport.socket",
         "usr/share/man/man8/sallyport.8",
         "usr/share/man/man5/sallyport.ini.5",
         *(f"usr/share/doc/sallyport/examples/{path.name}"
@@ -277,10 +281,13 @@ def test_everything_is_installed_where_debian_has_it(tmp_path):
     for path in installed:
         mode = 0o755 if path == "usr/sbin/sallyport" else 0o644
         assert (root / path).stat().st_mode & 0o777 == mode, path
-    unit = (root / "usr/lib/systemd/system/sallyport.service").read_text()
-    assert "\nExecStart=/usr/sbin/sallyport run -c " \
-        "/etc/sallyport/sallyport.ini\n" in unit
-    assert "@" not in re.sub(r"(?<==)~?@[a-z-]+$", "", unit, flags=re.M)
+    for unit, file in (("", "sallyport"), ("@", "%i")):
+        path = f"usr/lib/systemd/system/sallyport{unit}.service"
+        text = (root / path).read_text()
+        assert "\nExecStart=/usr/sbin/sallyport run -c " \
+            f"/etc/sallyport/{file}.ini\n" in text
+        text = re.sub(r"(?<==)~?@[a-z-]+$|sallyport@web", "", text, flags=re.M)
+        assert "@" not in text
     done = subprocess.run([root / "usr/sbin/sallyport", "check", "-c",
                            root / "etc/sallyport/sallyport.ini"],
                           capture_output=True, text=True, timeout=PATIENCE)

@@ -406,12 +406,26 @@ def test_journal(relay, free_port, far, tmp_path):
                for line in journal.until("info end")[-1].splitlines())
     assert end["PRIORITY"] == "6"
     assert end["SYSLOG_IDENTIFIER"] == "sallyport"
+    assert end["SYSLOG_FACILITY"] == "3"
     assert end["SALLYPORT_EVENT"] == "end"
     assert end["SALLYPORT_REASON"] == "client-closed"
     assert end["SALLYPORT_UP"] == end["SALLYPORT_DOWN"] == "1"
     assert end["MESSAGE"].startswith("info end service=s reason=client-closed")
     provoke_warning(one, "log = journal", port=port, far=far)
     assert "PRIORITY=4\n" in journal.until("control has changed")[-1]
+    # journald comes back anew; workers, who cannot look for it, are told.
+    journal.close()
+    talk(port, 3)
+    (run / "systemd/journal/socket").unlink()
+    journal = Datagrams(run / "systemd/journal/socket")
+    lines = []
+
+    def heard():
+        talk(port)
+        lines.extend(journal.pending())
+        return any("SALLYPORT_EVENT=end" in line for line in lines)
+    sallyport.wait_until(heard, "a worker's line in the new journal")
+    assert any("log lines were lost" in line for line in lines)
     one.stop()
     journal.close()
 

@@ -61,6 +61,19 @@ Test(board, counts_in_the_sum_what_has_no_index)
     cr_expect_str_eq(board_service_name(board, BOARD_SERVICES - 1), name);
 }
 
+Test(board, keeps_when_a_process_last_reported)
+{
+    unsigned slot = board_slot_take(board, 1, 0);
+
+    cr_expect_eq(board_beaten_ms(board, slot), 0);
+    board_beat(board, slot, 4711);
+    cr_expect_eq(board_beaten_ms(board, slot), 4711);
+    /* The next process in its place has not. */
+    board_slot_release(board, slot);
+    cr_assert_eq(board_slot_take(board, 1, 0), slot);
+    cr_expect_eq(board_beaten_ms(board, slot), 0);
+}
+
 Test(board, gives_the_lowest_free_slot)
 {
     for (unsigned i = 0; i < BOARD_SLOTS; i++)

@@ -346,13 +346,13 @@ Test(log_sink, speaks_the_journals_protocol)
     open_target(LOG_JOURNAL, path);
     log_event(LOG_LEVEL_INFO, "end", fields, COUNT(fields));
     cr_expect_str_eq(scratch_drain(daemon, text, sizeof(text)),
-        "PRIORITY=6\nSYSLOG_IDENTIFIER=sallyport\n"
+        "PRIORITY=6\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=sallyport\n"
         "MESSAGE=info end service=web sni=\"x\\x0aPRIORITY=0\" up=5\n"
         "SALLYPORT_EVENT=end\nSALLYPORT_SERVICE=web\n"
         "SALLYPORT_SNI=x\\x0aPRIORITY=0\nSALLYPORT_UP=5\n");
     log_warn("web", "m");
     cr_expect_str_eq(scratch_drain(daemon, text, sizeof(text)),
-        "PRIORITY=4\nSYSLOG_IDENTIFIER=sallyport\nMESSAGE=warn web: m\n"
+        "PRIORITY=4\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=sallyport\nMESSAGE=warn web: m\n"
         "SALLYPORT_SERVICE=web\n");
     close(daemon);
 }

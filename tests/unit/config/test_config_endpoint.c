@@ -94,6 +94,47 @@ Test(config_endpoint, accepts_unix_sockets)
     }
 }
 
+Test(config_endpoint, reads_names_of_passed_sockets)
+{
+    static const struct { const char *in; bool tls; const char *name; } cases[] = {
+        { "systemd:web", false, "web" },
+        { "systemd:sallyport.socket", false, "sallyport.socket" },
+        { "tls+systemd:a/b@c=d", true, "a/b@c=d" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint endpoint;
+        struct fault fault = { "" };
+
+        cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
+            ENDPOINT_LISTEN, &fault), "%s: %s", cases[i].in, fault.text);
+        cr_expect_eq(endpoint.kind, ENDPOINT_SYSTEMD);
+        cr_expect_eq(endpoint.tls, cases[i].tls);
+        cr_expect_str_eq(endpoint.path, cases[i].name);
+        config_endpoint_clear(&endpoint);
+        cr_expect_not(config_endpoint_parse(NULL, &endpoint, cases[i].in,
+            ENDPOINT_CONNECT, &fault));
+        cr_expect(strstr(fault.text, "none to connect to") != NULL, "%s",
+            fault.text);
+    }
+}
+
+Test(config_endpoint, knows_the_longest_name)
+{
+    char text[300] = "systemd:";
+    struct endpoint endpoint;
+    struct fault fault;
+
+    memset(text + 8, 'a', 255);
+    cr_assert(config_endpoint_parse(NULL, &endpoint, text, ENDPOINT_LISTEN,
+        &fault));
+    config_endpoint_clear(&endpoint);
+    memset(text + 8, 'a', 256);
+    cr_expect_not(config_endpoint_parse(NULL, &endpoint, text, ENDPOINT_LISTEN,
+        &fault));
+    cr_expect(strstr(fault.text, "256 bytes") != NULL, "%s", fault.text);
+}
+
 Test(config_endpoint, refuses_and_says_why)
 {
     static const struct { const char *in, *why; } cases[] = {
@@ -127,8 +168,12 @@ Test(config_endpoint, refuses_and_says_why)
         { "tls://", "no port" },
         { "tls://tls://a:80", "more than one ':'" },
         { "tls:443", "\"tls:\" is not a kind" },
-        { "systemd:http", "\"systemd:\" is not a kind" },
-        { "tls+systemd:http", "\"tls+systemd:\" is not a kind" },
+        { "systemd:", "has no name" },
+        { "tls+systemd:", "has no name" },
+        { "systemd://http", "too many slashes" },
+        { "systemd:a:b", "no name of a descriptor" },
+        { "systemd:a b", "no name of a descriptor" },
+        { "systemd:\xc3\xa4", "no name of a descriptor" },
         { "upstream:http", "\"upstream:\" is not a kind" },
         { "unix:", "no path" },
         { "unix:@", "no path" },
@@ -179,6 +224,9 @@ Test(config_endpoint, knows_the_same_place)
         { "*:80", "127.0.0.1:80", false },
         { "unix:/a", "unix:@a", false },
         { "unix:/a", "a:80", false },
+        { "systemd:a", "tls+systemd:a", true },
+        { "systemd:a", "systemd:b", false },
+        { "systemd:/a", "unix:/a", false },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {

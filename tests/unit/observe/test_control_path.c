@@ -117,6 +117,30 @@ Test(control_path, is_the_same_in_every_version)
     free(path);
 }
 
+Test(control_path, is_where_the_service_manager_says)
+{
+    static const struct { const char *given; bool root; } cases[] = {
+        { "/run/sallyport", true },
+        { "/run/sallyport:/run/sallyport/web", true },
+        { "/run/x:/run/sallyport", true },
+        { "/run/sallyport/web", false },
+        { "/run/sallyportx:/x/run/sallyport", false },
+        { ":", false },
+        { "", false },
+    };
+
+    leave_root();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char *path;
+
+        setenv("RUNTIME_DIRECTORY", cases[i].given, 1);
+        path = control_path("/x.ini", "auto", &error);
+        cr_expect_eq(strncmp(path, "/run/sallyport/", 15) == 0, cases[i].root,
+            "%s: %s", cases[i].given, path);
+        free(path);
+    }
+}
+
 Test(control_path, is_in_a_folder_of_the_user)
 {
     char want[64], *path = control_path("/x.ini", "auto", &error);

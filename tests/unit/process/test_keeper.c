@@ -109,7 +109,7 @@ set_up(void)
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        _exit(keeper_run(NULL, 0, fds[1]));
+        _exit(keeper_run(fds[1], NULL));
     }
     close(fds[1]);
     ready = ended = false;

@@ -124,7 +124,7 @@ open_observer(void)
     cr_assert_geq(observer, 0);
     if (observer == 0) {
         close(fds[0]);
-        _exit(observer_run(fds[1], listen_fd, board, geteuid()));
+        _exit(observer_run(fds[1], listen_fd, board, geteuid(), NULL));
     }
     master = fds[0];
     close(fds[1]);

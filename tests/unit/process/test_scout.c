@@ -84,7 +84,7 @@ start_scout(void)
     if (scout == 0) {
         close(fds[0]);
         close(dns_fd);
-        _exit(scout_run(fds[1]));
+        _exit(scout_run(fds[1], NULL));
     }
     close(fds[1]);
     ready = ended = false;
@@ -436,7 +436,7 @@ Test(scout, frees_what_it_has)
     }
     close(fds[0]);
     close(ways[1]);
-    cr_expect_eq(scout_run(fds[1]), 0);
+    cr_expect_eq(scout_run(fds[1], NULL), 0);
     close(ways[0]);
     cr_expect_eq(waitpid(child, &status, 0), child);
     cr_expect_eq(status, 0);
