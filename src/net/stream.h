@@ -55,6 +55,7 @@ struct stream {
     int fd;         /* -1: closed */
     int error;      /* errno of what broke the socket; 0: nothing did */
     short watched;  /* EV_READ | EV_WRITE */
+    bool ending;    /* within stream_finish(): the FIN follows at once */
     bool finishing; /* stream_finish() was called */
     bool finished;  /* ... and the FIN is out */
     bool last;      /* a close follows the end: it will send the FIN */
