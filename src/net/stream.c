@@ -162,14 +162,15 @@ stream_has_input(const struct stream *stream)
 size_t
 stream_room(const struct stream *stream)
 {
-    uint32_t info[SK_MEMINFO_VARS] = { 0 };
+    uint32_t info[SK_MEMINFO_VARS] = { 0 }, used;
     socklen_t length = sizeof(info);
 
     if (getsockopt(stream->fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0)
         return SIZE_MAX;
-    return info[SK_MEMINFO_SNDBUF] > info[SK_MEMINFO_WMEM_QUEUED]
-        ? info[SK_MEMINFO_SNDBUF] - info[SK_MEMINFO_WMEM_QUEUED]
-        : 0;
+    used = info[SK_MEMINFO_WMEM_QUEUED]; /* of TCP; the other of unix sockets */
+    if (used < info[SK_MEMINFO_WMEM_ALLOC])
+        used = info[SK_MEMINFO_WMEM_ALLOC];
+    return used < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - used : 0;
 }
 
 bool
