@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 from .report import figures, floor_of, median, number
 
 WIDTH, LABEL, BAR, GAP, HEAD = 860, 150, 16, 5, 34
-COLOURS = {"ours": "#1f6f8b", "default": "#b0b7bf", "tuned": "#8a939c",
-           "baseline": "#d9c9a8"}
+COLOURS = {"ours": "#1f6f8b", "variant": "#6fa8bd", "default": "#b0b7bf",
+           "tuned": "#8a939c", "baseline": "#d9c9a8"}
 TITLES = {"bulk": "Bulk", "handshake": "Connections and handshakes",
           "latency": "Ping-pong", "memory": "Memory"}
 

@@ -43,7 +43,8 @@ def isolate():
 
 
 class Cores:
-    """Which core the relay has, and which the load (and we ourselves)."""
+    """Which core the relay has, and which the load (and we ourselves).  With
+    two workers both have both."""
 
     def __init__(self):
         cores = sorted(os.sched_getaffinity(0))
@@ -51,18 +52,27 @@ class Cores:
         self.shared = len(cores) == 1
         os.sched_setaffinity(0, {self.load})
 
+    def _both(self):
+        return sorted({self.relay, self.load})
+
+    def of_relay(self, workers):
+        return [self.relay] if workers == 1 else self._both()
+
+    def of_load(self, workers):
+        return [self.load] if workers == 1 else self._both()
+
 
 def _die_with_us():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
 
 
-def spawn(command, core, log=None, **options):
-    """A process group of its own, pinned to `core`."""
+def spawn(command, cores, log=None, **options):
+    """A process group of its own, pinned to `cores`."""
     if log is not None:
         options.update(stdout=log, stderr=subprocess.STDOUT,
                        stdin=subprocess.DEVNULL)
     return subprocess.Popen(
-        ["taskset", "-c", str(core), *map(str, command)],
+        ["taskset", "-c", ",".join(map(str, cores)), *map(str, command)],
         start_new_session=True, preexec_fn=_die_with_us, **options)
 
 
@@ -91,12 +101,12 @@ def family(pid):
     return found
 
 
-def pin(pid, core):
+def pin(pid, cores):
     """All of a relay's threads, whatever they chose for themselves: hitch
     moves its first worker to core 0."""
     for one in family(pid):
         for task in os.listdir(f"/proc/{one}/task"):
-            os.sched_setaffinity(int(task), {core})
+            os.sched_setaffinity(int(task), cores)
 
 
 def _own_cpu_ns(pid):

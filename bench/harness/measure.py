@@ -46,7 +46,7 @@ class Load:
             words += ["--receive-buffer", SLOW_RECEIVE_BUFFER,
                       "--settle", bench.slow_settle_ms]
         self.process = machine.spawn(
-            words, bench.cores.load, stdin=subprocess.PIPE,
+            words, bench.cores.of_load(one.workers), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait(self, phase):
@@ -90,14 +90,14 @@ class Running:
     """A relay that listens."""
 
     def __init__(self, bench, relay, scenario):
-        self.bench = bench
+        self.cores = bench.cores.of_relay(scenario.workers)
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=bench.scratch))
         self.setup = Setup(scenario.listen_tls, scenario.connect_tls,
                            *bench.ports(), self.folder, bench.certs,
-                           scenario.cert)
+                           scenario.cert, scenario.workers)
         self.log = open(self.folder / "output", "wb")
         self.process = machine.spawn(relay.command(relay, self.setup),
-                                     bench.cores.relay, self.log)
+                                     self.cores, self.log)
         try:
             machine.wait_until(self._is_up, START_SECONDS, "not listening")
         except TimeoutError:
@@ -117,7 +117,7 @@ class Running:
             errors="replace").strip()[-2000:]
 
     def pin(self):
-        machine.pin(self.process.pid, self.bench.cores.relay)
+        machine.pin(self.process.pid, self.cores)
 
     def cpu_seconds(self):
         return machine.cpu_seconds(self.process.pid)

@@ -1,13 +1,15 @@
 """The relays that are compared: how each is set up and started.
 
-All have one worker (or thread), write no access log, verify the server where
-they speak TLS to it, and show the same certificates.  Sallyport logs to a file,
-warnings and worse: its peers log nothing about a connection either.
+All have as many workers (or threads) as the scenario says, write no access log,
+verify the server where they speak TLS to it, and show the same certificates.
+Sallyport logs to a file, warnings and worse: its peers log nothing about a
+connection either.
 """
 import dataclasses
 import pathlib
 import re
 import subprocess
+import tempfile
 import typing
 
 HOST = "127.0.0.1"
@@ -23,6 +25,7 @@ class Setup:
     folder: pathlib.Path        # for its files
     certs: pathlib.Path
     cert: str = "server"        # or server-rsa
+    workers: int = 1
 
     def pem(self, name=None):
         return self.certs / f"{name or self.cert}.pem"
@@ -45,14 +48,17 @@ class Setup:
 @dataclasses.dataclass(frozen=True)
 class Relay:
     name: str
-    group: str                  # ours, default, tuned or baseline
+    group: str                  # ours, variant, default, tuned, baseline
     settings: str               # in words, for the report
     command: typing.Callable    # (relay, Setup) -> words
     version: typing.Callable    # () -> text
     legs: frozenset = frozenset({(False, False), (True, False),
                                  (False, True), (True, True)})
     few: bool = False           # a process for each connection: bulk only
+    alone: bool = False         # cannot have two workers
     options: tuple = ()
+    only: tuple = ()            # names of scenarios; empty: all
+    against: str = "sallyport"  # whom a variant is compared with
 
 
 def _said(command, pattern):
@@ -65,13 +71,23 @@ def _said(command, pattern):
     return match.group(1) if match else "unknown"
 
 
+def _sallyport_version(binary):
+    return _said([binary, "version"], r"sallyport (\S+)")
+
+
+def _sets(relay, option):
+    return any(re.match(rf"{option}\s*=", line) for line in relay.options)
+
+
 def _sallyport(binary):
-    def command(_relay, setup):
+    def command(relay, setup):
         tls_listen, tls_connect = setup.listen_tls, setup.connect_tls
         config = setup.write("sallyport.ini", [
             "[global]",
             f"log = file:{setup.folder}/sallyport.log",
             "log_level = warn",
+            "" if _sets(relay, "workers") else f"workers = {setup.workers}",
+            *relay.options,
             "[service bench]",
             f"listen = {'tls' if tls_listen else 'tcp'}://{HOST}:{setup.port}",
             f"listen.cert = {setup.pem()}" if tls_listen else "",
@@ -89,7 +105,7 @@ def _nginx(relay, setup):
     tls = " ssl" if setup.listen_tls else ""
     config = setup.write("nginx.conf", [
         "load_module /usr/lib/nginx/modules/ngx_stream_module.so;",
-        "daemon off; user root; worker_processes 1;",
+        f"daemon off; user root; worker_processes {setup.workers};",
         f"pid {setup.folder}/nginx.pid;",
         f"error_log {setup.folder}/error.log crit;",
         "worker_rlimit_nofile 20000;",
@@ -120,7 +136,7 @@ def _haproxy(relay, setup):
     config = setup.write("haproxy.cfg", [
         "global",
         "  maxconn 6000",
-        "  nbthread 1",
+        f"  nbthread {setup.workers}",
         *(f"  {one}" for one in relay.options if one.startswith("tune.")),
         "defaults",
         "  mode tcp",
@@ -159,7 +175,7 @@ def _hitch(_relay, setup):
         f'frontend = {{ host = "{HOST}" port = "{setup.port}" }}',
         f'backend = "[{HOST}]:{setup.backend}"',
         f'pem-file = "{setup.both()}"',
-        "workers = 1",
+        f"workers = {setup.workers}",
         "daemon = off",
         "quiet = on",
         'user = "root"',
@@ -188,6 +204,47 @@ def _bufferevent(binary):
     return command
 
 
+BESIDE = "sallyport-beside"
+
+# Our own relay with other settings: name, lines of [global], what it is
+# compared with, scenarios.
+VARIANTS = (
+    ("sallyport-keeper-off", ("keeper = off",), "sallyport", ("full-*",)),
+    ("sallyport-keeper-on", ("keeper = on",), "sallyport-keeper-off",
+     ("full-*",)),
+)
+
+
+def _accepts(sallyport, lines):
+    """Whether this binary knows the settings: an older one may not."""
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as config:
+        config.write("\n".join(
+            ["[global]", *lines, "[service bench]",
+             f"listen = {HOST}:1024", f"connect = {HOST}:1025", ""]))
+        config.flush()
+        done = subprocess.run([sallyport, "check", "-c", config.name],
+                              capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _variant(name, binary, settings, **more):
+    return Relay(name, "variant", settings, _sallyport(binary),
+                 lambda: _sallyport_version(binary), **more)
+
+
+def variants(sallyport, asked=(), beside=None):
+    """Those of the table that the binary knows, those that are `asked` for
+    (name, lines), and another build."""
+    known = [one for one in VARIANTS if _accepts(sallyport, one[1])]
+    known += [(name, lines, "sallyport", ()) for name, lines in asked]
+    found = [_variant(name, sallyport, "; ".join(lines), options=lines,
+                      against=against, only=only)
+             for name, lines, against, only in known]
+    if beside:
+        found.append(_variant(BESIDE, beside, "another build"))
+    return found
+
+
 _PLAIN = frozenset({(False, False)})
 _TLS_IN = frozenset({(True, False)})
 _ONE_TLS = frozenset({(True, False), (False, True)})
@@ -204,12 +261,12 @@ def all_relays(sallyport, bufferevent_relay):
     return [
         Relay("sallyport", "ours", "defaults; log to a file, level warn",
               _sallyport(sallyport),
-              lambda: _said([sallyport, "version"], r"sallyport (\S+)")),
+              lambda: _sallyport_version(sallyport)),
         Relay("nginx", "default", "stream, defaults; TLS 1.2 and 1.3",
               _nginx, nginx),
         Relay("nginx-256k", "tuned", "stream, proxy_buffer_size 256k",
               _nginx, nginx, options=("proxy_buffer_size 256k;",)),
-        Relay("haproxy", "default", "mode tcp, defaults, one thread",
+        Relay("haproxy", "default", "mode tcp, defaults, nbthread",
               _haproxy, haproxy),
         Relay("haproxy-256k", "tuned", "tune.bufsize 262144",
               _haproxy, haproxy, options=("tune.bufsize 262144",)),
@@ -219,11 +276,11 @@ def all_relays(sallyport, bufferevent_relay):
               legs=_PLAIN,
               options=("tune.pipesize 1048576", "option splice-request",
                        "option splice-response")),
-        Relay("stunnel", "default", "defaults (threads, all on one core)",
+        Relay("stunnel", "default", "defaults (a thread for each client)",
               _stunnel,
               lambda: _said(["/usr/bin/stunnel4", "-version"],
                             r"stunnel (\S+)"), legs=_ONE_TLS),
-        Relay("hitch", "default", "defaults, one worker", _hitch,
+        Relay("hitch", "default", "defaults", _hitch,
               lambda: _said(["/usr/sbin/hitch", "--version"],
                             r"hitch (\S+)"), legs=_TLS_IN),
         Relay("socat", "default", "defaults, fork; bulk only", _socat,
@@ -233,5 +290,5 @@ def all_relays(sallyport, bufferevent_relay):
               "bench/bufferevent_relay.c, libevent's bufferevents alone",
               _bufferevent(bufferevent_relay),
               lambda: _said(["pkg-config", "--modversion", "libevent"],
-                            r"(\S+)")),
+                            r"(\S+)"), alone=True),
     ]

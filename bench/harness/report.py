@@ -52,6 +52,13 @@ def _spread(values):
     return text
 
 
+def _ratio(pairs):
+    text = f"{median(pairs):.2f}"
+    if len(pairs) > 1:
+        text += f" ({min(pairs):.2f} to {max(pairs):.2f})"
+    return text
+
+
 def _against(record, scenario, group, goal):
     """Three cells: the peer, the ratio, the goal."""
     found = best_peer(record, scenario, group)
@@ -59,12 +66,9 @@ def _against(record, scenario, group, goal):
     if found is None:
         return ["–", "–", wanted]
     name, pairs = found
-    ratio = median(pairs)
-    text = f"{ratio:.2f}"
-    if len(pairs) > 1:
-        text += f" ({min(pairs):.2f} to {max(pairs):.2f})"
+    text = _ratio(pairs)
     if goal is not None:
-        text = f"**{text}**" if ratio > goal else text
+        text = f"**{text}**" if median(pairs) > goal else text
     return [f"{name} {number(median(figures(record['results'][scenario.name][name])))}",
             text, wanted]
 
@@ -91,6 +95,26 @@ def summary(record, scenarios):
                      *_against(record, one, "tuned", one.goal_tuned)])
     return _table(["scenario", "unit", "Sallyport", "best default peer",
                    "ratio", "goal", "best tuned peer", "ratio", "goal"], rows)
+
+
+def _variants(record, scenarios):
+    """Our own settings against each other, where both were measured."""
+    rows = []
+    for one in scenarios:
+        samples = record["results"][one.name]
+        for name, about in record["relays"].items():
+            other = about["against"]
+            pairs = ratios(samples.get(name, []), samples.get(other, []))
+            if about["group"] == "variant" and pairs:
+                rows.append([one.title, one.unit, about["settings"],
+                             _spread(figures(samples[name])), other,
+                             _spread(figures(samples[other])),
+                             _ratio(pairs)])
+    if not rows:
+        return []
+    return ["Our own settings, compared in the same way:", "",
+            *_table(["scenario", "unit", "settings", "figure", "against",
+                     "figure", "ratio"], rows)]
 
 
 def _middle(samples, *path):
@@ -181,8 +205,9 @@ def _setting(record):
         f"{about['system']}, Linux {about['kernel']}; {about['network']}, "
         f"congestion control {about['congestion_control']}; relay on core "
         f"{record['cores']['relay']}, load on core "
-        f"{record['cores']['load']}; {record['rounds']} rounds, samples of "
-        f"size {record['scale']:g}, memory at {record['memory_scale']:g} of "
+        f"{record['cores']['load']} (with two workers both on both); "
+        f"{record['rounds']} rounds, samples of size {record['scale']:g}, "
+        f"memory at {record['memory_scale']:g} of "
         f"the stated connections; {record['seconds'] // 60 + 1} minutes.",
         "",
     ]
@@ -198,7 +223,7 @@ def markdown(record, scenarios, drawn, folder="."):
              "(least to greatest in parentheses); below 1 is cheaper. A goal "
              "that is missed stands in bold. † marks figures with a sample "
              "that stayed disturbed after all repetitions.", "",
-             *summary(record, scenarios),
+             *summary(record, scenarios), *_variants(record, scenarios),
              *(f"![{title}]({folder}/{name})\n" for title, name in drawn),
              "## Every scenario", ""]
     for one in scenarios:

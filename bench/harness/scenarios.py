@@ -29,6 +29,7 @@ class Scenario:
     cipher: str = SUITE_256
     cert: str = "server"
     resume: bool = False
+    workers: int = 1            # two: relay and load have both cores
     goal_default: typing.Optional[float] = None
     goal_tuned: typing.Optional[float] = None
     goal: typing.Optional[float] = None     # of our own figure
@@ -68,6 +69,7 @@ def _slow(name, title, **more):
 
 
 _TLS_IN, _TLS_OUT = {"listen_tls": True}, {"connect_tls": True}
+_TWO = {"workers": 2}
 _RSA_12 = {"tls": "1.2", "cipher": CIPHER_RSA, "cert": "server-rsa"}
 _ECDSA_12 = {"tls": "1.2", "cipher": CIPHER_ECDSA}
 _OUT_ENCRYPT = ("encrypt", "copy")
@@ -133,6 +135,18 @@ SCENARIOS = [
            floor=("resumed-1.3-client",), quick=True),
     _churn("plain-churn", "plain connection churn", 6000, goal_default=.90,
            quick=True),
+
+    _bulk("tls-down-16-2w", "two workers: TLS in → plain out, bulk down, 16 "
+          "connections", "down", 16, **_TLS_IN, **_TWO, floor=_OUT_ENCRYPT),
+    _bulk("plain-down-16-2w", "two workers: plain ↔ plain, bulk down, 16 "
+          "connections", "down", 16, 2000, **_TWO, floor=("splice",)),
+    _churn("full-1.3-ecdsa-2w", "two workers: full handshake, TLS 1.3, ECDSA "
+           "P-256", 1500, **_TLS_IN, **_TWO, floor=("full-1.3-ecdsa",)),
+    _churn("full-1.3-rsa-2w", "two workers: full handshake, TLS 1.3, "
+           "RSA-2048", 1000, **_TLS_IN, **_TWO, cert="server-rsa",
+           floor=("full-1.3-rsa",)),
+    _churn("plain-churn-2w", "two workers: plain connection churn", 6000,
+           **_TWO),
 
     _ping("ping-tls-1", "64-byte ping-pong, TLS, 1 connection", 1, 15000,
           **_TLS_IN),

@@ -57,13 +57,15 @@ would_block(int error)
 static bool
 send_some(struct stream *stream, const void *data, size_t size, size_t *sent)
 {
+    /* What ends the stream leaves in one packet with the FIN: tcp(7). */
+    int more = stream->ending ? MSG_MORE : 0;
     ssize_t n;
 
     *sent = 0;
     if (stream->error != 0)
         return false;
     do
-        n = send(stream->fd, data, size, MSG_NOSIGNAL);
+        n = send(stream->fd, data, size, MSG_NOSIGNAL | more);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
         *sent = (size_t)n;
@@ -136,8 +138,11 @@ stream_flush(struct stream *stream)
 enum stream_status
 stream_finish(struct stream *stream)
 {
-    if (!stream->finishing && stream->ops->finish != NULL)
+    if (!stream->finishing && stream->ops->finish != NULL) {
+        stream->ending = true;
         stream->ops->finish(stream);
+        stream->ending = false;
+    }
     stream->finishing = true;
     return stream_flush(stream);
 }
@@ -157,14 +162,15 @@ stream_has_input(const struct stream *stream)
 size_t
 stream_room(const struct stream *stream)
 {
-    uint32_t info[SK_MEMINFO_VARS] = { 0 };
+    uint32_t info[SK_MEMINFO_VARS] = { 0 }, used;
     socklen_t length = sizeof(info);
 
     if (getsockopt(stream->fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0)
         return SIZE_MAX;
-    return info[SK_MEMINFO_SNDBUF] > info[SK_MEMINFO_WMEM_QUEUED]
-        ? info[SK_MEMINFO_SNDBUF] - info[SK_MEMINFO_WMEM_QUEUED]
-        : 0;
+    used = info[SK_MEMINFO_WMEM_QUEUED]; /* of TCP; the other of unix sockets */
+    if (used < info[SK_MEMINFO_WMEM_ALLOC])
+        used = info[SK_MEMINFO_WMEM_ALLOC];
+    return used < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - used : 0;
 }
 
 bool

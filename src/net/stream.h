@@ -55,6 +55,7 @@ struct stream {
     int fd;         /* -1: closed */
     int error;      /* errno of what broke the socket; 0: nothing did */
     short watched;  /* EV_READ | EV_WRITE */
+    bool ending;    /* within stream_finish(): the FIN follows at once */
     bool finishing; /* stream_finish() was called */
     bool finished;  /* ... and the FIN is out */
     bool last;      /* a close follows the end: it will send the FIN */
@@ -99,7 +100,8 @@ NODISCARD enum stream_status stream_finish(struct stream *stream);
 /* True if input waits in user space, which no event will announce. */
 bool stream_has_input(const struct stream *stream);
 
-/* How much the kernel would take now, about. */
+/* How much the kernel would take now, about.  0: nothing, and EV_WRITE is not
+ * there before it would. */
 size_t stream_room(const struct stream *stream);
 
 /* Bytes written but not yet acknowledged by the peer's kernel (SIOCOUTQ,

@@ -94,11 +94,14 @@ run(struct flow *flow)
             flow->state = FLOW_BROKEN;
         if (flow->state != FLOW_OPEN)
             return FLOW_WAITS_NEVER;
+        if (moved == STREAM_AGAIN && flow->sink_full)
+            return FLOW_WAITS_OUTPUT;
         if (moved == STREAM_AGAIN)
             return stream_has_input(flow->from) ? FLOW_WAITS_TURN
                                                 : FLOW_WAITS_INPUT;
         if (flow->bytes >= stop)
             return FLOW_WAITS_TURN;
+        flow->sink_full = false;
         moved = flow->splicing ? flow_splice(flow) : flow_copy(flow);
         if (moved != STREAM_OK && moved != STREAM_AGAIN &&
             flow->state == FLOW_OPEN)

@@ -49,6 +49,7 @@ struct flow {
     enum stream_status cause; /* of FLOW_CUT: how the source ended */
     bool tolerant;            /* a truncated source ended cleanly */
     bool splicing;            /* the traffic proved bulk */
+    bool sink_full;           /* so nothing was read just now */
 };
 
 /* Both streams, and `pipes` (NULL: never splice), must outlive the flow. */

@@ -2,7 +2,11 @@
 #include "relay/flow.h"
 #include "relay/flow_move.h"
 
-enum { EARNED_SHARE = 16 };
+enum {
+    EARNED_SHARE = 16,
+    CHOKED_CHUNK = 2 * FLOW_CHUNK_LEAST, /* never less again: see below */
+    ROOM_LEAST = 2 << 10,
+};
 
 /* A sink's kernel takes some MiB at first whether or not anybody reads them, and
  * of the chunk that meets its limit nearly all has to be kept: so a chunk is a
@@ -19,8 +23,9 @@ is_earned(const struct flow *flow)
 static void
 adapt(struct flow *flow, bool full, enum stream_status written)
 {
-    if (written == STREAM_AGAIN && flow->chunk > FLOW_CHUNK_LEAST)
-        flow->chunk /= 2;
+    if (written == STREAM_AGAIN)
+        flow->chunk =
+            flow->chunk > CHOKED_CHUNK ? flow->chunk / 2 : CHOKED_CHUNK;
     if (written != STREAM_OK || !full || !is_earned(flow))
         return;
     if (flow->chunk < LOOP_SCRATCH_BYTES)
@@ -29,8 +34,9 @@ adapt(struct flow *flow, bool full, enum stream_status written)
         flow->splicing = true;
 }
 
-/* What the sink will not take now would have to be kept, so that is not read:
- * a reader that stops for good costs the least chunk, not the largest. */
+/* What the sink will not take now would have to be kept, so that is not read: a
+ * reader that stops for good costs next to nothing.  Who was never fast nor ever
+ * choked is not asked, which would cost a system call.  0: there is no room. */
 static size_t
 choose_size(const struct flow *flow)
 {
@@ -38,9 +44,10 @@ choose_size(const struct flow *flow)
 
     if (flow->chunk == FLOW_CHUNK_LEAST)
         return FLOW_CHUNK_LEAST;
-    room = stream_room(flow->to) / 2;
-    if (room < FLOW_CHUNK_LEAST)
-        return FLOW_CHUNK_LEAST;
+    room = stream_room(flow->to);
+    if (room == 0)
+        return 0;
+    room = room / 2 > ROOM_LEAST ? room / 2 : ROOM_LEAST;
     return room < flow->chunk ? room : flow->chunk;
 }
 
@@ -49,9 +56,13 @@ flow_copy(struct flow *flow)
 {
     uint8_t *scratch = flow->from->loop->scratch;
     size_t size = choose_size(flow), got;
-    enum stream_status status = stream_read(flow->from, scratch, size, &got);
+    enum stream_status status;
     bool full;
 
+    flow->sink_full = size == 0;
+    if (flow->sink_full)
+        return STREAM_AGAIN;
+    status = stream_read(flow->from, scratch, size, &got);
     if (status != STREAM_OK)
         return status;
     full = got == size;

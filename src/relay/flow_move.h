@@ -15,8 +15,8 @@ struct flow;
 enum { FLOW_CHUNK_LEAST = 16 << 10 };
 
 /* Reads once and writes what was read.  STREAM_OK: some bytes moved, and there
- * may be more; STREAM_AGAIN: the source has no more for now; else the source
- * ended so, or, with FLOW_BROKEN set, the sink. */
+ * may be more; STREAM_AGAIN: the source has no more for now, or `sink_full`;
+ * else the source ended so, or, with FLOW_BROKEN set, the sink. */
 NODISCARD enum stream_status flow_copy(struct flow *flow);
 NODISCARD enum stream_status flow_splice(struct flow *flow);
 

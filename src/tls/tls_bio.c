@@ -72,6 +72,7 @@ fill(struct tls_input *input)
 
     /* After a failed send, too: what came before the reset was accepted. */
     input->start = input->end = 0;
+    input->asked = true;
     if (!input->drained && !input->ended)
         status = stream_receive(input->stream, input->stream->loop->input,
             input->want, &input->end);
@@ -150,7 +151,7 @@ tls_bio_begin(struct tls_input *input)
 {
     assert(input->stream->loop->records_length == 0);
     assert(input->start == input->end);
-    input->starved = input->drained = input->filled = false;
+    input->starved = input->drained = input->filled = input->asked = false;
     tls_bio_want(input, 0);
 }
 
@@ -162,6 +163,14 @@ tls_bio_want(struct tls_input *input, size_t size)
     if (size < WANT_LEAST)
         size = WANT_LEAST;
     input->want = size < LOOP_INPUT_BYTES ? size : LOOP_INPUT_BYTES;
+}
+
+bool
+tls_bio_is_dry(const struct tls_input *input)
+{
+    return input->start == input->end && buffer_length(&input->left) == 0 &&
+        (input->drained || !input->asked) && !input->ended &&
+        input->stream->error == 0;
 }
 
 /* At most what one recv(2) brought; most often the beginning of a record. */

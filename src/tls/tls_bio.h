@@ -18,7 +18,8 @@ struct tls_input {
     struct buffer left; /* read from the socket, but not by OpenSSL yet */
     size_t start, end;  /* the same, within a call, in the loop's `input` */
     size_t want;        /* how much to ask the socket for */
-    bool drained; /* in this call the socket had no more */
+    bool asked;   /* in this call the socket was read */
+    bool drained; /* ... and had no more */
     bool starved; /* ... and OpenSSL has all there was, and wants more */
     bool filled;  /* the socket was read; no more before the owner clears it */
     bool began;   /* a first byte was read */
@@ -34,6 +35,11 @@ void tls_bio_begin(struct tls_input *input);
 
 /* Asks the socket for records with about `size` bytes of data at once. */
 void tls_bio_want(struct tls_input *input, size_t size);
+
+/* True if reading on would find nothing: what this call was given is used up,
+ * and either the socket had no more or all of it had been left over.  (Then it
+ * is for the next event to say whether more has come.) */
+bool tls_bio_is_dry(const struct tls_input *input);
 
 /* Keeps what that call did not read, and sends what it wrote; returns as
  * stream_send() does. */

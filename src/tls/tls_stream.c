@@ -391,6 +391,11 @@ read_records(struct stream *stream, struct tls_stream *tls, uint8_t *data,
             tls->broken = true;
             return STREAM_FAILED;
         }
+        if (status == STREAM_OK && *got < size &&
+            tls_bio_is_dry(&tls->input)) {
+            tls->input.starved = true;
+            status = STREAM_AGAIN;
+        }
     }
     return status;
 }

@@ -1,3 +1,5 @@
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -148,6 +150,43 @@ Test(stream_ends, finishes_with_a_fin_once)
     wire_await(stream.fd, POLLIN);
     cr_expect_eq(stream_read(&stream, got_bytes, 100, &got), STREAM_OK);
     cr_expect_eq(got, 5);
+}
+
+/* As TLS does with close_notify. */
+static void
+say_goodbye(struct stream *leaving)
+{
+    cr_expect_eq(stream_send(leaving, "goodbye", 7), STREAM_OK);
+}
+
+static unsigned
+packets_received(void)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+
+    cr_assert_eq(
+        getsockopt(far, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    return info.tcpi_segs_in;
+}
+
+Test(stream_ends, what_is_said_at_the_end_comes_with_the_fin)
+{
+    struct stream_ops ops = stream_plain_ops;
+    unsigned before;
+
+    ops.finish = say_goodbye;
+    open_on(wire_tcp);
+    cr_expect_eq(stream_write(&stream, bytes, 10), STREAM_OK);
+    wire_await(far, POLLIN);
+    cr_expect_eq(wire_receive(far, got_bytes, 10), 10);
+    before = packets_received();
+    stream.ops = &ops;
+    cr_expect_eq(stream_finish(&stream), STREAM_OK);
+    wire_await(far, POLLRDHUP);
+    cr_expect_eq(wire_receive(far, got_bytes, 100), 7);
+    cr_expect_eq(packets_received() - before, 1);
+    stream.ops = &stream_plain_ops;
 }
 
 Test(stream_ends, finishes_behind_what_is_pending)

@@ -214,6 +214,40 @@ Test(tls_bio, keeps_what_openssl_left)
     cr_expect_eq(tls_bio_end(&input), STREAM_OK);
 }
 
+Test(tls_bio, is_dry_when_reading_on_would_find_nothing)
+{
+    tls_bio_begin(&input);
+    wire_send(far, bytes, 300);
+    cr_expect_eq(read_some(200), 1);
+    cr_expect_not(tls_bio_is_dry(&input), "some of it is here");
+    cr_expect_eq(read_some(100), 1);
+    cr_expect(tls_bio_is_dry(&input), "it was fewer than asked for");
+    wire_send(far, bytes, input.want);
+    tls_bio_begin(&input);
+    while (read_some(1000) == 1)
+        ;
+    cr_expect_not(tls_bio_is_dry(&input), "there may be more");
+}
+
+/* Whoever reads what was left over has not been told that more has come. */
+Test(tls_bio, is_dry_when_what_was_left_is_used_up)
+{
+    tls_bio_begin(&input);
+    wire_send(far, bytes, 300);
+    cr_expect_eq(read_some(100), 1);
+    cr_expect_eq(tls_bio_end(&input), STREAM_OK);
+    wire_send(far, bytes + 300, 50);
+    tls_bio_begin(&input);
+    cr_expect_eq(read_some(200), 1);
+    cr_expect(tls_bio_is_dry(&input));
+    cr_expect_eq(read_some(200), 1, "but it can be had");
+    cr_expect_eq(got, 50);
+    shutdown(far, SHUT_WR);
+    tls_bio_begin(&input);
+    cr_expect_eq(read_some(10), 0);
+    cr_expect_not(tls_bio_is_dry(&input), "the end is to be told");
+}
+
 Test(tls_bio, tells_the_owner_of_the_end_and_openssl_of_nothing)
 {
     cr_expect_not(input.began);
