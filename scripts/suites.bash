@@ -30,6 +30,11 @@ step() {
     fi
 }
 
+# skip NAME REASON: what this machine cannot show; report repeats it.
+skip() {
+    echo "$1: skipped: $2" | tee -a "$results/skipped"
+}
+
 # count_junit NAME FILE: what a JUnit file says; a missing file is a failure.
 count_junit() {
     # shellcheck disable=SC2046   # two words
@@ -38,6 +43,7 @@ count_junit() {
 
 report() {
     headline "Summary"
+    [ ! -e "$results/skipped" ] || cat "$results/skipped"
     awk '{
         sub(/-.*/, "", $1)
         if (!($1 in passed)) order[++suites] = $1

@@ -1,0 +1,151 @@
+"""A new binary, and a new package, while clients come and go."""
+import os
+import pathlib
+import shutil
+import signal
+import time
+
+import daemon
+import steady
+from checks import check
+from daemon import BINARY, echoes, service, systemctl
+
+SECOND = "/checks/second.deb"
+COPY = "/root/sallyport"
+
+
+def serve(stream, watchdog=""):
+    daemon.drop_in(daemon.SERVICE, f"[Service]\n{watchdog}\n")
+    daemon.configure(
+        service("plain", "127.0.0.1:7100", f"127.0.0.1:{stream.port}"),
+        daemon.tls("tls", 7101, f"127.0.0.1:{stream.port}"))
+    daemon.start()
+    stream.go(7100, "tls:7101", rate=200, ca=daemon.CERTS / "ca.pem")
+
+
+def followed(pid):
+    """The unit has another main process, and the one before has left."""
+    daemon.wait("a new main process",
+                lambda: daemon.main_pid() not in (0, pid))
+    assert daemon.show("ActiveState") == "active"
+    assert int(daemon.show("NRestarts")) == 0
+    daemon.wait("the end of the old one",
+                lambda: not os.path.exists(f"/proc/{pid}"))
+    assert daemon.status_of(daemon.main_pid())["Name"] == "sallyport"
+
+
+@check
+def upgrade_under_load_fails_nobody():
+    with steady.Stream() as stream:
+        serve(stream, "WatchdogSec=2s")
+        for _ in range(2):
+            pid = daemon.main_pid()
+            daemon.replace_binary()
+            daemon.run("sallyport", "upgrade")
+            followed(pid)
+        told = stream.stop()
+        assert told["failed"] == 0 and told["done"] > 50, told
+        systemctl("reload", daemon.SERVICE)
+        return f"{told['done']} served, slowest {told['slowest_ms']} ms"
+
+
+@check
+def upgraded_daemon_is_watched_still():
+    with steady.Stream() as stream:
+        serve(stream, "WatchdogSec=2s")
+        pid = daemon.main_pid()
+        daemon.run("sallyport", "upgrade")
+        followed(pid)
+        time.sleep(3)
+        assert int(daemon.show("NRestarts")) == 0, "it was not fed"
+        os.kill(daemon.the("w0"), signal.SIGSTOP)
+        daemon.wait("a restart",
+                    lambda: int(daemon.show("NRestarts")) == 1 and
+                    daemon.show("ActiveState") == "active")
+        stream.stop()
+        assert echoes(7101, secure=True)
+
+
+@check
+def upgraded_daemon_keeps_its_sockets_over_a_kill():
+    with steady.Stream() as stream:
+        serve(stream)
+        pid = daemon.main_pid()
+        daemon.run("sallyport", "upgrade")
+        followed(pid)
+        os.kill(daemon.main_pid(), signal.SIGKILL)
+        daemon.wait("a restart",
+                    lambda: int(daemon.show("NRestarts")) == 1 and
+                    daemon.show("ActiveState") == "active")
+        told = stream.stop()
+        assert "efused" not in str(told["reasons"]), told
+        assert told["failed"] <= 16, told
+        systemctl("stop", daemon.SERVICE)
+        assert daemon.show("Result") == "success"
+
+
+@check
+def upgrade_to_a_binary_that_fails_changes_nothing():
+    shutil.copy(BINARY, COPY)
+    try:
+        with steady.Stream() as stream:
+            serve(stream)
+            pid = daemon.main_pid()
+            daemon.replace_binary("/bin/false")
+            daemon.fails(COPY, "upgrade")
+            assert daemon.main_pid() == pid
+            assert daemon.show("ActiveState") == "active"
+            told = stream.stop()
+            assert told["failed"] == 0, told
+    finally:
+        daemon.replace_binary(COPY)
+        os.unlink(COPY)
+
+
+@check
+def package_upgrade_fails_nobody():
+    """The running daemon hands over to the new one; a file that somebody has
+    edited stays as it is, without a question."""
+    with steady.Stream() as stream:
+        serve(stream)
+        other = daemon.CONFIG.with_name("other.ini")
+        daemon.configure(service("two", "127.0.0.1:7105",
+                                 f"127.0.0.1:{stream.port}"), path=other)
+        systemctl("start", "sallyport@other.service")
+        text, pid = daemon.CONFIG.read_text(), daemon.main_pid()
+        instance = daemon.main_pid("sallyport@other.service")
+        said = daemon.run("dpkg", "-i", SECOND, patience=120)
+        assert "still runs the version before" not in said, said
+        followed(pid)
+        assert daemon.main_pid("sallyport@other.service") != instance
+        assert echoes(7105)
+        told = stream.stop()
+        assert told["failed"] == 0 and told["done"] > 50, told
+        assert daemon.CONFIG.read_text() == text
+        assert daemon.show("UnitFileState") == "enabled"
+        other.unlink()
+        version = daemon.run("dpkg-query", "-W", "-f", "${Version}",
+                             "sallyport")
+        return f"{version}: {told['done']} served"
+
+
+@check
+def package_upgrade_starts_nothing_that_was_stopped():
+    daemon.run("dpkg", "-i", SECOND, patience=120)
+    assert daemon.show("ActiveState") == "inactive"
+
+
+@check
+def package_upgrade_obeys_the_policy():
+    policy = pathlib.Path("/usr/sbin/policy-rc.d")
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        with steady.Stream() as stream:
+            serve(stream)
+            pid = daemon.main_pid()
+            daemon.run("dpkg", "-i", SECOND, patience=120)
+            assert daemon.main_pid() == pid
+            stream.stop()
+    finally:
+        policy.unlink()

@@ -1,0 +1,63 @@
+# Sourced: small Debian systems to boot or to build in, made with mmdebstrap.
+
+# shellcheck shell=bash
+root_cache=${XDG_CACHE_HOME:-$HOME/.cache}/sallyport
+
+# Whether this machine can make and boot one; if not, why, as the last line.
+root_possible() {
+    local tool
+    if [ "$(id -u)" != 0 ]; then
+        echo "not root: neither a root can be made nor a container booted"
+        return 1
+    fi
+    for tool in mmdebstrap systemd-nspawn dpkg-deb; do
+        command -v "$tool" >/dev/null && continue
+        echo "$tool is not installed"
+        return 1
+    done
+    # Mounting is what containers inside of containers are often denied.
+    if ! unshare --mount --pid --fork mount -t tmpfs none /mnt 2>/dev/null; then
+        echo "no namespaces or mounts for root here: a container in a container?"
+        return 1
+    fi
+    if ! grep -qw cgroup2 /proc/filesystems; then
+        echo "this kernel has no cgroups of the second version"
+        return 1
+    fi
+}
+
+# root_tarball SUITE FRESH PACKAGE...: prints the path of a tarball with that
+# Debian and these packages in it, which is made unless it is in the cache.
+root_tarball() {
+    local suite=$1 fresh=$2 named list tarball
+    shift 2
+    named="$suite $* $root_recipe"
+    tarball=$root_cache/$suite-$(echo "$named" | sha256sum | cut -c1-12).tar
+    if [ -n "$fresh" ] || ! [ -e "$tarball" ]; then
+        list=$(IFS=,; echo "$*")
+        mkdir -p "$root_cache"
+        root_make "$suite" "$list" "$tarball.new" >&2 || return 1
+        # Others of this suite were made for other packages.
+        rm -f "$root_cache/$suite"-*.tar
+        mv "$tarball.new" "$tarball"
+    fi
+    echo "$tarball"
+}
+
+# To be changed with root_make.
+root_recipe=1
+
+# What nobody reads is left out: it is half of what there is to unpack.
+root_make() {
+    # shellcheck disable=SC2016   # mmdebstrap expands it
+    mmdebstrap --quiet --variant=essential --include="$2" \
+        --aptopt='Acquire::Languages "none"' \
+        --aptopt='Acquire::Retries "3"' \
+        --dpkgopt=force-unsafe-io \
+        --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/info/*' \
+        --customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"' \
+        --format=tar "$1" "$3"
+}
