@@ -3,6 +3,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import subprocess
 
 import daemon
@@ -33,16 +34,22 @@ BEFORE = files()
 @always
 def package_installs():
     said = daemon.run("dpkg", "-i", FIRST, patience=120)
+    # It is to be read by the account alone.
+    for key in daemon.CERTS.glob("*.key"):
+        shutil.chown(key, "root", "sallyport")
+        key.chmod(0o640)
     assert "rror" not in said and "arning" not in said, said
     return daemon.run("sallyport", "version").strip()
 
 
 @check
-def package_has_made_the_account():
-    account = pwd.getpwnam("sallyport")
-    assert account.pw_uid != 0 and account.pw_uid < 1000, account
-    assert account.pw_shell.endswith("nologin"), account
-    return f"uid {account.pw_uid}"
+def package_has_made_the_accounts():
+    for name in ("sallyport", "sallyport-keeper"):
+        account = pwd.getpwnam(name)
+        assert account.pw_uid != 0 and account.pw_uid < 1000, account
+        assert account.pw_shell.endswith("nologin"), account
+    keys = os.stat("/etc/sallyport/keys")
+    assert (keys.st_mode & 0o7777, keys.st_uid) == (0o700, 0), keys
 
 
 @check
@@ -72,8 +79,7 @@ def package_configuration_is_good():
 
 
 def units():
-    return sorted(path for path in daemon.UNITS.glob("sallyport*")
-                  if path.suffix in (".service", ".socket"))
+    return sorted([*daemon.UNITS.glob("sallyport*"), daemon.EXAMPLE])
 
 
 @check
@@ -89,8 +95,8 @@ def units_are_verified_without_a_word():
         assert done.returncode == 0, words
     assert not "".join(words), words
     names = {path.name for path in units()}
-    assert {"sallyport.service", "sallyport@.service",
-            "sallyport.socket"} <= names, names
+    assert names == {"sallyport.service", "sallyport@.service",
+                     "sallyport.socket"}, names
     return " ".join(sorted(names))
 
 

@@ -12,6 +12,7 @@ import time
 BINARY = pathlib.Path("/usr/sbin/sallyport")
 CONFIG = pathlib.Path("/etc/sallyport/sallyport.ini")
 UNITS = pathlib.Path("/usr/lib/systemd/system")
+EXAMPLE = pathlib.Path("/usr/share/doc/sallyport/examples/sallyport.socket")
 CERTS = pathlib.Path("/checks/certs")
 SERVICE = "sallyport.service"
 PATIENCE = 20
@@ -134,7 +135,8 @@ def tidy():
     folder = pathlib.Path("/etc/systemd/system")
     for left in folder.glob("sallyport*.d"):
         shutil.rmtree(left)
-    for left in folder.glob("check*.socket"):
+    for left in (*folder.glob("check*.socket"),
+                 *folder.glob("sallyport.socket")):
         left.unlink()
     systemctl("daemon-reload")
     systemctl("reset-failed")
