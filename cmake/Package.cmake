@@ -21,7 +21,7 @@ set(CPACK_INSTALL_PREFIX /usr)
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
-set(CPACK_DEBIAN_PACKAGE_MAINTAINER "The Sallyport authors <sallyport@localhost>"
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "The Sallyport authors <authors@sallyport.invalid>"
     CACHE STRING "Who made the package")
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)

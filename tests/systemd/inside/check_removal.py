@@ -1,6 +1,7 @@
 """What a removal and a purge leave behind: what users have made, no more."""
 import os
 import pathlib
+import shutil
 
 import check_package
 import daemon
@@ -43,14 +44,23 @@ def package_comes_back_as_it_was():
 
 
 @check
+def purge_leaves_no_empty_folder():
+    shutil.rmtree("/etc/sallyport")
+    daemon.run("dpkg", "--purge", "sallyport")
+    daemon.run("dpkg", "-i", check_package.FIRST)
+    daemon.run("dpkg", "--purge", "sallyport")
+    assert not os.path.exists("/etc/sallyport")
+    daemon.run("dpkg", "-i", check_package.FIRST)
+
+
+@check
 def purge_leaves_only_what_users_made():
     with served():
         theirs = pathlib.Path("/etc/sallyport/mine.ini")
         theirs.write_text("; mine\n")
         daemon.run("dpkg", "--purge", "sallyport", patience=120)
         assert theirs.exists()
-        theirs.unlink()
-        theirs.parent.rmdir()
+        shutil.rmtree("/etc/sallyport")
         left = sorted(path for path in check_package.files() -
                       check_package.BEFORE if not path.startswith(_STAYS))
         assert not left, left

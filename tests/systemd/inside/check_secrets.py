@@ -36,7 +36,7 @@ def keys_for_root_alone_are_not_the_daemons():
         journal = daemon.Journal()
         daemon.fails("systemctl", "start", daemon.SERVICE)
         said = journal.text("-u", daemon.SERVICE)
-        assert "server-encrypted.key" in said, said
+        assert "/keys/server-encrypted" in said, said
 
 
 @check

@@ -194,7 +194,7 @@ def watchdog_notices_a_stopped_worker():
 
 @check
 def watchdog_notices_a_stopped_keeper():
-    _watchdog("keep")
+    _watchdog("k0")
 
 
 @check

@@ -38,7 +38,7 @@ def followed(pid):
 def upgrade_under_load_fails_nobody():
     with steady.Stream() as stream:
         serve(stream, "WatchdogSec=2s")
-        for _ in range(2):
+        for _ in range(5):
             pid = daemon.main_pid()
             daemon.replace_binary()
             daemon.run("sallyport", "upgrade")
@@ -62,8 +62,8 @@ def upgraded_daemon_is_watched_still():
         daemon.wait("a restart",
                     lambda: int(daemon.show("NRestarts")) == 1 and
                     daemon.show("ActiveState") == "active")
-        stream.stop()
         assert echoes(7101, secure=True)
+        stream.stop()
 
 
 @check

@@ -51,18 +51,20 @@ def _once(function):
     return verdict == "ok"
 
 
-def run_all(wanted, after):
-    """Runs those whose names contain one of the words, or all; after() runs
-    after each."""
+def run_all(wanted, before, after):
+    """Runs those whose names contain one of the words, or all; after(what
+    before() returned, success) runs after each."""
     signal.signal(signal.SIGALRM, _ring)
     failed = 0
     for function in _checks:
         if wanted and not any(word in function.__name__ for word in wanted) \
                 and not getattr(function, "always", False):
             continue
-        failed += not _once(function)
+        begun = before()
+        good = _once(function)
+        failed += not good
         try:
-            after()
+            after(begun, good)
         except Exception:                       # pylint: disable=broad-except
             traceback.print_exc(file=sys.stdout)
     return failed

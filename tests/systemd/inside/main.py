@@ -16,6 +16,15 @@ import check_removal        # noqa: F401
 import checks
 import daemon
 
-failed = checks.run_all(sys.argv[1:], daemon.tidy)
+
+def after(journal, good):
+    if not good:
+        lines = [line for line in journal.text("-u", "sallyport*").splitlines()
+                 if "reason=client-closed" not in line]
+        print("".join(f"    {line}\n" for line in lines[-30:]), end="")
+    daemon.tidy()
+
+
+failed = checks.run_all(sys.argv[1:], daemon.Journal, after)
 print("all were run", flush=True)
 sys.exit(failed > 0)
