@@ -32,13 +32,13 @@ root_tarball() {
     local suite=$1 fresh=$2 named list tarball
     shift 2
     named="$suite $* $root_recipe"
-    tarball=$root_cache/$suite-$(echo "$named" | sha256sum | cut -c1-12).tar
+    tarball=$root_cache/$suite-$(sha256sum <<<"$named" | cut -c1-12).tar
     if [ -n "$fresh" ] || ! [ -e "$tarball" ]; then
         list=$(IFS=,; echo "$*")
         mkdir -p "$root_cache"
         root_make "$suite" "$list" "$tarball.new" >&2 || return 1
-        # Others of this suite were made for other packages.
-        rm -f "$root_cache/$suite"-*.tar
+        # What was made for other packages is not kept for ever.
+        find "$root_cache" -name '*.tar' -mtime +14 -delete
         mv "$tarball.new" "$tarball"
     fi
     echo "$tarball"
