@@ -45,7 +45,7 @@ root_tarball() {
 }
 
 # To be changed with root_make.
-root_recipe=1
+root_recipe=2
 
 # What nobody reads is left out: it is half of what there is to unpack.
 root_make() {
@@ -58,6 +58,7 @@ root_make() {
         --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/info/*' \
+        --customize-hook='echo "127.0.0.1 localhost" >"$1/etc/hosts"' \
         --customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"' \
         --format=tar "$1" "$3"
 }
