@@ -113,7 +113,7 @@ def sockets_nobody_asked_for_are_named():
 
 
 def nobody_refused(told, why):
-    assert told["done"] > 50, told
+    assert told["done"] > 30, told
     assert told["failed"] == 0, f"{why}: {told}"
     return f"{told['done']} served, slowest {told['slowest_ms']} ms"
 
@@ -170,7 +170,7 @@ def killed_master_refuses_nobody():
         told = stream.stop()
         assert "efused" not in str(told["reasons"]), told
         # 16 clients at once; each kill ends those that are being served.
-        assert told["done"] > 50 and told["failed"] <= 3 * 16, told
+        assert told["done"] > 30 and told["failed"] <= 3 * 16, told
         return (f"{told['done']} served, {told['failed']} cut short, "
                 f"slowest {told['slowest_ms']} ms")
 

@@ -38,13 +38,13 @@ def followed(pid):
 def upgrade_under_load_fails_nobody():
     with steady.Stream() as stream:
         serve(stream, "WatchdogSec=2s")
-        for _ in range(5):
+        for _ in range(10):
             pid = daemon.main_pid()
             daemon.replace_binary()
             daemon.run("sallyport", "upgrade")
             followed(pid)
         told = stream.stop()
-        assert told["failed"] == 0 and told["done"] > 50, told
+        assert told["failed"] == 0 and told["done"] > 30, told
         systemctl("reload", daemon.SERVICE)
         return f"{told['done']} served, slowest {told['slowest_ms']} ms"
 
@@ -120,7 +120,7 @@ def package_upgrade_fails_nobody():
         assert daemon.main_pid("sallyport@other.service") != instance
         assert echoes(7105)
         told = stream.stop()
-        assert told["failed"] == 0 and told["done"] > 50, told
+        assert told["failed"] == 0 and told["done"] > 30, told
         assert daemon.CONFIG.read_text() == text
         assert daemon.show("UnitFileState") == "enabled"
         other.unlink()
