@@ -10,6 +10,7 @@ _SECRETS = ("priv", "privateExponent", "prime1", "prime2", "exponent1",
             "exponent2", "coefficient")
 _LEAST = 16     # bytes; less could be found anywhere by chance
 _STEP = 1 << 20
+_MOST = 1 << 32     # bytes of a mapping; a sanitizer's shadow is larger
 
 
 def _numbers(path, passphrase):
@@ -45,8 +46,9 @@ def needles(path, passphrase=None):
 def _regions(pid):
     for line in open(f"/proc/{pid}/maps"):
         span, rights, *_ = line.split()
-        if rights[0] == "r" and "[v" not in line:
-            yield [int(word, 16) for word in span.split("-")]
+        start, end = [int(word, 16) for word in span.split("-")]
+        if rights[0] == "r" and "[v" not in line and end - start < _MOST:
+            yield start, end
 
 
 def found_in(pid, wanted):

@@ -115,6 +115,7 @@ def units_are_confined_by_figures():
 
 
 @check
+@always
 def enabling_makes_what_a_boot_starts():
     daemon.systemctl("enable", daemon.SERVICE)
     assert pathlib.Path("/etc/systemd/system/multi-user.target.wants/"

@@ -1,6 +1,7 @@
 """Keys that only root may read reach the daemon as credentials alone."""
 import os
 import pathlib
+import pwd
 import shutil
 
 import daemon
@@ -9,6 +10,13 @@ from checks import check
 from daemon import echoes
 
 KEYS = pathlib.Path("/etc/sallyport/keys")
+AS_ROOT = """[Service]
+User=root
+Group=root
+AmbientCapabilities=
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL CAP_SYS_RESOURCE
+"""
 HANDED = "/run/credentials/sallyport.service"
 
 
@@ -37,6 +45,33 @@ def keys_for_root_alone_are_not_the_daemons():
         daemon.fails("systemctl", "start", daemon.SERVICE)
         said = journal.text("-u", daemon.SERVICE)
         assert "/keys/server-encrypted" in said, said
+
+
+@check
+def keys_for_root_alone_are_served_by_root():
+    """With the drop-in of the manual; then the keeper has an account of its
+    own, which holds the keys, and nobody but the master is root."""
+    with steady.Stream() as stream:
+        daemon.drop_in(daemon.SERVICE, AS_ROOT)
+        daemon.configure(encrypted(stream, secret("server-encrypted.key"),
+                                   secret("server-encrypted.pass")),
+                         globals_="keeper_user = sallyport-keeper\n")
+        daemon.start()
+        for _ in range(2):
+            assert echoes(7101, secure=True)
+            found = {name: daemon.status_of(pid)
+                     for pid, name in daemon.children().items()}
+            assert {"k0", "w0", "w1"} <= set(found), found
+            for name, status in found.items():
+                account = "sallyport-keeper" if name == "k0" else "sallyport"
+                uid = str(pwd.getpwnam(account).pw_uid)
+                assert set(status["Uid"].split()) == {uid}, (name, status)
+                assert status["Groups"] == "", (name, status["Groups"])
+                assert int(status["CapPrm"], 16) == 0, (name, status)
+            pid = daemon.main_pid()
+            daemon.run("sallyport", "upgrade")
+            daemon.wait("the old one's end",
+                        lambda old=pid: not os.path.exists(f"/proc/{old}"))
 
 
 @check
