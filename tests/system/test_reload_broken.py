@@ -38,7 +38,7 @@ class Running:
             configs.tls(self.secure, self.far.port, folder, name="secure"))
         self.one = sallyport.Relay(self.good, folder / "relay",
                                   within=within)
-        processes.wait_roles(self.one.pid, ["w0", "w1", "obser"])
+        processes.wait_roles(self.one.pid, ["w0", "w1", "obser", "k0"])
         self.trust = peers.client_context(certs)
         self.held = [self.client(), self.secure_client()]
         self.before = self._state()
@@ -456,7 +456,7 @@ def test_unreadable(certs):
 
 
 def _no_trial(one):
-    processes.wait_roles(one.pid, ["w0", "w1", "obser"])
+    processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
 
 
 def test_good_and_broken_in_turn(running, surroundings):

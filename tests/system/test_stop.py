@@ -46,7 +46,8 @@ class Busy:
             [client(self.door) for _ in range(3)]
         assert all(asks(peer) for peer in self.held)
         self.children = processes.wait_roles(
-            self.one.pid, ["w0", "w1", "w2", "obser", "scout"])
+            self.one.pid,
+            ["w0", "w1", "w2", "obser", "scout", "k0", "k1"])
 
     def ends(self):
         """How they end; a unix socket knows no reset."""

@@ -14,6 +14,7 @@ AS_ROOT = """[Service]
 User=root
 Group=root
 AmbientCapabilities=
+AmbientCapabilities=CAP_SETUID
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL CAP_SYS_RESOURCE
 """
@@ -67,7 +68,8 @@ def keys_for_root_alone_are_served_by_root():
                 uid = str(pwd.getpwnam(account).pw_uid)
                 assert set(status["Uid"].split()) == {uid}, (name, status)
                 assert status["Groups"] == "", (name, status["Groups"])
-                assert int(status["CapPrm"], 16) == 0, (name, status)
+                for which in ("CapPrm", "CapInh", "CapAmb"):
+                    assert int(status[which], 16) == 0, (name, which)
             pid = daemon.main_pid()
             daemon.run("sallyport", "upgrade")
             daemon.wait("the old one's end",
