@@ -26,19 +26,19 @@ root_possible() {
     fi
 }
 
-# root_tarball SUITE FRESH PACKAGE...: prints the path of a tarball with that
-# Debian and these packages in it, which is made unless it is in the cache.
+# root_tarball SUITE PURPOSE FRESH PACKAGE...: prints the path of a tarball with
+# that Debian and these packages in it, which is made unless it is in the cache.
+# One is kept for each suite and purpose.
 root_tarball() {
-    local suite=$1 fresh=$2 named list tarball
-    shift 2
-    named="$suite $* $root_recipe"
-    tarball=$root_cache/$suite-$(sha256sum <<<"$named" | cut -c1-12).tar
+    local suite=$1 purpose=$2 fresh=$3 named list tarball
+    shift 3
+    named="$* $root_recipe"
+    tarball=$root_cache/$suite-$purpose-$(sha256sum <<<"$named" | cut -c1-12).tar
     if [ -n "$fresh" ] || ! [ -e "$tarball" ]; then
         list=$(IFS=,; echo "$*")
         mkdir -p "$root_cache"
         root_make "$suite" "$list" "$tarball.new" >&2 || return 1
-        # What was made for other packages is not kept for ever.
-        find "$root_cache" -name '*.tar' -mtime +14 -delete
+        rm -f "$root_cache/$suite-$purpose-"*.tar
         mv "$tarball.new" "$tarball"
     fi
     echo "$tarball"
