@@ -30,6 +30,7 @@ struct child {
     struct channel *channel; /* NULL: there is no way to it any more */
     struct event *grace; /* until it is killed */
     uint64_t started_ms;
+    bool ready;  /* confined, and its loop turns */
     bool killed; /* by child_kill() */
     struct sandbox_reach *reach; /* that it is confined to; NULL: none */
 

@@ -242,7 +242,6 @@ static void
 welcome_worker(struct child *worker)
 {
     struct fleet *fleet = &worker->master->fleet;
-    struct child *keeper = fleet->keepers[keeper_of(worker)].child;
 
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         struct child *other = fleet->workers[i].child;
@@ -254,9 +253,18 @@ welcome_worker(struct child *worker)
     }
     if (fleet->scout.child != NULL)
         join(worker, fleet->scout.child, MESSAGE_SCOUT);
+    fleet_join_keeper(worker);
+    rollout_brief(worker);
+}
+
+void
+fleet_join_keeper(struct child *worker)
+{
+    struct child *keeper =
+        worker->master->fleet.keepers[keeper_of(worker)].child;
+
     if (keeper != NULL)
         join(worker, keeper, MESSAGE_KEEPER);
-    rollout_brief(worker);
 }
 
 static void
@@ -338,7 +346,9 @@ fleet_relieve(struct post *post)
     struct fleet *fleet = &post->master->fleet;
     struct inbox *inbox = &fleet->inboxes[post->number];
 
-    fleet->reliefs[post->number] = (struct relief){ post->child, *inbox };
+    fleet->reliefs[post->number] = (struct relief){
+        .pending = true, .worker = post->child, .inbox = *inbox,
+    };
     *inbox = (struct inbox){ .read_fd = -1, .send_fd = -1 };
     post->child->post = NULL;
     post->child = NULL;
@@ -351,11 +361,12 @@ fleet_confirm_reliefs(struct master *master)
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         struct relief *relief = &master->fleet.reliefs[i];
 
-        if (relief->worker == NULL)
+        if (!relief->pending)
             continue;
-        send_home(relief->worker);
+        if (relief->worker != NULL)
+            send_home(relief->worker);
         close_inbox(&relief->inbox);
-        relief->worker = NULL;
+        relief->pending = false;
     }
 }
 
@@ -365,8 +376,9 @@ reinstate(struct fleet *fleet, struct post *post, struct relief *relief)
     struct child *late = post->child;
 
     post->child = relief->worker;
-    post->child->post = post;
-    relief->worker = NULL;
+    if (post->child != NULL)
+        post->child->post = post;
+    relief->pending = false;
     if (late != NULL) {
         forget_inbox(fleet, late);
         late->post = NULL;
@@ -374,6 +386,7 @@ reinstate(struct fleet *fleet, struct post *post, struct relief *relief)
     }
     close_inbox(&fleet->inboxes[post->number]);
     fleet->inboxes[post->number] = relief->inbox;
+    post_fill(post);
 }
 
 void
@@ -382,20 +395,28 @@ fleet_revoke_reliefs(struct master *master)
     struct fleet *fleet = &master->fleet;
 
     for (unsigned i = 0; i < WORKERS_MAX; i++)
-        if (fleet->reliefs[i].worker != NULL)
+        if (fleet->reliefs[i].pending)
             reinstate(fleet, &fleet->workers[i], &fleet->reliefs[i]);
 }
 
-/* It has ended before its post was taken: the new one stays. */
+/* It has ended before its post was taken: its inbox is for who follows. */
 static void
 forget_relief(struct fleet *fleet, const struct child *worker)
 {
     struct relief *relief = &fleet->reliefs[worker->number];
 
-    if (relief->worker != worker)
-        return;
-    close_inbox(&relief->inbox);
-    relief->worker = NULL;
+    if (relief->worker == worker)
+        relief->worker = NULL;
+}
+
+bool
+fleet_was_relieved(const struct child *worker)
+{
+    const struct relief *relief =
+        &worker->master->fleet.reliefs[worker->number];
+
+    return worker->role == ROLE_WORKER && worker->post == NULL &&
+        relief->pending && relief->worker == NULL;
 }
 
 void
@@ -485,9 +506,35 @@ fleet_dismiss_keepers(struct master *master)
     unsigned needed =
         master->stopping ? 0 : keepers_for(master->fleet.count);
 
+    /* One that is briefed now would be missed. */
+    if (master->rollout.stage != ROLLOUT_NONE && !master->stopping)
+        return;
     for (unsigned i = needed; i < KEEPERS_MAX; i++)
         if (master->fleet.keepers[i].wanted && !has_worker(master, i))
             dismiss(&master->fleet.keepers[i]);
+}
+
+static bool
+is_ready(const struct master *master, const struct post *post, bool loads)
+{
+    const struct child *child = post->child;
+
+    return !post->wanted || (child != NULL && child->ready &&
+        (!loads || child->generation == master->generation));
+}
+
+bool
+fleet_is_ready(const struct master *master)
+{
+    const struct fleet *fleet = &master->fleet;
+    bool ready = is_ready(master, &fleet->scout, false) &&
+        is_ready(master, &fleet->observer, false);
+
+    for (unsigned i = 0; i < WORKERS_MAX; i++)
+        ready = ready && is_ready(master, &fleet->workers[i], true);
+    for (unsigned i = 0; i < KEEPERS_MAX; i++)
+        ready = ready && is_ready(master, &fleet->keepers[i], true);
+    return ready;
 }
 
 bool

@@ -28,7 +28,8 @@ enum { KEEPERS_MAX = (WORKERS_MAX + KEEPER_WORKERS - 1) / KEEPER_WORKERS };
 
 /* A worker whose post another one is about to take. */
 struct relief {
-    struct child *worker; /* NULL: none */
+    bool pending;         /* nothing has been decided yet */
+    struct child *worker; /* NULL: it has ended meanwhile */
     struct inbox inbox;   /* its own; the post has a new one */
 };
 
@@ -62,6 +63,9 @@ void fleet_relieve(struct post *post);
 void fleet_confirm_reliefs(struct master *master);
 void fleet_revoke_reliefs(struct master *master);
 
+/* Whether a worker that has ended was on its post until the switch. */
+bool fleet_was_relieved(const struct child *worker);
+
 /* Starts the scout if `config` needs one; ends it if not. */
 void fleet_need_scout(struct master *master, const struct config *config);
 void fleet_dismiss_scout(struct master *master, const struct config *config);
@@ -72,6 +76,13 @@ void fleet_dismiss_scout(struct master *master, const struct config *config);
 void fleet_need_keepers(
     struct master *master, const struct config *config, unsigned workers);
 void fleet_dismiss_keepers(struct master *master);
+
+/* Whether every post that is wanted has a child that is ready, and takes part
+ * in what is in force if it is to. */
+bool fleet_is_ready(const struct master *master);
+
+/* Another way from a worker to its keeper, in place of one that is lost. */
+void fleet_join_keeper(struct child *worker);
 
 /* Nobody is answered there any more.  False: nobody was. */
 bool fleet_close_control(struct fleet *fleet);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "process/child.h"
+#include "process/fleet.h"
 #include "process/master_parts.h"
 #include "process/master_reload.h"
 #include "process/message.h"
@@ -37,16 +38,32 @@ hear_log_lost(struct child *child, const struct message *message)
         master_tell_log(master);
 }
 
+static void
+hear_ready(struct child *child, const struct message *message)
+{
+    (void)message;
+    child->ready = true;
+    master_begin_if_ready(child->master);
+}
+
+static void
+hear_keeper_lost(struct child *child, const struct message *message)
+{
+    (void)message;
+    fleet_join_keeper(child);
+}
+
 /* message.c has seen to it that each comes from whom it may come. */
 static void (*const hearers[MESSAGE_TYPE_COUNT])(
     struct child *, const struct message *) = {
     [MESSAGE_FAULT] = rollout_fault,
     [MESSAGE_VERDICT] = rollout_verdict,
-    [MESSAGE_READY] = hear_nothing,
+    [MESSAGE_READY] = hear_ready,
     [MESSAGE_PREPARED] = rollout_prepared,
     [MESSAGE_SWITCHED] = rollout_switched,
     [MESSAGE_DRAINED] = hear_nothing,
     [MESSAGE_LOG_LOST] = hear_log_lost,
+    [MESSAGE_KEEPER_LOST] = hear_keeper_lost,
     [MESSAGE_REQUEST] = requests_hear,
 };
 

@@ -23,24 +23,27 @@
  * comes to feel it. */
 enum { WINDOW_MS = 100, SIGNATURES_PER_WINDOW = 2000 };
 
-/* A handshake that began under the configuration before may still need its
- * keys. */
-static const struct timeval grace = { .tv_sec = 60 };
+/* A handshake that began under a configuration before may still need its keys:
+ * for so long, or for as long as a handshake may take. */
+enum { GRACE_MS = 60000, BEFORE_MAX = 16 };
 
 /* The keys of one generation; `vault` NULL: none. */
 struct keys {
     uint64_t generation;
     struct tls_vault *vault;
+    uint64_t grace_ms; /* once they are not in force any more */
+    uint64_t until_ms;
 };
 
 struct keeper {
     struct event_base *base;
     struct channel *master; /* NULL: it is gone */
     struct way *ways;
-    struct keys before, now, next;
+    struct keys before[BEFORE_MAX]; /* the latest first */
+    struct keys now, next;
     int bundle_fd; /* of the generation that is to be next; -1: none */
     int secrets_fd;
-    struct event *forget; /* the keys before */
+    struct event *forget; /* looks for keys whose time is over */
     struct pulse pulse;
 };
 
@@ -118,17 +121,26 @@ count_signature(struct way *way)
         channel_listen(way->channel, false);
 }
 
+static size_t
+sign_with(const struct keys *keys, const struct tls_sign_request *request,
+    unsigned char signature[TLS_SIGNATURE_MAX])
+{
+    return keys->vault != NULL
+        ? tls_vault_sign(keys->vault, request, signature)
+        : 0;
+}
+
 /* Workers switch when they are told to, which may be before we are. */
 static size_t
 sign(const struct keeper *keeper, const struct tls_sign_request *request,
     unsigned char signature[TLS_SIGNATURE_MAX])
 {
-    const struct keys *all[] = { &keeper->now, &keeper->next, &keeper->before };
-    size_t length = 0;
+    size_t length = sign_with(&keeper->now, request, signature);
 
-    for (size_t i = 0; i < COUNT(all) && length == 0; i++)
-        if (all[i]->vault != NULL)
-            length = tls_vault_sign(all[i]->vault, request, signature);
+    if (length == 0)
+        length = sign_with(&keeper->next, request, signature);
+    for (size_t i = 0; i < BEFORE_MAX && length == 0; i++)
+        length = sign_with(&keeper->before[i], request, signature);
     return length;
 }
 
@@ -225,6 +237,18 @@ add_secrets(struct keeper *keeper, const struct message *message, int fd)
     keeper->secrets_fd = fd;
 }
 
+/* A handshake of this configuration is over by then. */
+static uint64_t
+grace_of(const struct config *config)
+{
+    uint64_t grace_ms = GRACE_MS;
+
+    for (size_t i = 0; i < config->service_count; i++)
+        if (config->services[i].handshake_timeout_ms > grace_ms)
+            grace_ms = config->services[i].handshake_timeout_ms;
+    return grace_ms;
+}
+
 /* The trial has said all that there is to warn of. */
 static bool
 load(struct keeper *keeper, struct error *error)
@@ -233,8 +257,10 @@ load(struct keeper *keeper, struct error *error)
 
     log_hush(true);
     config = config_load_bundle(keeper->bundle_fd, keeper->secrets_fd, error);
-    if (config != NULL)
+    if (config != NULL) {
         keeper->next.vault = tls_vault_new(config, error);
+        keeper->next.grace_ms = grace_of(config);
+    }
     log_hush(false);
     config_unref(config);
     return keeper->next.vault != NULL;
@@ -260,11 +286,34 @@ prepare(struct keeper *keeper, const struct message *message)
 static void
 on_forget(evutil_socket_t fd, short what, void *arg)
 {
+    static const struct timeval again = { .tv_sec = 1 };
     struct keeper *keeper = arg;
+    uint64_t now_ms = clock_now_ms();
+    bool any = false;
 
     (void)fd;
     (void)what;
-    drop(&keeper->before);
+    for (size_t i = 0; i < BEFORE_MAX; i++) {
+        if (keeper->before[i].until_ms <= now_ms)
+            drop(&keeper->before[i]);
+        any |= keeper->before[i].vault != NULL;
+    }
+    if (any)
+        event_add(keeper->forget, &again);
+}
+
+static void
+retire(struct keeper *keeper, struct keys keys)
+{
+    struct keys *before = keeper->before;
+
+    if (keys.vault == NULL)
+        return;
+    drop(&before[BEFORE_MAX - 1]);
+    memmove(before + 1, before, (BEFORE_MAX - 1) * sizeof(*before));
+    before[0] = keys;
+    before[0].until_ms = clock_now_ms() + keys.grace_ms;
+    on_forget(-1, 0, keeper);
 }
 
 static void
@@ -275,11 +324,9 @@ switch_over(struct keeper *keeper, const struct message *message)
     if (keeper->next.generation != fixed->generation ||
         keeper->next.vault == NULL)
         return;
-    drop(&keeper->before);
-    keeper->before = keeper->now;
+    retire(keeper, keeper->now);
     keeper->now = keeper->next;
     keeper->next = (struct keys){ 0 };
-    event_add(keeper->forget, &grace);
     channel_send(
         keeper->master, MESSAGE_SWITCHED, fixed, NULL, 0, NULL, 0);
 }
@@ -384,7 +431,8 @@ tear_down(struct keeper *keeper)
         free_way(keeper->ways);
     channel_free(keeper->master);
     close_bundles(keeper);
-    drop(&keeper->before);
+    for (size_t i = 0; i < BEFORE_MAX; i++)
+        drop(&keeper->before[i]);
     drop(&keeper->now);
     drop(&keeper->next);
     pulse_stop(&keeper->pulse);

@@ -1,5 +1,7 @@
 #include "process/keeper_client.h"
 
+#include <event2/event.h>
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,9 +16,15 @@ struct keeper_client {
     struct tls_signer signer; /* first: that is how it is found again */
     struct loop *loop;
     struct channel *channel; /* NULL: nobody to ask */
-    struct tls_signing *first; /* not answered, in the order of asking */
+    struct tls_signing *first;  /* not answered, in the order of asking */
     struct tls_signing **end;
+    struct tls_signing *unasked; /* the first of those that wait for their turn;
+                                  * NULL: none */
+    unsigned asked;             /* that the keeper has to answer */
     uint32_t last_number;
+    struct event *timer;        /* while there is nobody to ask */
+    void (*lost)(void *arg);
+    void *arg;
 };
 
 _Static_assert(offsetof(struct keeper_client, signer) == 0, "see client_of()");
@@ -38,14 +46,53 @@ ask(struct keeper_client *client, const struct tls_signing *signing)
         .key = request->key,
     };
 
-    if (client->channel != NULL)
-        channel_send(client->channel, MESSAGE_SIGN, &sign,
-            (const char *)request->bytes, request->length, NULL, 0);
+    channel_send(client->channel, MESSAGE_SIGN, &sign,
+        (const char *)request->bytes, request->length, NULL, 0);
+}
+
+static void
+await_keeper(struct keeper_client *client)
+{
+    static const struct timeval patience = { .tv_sec = 1 };
+
+    if (client->first != NULL && !evtimer_pending(client->timer, NULL))
+        event_add(client->timer, &patience);
+}
+
+static void
+on_patience_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct keeper_client *client = arg;
+
+    (void)fd;
+    (void)what;
+    if (client->channel != NULL || client->first == NULL)
+        return;
+    await_keeper(client);
+    client->lost(client->arg);
+}
+
+/* As many as may be asked now. */
+static void
+ask_more(struct keeper_client *client)
+{
+    if (client->channel == NULL) {
+        await_keeper(client);
+        return;
+    }
+    while (client->unasked != NULL &&
+        client->asked < KEEPER_CLIENT_ASKED_MAX) {
+        ask(client, client->unasked);
+        client->asked++;
+        client->unasked = client->unasked->next;
+    }
 }
 
 static void
 take_out(struct keeper_client *client, struct tls_signing *signing)
 {
+    if (client->unasked == signing)
+        client->unasked = signing->next;
     *signing->link = signing->next;
     if (signing->next != NULL)
         signing->next->link = signing->link;
@@ -64,9 +111,12 @@ start(struct tls_signer *signer, struct tls_signing *signing)
     signing->link = client->end;
     *client->end = signing;
     client->end = &signing->next;
-    ask(client, signing);
+    if (client->unasked == NULL)
+        client->unasked = signing;
+    ask_more(client);
 }
 
+/* If it was asked, the keeper still has to get through it. */
 static void
 cancel(struct tls_signer *signer, struct tls_signing *signing)
 {
@@ -82,15 +132,17 @@ on_message(void *arg, const struct message *message, const int *fds)
     struct tls_signing *signing = client->first;
 
     (void)fds; /* none comes with it */
-    if (message->type != MESSAGE_SIGNED)
+    if (message->type != MESSAGE_SIGNED || client->asked == 0)
         return;
+    client->asked--;
     while (signing != NULL && signing->number != answer->number)
         signing = signing->next;
-    if (signing == NULL)
-        return; /* cancelled meanwhile */
-    take_out(client, signing);
-    tls_signing_answer(signing, (const unsigned char *)message->text,
-        message->text_length);
+    if (signing != NULL) { /* rather than cancelled meanwhile */
+        take_out(client, signing);
+        tls_signing_answer(signing, (const unsigned char *)message->text,
+            message->text_length);
+    }
+    ask_more(client);
 }
 
 static void
@@ -101,10 +153,11 @@ on_ended(void *arg, const char *why)
     log_debug(NULL, "keeper %s", why);
     channel_free(client->channel);
     client->channel = NULL;
+    await_keeper(client);
 }
 
 struct keeper_client *
-keeper_client_new(struct loop *loop)
+keeper_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
 {
     struct keeper_client *client = calloc(1, sizeof(*client));
 
@@ -113,7 +166,13 @@ keeper_client_new(struct loop *loop)
     client->signer = (struct tls_signer){ .start = start, .cancel = cancel };
     client->loop = loop;
     client->end = &client->first;
-    return client;
+    client->lost = lost;
+    client->arg = arg;
+    client->timer = evtimer_new(loop->base, on_patience_over, client);
+    if (client->timer != NULL)
+        return client;
+    free(client);
+    return NULL;
 }
 
 void
@@ -122,6 +181,7 @@ keeper_client_free(struct keeper_client *client)
     if (client == NULL)
         return;
     channel_free(client->channel);
+    event_free(client->timer);
     free(client);
 }
 
@@ -138,9 +198,9 @@ keeper_client_connect(struct keeper_client *client, int fd)
     }
     channel_free(client->channel);
     client->channel = channel;
-    for (const struct tls_signing *each = client->first; each != NULL;
-         each = each->next)
-        ask(client, each);
+    client->unasked = client->first;
+    client->asked = 0;
+    ask_more(client);
 }
 
 struct tls_signer *

@@ -4,6 +4,10 @@
  * The keeper may not be there yet, or die and be replaced.  What was asked then
  * waits for the next one: a handshake takes longer rather than fail, until its
  * own timeout.
+ *
+ * No more than KEEPER_CLIENT_ASKED_MAX questions are with the keeper at once,
+ * those that nobody wants an answer to any more among them: what is cancelled
+ * before it was asked costs the keeper nothing.
  */
 #ifndef PROCESS_KEEPER_CLIENT_H
 #define PROCESS_KEEPER_CLIENT_H
@@ -16,8 +20,12 @@ struct keeper_client;
 struct loop;
 struct tls_signer;
 
-/* NULL: out of memory. */
-NODISCARD struct keeper_client *keeper_client_new(struct loop *loop);
+enum { KEEPER_CLIENT_ASKED_MAX = 256 };
+
+/* `lost` runs from the loop, about once a second, while there are questions and
+ * no way to a keeper.  NULL: out of memory. */
+NODISCARD struct keeper_client *keeper_client_new(
+    struct loop *loop, void (*lost)(void *arg), void *arg);
 
 /* Every signing must have been answered or cancelled. */
 void keeper_client_free(struct keeper_client *client);

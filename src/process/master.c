@@ -30,7 +30,7 @@
 bool
 master_is_busy(const struct master *master)
 {
-    return master->config == NULL ||
+    return master->config == NULL || master->beginning ||
         master->rollout.stage != ROLLOUT_NONE || master->upgrade.pid != 0;
 }
 
@@ -290,7 +290,9 @@ tell_sandbox(const struct master *master)
 {
     char missing[SANDBOX_MISSING_SIZE];
 
-    if (master->sandbox == SANDBOX_OFF)
+    if (!sandbox_is_possible()) /* nobody serves with such a build */
+        log_debug(NULL, "this build confines no process");
+    else if (master->sandbox == SANDBOX_OFF)
         log_warn(NULL, "sandbox = off: processes are not confined");
     else if (sandbox_missing(missing))
         log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
@@ -312,6 +314,16 @@ on_started(struct master *master, struct error *error)
     renewal_look_again(master);
     activation_warn(&master->sockets);
     tell_sandbox(master);
+    master->beginning = true;
+    master_begin_if_ready(master);
+}
+
+void
+master_begin_if_ready(struct master *master)
+{
+    if (!master->beginning || !fleet_is_ready(master))
+        return;
+    master->beginning = false;
     log_info(NULL, "ready");
     if (!upgrade_report(master))
         announce_ready(master, false);

@@ -58,6 +58,7 @@ struct master {
     struct watchdog watchdog;
     struct request *requests;
     uint64_t started_ms;
+    bool beginning;  /* it serves, and has not said so yet */
     bool stopping;   /* children that end are not replaced */
     bool stop_asked; /* by a signal: the next one means now */
     int code;      /* of the program's end */
@@ -84,6 +85,10 @@ bool master_is_busy(const struct master *master);
 
 /* Begins what had to wait for that, once it is over. */
 void master_go_on(struct master *master);
+
+/* Says that the daemon serves, once, when every process that there is to be is
+ * there and confined. */
+void master_begin_if_ready(struct master *master);
 
 /* No client is let in any more; ends when the last connection has. */
 void master_drain(struct master *master);

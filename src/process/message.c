@@ -209,6 +209,8 @@ static const struct type {
         FIXED(drain), 0, MESSAGE_SERVICE_MAX, 0, judge_text },
     [MESSAGE_LOG_LOST] = { "log-lost", CHILDREN, MASTER,
         0, 0, 0, 0, NULL },
+    [MESSAGE_KEEPER_LOST] = { "keeper-lost", WORKER, MASTER,
+        0, 0, 0, 0, NULL },
     [MESSAGE_REQUEST] = { "request", OBSERVER, MASTER,
         FIXED(request), 0, MESSAGE_SERVICE_MAX, 0, judge_request },
 

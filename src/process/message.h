@@ -66,6 +66,7 @@ enum message_type {
     MESSAGE_DRAINED,  /* struct message_drain and text, as asked: no connection
                        * is left */
     MESSAGE_LOG_LOST, /* nothing: the log's socket wants to be opened anew */
+    MESSAGE_KEEPER_LOST, /* nothing: a worker has no way to its keeper */
     MESSAGE_REQUEST,  /* struct message_request and text, from the observer */
 
     /* Between a worker and the scout. */

@@ -51,8 +51,8 @@ finish(struct master *master)
     sockets_refresh(&master->sockets, master->config);
     fleet_shrink(master, master->workers);
     fleet_dismiss_scout(master, master->config);
-    fleet_dismiss_keepers(master);
     release(&master->rollout);
+    fleet_dismiss_keepers(master);
     done(master, &nothing);
 }
 
@@ -408,6 +408,7 @@ rollout_switched(struct child *child, const struct message *message)
         child->preparing = 0;
     if (master->rollout.stage == ROLLOUT_SWITCH)
         finish_if_switched(master);
+    master_begin_if_ready(master);
 }
 
 void
@@ -493,7 +494,8 @@ rollout_child_ended(struct child *child)
         finish_if_switched(master);
     } else if (rollout->stage == ROLLOUT_PREPARE &&
         (child->role == ROLE_WORKER || child->role == ROLE_KEEPER) &&
-        child->preparing == rollout->generation) {
+        (child->preparing == rollout->generation ||
+            fleet_was_relieved(child))) {
         error_add(&rollout->error, "%s ended while it loaded the "
             "configuration", child_name(child, name));
         fail(master);

@@ -344,6 +344,16 @@ on_log_lost(void *arg)
             worker->master, MESSAGE_LOG_LOST, NULL, NULL, 0, NULL, 0);
 }
 
+static void
+on_keeper_lost(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->master != NULL)
+        channel_send(
+            worker->master, MESSAGE_KEEPER_LOST, NULL, NULL, 0, NULL, 0);
+}
+
 static bool
 set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
     int fd)
@@ -374,7 +384,7 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
         return false;
     relay->resolver = scout_client_resolver(worker->scout);
     if (seed->keeps_no_keys) {
-        worker->keeper = keeper_client_new(relay->loop);
+        worker->keeper = keeper_client_new(relay->loop, on_keeper_lost, worker);
         if (worker->keeper == NULL)
             return false;
     }

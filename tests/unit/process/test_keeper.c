@@ -85,6 +85,12 @@ is_switched(void *arg)
     return switched == *(uint64_t *)arg;
 }
 
+static void
+on_lost(void *arg)
+{
+    (void)arg;
+}
+
 static int
 open_way(void)
 {
@@ -117,7 +123,7 @@ set_up(void)
     master = channel_new(loop->base, fds[0], ROLE_MASTER, ROLE_KEEPER,
         on_message, on_ended, NULL);
     cr_assert(wire_until(loop, is_true, &ready));
-    client = keeper_client_new(loop);
+    client = keeper_client_new(loop, on_lost, NULL);
     signer = keeper_client_signer(client);
     keeper_client_connect(client, open_way());
 }
@@ -270,7 +276,7 @@ Test(keeper, signs_with_what_is_in_force)
     cr_expect(signs(&one));
     cr_expect(signs(&two));
     take_up(3, second);
-    cr_expect_not(signs(&one));
+    cr_expect(signs(&one)); /* a handshake may have begun under the first */
     cr_expect_eq(faults, 0);
     pki_free(&one);
     pki_free(&two);

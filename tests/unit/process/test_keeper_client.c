@@ -19,6 +19,7 @@
 static struct loop *loop;
 static struct keeper_client *client;
 static struct tls_signer *signer;
+static int lost; /* how often it has said so */
 static int keeper; /* the far end: what a keeper would say is said by hand */
 
 static const unsigned char digest[32] = "what is to be signed";
@@ -51,6 +52,12 @@ begin(struct asking *asking, unsigned char key)
 }
 
 static void
+on_lost(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void
 connect_keeper(void)
 {
     int fds[2];
@@ -76,7 +83,7 @@ set_up(void)
     cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
         LOG_LEVEL_DEBUG, &error));
     loop = loop_new();
-    client = keeper_client_new(loop);
+    client = keeper_client_new(loop, on_lost, &lost);
     cr_assert_not_null(client);
     signer = keeper_client_signer(client);
     keeper = -1;
@@ -240,6 +247,46 @@ Test(keeper_client, forgets_what_is_cancelled)
     begin(&asking[0], 9);
     answer(expect_question(9), "new");
     cr_expect_eq(asking[0].calls, 1);
+}
+
+/* Those who leave do not make the keeper's queue longer than it may be. */
+Test(keeper_client, asks_no_more_than_can_be_answered)
+{
+    static struct asking asking[KEEPER_CLIENT_ASKED_MAX + 8];
+    uint32_t first = 0;
+
+    connect_keeper();
+    for (size_t i = 0; i < COUNT(asking); i++)
+        begin(&asking[i], (unsigned char)i);
+    for (size_t i = 0; i < KEEPER_CLIENT_ASKED_MAX; i++) {
+        uint32_t number = expect_question((unsigned char)i);
+
+        first = i == 0 ? number : first;
+    }
+    cr_expect(is_quiet());
+    for (size_t i = 0; i < 4; i++)
+        signer->cancel(signer, &asking[i].signing);
+    /* One that was never asked. */
+    signer->cancel(signer, &asking[KEEPER_CLIENT_ASKED_MAX].signing);
+    cr_expect(is_quiet());
+    answer(first, "nobody wants it");
+    (void)expect_question((unsigned char)(KEEPER_CLIENT_ASKED_MAX + 1));
+    cr_expect(is_quiet());
+}
+
+Test(keeper_client, tells_that_there_is_nobody_to_ask)
+{
+    struct asking asking;
+
+    wire_turn_for(loop, 1100);
+    cr_expect_eq(lost, 0); /* nothing is asked */
+    begin(&asking, 1);
+    wire_turn_for(loop, 1100);
+    cr_expect_eq(lost, 1);
+    connect_keeper();
+    answer(expect_question(1), "a");
+    wire_turn_for(loop, 1100);
+    cr_expect_eq(lost, 1);
 }
 
 Test(keeper_client, believes_no_nonsense)
