@@ -23,6 +23,7 @@ struct sandbox_reach {
     uint8_t ports[(UINT16_MAX + 1) / 8]; /* of TCP servers, one bit each */
     bool unix_sockets;     /* of others, by path or name */
     bool abstract_sockets; /* unix:@NAME of others */
+    bool zones;            /* fe80::1%eth0: an interface's number is asked for */
 };
 
 /* Adds what a worker needs for the configuration. */

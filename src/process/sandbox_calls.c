@@ -83,6 +83,7 @@ const struct sandbox_call sandbox_allowed[] = {
     CALL1("ioctl", ALL, IS(1, FIONREAD)),
     CALL1("ioctl", W, IS(1, SIOCOUTQ)),
     CALL1("ioctl", S, IS(1, SIOCGIFINDEX)), /* fe80::1%eth0 as a server */
+    { "ioctl", W, SANDBOX_NEEDS_ZONES, 1, { IS(1, SIOCGIFINDEX) } },
     CALL("pipe2", ALL),
     CALL("splice", W),
 
@@ -101,6 +102,7 @@ const struct sandbox_call sandbox_allowed[] = {
     SOCKET(W, SANDBOX_NEEDS_PORTS, AF_INET, SOCK_STREAM, 0),
     SOCKET(W, SANDBOX_NEEDS_PORTS, AF_INET6, SOCK_STREAM, 0),
     SOCKET(W, SANDBOX_NEEDS_UNIX, AF_UNIX, SOCK_STREAM, 0),
+    SOCKET(W, SANDBOX_NEEDS_ZONES, AF_UNIX, SOCK_DGRAM, 0), /* to ask with */
     SOCKET(S, SANDBOX_NEEDS_NOTHING, AF_INET, SOCK_STREAM, 0),
     SOCKET(S, SANDBOX_NEEDS_NOTHING, AF_INET6, SOCK_STREAM, 0),
     SOCKET(S, SANDBOX_NEEDS_NOTHING, AF_INET, SOCK_STREAM, IPPROTO_TCP),

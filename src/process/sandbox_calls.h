@@ -16,6 +16,7 @@ enum sandbox_need {
     SANDBOX_NEEDS_NOTHING,
     SANDBOX_NEEDS_PORTS, /* in its reach */
     SANDBOX_NEEDS_UNIX,
+    SANDBOX_NEEDS_ZONES,
 };
 
 /* By name, for not every architecture and every libseccomp knows every call.

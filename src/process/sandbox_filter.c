@@ -55,6 +55,8 @@ has(enum sandbox_need need, const struct sandbox_reach *reach)
         return reach != NULL && sandbox_reach_has_ports(reach);
     case SANDBOX_NEEDS_UNIX:
         return reach != NULL && reach->unix_sockets;
+    case SANDBOX_NEEDS_ZONES:
+        return reach != NULL && reach->zones;
     default:
         return true;
     }

@@ -10,6 +10,7 @@ add_endpoint(struct sandbox_reach *reach, const struct endpoint *server)
 {
     if (server->kind == ENDPOINT_INET) {
         reach->ports[server->port / 8] |= (uint8_t)(1U << server->port % 8);
+        reach->zones |= strchr(server->host, '%') != NULL;
     } else if (server->kind == ENDPOINT_UNIX) {
         reach->unix_sockets = true;
         reach->abstract_sockets |= server->path[0] == '@';
@@ -63,6 +64,7 @@ sandbox_reach_covers(
         return true;
     if (sandbox_filter_works() &&
         ((want->unix_sockets && !have->unix_sockets) ||
+            (want->zones && !have->zones) ||
             (sandbox_reach_has_ports(want) && !sandbox_reach_has_ports(have))))
         return false;
     return (version < LANDLOCK_TCP || covers_ports(have, want)) &&

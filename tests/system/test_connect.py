@@ -68,6 +68,16 @@ def test_reaches(relay, certs, server, client, free_port, tmp_path, kind):
                              f":{far.port}")
 
 
+@pytest.mark.parametrize("sandbox", ["on", "kill", "off"])
+def test_reaches_a_zone(relay, server, client, free_port, sandbox):
+    """Even a confined worker may ask which number an interface has; the kernel
+    cares for it with link-local addresses only."""
+    port, far = free_port(), server(who(b"far"), host="::1")
+    one = relay(configs.settings(f"sandbox = {sandbox}") +
+                configs.plain(port, f"[::1%lo]:{far.port}"))
+    assert client(port).recv_exactly(3) == b"far"
+
+
 def test_tries_in_order(relay, server, client, free_port, tmp_path):
     """Refused, not there, silent: the first that answers is taken, and the
     first of all again as soon as it is back."""

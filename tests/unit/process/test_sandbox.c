@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -317,10 +318,63 @@ Test(sandbox, a_reach_is_what_services_connect_to)
     cr_expect_eq(memcmp(reach.ports, want.ports, sizeof(want.ports)), 0);
 }
 
+Test(sandbox, a_reach_has_zones_if_a_server_does)
+{
+    struct endpoint server = { .kind = ENDPOINT_INET, .port = 443 };
+    struct service_config service = {
+        .connect = { .items = &server, .count = 1 },
+    };
+    const struct config config = { .services = &service, .service_count = 1 };
+    struct sandbox_reach reach;
+
+    server.host = (char *)"fe80::1";
+    sandbox_reach_of(&config, &reach);
+    cr_expect_not(reach.zones);
+    server.host = (char *)"fe80::1%eth0";
+    sandbox_reach_of(&config, &reach);
+    cr_expect(reach.zones);
+}
+
+static int
+find_zone(bool zones)
+{
+    const struct sandbox_reach reach = { .zones = zones };
+    struct error error = { 0 };
+
+    if (!sandbox_enter(ROLE_WORKER, SANDBOX_ON, &reach, &error))
+        return 1;
+    if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0)
+        return 2;
+    return if_nametoindex("lo") > 0 ? 0 : 3;
+}
+
+static int
+find_zone_of_reach(enum role role)
+{
+    (void)role;
+    return find_zone(true);
+}
+
+static int
+find_zone_of_none(enum role role)
+{
+    (void)role;
+    return find_zone(false);
+}
+
+Test(sandbox, a_worker_finds_zones_if_its_servers_have_them)
+{
+    want_sandbox();
+    if (!sandbox_filter_works())
+        cr_skip_test("this kernel has no filters");
+    cr_expect_eq(WEXITSTATUS(in_child(find_zone_of_reach, ROLE_WORKER)), 0);
+    cr_expect_eq(WEXITSTATUS(in_child(find_zone_of_none, ROLE_WORKER)), 3);
+}
+
 Test(sandbox, a_reach_covers_what_is_in_it)
 {
     struct sandbox_reach none = { .unix_sockets = false }, one = none;
-    struct sandbox_reach two = none, paths = none, names = none;
+    struct sandbox_reach two = none, paths = none, names = none, zone = none;
     bool tcp = sandbox_is_possible() &&
         sandbox_landlock_version() >= LANDLOCK_TCP;
     bool scopes = sandbox_is_possible() &&
@@ -332,6 +386,7 @@ Test(sandbox, a_reach_covers_what_is_in_it)
     set_port(&two, 65535);
     paths.unix_sockets = true;
     names.unix_sockets = names.abstract_sockets = true;
+    zone.zones = true;
     cr_expect(sandbox_reach_covers(&none, &none));
     cr_expect(sandbox_reach_covers(&one, &none));
     cr_expect(sandbox_reach_covers(&two, &one));
@@ -340,6 +395,8 @@ Test(sandbox, a_reach_covers_what_is_in_it)
     cr_expect_eq(sandbox_reach_covers(&none, &one), !filters && !tcp);
     cr_expect_eq(sandbox_reach_covers(&one, &paths), !filters);
     cr_expect_eq(sandbox_reach_covers(&paths, &names), !scopes);
+    cr_expect_eq(sandbox_reach_covers(&none, &zone), !filters);
+    cr_expect(sandbox_reach_covers(&zone, &none));
 }
 
 static int
