@@ -19,6 +19,7 @@
 #include <criterion/criterion.h>
 
 #include "base/error.h"
+#include "base/log_sink.h"
 #include "process/capabilities.h"
 #include "process/privileges.h"
 #include "process/sandbox_acts.h"
@@ -166,6 +167,58 @@ Test(sandbox, ends_a_process_that_strays)
         cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
             "%s: %#x", role_name(confined[i]), status);
     }
+}
+
+/* A socket as syslogd's, at `path`; -1: errno says why. */
+static int
+serve_log(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    (void)unlink(path);
+    if (fd >= 0 &&
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* It has the path until the master gives it another log. */
+static int
+log_to_who_was_replaced(enum role role)
+{
+    char path[] = "/tmp/sallyport-test-log-XXXXXX";
+    struct iovec line = { .iov_base = (char *)"x", .iov_len = 1 };
+    struct error error = { 0 };
+    struct log_sink sink;
+    int file = mkstemp(path), before = serve_log(path), after, code;
+
+    if (file < 0 || before < 0 ||
+        !log_sink_open(&sink, LOG_SYSLOG, path, &error))
+        return 1;
+    close(before);
+    after = serve_log(path);
+    (void)unlink(path);
+    if (after < 0 || enter(role, SANDBOX_KILL) != 0)
+        return 2;
+    code = log_sink_write(&sink, &line, 1) ? 3 : sink.gone ? 0 : 4;
+    log_sink_close(&sink);
+    return code;
+}
+
+Test(sandbox, lets_a_process_live_whose_log_is_gone)
+{
+    static const enum role roles[] = { ROLE_KEEPER, ROLE_OBSERVER };
+
+    want_sandbox();
+    if (!sandbox_filter_works())
+        cr_skip_test("this kernel has no filters");
+    for (size_t i = 0; i < COUNT(roles); i++)
+        cr_expect_eq(in_child(log_to_who_was_replaced, roles[i]), 0, "%s",
+            role_name(roles[i]));
 }
 
 /* The kernel's answer to abort(3) is the same as ever. */
