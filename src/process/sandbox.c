@@ -81,13 +81,22 @@ limit(enum role role, struct error *error)
         lower(RLIMIT_NOFILE, most_descriptors[role], error);
 }
 
+/* Keys are never dumped, whatever else a process may do. */
+static bool
+has_keys(enum role role)
+{
+    return role == ROLE_KEEPER || role == ROLE_TRIAL;
+}
+
 /* The trial is the master's right hand, and needs most of what that does. */
 bool
 sandbox_enter(enum role role, enum sandbox_mode mode,
     const struct sandbox_reach *reach, struct error *error)
 {
-    if (mode == SANDBOX_OFF || instrumented)
+    if (instrumented)
         return true;
+    if (mode == SANDBOX_OFF)
+        return !has_keys(role) || no_core(error);
     if (!limit(role, error) || !no_core(error))
         return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -103,7 +112,7 @@ bool
 sandbox_reduce_master(enum sandbox_mode mode, struct error *error)
 {
     if (mode == SANDBOX_OFF)
-        return true;
+        return no_core(error);
     /* The C library opens a file when it is first asked for a time of day, even
      * for UTC: children inherit that it has been. */
     tzset();

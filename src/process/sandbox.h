@@ -44,12 +44,14 @@ bool sandbox_reach_covers(
 
 /* Confines this process, which has given up its user already, to what `role`
  * takes; there is no way back.  `reach`: a worker's (NULL: nowhere); NULL for
- * others.  With SANDBOX_OFF nothing is done.  False: the process must end. */
+ * others.  With SANDBOX_OFF only those who have keys are kept from dumping core.
+ * False: the process must end. */
 NODISCARD bool sandbox_enter(enum role role, enum sandbox_mode mode,
     const struct sandbox_reach *reach, struct error *error);
 
 /* The master, once it knows the configuration: only the capabilities that a
- * start, reloads and upgrades need, no new privileges, no core dumps. */
+ * start, reloads and upgrades need, no new privileges, no core dumps.  With
+ * SANDBOX_OFF only the last of these. */
 NODISCARD bool sandbox_reduce_master(
     enum sandbox_mode mode, struct error *error);
 

@@ -141,6 +141,7 @@ def test_off(relay, free_port):
     one = relay(config(free_port(), 9, "sandbox = off"))
     assert one.matching("warn sandbox = off: processes are not confined")
     assert facts(one.pid)["NoNewPrivs"] == ["0"]
+    assert limits(one.pid)["core file size"] == ("0", "0")
     for role, pid in processes.roles(one.pid).items():
         seen = facts(pid)
         assert seen["Uid"] == [str(NOBODY)] * 4, role

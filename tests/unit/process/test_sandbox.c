@@ -279,6 +279,36 @@ Test(sandbox, can_be_off)
         cr_expect_eq(in_child(be_off, confined[i]), 0);
 }
 
+static bool
+dumps_core(void)
+{
+    return most(RLIMIT_CORE) != 0 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+}
+
+static int
+be_off_with_keys(enum role role)
+{
+    struct error error = { 0 };
+
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 || !dumps_core())
+        return 1;
+    if (role == ROLE_MASTER ? !sandbox_reduce_master(SANDBOX_OFF, &error)
+                            : enter(role, SANDBOX_OFF) != 0)
+        return 2;
+    return dumps_core() ? 3 : 0;
+}
+
+Test(sandbox, is_never_so_far_off_that_keys_are_dumped)
+{
+    static const enum role roles[] = { ROLE_MASTER, ROLE_TRIAL, ROLE_KEEPER };
+
+    want_sandbox();
+    for (size_t i = 0; i < COUNT(roles); i++)
+        cr_expect_eq(in_child(be_off_with_keys, roles[i]), 0, "%s",
+            role_name(roles[i]));
+    cr_expect_eq(WEXITSTATUS(in_child(be_off_with_keys, ROLE_WORKER)), 3);
+}
+
 /* Descriptors that a process has stay of use. */
 static int
 use_what_is_there(enum role role)
