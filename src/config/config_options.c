@@ -102,10 +102,13 @@ static const struct option options[] = {
     { .name = "keeper", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
       .offset = FIELD(keeper), .value = "on", .words = keeper_words,
       .help = "Whether private keys are held by a process of their own.",
-      .details = "Then no other process has them: workers ask the keeper for "
+      .details = "Then workers have none of them, and ask the keeper for "
           "signatures. off saves that way, and each worker holds all keys. "
           "Cipher suites that have the server decrypt with its key (RSA key "
-          "exchange, TLS 1.2) need off." },
+          "exchange, TLS 1.2) need off. A client certificate with an Ed25519 "
+          "or Ed448 key signs with TLS 1.2 all that was said in the "
+          "handshake; the keeper is sent 12 KiB of that at most, and longer "
+          "handshakes fail." },
     { .name = "keeper_user", .scope = OPTION_GLOBAL, .type = OPTION_ACCOUNT,
       .offset = FIELD(keeper_user),
       .help = "The account that the keeper runs as; without it, as user.",
