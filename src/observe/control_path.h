@@ -33,8 +33,9 @@ void control_remove(const char *path);
 
 /* A connection to the daemon at `path`, blocking.  -1: nobody there, or
  * somebody who is neither root nor us nor whom root has given its folder to, so
- * that no other user can answer in the daemon's place; the reason is added to `error`.  `advice` ("" or what to look
- * at, with "; " in front) ends the message that nobody is there. */
+ * that no other user can answer in the daemon's place; the reason is added to
+ * `error`.  `advice` ("" or what to look at, with "; " in front) ends the message
+ * that nobody is there. */
 NODISCARD int control_connect(
     const char *path, const char *advice, struct error *error);
 

@@ -148,7 +148,7 @@ trial_run(void *arg, unsigned slot, int fd)
     const struct trial *trial = arg;
     struct error error = { 0 };
     struct loop *loop = loop_new();
-    struct config *config = 
+    struct config *config =
         config_load_bundle(trial->bundle_fd, trial->secrets_fd, &error);
     int code = EXIT_FAILURE;
     bool ok;

@@ -187,7 +187,8 @@ connect.keepalive = 90s 7s 3
 
 def without_origins(text):
     """The effective options, and not where they come from."""
-    return [re.sub(r" +;.*", "", line) for line in text.splitlines()
+    return [re.sub(r" *= *", "=", re.sub(r" +;.*", "", line), count=1)
+            for line in text.splitlines()
             if line and line[0] != ";"]
 
 

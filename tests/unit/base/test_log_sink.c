@@ -352,7 +352,8 @@ Test(log_sink, speaks_the_journals_protocol)
         "SALLYPORT_SNI=x\\x0aPRIORITY=0\nSALLYPORT_UP=5\n");
     log_warn("web", "m");
     cr_expect_str_eq(scratch_drain(daemon, text, sizeof(text)),
-        "PRIORITY=4\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=sallyport\nMESSAGE=warn web: m\n"
+        "PRIORITY=4\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=sallyport\n"
+        "MESSAGE=warn web: m\n"
         "SALLYPORT_SERVICE=web\n");
     close(daemon);
 }
