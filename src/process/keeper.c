@@ -426,9 +426,13 @@ set_up(struct keeper *keeper, int fd, const struct pulse_seed *pulse)
 static void
 tear_down(struct keeper *keeper)
 {
+    struct way *next;
+
     log_on_lost(NULL, NULL);
-    while (keeper->ways != NULL)
-        free_way(keeper->ways);
+    for (struct way *each = keeper->ways; each != NULL; each = next) {
+        next = each->next;
+        free_way(each);
+    }
     channel_free(keeper->master);
     close_bundles(keeper);
     for (size_t i = 0; i < BEFORE_MAX; i++)

@@ -290,10 +290,10 @@ tell_sandbox(const struct master *master)
 {
     char missing[SANDBOX_MISSING_SIZE];
 
-    if (!sandbox_is_possible()) /* nobody serves with such a build */
-        log_debug(NULL, "this build confines no process");
-    else if (master->sandbox == SANDBOX_OFF)
+    if (master->sandbox == SANDBOX_OFF)
         log_warn(NULL, "sandbox = off: processes are not confined");
+    else if (!sandbox_is_possible()) /* nobody serves with such a build */
+        log_debug(NULL, "this build confines no process");
     else if (sandbox_missing(missing))
         log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
 }

@@ -127,7 +127,7 @@ read_parent(const struct sandbox_scene *scene)
 {
     char bytes[1];
     struct iovec here = { .iov_base = bytes, .iov_len = 1 };
-    struct iovec there = { .iov_base = (void *)(uintptr_t)scene, .iov_len = 1 };
+    struct iovec there = { .iov_base = (void *)scene, .iov_len = 1 };
 
     return process_vm_readv(scene->parent, &here, 1, &there, 1, 0) == 1;
 }

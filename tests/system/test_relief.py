@@ -34,7 +34,7 @@ def daemon(relay, server, free_port):
             self.port, self.more = free_port(), free_port()
             self.far, self.other = server(peers.echo), server(peers.echo)
             self.one = relay(self.text())
-            if not enforced(self.one):
+            if sallyport.SANITIZED or not enforced(self.one):
                 pytest.skip("this system cannot confine to ports")
 
         def text(self, *others):
