@@ -11,7 +11,8 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_C_FLAGS_DEBUG "-Og -g")
 
 add_library(common INTERFACE)
-target_compile_definitions(common INTERFACE _GNU_SOURCE)
+target_compile_definitions(common INTERFACE _GNU_SOURCE
+    OPENSSL_NO_DEPRECATED OPENSSL_API_COMPAT=30000)
 target_include_directories(common INTERFACE
     ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(common INTERFACE
