@@ -402,7 +402,7 @@ def test_systemd_socket_activate(relay, echo, free_port):
         "systemd-socket-activate", "-l", f"127.0.0.1:{port}",
         "--fdname=web"])
     assert answers(port)
-    assert one.matching("listening on systemd:web$")
+    one.wait_log("listening on systemd:web$")
 
 
 # The store.
