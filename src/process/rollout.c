@@ -121,6 +121,7 @@ fail(struct master *master)
 
     rollout->error = (struct error){ 0 };
     rollout_stop(master);
+    fleet_dismiss_keepers(master); /* who was not needed any more meanwhile */
     done(master, &error);
     error_clear(&error);
 }
