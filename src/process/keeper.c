@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "config/config_load.h"
 #include "process/channel.h"
+#include "process/log_message.h"
 #include "process/message.h"
 #include "process/pulse.h"
 #include "tls/tls_vault.h"
@@ -342,15 +343,6 @@ cancel(struct keeper *keeper, const struct message *message)
     close_bundles(keeper);
 }
 
-/* Takes `fd`. */
-static void
-adopt_log(const struct message_log *log, int fd)
-{
-    if (!log_adopt((enum log_target)log->target, (enum log_format)log->format,
-            (enum log_level)log->level, fd))
-        log_error(NULL, "the keeper cannot log where it is told to");
-}
-
 static void
 on_master_message(void *arg, const struct message *message, const int *fds)
 {
@@ -376,7 +368,7 @@ on_master_message(void *arg, const struct message *message, const int *fds)
         add_way(keeper, fds[0]);
         break;
     case MESSAGE_LOG:
-        adopt_log(message->payload, fds[0]);
+        log_message_adopt(ROLE_KEEPER, message, fds[0]);
         break;
     default:
         for (size_t i = 0; i < message->fd_count; i++)

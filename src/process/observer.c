@@ -16,6 +16,7 @@
 #include "observe/status_facts.h"
 #include "process/channel.h"
 #include "process/pulse.h"
+#include "process/log_message.h"
 #include "process/message.h"
 
 /* A master that is stuck does not keep the board from being read. */
@@ -115,21 +116,12 @@ on_reply(struct observer *observer, const struct message *message)
         control_finish(observer->control, reply->request, reply->code == 0);
 }
 
-/* It hardly ever logs; but a file that has been given up is not to stay on the
- * disk for its sake. */
-static void
-adopt_log(const struct message_log *log, int fd)
-{
-    if (!log_adopt(log->target, log->format, log->level, fd))
-        log_error(NULL, "the observer cannot log where it is told to");
-}
-
 /* What else the master tells every child is heard and forgotten. */
 static void
 on_message(void *arg, const struct message *message, const int *fds)
 {
     if (message->type == MESSAGE_LOG) {
-        adopt_log(message->payload, fds[0]);
+        log_message_adopt(ROLE_OBSERVER, message, fds[0]);
         return;
     }
     if (message->type == MESSAGE_REPLY)

@@ -14,6 +14,7 @@
 #include "net/resolver_dns.h"
 #include "process/channel.h"
 #include "process/pulse.h"
+#include "process/log_message.h"
 #include "process/message.h"
 
 struct scout {
@@ -201,15 +202,6 @@ add_way(struct scout *scout, int fd)
     scout->ways = way;
 }
 
-/* Takes `fd`. */
-static void
-adopt_log(const struct message_log *log, int fd)
-{
-    if (!log_adopt((enum log_target)log->target, (enum log_format)log->format,
-            (enum log_level)log->level, fd))
-        log_error(NULL, "the scout cannot log where it is told to");
-}
-
 static void
 on_log_lost(void *arg)
 {
@@ -230,7 +222,7 @@ on_master_message(void *arg, const struct message *message, const int *fds)
         add_way(scout, fds[0]);
         break;
     case MESSAGE_LOG:
-        adopt_log(message->payload, fds[0]);
+        log_message_adopt(ROLE_SCOUT, message, fds[0]);
         break;
     case MESSAGE_END:
         loop_stop(scout->loop);

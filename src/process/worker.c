@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "process/channel.h"
 #include "process/keeper_client.h"
+#include "process/log_message.h"
 #include "process/pulse.h"
 #include "process/scout_client.h"
 #include "process/socket_message.h"
@@ -255,11 +256,8 @@ hear_inbox(struct worker *worker, const struct message *message, int fd)
 static void
 hear_log(struct worker *worker, const struct message *message, int fd)
 {
-    const struct message_log *fixed = message->payload;
-
     (void)worker;
-    if (!log_adopt(fixed->target, fixed->format, fixed->level, fd))
-        log_error(NULL, "the new log cannot be used; the old one goes on");
+    log_message_adopt(ROLE_WORKER, message, fd);
 }
 
 static void
