@@ -1,33 +1,14 @@
-#include "process/fleet.h"
+#include "process/fleet_parts.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/address.h"
-#include "base/log.h"
-#include "process/channel.h"
 #include "process/child.h"
 #include "process/keeper.h"
 #include "process/master_parts.h"
-#include "process/observer.h"
-#include "process/pulse.h"
-#include "process/sandbox.h"
-#include "process/scout.h"
-#include "process/spawn.h"
-#include "process/worker.h"
 #include "process/worker_inbox.h"
 #include "tls/tls_vault.h"
-
-static void
-close_inbox(struct inbox *inbox)
-{
-    if (inbox->read_fd >= 0) {
-        close(inbox->read_fd);
-        close(inbox->send_fd);
-    }
-    *inbox = (struct inbox){ .read_fd = -1, .send_fd = -1 };
-}
 
 void
 fleet_init(struct fleet *fleet, struct master *master)
@@ -56,247 +37,12 @@ fleet_clear(struct fleet *fleet)
 {
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         post_give_up(&fleet->workers[i]);
-        close_inbox(&fleet->inboxes[i]);
+        fleet_close_inbox(&fleet->inboxes[i]);
     }
     for (unsigned i = 0; i < KEEPERS_MAX; i++)
         post_give_up(&fleet->keepers[i]);
     post_give_up(&fleet->scout);
     post_give_up(&fleet->observer);
-}
-
-/* What is prepared may be cancelled, and then it serves what is in force. */
-static void
-find_reach(const struct master *master, struct sandbox_reach *reach)
-{
-    *reach = (struct sandbox_reach){ .unix_sockets = false };
-    if (master->config != NULL)
-        sandbox_reach_add(reach, master->config);
-    if (master->rollout.config != NULL)
-        sandbox_reach_add(reach, master->rollout.config);
-}
-
-static struct child *
-start_worker(struct post *post)
-{
-    struct master *master = post->master;
-    struct inbox *inbox = &master->fleet.inboxes[post->number];
-    struct sandbox_reach reach;
-    struct worker_seed seed = {
-        .board = master->board,
-        .secret = &master->secret,
-        .keeps_no_keys = master->keeps_keys,
-        .number = post->number,
-        .pulse_ms = watchdog_pulse_ms(&master->watchdog),
-    };
-    struct spawn spawn = {
-        .role = ROLE_WORKER,
-        .number = post->number,
-        .account = &master->account,
-        .keep = { -1, -1 },
-        .reach = &reach,
-        .run = worker_run,
-        .arg = &seed,
-    };
-
-    find_reach(master, &reach);
-    if (inbox->read_fd < 0 &&
-        !worker_inbox_pair(&inbox->read_fd, &inbox->send_fd)) {
-        log_error(NULL, "cannot start a worker: %m");
-        return NULL;
-    }
-    seed.inbox_fd = spawn.keep[0] = inbox->read_fd;
-    return child_start(master, post, &spawn);
-}
-
-static struct pulse_seed
-pulse_of(const struct master *master, unsigned slot)
-{
-    return (struct pulse_seed){
-        .board = master->board,
-        .slot = slot,
-        .every_ms = watchdog_pulse_ms(&master->watchdog),
-    };
-}
-
-static int
-keeper_main(void *arg, unsigned slot, int fd)
-{
-    const struct pulse_seed pulse = pulse_of(arg, slot);
-
-    return keeper_run(fd, &pulse);
-}
-
-static struct child *
-start_keeper(struct post *post)
-{
-    const struct spawn spawn = {
-        .role = ROLE_KEEPER,
-        .number = post->number,
-        .account = &post->master->keeper_account,
-        .keep = { -1, -1 },
-        .run = keeper_main,
-        .arg = post->master,
-    };
-
-    return child_start(post->master, post, &spawn);
-}
-
-static int
-scout_main(void *arg, unsigned slot, int fd)
-{
-    const struct master *master = arg;
-    const struct pulse_seed pulse = pulse_of(master, slot);
-
-    return scout_run(fd, &pulse);
-}
-
-static struct child *
-start_scout(struct post *post)
-{
-    const struct spawn spawn = {
-        .role = ROLE_SCOUT,
-        .account = &post->master->account,
-        .keep = { -1, -1 },
-        .run = scout_main,
-        .arg = post->master,
-    };
-
-    return child_start(post->master, post, &spawn);
-}
-
-static int
-observer_main(void *arg, unsigned slot, int fd)
-{
-    const struct master *master = arg;
-    const struct pulse_seed pulse = pulse_of(master, slot);
-
-    return observer_run(fd, master->fleet.control_fd, master->board,
-        geteuid(), &pulse);
-}
-
-static struct child *
-start_observer(struct post *post)
-{
-    struct master *master = post->master;
-    const struct spawn spawn = {
-        .role = ROLE_OBSERVER,
-        .account = &master->account,
-        .keep = { master->fleet.control_fd, -1 },
-        .run = observer_main,
-        .arg = master,
-    };
-
-    return child_start(master, post, &spawn);
-}
-
-struct child *
-fleet_start(struct post *post)
-{
-    switch (post->role) {
-    case ROLE_WORKER:
-        return start_worker(post);
-    case ROLE_KEEPER:
-        return start_keeper(post);
-    case ROLE_SCOUT:
-        return start_scout(post);
-    default:
-        return start_observer(post);
-    }
-}
-
-/* `from` may hand connections to `to`. */
-static void
-tell_inbox(struct child *from, const struct child *to, bool active)
-{
-    const struct message_inbox fixed = { .slot = to->slot, .active = active };
-    const struct fleet *fleet = &from->master->fleet;
-
-    child_send(from, MESSAGE_INBOX, &fixed, NULL, 0,
-        fleet->inboxes[to->number].send_fd);
-}
-
-/* `type` brings each of them its way to the other. */
-static void
-join(struct child *worker, struct child *helper, enum message_type type)
-{
-    int pair[2];
-
-    if (!channel_pair(pair)) {
-        log_error(NULL, "cannot join a worker to the %s: %m",
-            role_name(helper->role));
-        return;
-    }
-    child_send(worker, type, NULL, NULL, 0, pair[0]);
-    child_send(helper, type, NULL, NULL, 0, pair[1]);
-    close(pair[0]);
-    close(pair[1]);
-}
-
-static unsigned
-keeper_of(const struct child *worker)
-{
-    return worker->number / KEEPER_WORKERS;
-}
-
-static void
-welcome_worker(struct child *worker)
-{
-    struct fleet *fleet = &worker->master->fleet;
-
-    for (unsigned i = 0; i < WORKERS_MAX; i++) {
-        struct child *other = fleet->workers[i].child;
-
-        if (other == NULL || other == worker)
-            continue;
-        tell_inbox(other, worker, true);
-        tell_inbox(worker, other, true);
-    }
-    if (fleet->scout.child != NULL)
-        join(worker, fleet->scout.child, MESSAGE_SCOUT);
-    fleet_join_keeper(worker);
-    rollout_brief(worker);
-}
-
-void
-fleet_join_keeper(struct child *worker)
-{
-    struct child *keeper =
-        worker->master->fleet.keepers[keeper_of(worker)].child;
-
-    if (keeper != NULL)
-        join(worker, keeper, MESSAGE_KEEPER);
-}
-
-static void
-welcome_scout(struct child *scout)
-{
-    for (struct child *each = scout->master->children; each != NULL;
-         each = each->next)
-        if (each->role == ROLE_WORKER)
-            join(each, scout, MESSAGE_SCOUT);
-}
-
-/* Workers that retire too: they may be amid a handshake.  It has its keys before
- * it hears of anybody who has waited for it. */
-static void
-welcome_keeper(struct child *keeper)
-{
-    rollout_brief(keeper);
-    for (struct child *each = keeper->master->children; each != NULL;
-         each = each->next)
-        if (each->role == ROLE_WORKER && keeper_of(each) == keeper->number)
-            join(each, keeper, MESSAGE_KEEPER);
-}
-
-void
-fleet_welcome(struct child *child)
-{
-    if (child->role == ROLE_WORKER)
-        welcome_worker(child);
-    else if (child->role == ROLE_SCOUT)
-        welcome_scout(child);
-    else if (child->role == ROLE_KEEPER)
-        welcome_keeper(child);
 }
 
 void
@@ -311,112 +57,13 @@ fleet_grow(struct master *master, unsigned count)
 }
 
 static void
-forget_inbox(struct fleet *fleet, const struct child *worker)
-{
-    for (unsigned i = 0; i < WORKERS_MAX; i++)
-        if (fleet->workers[i].child != NULL)
-            tell_inbox(fleet->workers[i].child, worker, false);
-}
-
-/* Those that stay take over its sockets and its inbox is read until it ends, so
- * nothing that was accepted or queued is lost. */
-static void
-send_home(struct child *worker)
-{
-    static const struct message_drain no_limit = { 0 };
-
-    forget_inbox(&worker->master->fleet, worker);
-    worker->preparing = 0;
-    child_send(worker, MESSAGE_DRAIN, &no_limit, NULL, 0, -1);
-}
-
-static void
 retire(struct post *post)
 {
     struct child *worker = post_give_up(post);
 
     if (worker != NULL)
-        send_home(worker);
-    close_inbox(&post->master->fleet.inboxes[post->number]);
-}
-
-void
-fleet_relieve(struct post *post)
-{
-    struct fleet *fleet = &post->master->fleet;
-    struct inbox *inbox = &fleet->inboxes[post->number];
-
-    fleet->reliefs[post->number] = (struct relief){
-        .pending = true, .worker = post->child, .inbox = *inbox,
-    };
-    *inbox = (struct inbox){ .read_fd = -1, .send_fd = -1 };
-    post->child->post = NULL;
-    post->child = NULL;
-    post_fill(post);
-}
-
-void
-fleet_confirm_reliefs(struct master *master)
-{
-    for (unsigned i = 0; i < WORKERS_MAX; i++) {
-        struct relief *relief = &master->fleet.reliefs[i];
-
-        if (!relief->pending)
-            continue;
-        if (relief->worker != NULL)
-            send_home(relief->worker);
-        close_inbox(&relief->inbox);
-        relief->pending = false;
-    }
-}
-
-static void
-reinstate(struct fleet *fleet, struct post *post, struct relief *relief)
-{
-    struct child *late = post->child;
-
-    post->child = relief->worker;
-    if (post->child != NULL)
-        post->child->post = post;
-    relief->pending = false;
-    if (late != NULL) {
-        forget_inbox(fleet, late);
-        late->post = NULL;
-        child_kill(late);
-    }
-    close_inbox(&fleet->inboxes[post->number]);
-    fleet->inboxes[post->number] = relief->inbox;
-    post_fill(post);
-}
-
-void
-fleet_revoke_reliefs(struct master *master)
-{
-    struct fleet *fleet = &master->fleet;
-
-    for (unsigned i = 0; i < WORKERS_MAX; i++)
-        if (fleet->reliefs[i].pending)
-            reinstate(fleet, &fleet->workers[i], &fleet->reliefs[i]);
-}
-
-/* It has ended before its post was taken: its inbox is for who follows. */
-static void
-forget_relief(struct fleet *fleet, const struct child *worker)
-{
-    struct relief *relief = &fleet->reliefs[worker->number];
-
-    if (relief->worker == worker)
-        relief->worker = NULL;
-}
-
-bool
-fleet_was_relieved(const struct child *worker)
-{
-    const struct relief *relief =
-        &worker->master->fleet.reliefs[worker->number];
-
-    return worker->role == ROLE_WORKER && worker->post == NULL &&
-        relief->pending && relief->worker == NULL;
+        fleet_send_home(worker);
+    fleet_close_inbox(&post->master->fleet.inboxes[post->number]);
 }
 
 void
@@ -495,7 +142,7 @@ has_worker(const struct master *master, unsigned keeper)
     const struct child *each = master->children;
 
     while (each != NULL &&
-        (each->role != ROLE_WORKER || keeper_of(each) != keeper))
+        (each->role != ROLE_WORKER || fleet_keeper_of(each) != keeper))
         each = each->next;
     return each != NULL;
 }
@@ -591,10 +238,10 @@ fleet_part_from(const struct child *child)
     struct fleet *fleet = &child->master->fleet;
 
     if (child->role == ROLE_WORKER)
-        forget_relief(fleet, child);
+        fleet_forget_relief(fleet, child);
     if (child->role == ROLE_WORKER &&
         fleet->inboxes[child->number].send_fd >= 0)
-        forget_inbox(fleet, child);
+        fleet_forget_inbox(fleet, child);
     fleet_dismiss_keepers(child->master);
 }
 

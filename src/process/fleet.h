@@ -103,8 +103,8 @@ void fleet_wake_workers(struct master *master);
 NODISCARD struct child *fleet_start(struct post *post);
 void fleet_welcome(struct child *child);
 
-/* It has ended: the others forget its inbox, for the next worker may get another
- * slot on the board. */
+/* It has ended: the others forget its inbox, for the next worker may get
+ * another slot on the board. */
 void fleet_part_from(const struct child *child);
 
 #endif
