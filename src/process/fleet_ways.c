@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "process/briefing.h"
 #include "process/channel.h"
 #include "process/child.h"
 #include "process/master_parts.h"
@@ -67,7 +68,7 @@ welcome_worker(struct child *worker)
     if (fleet->scout.child != NULL)
         join(worker, fleet->scout.child, MESSAGE_SCOUT);
     fleet_join_keeper(worker);
-    rollout_brief(worker);
+    briefing_send(worker);
 }
 
 void
@@ -94,7 +95,7 @@ welcome_scout(struct child *scout)
 static void
 welcome_keeper(struct child *keeper)
 {
-    rollout_brief(keeper);
+    briefing_send(keeper);
     for (struct child *each = keeper->master->children; each != NULL;
          each = each->next)
         if (each->role == ROLE_WORKER &&

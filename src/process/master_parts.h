@@ -1,9 +1,9 @@
 /*
  * The inside of the master, for the files that make it up: master.c (start,
- * signals, end), rollout.c (configurations), master_reload.c, renewal.c
- * (certificates that change), fleet*.c and post.c (children), hear.c (what
- * children say), requests.c (what users ask for), upgrade.c, and for the service
- * manager announce.c, store.c and watchdog.c.
+ * signals, end), rollout*.c and briefing.c (configurations), master_reload.c,
+ * renewal.c (certificates that change), fleet*.c and post.c (children), hear.c
+ * (what children say), requests.c (what users ask for), upgrade.c, and for the
+ * service manager announce.c, store.c and watchdog.c.
  */
 #ifndef PROCESS_MASTER_PARTS_H
 #define PROCESS_MASTER_PARTS_H

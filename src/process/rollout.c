@@ -1,4 +1,4 @@
-#include "process/rollout.h"
+#include "process/rollout_parts.h"
 
 #include <event2/event.h>
 
@@ -8,14 +8,12 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/files.h"
+#include "process/briefing.h"
 #include "process/channel.h"
 #include "process/child.h"
 #include "process/fleet.h"
 #include "process/master_parts.h"
 #include "process/sandbox.h"
-#include "process/socket_message.h"
-#include "process/spawn.h"
-#include "process/trial.h"
 #include "process/worker_limit.h"
 #include "tls/tls_tickets.h"
 
@@ -81,7 +79,7 @@ cancel(struct child *child, uint64_t generation)
     child->preparing = 0;
     child_send(child, MESSAGE_CANCEL, &fixed, NULL, 0, -1);
     if (child->generation == 0)
-        rollout_brief(child);
+        briefing_send(child);
 }
 
 void
@@ -112,8 +110,8 @@ rollout_stop(struct master *master)
             cancel(post->child, generation);
 }
 
-static void
-fail(struct master *master)
+void
+rollout_fail(struct master *master)
 {
     struct rollout *rollout = &master->rollout;
     rollout_done_fn *done = rollout->done;
@@ -162,87 +160,7 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
         rollout->stage == ROLLOUT_TRIAL ? "trying the configuration"
                                         : "loading it in all processes",
         (long)patience.tv_sec);
-    fail(master);
-}
-
-static bool
-is_mine(const struct held_socket *held, unsigned number, unsigned count)
-{
-    return held_socket_is_shared(held) ||
-        held->socket.index % count == number;
-}
-
-/* While a rollout is prepared, what is wanted is what counts. */
-static void
-send_sockets(struct child *worker, bool next)
-{
-    const struct master *master = worker->master;
-    unsigned before = master->fleet.count;
-    unsigned after = next ? master->rollout.workers : master->workers;
-
-    for (size_t i = 0; i < master->sockets.count; i++) {
-        const struct held_socket *held = &master->sockets.items[i];
-        bool keep = next ? held->wanted : held->serves;
-
-        if (keep && is_mine(held, worker->number, after))
-            socket_message_send(worker->channel, MESSAGE_SOCKET, held,
-                next ? &held->next : &held->now, true);
-        else if (!keep && held->serves && before > 0 &&
-            is_mine(held, worker->number, before))
-            socket_message_send(worker->channel, MESSAGE_SOCKET, held,
-                &held->now, false);
-    }
-}
-
-/* What is to be loaded. */
-struct briefing {
-    uint64_t generation;
-    const struct config *config;
-    int bundle_fd;
-    bool next; /* what is wanted is what counts */
-};
-
-static void
-send_briefing(struct child *child, const struct briefing *briefing)
-{
-    const struct message_generation fixed = {
-        .generation = briefing->generation,
-    };
-    int secrets_fd = files_secrets(briefing->config->files);
-
-    if (child->channel == NULL)
-        return;
-    child->preparing = briefing->generation;
-    child->prepared = false;
-    child_send(child, MESSAGE_BUNDLE, &fixed, NULL, 0, briefing->bundle_fd);
-    if (child->role == ROLE_WORKER)
-        send_sockets(child, briefing->next);
-    else if (secrets_fd >= 0)
-        child_send(child, MESSAGE_SECRETS, &fixed, NULL, 0, secrets_fd);
-    child_send(child, MESSAGE_PREPARE, &fixed, NULL, 0, -1);
-}
-
-void
-rollout_brief(struct child *child)
-{
-    struct master *master = child->master;
-    const struct rollout *rollout = &master->rollout;
-    struct briefing briefing = {
-        .generation = master->generation,
-        .config = master->config,
-        .bundle_fd = master->bundle_fd,
-        .next = rollout->stage == ROLLOUT_SWITCH,
-    };
-
-    if (rollout->stage == ROLLOUT_PREPARE)
-        briefing = (struct briefing){
-            .generation = rollout->generation,
-            .config = rollout->config,
-            .bundle_fd = rollout->bundle_fd,
-            .next = true,
-        };
-    if (briefing.config != NULL)
-        send_briefing(child, &briefing);
+    rollout_fail(master);
 }
 
 static void
@@ -269,8 +187,8 @@ relieve_confined(struct master *master, unsigned count)
     }
 }
 
-static void
-prepare(struct master *master)
+void
+rollout_prepare(struct master *master)
 {
     struct rollout *rollout = &master->rollout;
     unsigned before = master->fleet.count, count = rollout->workers;
@@ -286,8 +204,9 @@ prepare(struct master *master)
     for (unsigned i = 0;
          (post = loader(master, count < before ? count : before, i)) != NULL;
          i++)
-        if (post->child != NULL && post->child->preparing != rollout->generation)
-            rollout_brief(post->child);
+        if (post->child != NULL &&
+            post->child->preparing != rollout->generation)
+            briefing_send(post->child);
     fleet_need_keepers(master, rollout->config, count);
     fleet_grow(master, count);
 }
@@ -356,7 +275,7 @@ is_prepared(struct child *child, bool ok)
     }
     error_add(&master->rollout.error, "%s could not load the configuration",
         child_name(child, name));
-    fail(master);
+    rollout_fail(master);
 }
 
 void
@@ -413,73 +332,6 @@ rollout_switched(struct child *child, const struct message *message)
 }
 
 void
-rollout_bound(struct child *trial, const struct message *message, int fd)
-{
-    struct master *master = trial->master;
-    struct sockets *sockets = &master->sockets;
-    struct listener_socket socket;
-    struct held_socket *held;
-    struct socket_use use;
-
-    if (trial != master->rollout.trial ||
-        !socket_message_read(message, fd, &socket, &use)) {
-        close(fd);
-        return;
-    }
-    held = sockets_find(sockets, socket.text, socket.index);
-    if (held != NULL) {
-        listener_socket_leave(&socket);
-    } else if ((held = sockets_add(sockets, &socket)) == NULL) {
-        listener_socket_close(&socket);
-        error_add(&master->rollout.error, "out of memory");
-        return;
-    }
-    held->wanted = true;
-    held->next = use;
-}
-
-void
-rollout_fault(struct child *child, const struct message *message)
-{
-    struct rollout *rollout = &child->master->rollout;
-    bool is_trial = child == rollout->trial;
-    bool prepares = rollout->stage == ROLLOUT_PREPARE &&
-        child->preparing == rollout->generation && !child->prepared;
-
-    if (is_trial || prepares)
-        error_add(&rollout->error, "%s", message->text);
-}
-
-/* What is wanted of a renewal is what there is. */
-static void
-want_all(struct sockets *sockets)
-{
-    for (size_t i = 0; i < sockets->count; i++) {
-        sockets->items[i].next = sockets->items[i].now;
-        sockets->items[i].wanted = sockets->items[i].serves;
-    }
-}
-
-void
-rollout_verdict(struct child *trial, const struct message *message)
-{
-    const struct message_verdict *verdict = message->payload;
-    struct master *master = trial->master;
-    struct rollout *rollout = &master->rollout;
-
-    if (trial != rollout->trial)
-        return;
-    rollout->trial = NULL;
-    child_let_go(trial);
-    if (rollout->strict)
-        want_all(&master->sockets);
-    if (verdict->ok && !error_any(&rollout->error))
-        prepare(master);
-    else
-        fail(master);
-}
-
-void
 rollout_child_ended(struct child *child)
 {
     struct master *master = child->master;
@@ -490,7 +342,7 @@ rollout_child_ended(struct child *child)
         rollout->trial = NULL;
         error_add(&rollout->error, "the process that tried the configuration "
             "ended before it was done; the log may say why");
-        fail(master);
+        rollout_fail(master);
     } else if (rollout->stage == ROLLOUT_SWITCH) {
         finish_if_switched(master);
     } else if (rollout->stage == ROLLOUT_PREPARE &&
@@ -499,29 +351,8 @@ rollout_child_ended(struct child *child)
             fleet_was_relieved(child))) {
         error_add(&rollout->error, "%s ended while it loaded the "
             "configuration", child_name(child, name));
-        fail(master);
+        rollout_fail(master);
     }
-}
-
-static struct child *
-start_trial(struct master *master)
-{
-    struct rollout *rollout = &master->rollout;
-    struct trial trial = {
-        .bundle_fd = rollout->bundle_fd,
-        .secrets_fd = files_secrets(rollout->config->files),
-        .workers = rollout->workers,
-        .sockets = &master->sockets,
-        .strict = rollout->strict,
-    };
-    struct spawn spawn = {
-        .role = ROLE_TRIAL,
-        .keep_all = true, /* the listening sockets among them */
-        .run = trial_run,
-        .arg = &trial,
-    };
-
-    return child_start(master, NULL, &spawn);
 }
 
 /* Nothing is forked before the keys are apart, so no child has a copy. */
@@ -551,11 +382,11 @@ rollout_start(struct master *master, struct config *config, bool strict,
     /* First: all sockets that the trial binds come here. */
     worker_limit_share(config, rollout->workers, NULL);
     if (rollout->bundle_fd >= 0 && rollout->timer != NULL)
-        rollout->trial = start_trial(master);
+        rollout->trial = rollout_start_trial(master);
     if (rollout->trial != NULL) {
         next_stage(master, ROLLOUT_TRIAL);
         return;
     }
     error_add(&rollout->error, "cannot try the configuration");
-    fail(master);
+    rollout_fail(master);
 }

@@ -1,7 +1,7 @@
 /*
  * How a configuration comes into force: tried whole in a child, prepared by
- * every worker and keeper, then switched to by all at one moment.  Whatever fails before
- * that moment leaves the old state as it was.
+ * every worker and keeper, then switched to by all at one moment.  Whatever
+ * fails before that moment leaves the old state as it was.
  */
 #ifndef PROCESS_ROLLOUT_H
 #define PROCESS_ROLLOUT_H
@@ -57,9 +57,5 @@ void rollout_verdict(struct child *trial, const struct message *message);
 void rollout_prepared(struct child *child, const struct message *message);
 void rollout_switched(struct child *child, const struct message *message);
 void rollout_child_ended(struct child *child);
-
-/* A new worker or keeper is brought up to what is in force, or, while a rollout
- * is prepared, to that. */
-void rollout_brief(struct child *child);
 
 #endif
