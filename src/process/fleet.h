@@ -66,6 +66,9 @@ void fleet_revoke_reliefs(struct master *master);
 /* Whether a worker that has ended was on its post until the switch. */
 bool fleet_was_relieved(const struct child *worker);
 
+/* Whether a worker may connect anywhere, so that it need not be relieved. */
+bool fleet_reaches_anywhere(const struct master *master);
+
 /* Starts the scout if `config` needs one; ends it if not. */
 void fleet_need_scout(struct master *master, const struct config *config);
 void fleet_dismiss_scout(struct master *master, const struct config *config);

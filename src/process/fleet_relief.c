@@ -2,6 +2,36 @@
 
 #include "process/child.h"
 #include "process/master_parts.h"
+#include "process/sandbox.h"
+
+/* So that a configuration that changes again and again under connections that
+ * stay does not add processes without end: three for each of the most workers,
+ * and the others, find room on the board. */
+enum { RELIEVED_MAX = 2 };
+
+bool
+fleet_must_end_reliefs(const struct post *post)
+{
+    unsigned count = 0;
+
+    if (!post->master->fleet.reliefs[post->number].pending)
+        return false;
+    for (const struct child *each = post->master->children; each != NULL;
+         each = each->next)
+        count += each->role == ROLE_WORKER && each->post == NULL &&
+            each->number == post->number;
+    return count >= RELIEVED_MAX;
+}
+
+bool
+fleet_reaches_anywhere(const struct master *master)
+{
+    const struct child *each = master->children;
+
+    while (each != NULL && (each->reach == NULL || !each->reach->anywhere))
+        each = each->next;
+    return each != NULL;
+}
 
 void
 fleet_relieve(struct post *post)

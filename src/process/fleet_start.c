@@ -1,4 +1,4 @@
-#include "process/fleet.h"
+#include "process/fleet_parts.h"
 
 #include <unistd.h>
 
@@ -16,8 +16,16 @@
 
 /* What is prepared may be cancelled, and then it serves what is in force. */
 static void
-find_reach(const struct master *master, struct sandbox_reach *reach)
+find_reach(const struct post *post, struct sandbox_reach *reach)
 {
+    const struct master *master = post->master;
+
+    if (fleet_must_end_reliefs(post)) {
+        sandbox_reach_anywhere(reach);
+        log_warn(NULL, "worker %u may connect anywhere: too many that were "
+            "there before it still have connections", post->number);
+        return;
+    }
     *reach = (struct sandbox_reach){ .unix_sockets = false };
     if (master->config != NULL)
         sandbox_reach_add(reach, master->config);
@@ -48,7 +56,7 @@ start_worker(struct post *post)
         .arg = &seed,
     };
 
-    find_reach(master, &reach);
+    find_reach(post, &reach);
     if (inbox->read_fd < 0 &&
         !worker_inbox_pair(&inbox->read_fd, &inbox->send_fd)) {
         log_error(NULL, "cannot start a worker: %m");

@@ -164,16 +164,19 @@ wait_for(struct child *observer, const struct message_request *asked)
 }
 
 static void
-set_sandbox(struct status_facts *facts, enum sandbox_mode mode)
+set_sandbox(struct status_facts *facts, const struct master *master)
 {
     static const char *const modes[] = {
         [SANDBOX_ON] = "on", [SANDBOX_KILL] = "kill", [SANDBOX_OFF] = "off",
     };
     char missing[SANDBOX_MISSING_SIZE] = "";
 
-    if (mode != SANDBOX_OFF)
+    if (master->sandbox != SANDBOX_OFF)
         (void)sandbox_missing(missing);
-    STATUS_FACTS_SET(facts->sandbox, modes[mode]);
+    if (fleet_reaches_anywhere(master))
+        sandbox_add_missing(missing,
+            "to which TCP ports some workers connect, until an upgrade");
+    STATUS_FACTS_SET(facts->sandbox, modes[master->sandbox]);
     STATUS_FACTS_SET(facts->not_enforced, missing);
 }
 
@@ -195,7 +198,7 @@ tell_status(struct child *observer, uint32_t number)
     STATUS_FACTS_SET(facts.config,
         master->source->path != NULL ? master->source->path : "");
     STATUS_FACTS_SET(facts.reload_text, master->reload_text);
-    set_sandbox(&facts, master->sandbox);
+    set_sandbox(&facts, master);
     (void)status_facts_format(&facts, text);
     reply(observer, number, DONE, false, text);
 }

@@ -130,8 +130,8 @@ sandbox_is_possible(void)
     return !instrumented;
 }
 
-static void
-append(char text[SANDBOX_MISSING_SIZE], const char *what)
+void
+sandbox_add_missing(char text[SANDBOX_MISSING_SIZE], const char *what)
 {
     size_t length = strlen(text);
 
@@ -149,20 +149,21 @@ sandbox_missing(char text[SANDBOX_MISSING_SIZE])
 
     text[0] = '\0';
     if (instrumented) {
-        append(text, "anything, for this program was built with sanitizers or "
-            "to count what runs");
+        sandbox_add_missing(text, "anything, for this program was built with "
+            "sanitizers or to count what runs");
         return true;
     }
     if (!filters)
-        append(text, "which system calls are made (no seccomp)");
+        sandbox_add_missing(text, "which system calls are made (no seccomp)");
     if (version < LANDLOCK_FILES)
-        append(text, "which files are opened (no Landlock)");
+        sandbox_add_missing(text, "which files are opened (no Landlock)");
     if (version < LANDLOCK_TCP)
-        append(text, "to which TCP ports workers connect (no Landlock 4)");
+        sandbox_add_missing(
+            text, "to which TCP ports workers connect (no Landlock 4)");
     if (version < LANDLOCK_SCOPES)
-        append(text, "to which abstract unix sockets workers connect (no "
-            "Landlock 6)");
-    append(text, "to which paths of unix sockets workers connect");
-    append(text, "where to the scout sends UDP");
+        sandbox_add_missing(text, "to which abstract unix sockets workers "
+            "connect (no Landlock 6)");
+    sandbox_add_missing(text, "to which paths of unix sockets workers connect");
+    sandbox_add_missing(text, "where to the scout sends UDP");
     return !filters || version < LANDLOCK_SCOPES;
 }

@@ -20,6 +20,7 @@ struct error;
 /* Where a process may connect to.  Both ways of confining only ever take away,
  * so it is fixed for the life of a process. */
 struct sandbox_reach {
+    bool anywhere;         /* to all ports; the rest is set too */
     uint8_t ports[(UINT16_MAX + 1) / 8]; /* of TCP servers, one bit each */
     bool unix_sockets;     /* of others, by path or name */
     bool abstract_sockets; /* unix:@NAME of others */
@@ -33,6 +34,9 @@ void sandbox_reach_add(
 /* What a worker needs for the configuration, and no more. */
 void sandbox_reach_of(
     const struct config *config, struct sandbox_reach *reach);
+
+/* What a worker may need for any configuration. */
+void sandbox_reach_anywhere(struct sandbox_reach *reach);
 
 /* True if there is any TCP server in it. */
 bool sandbox_reach_has_ports(const struct sandbox_reach *reach);
@@ -62,5 +66,8 @@ bool sandbox_is_possible(void);
  * if nothing is missing.  True: it is more than what no kernel can so far. */
 enum { SANDBOX_MISSING_SIZE = 512 };
 bool sandbox_missing(char text[SANDBOX_MISSING_SIZE]);
+
+/* Names one thing more that is not enforced. */
+void sandbox_add_missing(char text[SANDBOX_MISSING_SIZE], const char *what);
 
 #endif

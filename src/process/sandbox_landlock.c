@@ -160,7 +160,8 @@ sandbox_landlock_confine(
     if (version < LANDLOCK_FILES)
         return true;
     if (version >= LANDLOCK_TCP)
-        all.tcp = TCP_BIND | TCP_CONNECT;
+        all.tcp = TCP_BIND |
+            (reach != NULL && reach->anywhere ? 0 : TCP_CONNECT);
     if (version >= LANDLOCK_SCOPES)
         all.scopes = SCOPE_SIGNAL |
             (reach != NULL && reach->abstract_sockets ? 0 : SCOPE_ABSTRACT);

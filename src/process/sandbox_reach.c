@@ -35,19 +35,31 @@ sandbox_reach_of(const struct config *config, struct sandbox_reach *reach)
     sandbox_reach_add(reach, config);
 }
 
+void
+sandbox_reach_anywhere(struct sandbox_reach *reach)
+{
+    *reach = (struct sandbox_reach){
+        .anywhere = true,
+        .unix_sockets = true,
+        .abstract_sockets = true,
+        .zones = true,
+    };
+}
+
 bool
 sandbox_reach_has_ports(const struct sandbox_reach *reach)
 {
     static const struct sandbox_reach none;
 
-    return memcmp(reach->ports, none.ports, sizeof(none.ports)) != 0;
+    return reach->anywhere ||
+        memcmp(reach->ports, none.ports, sizeof(none.ports)) != 0;
 }
 
 static bool
 covers_ports(
     const struct sandbox_reach *have, const struct sandbox_reach *want)
 {
-    for (size_t i = 0; i < sizeof(have->ports); i++)
+    for (size_t i = 0; i < sizeof(have->ports) && !have->anywhere; i++)
         if ((want->ports[i] & ~have->ports[i]) != 0)
             return false;
     return true;

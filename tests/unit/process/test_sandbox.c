@@ -458,6 +458,7 @@ Test(sandbox, a_reach_covers_what_is_in_it)
 {
     struct sandbox_reach none = { .unix_sockets = false }, one = none;
     struct sandbox_reach two = none, paths = none, names = none, zone = none;
+    struct sandbox_reach all;
     bool tcp = sandbox_is_possible() &&
         sandbox_landlock_version() >= LANDLOCK_TCP;
     bool scopes = sandbox_is_possible() &&
@@ -480,6 +481,11 @@ Test(sandbox, a_reach_covers_what_is_in_it)
     cr_expect_eq(sandbox_reach_covers(&paths, &names), !scopes);
     cr_expect_eq(sandbox_reach_covers(&none, &zone), !filters);
     cr_expect(sandbox_reach_covers(&zone, &none));
+    sandbox_reach_anywhere(&all);
+    cr_expect(sandbox_reach_covers(&all, &two));
+    cr_expect(sandbox_reach_covers(&all, &names));
+    cr_expect(sandbox_reach_covers(&all, &zone));
+    cr_expect_eq(sandbox_reach_covers(&two, &all), !filters);
 }
 
 static int
