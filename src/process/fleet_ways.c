@@ -125,7 +125,9 @@ fleet_forget_inbox(struct fleet *fleet, const struct child *worker)
 void
 fleet_send_home(struct child *worker)
 {
-    static const struct message_drain no_limit = { 0 };
+    static const struct message_drain no_limit = {
+        .timeout_ms = MESSAGE_NO_LIMIT,
+    };
 
     fleet_forget_inbox(&worker->master->fleet, worker);
     worker->preparing = 0;

@@ -126,8 +126,9 @@ struct message_log {
 };
 
 /* The text behind it: a service's name, or empty for all. */
+#define MESSAGE_NO_LIMIT UINT64_MAX
 struct message_drain {
-    uint64_t timeout_ms; /* then end what is left; 0: never */
+    uint64_t timeout_ms; /* then end what is left; MESSAGE_NO_LIMIT: never */
 };
 
 /* The text behind it is for the user; `more`: another reply follows. */

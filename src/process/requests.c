@@ -234,7 +234,7 @@ drain(struct child *observer, uint32_t number, const char *name)
     }
     /* First: who empties a queue counts itself in for each look at it. */
     active = board_active(master->board, on_board);
-    fleet_drain(master, name, 0);
+    fleet_drain(master, name, MESSAGE_NO_LIMIT);
     if (sockets_close_service(&master->sockets, index))
         log_info(name, "draining: no client is let in any more");
     snprintf(text, sizeof(text),

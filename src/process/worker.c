@@ -120,7 +120,7 @@ begin_drain(struct worker *worker, uint64_t timeout_ms)
         door_close_all(relay, true);
     }
     relay->draining = true;
-    if (timeout_ms > 0)
+    if (timeout_ms != MESSAGE_NO_LIMIT)
         event_add(worker->drain_timer, &timeout);
     stop_if_idle(worker);
 }
@@ -329,7 +329,7 @@ on_master_gone(void *arg, const char *why)
         worker->relay.connections);
     channel_free(worker->master);
     worker->master = NULL;
-    begin_drain(worker, 0);
+    begin_drain(worker, MESSAGE_NO_LIMIT);
 }
 
 static void
