@@ -53,7 +53,8 @@ leaves_paths(const struct master *master)
 void
 master_finish_if_alone(struct master *master)
 {
-    if (master->stopping && master->children == NULL)
+    if (master->stopping && master->children == NULL &&
+        !upgrade_has_elder(master))
         event_base_loopbreak(master->base);
 }
 
@@ -69,21 +70,50 @@ disband(struct master *master)
     fleet_disband(master);
 }
 
-void
-master_drain(struct master *master)
+static void
+close_doors(struct master *master)
 {
-    uint64_t timeout_ms = master->config->global.drain_timeout_ms;
+    if (master->upgrade.succeeded)
+        fleet_close_control(&master->fleet);
+    sockets_free(&master->sockets, leaves_paths(master));
+    master_finish_if_alone(master);
+}
 
-    disband(master);
+void
+master_stop(struct master *master, uint64_t timeout_ms)
+{
+    bool has_retired = master->stopping;
+
+    if (master->stop_limited)
+        return;
+    master->stop_limited = true;
+    if (!has_retired)
+        disband(master);
     announce_stopping(master, timeout_ms);
     log_info(NULL, "stopping: %llu connections have %llu ms to finish",
         (unsigned long long)board_active(master->board, BOARD_ALL),
         (unsigned long long)timeout_ms);
     fleet_drain(master, NULL, timeout_ms);
-    if (master->upgrade.succeeded)
-        fleet_close_control(&master->fleet);
-    sockets_free(&master->sockets, leaves_paths(master));
-    master_finish_if_alone(master);
+    upgrade_stop_elder(master, timeout_ms);
+    if (!has_retired)
+        close_doors(master);
+}
+
+void
+master_retire(struct master *master)
+{
+    disband(master);
+    log_info(NULL, "stopping when the last of %llu connections has ended",
+        (unsigned long long)board_active(master->board, BOARD_ALL));
+    fleet_drain(master, NULL, MESSAGE_NO_LIMIT);
+    close_doors(master);
+}
+
+void
+master_end_now(struct master *master)
+{
+    fleet_end_now(master);
+    upgrade_end_elder(master);
 }
 
 /* Nothing has been served yet. */
@@ -107,13 +137,12 @@ on_stop(evutil_socket_t number, short what, void *arg)
         give_up(master, EXIT_SUCCESS);
     } else if (!master->stop_asked) {
         master->stop_asked = true;
-        if (!master->stopping)
-            master_drain(master);
+        master_stop(master, master->config->global.drain_timeout_ms);
     } else {
         log_warn(NULL, "second %s: ending %llu connections now",
             strsignal(number),
             (unsigned long long)board_active(master->board, BOARD_ALL));
-        fleet_end_now(master);
+        master_end_now(master);
     }
 }
 

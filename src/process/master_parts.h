@@ -60,6 +60,7 @@ struct master {
     uint64_t started_ms;
     bool beginning;  /* it serves, and has not said so yet */
     bool stopping;   /* children that end are not replaced */
+    bool stop_limited; /* connections have a time to end in */
     bool stop_asked; /* by a signal: the next one means now */
     int code;      /* of the program's end */
 
@@ -90,8 +91,14 @@ void master_go_on(struct master *master);
  * there and confined. */
 void master_begin_if_ready(struct master *master);
 
-/* No client is let in any more; ends when the last connection has. */
-void master_drain(struct master *master);
+/* No client is let in any more; the daemon ends when the last connection has,
+ * after that time at the latest, or (another has taken over) whenever that may
+ * be. */
+void master_stop(struct master *master, uint64_t timeout_ms);
+void master_retire(struct master *master);
+
+/* What is still there is cut off. */
+void master_end_now(struct master *master);
 
 /* Ends the loop once all children have, if that is what we wait for. */
 void master_finish_if_alone(struct master *master);

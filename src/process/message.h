@@ -60,7 +60,8 @@ enum message_type {
     MESSAGE_BOUND,    /* as MESSAGE_SOCKET, from the trial */
     MESSAGE_FAULT,    /* text: one fault of the configuration */
     MESSAGE_VERDICT,  /* struct message_verdict: all is told */
-    MESSAGE_READY,    /* nothing: the loop turns; a successor serves */
+    MESSAGE_READY,    /* nothing: the loop turns; a successor serves, and hears
+                       * that it speaks for the service now */
     MESSAGE_PREPARED, /* struct message_verdict */
     MESSAGE_SWITCHED, /* struct message_generation */
     MESSAGE_DRAINED,  /* struct message_drain and text, as asked: no connection

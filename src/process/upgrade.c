@@ -80,6 +80,19 @@ take_socket(struct master *master, const struct message *message, int fd)
         log_error(NULL, "a listening socket is lost: out of memory");
 }
 
+/* The one before has told the service manager who we are, or is gone. */
+static void
+speak(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->inherits || upgrade->speaks || master->stopping)
+        return;
+    upgrade->speaks = true;
+    notify_hold(&master->notify, false);
+    announce_ready(master, true);
+}
+
 static void
 on_inherit(void *arg, const struct message *message, const int *fds)
 {
@@ -89,11 +102,14 @@ on_inherit(void *arg, const struct message *message, const int *fds)
         take_secret(master, fds[0]);
     else if (message->type == MESSAGE_SOCKET)
         take_socket(master, message, fds[0]);
+    else if (message->type == MESSAGE_READY)
+        speak(master);
     else
         event_base_loopbreak(master->base);
 }
 
-/* It stays there until we serve, or it has given up on us. */
+/* It stays there until we serve and its connections have ended, or it has given
+ * up on us. */
 static void
 on_predecessor_gone(void *arg, const char *why)
 {
@@ -103,12 +119,11 @@ on_predecessor_gone(void *arg, const char *why)
     if (upgrade->inherits) {
         log_error(NULL, "the daemon to take over from %s", why);
         raise(SIGTERM);
-    } else if (!master->stopping) {
-        notify_hold(&master->notify, false);
-        announce_ready(master, true);
     }
-    channel_free(upgrade->before); /* last: `why` goes with it */
+    speak(master);
+    channel_free(upgrade->before); /* `why` goes with it */
     upgrade->before = NULL;
+    master_finish_if_alone(master);
 }
 
 static void
@@ -223,8 +238,6 @@ upgrade_inherited_control(struct master *master, const char *path)
     return -1;
 }
 
-/* The way to the one before stays until that has told the service manager who
- * speaks for the service now, and closes it. */
 bool
 upgrade_report(struct master *master)
 {
@@ -240,17 +253,48 @@ upgrade_report(struct master *master)
     return true;
 }
 
+bool
+upgrade_has_elder(const struct master *master)
+{
+    return master->upgrade.before != NULL && !master->upgrade.inherits;
+}
+
+void
+upgrade_stop_elder(struct master *master, uint64_t timeout_ms)
+{
+    const struct message_drain drain = { .timeout_ms = timeout_ms };
+
+    if (upgrade_has_elder(master))
+        channel_send(master->upgrade.before, MESSAGE_DRAIN, &drain, NULL, 0,
+            NULL, 0);
+}
+
+void
+upgrade_end_elder(struct master *master)
+{
+    if (upgrade_has_elder(master))
+        channel_send(
+            master->upgrade.before, MESSAGE_END, NULL, NULL, 0, NULL, 0);
+}
+
 /* The old one. */
+
+/* The way to the next one stays. */
+static void
+end_start(struct upgrade *upgrade)
+{
+    if (upgrade->timer != NULL)
+        event_free(upgrade->timer);
+    upgrade->timer = NULL;
+    upgrade->pid = 0;
+}
 
 static void
 forget(struct upgrade *upgrade)
 {
     channel_free(upgrade->next);
     upgrade->next = NULL;
-    if (upgrade->timer != NULL)
-        event_free(upgrade->timer);
-    upgrade->timer = NULL;
-    upgrade->pid = 0;
+    end_start(upgrade);
 }
 
 static void
@@ -277,8 +321,14 @@ fail(struct master *master, const char *why)
 static void
 on_successor_gone(void *arg, const char *why)
 {
+    struct master *master = arg;
+
     (void)why;
-    fail(arg, "the new program ended before it served; its messages say why");
+    if (master->upgrade.succeeded)
+        forget(&master->upgrade);
+    else
+        fail(master,
+            "the new program ended before it served; its messages say why");
 }
 
 static void
@@ -290,21 +340,34 @@ on_timeout(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_message(void *arg, const struct message *message, const int *fds)
+succeed(struct master *master)
 {
     static const struct error nothing = { 0 };
+    struct upgrade *upgrade = &master->upgrade;
+
+    log_info(NULL, "upgraded: pid %d serves now", (int)upgrade->pid);
+    upgrade->succeeded = true;
+    announce_successor(master, (int)upgrade->pid);
+    channel_send(upgrade->next, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &nothing);
+    end_start(upgrade);
+    master_retire(master);
+}
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_drain *drain = message->payload;
     struct master *master = arg;
+    bool succeeded = master->upgrade.succeeded;
 
     (void)fds;
-    if (message->type != MESSAGE_READY)
-        return;
-    log_info(NULL, "upgraded: pid %d serves now",
-        (int)master->upgrade.pid);
-    master->upgrade.succeeded = true;
-    announce_successor(master, (int)master->upgrade.pid);
-    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &nothing);
-    forget(&master->upgrade);
-    master_drain(master);
+    if (message->type == MESSAGE_READY && !succeeded)
+        succeed(master);
+    else if (message->type == MESSAGE_DRAIN && succeeded)
+        master_stop(master, drain->timeout_ms);
+    else if (message->type == MESSAGE_END && succeeded)
+        master_end_now(master);
 }
 
 static void
@@ -442,6 +505,8 @@ upgrade_stop(struct master *master)
 {
     struct upgrade *upgrade = &master->upgrade;
 
+    if (upgrade->succeeded)
+        return;
     if (upgrade->pid > 0)
         kill(upgrade->pid, SIGTERM);
     forget(upgrade);

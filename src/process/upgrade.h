@@ -4,7 +4,11 @@
  *
  * The new master is started with the same words and a way to this one in its
  * environment.  It gets every listening socket, starts as ever, and says so;
- * then this one drains.  If it fails, nothing has happened.
+ * then this one accepts no more, and ends with the last of its connections.  If
+ * the new one fails, nothing has happened.
+ *
+ * The way between the two stays until then: who stops the new one stops those
+ * before it, too.
  */
 #ifndef PROCESS_UPGRADE_H
 #define PROCESS_UPGRADE_H
@@ -12,6 +16,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -29,10 +34,11 @@ struct upgrade {
     struct event *timer;
     bool succeeded; /* it serves: the paths of our sockets are its own now */
 
-    /* From the one before, until we serve. */
+    /* From the one before. */
     int fd; /* that the environment names; -1: none */
-    struct channel *before;
+    struct channel *before; /* NULL: there is none, or it has ended */
     bool inherits; /* our sockets are still the other's as well */
+    bool speaks;   /* for the service, towards its manager */
     int control_fd; /* -1: none */
     char *control_path;
 };
@@ -52,6 +58,11 @@ int upgrade_inherited_control(struct master *master, const char *path);
 /* Tells the one before that we serve; the service manager is told when that one
  * has agreed.  False: there was none. */
 NODISCARD bool upgrade_report(struct master *master);
+
+/* While the one before has connections: it stops as this one does. */
+bool upgrade_has_elder(const struct master *master);
+void upgrade_stop_elder(struct master *master, uint64_t timeout_ms);
+void upgrade_end_elder(struct master *master);
 
 /* Begins one; requests that wait for it are answered when it has ended. */
 void upgrade_start(struct master *master);

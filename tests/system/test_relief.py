@@ -9,6 +9,7 @@ import configs
 import peers
 import processes
 import sallyport
+import steady
 
 pytestmark = pytest.mark.usefixtures("two_workers")
 
@@ -112,6 +113,47 @@ def test_many_in_turn(daemon, server, client):
         lambda: sum(processes.fd_counts(daemon.one.pid).values()) ==
         sum(counts.values()), "as many descriptors")
     assert found
+
+
+def test_they_do_not_pile_up(daemon, server, client):
+    """Not while configurations change without end and connections stay."""
+    held = []
+    for _ in range(12):
+        held.append(client(daemon.port))
+        held.append(client(daemon.port))
+        assert all(asks(peer) for peer in held)
+        daemon.reload((daemon.more, server(peers.echo).port))
+        with peers.connect(daemon.more) as peer:
+            assert asks(peer)
+    assert all(asks(peer) for peer in held)
+    found = [processes.role(pid)
+             for pid in processes.children(daemon.one.pid)]
+    assert found.count("w0") == found.count("w1") == 3
+    assert daemon.one.matching("warn worker 0 may connect anywhere")
+    status = processes.status(daemon.one)["master"]
+    assert "some workers connect" in status["sandbox_not_enforced"]
+    for peer in held:
+        peer.half_close()
+        assert peer.receive().end == "fin"
+    processes.wait_roles(daemon.one.pid, ["w0", "w1", "obser"])
+
+
+def test_nobody_is_refused_meanwhile(daemon, server, free_port):
+    port = free_port()
+    with steady.Stream() as stream:
+        def also(far):
+            return configs.plain(daemon.port, daemon.far.port) + \
+                configs.plain(port, stream.port, name="steady") + \
+                configs.plain(daemon.more, far.port, name="more")
+        daemon.one.reload_config(also(daemon.far))
+        processes.reload(daemon.one)
+        stream.go(port)
+        for _ in range(6):
+            daemon.one.reload_config(also(server(peers.echo)))
+            processes.reload(daemon.one)
+        told = stream.stop()
+    assert told["failed"] == 0
+    assert told["done"] > 0
 
 
 def test_one_that_retires_and_dies(daemon, client):

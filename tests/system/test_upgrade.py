@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -325,4 +326,76 @@ def test_new_master_inherits_no_more_than_it_should(upgraded, server, binary,
     roles = processes.wait_roles(master, ["w0", "w1", "obser"])
     for role, pid in [("master", master), *roles.items()]:
         assert processes.kinds(pid) == before[role], role
+    one.stop()
+
+
+@pytest.fixture
+def outlived(upgraded, server, client, binary, free_port):
+    """An upgraded daemon that has a connection in each of two masters that are
+    there no more for anything else."""
+    def start(global_):
+        port, far = free_port(), server(peers.echo)
+        one = upgraded(configs.settings(global_) +
+                       configs.plain(port, far.port))
+        held = []
+        for _ in range(2):
+            held.append(client(port))
+            assert asks(held[-1])
+            one.upgrade()
+        held.append(client(port))
+        assert asks(held[-1])
+        return one, held
+    return start
+
+
+def test_nobody_is_ended_by_an_upgrade(outlived):
+    """Not even after drain_timeout, which is for stops."""
+    one, held = outlived("drain_timeout = 100ms")
+    later = time.monotonic() + 0.5
+    while time.monotonic() < later:
+        assert all(asks(peer) for peer in held)
+    # One in the middle that is done waits for the one before it.
+    held[1].half_close()
+    assert held[1].receive().end == held[1].clean_end
+    assert asks(held[0])
+    assert processes.is_alive(one.masters[1])
+    held[0].half_close()
+    assert held[0].receive().end == held[0].clean_end
+    processes.wait_gone(one.masters[:2])
+    assert asks(held[2])
+    one.stop()
+
+
+def test_a_stop_goes_back_to_those_before(outlived):
+    one, held = outlived("drain_timeout = 500ms")
+    os.kill(one.masters[-1], signal.SIGTERM)
+    assert [peer.receive().end for peer in held] == ["reset"] * 3
+    processes.wait_gone(one.masters)
+    reasons = [end["reason"] for end in one.one.ends()]
+    assert reasons == ["shutdown"] * 3
+    stops = one.one.matching("info stopping: . connections have 500 ms")
+    assert len(stops) == 3
+    # The first to come is the last to leave.
+    left = [line for line in one.one.log_lines() if "info stopped" in line]
+    assert len(left) == 3
+    one.stop()
+
+
+def test_a_second_signal_goes_back_to_those_before(outlived):
+    one, held = outlived("drain_timeout = 1h")
+    os.kill(one.masters[-1], signal.SIGTERM)
+    one.one.wait_log("stopping: . connections have", count=3)
+    assert all(asks(peer) for peer in held)
+    os.kill(one.masters[-1], signal.SIGTERM)
+    assert [peer.receive().end for peer in held] == ["reset"] * 3
+    processes.wait_gone(one.masters)
+    one.stop()
+
+
+def test_an_old_one_is_stopped_alone(outlived):
+    one, held = outlived("drain_timeout = 300ms")
+    os.kill(one.masters[1], signal.SIGTERM)
+    assert [peer.receive().end for peer in held[:2]] == ["reset"] * 2
+    processes.wait_gone(one.masters[:2])
+    assert asks(held[2])
     one.stop()
