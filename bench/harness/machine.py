@@ -147,6 +147,50 @@ def pss_kib(pid):
     return total
 
 
+class Throttle:
+    """Gives each process that is added a share of a core and no more: a group
+    of its own (cgroups(7), either version), which goes with the last process.
+    """
+    PERIOD_US = 10000
+
+    def __init__(self, share):
+        self.quota_us = int(share * self.PERIOD_US)
+        self.root = pathlib.Path("/sys/fs/cgroup")
+        self.unified = (self.root / "cgroup.controllers").exists()
+        if self.unified:
+            (self.root / "cgroup.subtree_control").write_text("+cpu")
+        else:
+            self.root /= "cpu"
+        self.groups = []
+
+    def add(self, pid):
+        group = self.root / f"bench-{os.getpid()}-{pid}"
+        group.mkdir()
+        self.groups.append(group)
+        if self.unified:
+            (group / "cpu.max").write_text(
+                f"{self.quota_us} {self.PERIOD_US}")
+        else:
+            (group / "cpu.cfs_period_us").write_text(str(self.PERIOD_US))
+            (group / "cpu.cfs_quota_us").write_text(str(self.quota_us))
+        (group / "cgroup.procs").write_text(str(pid))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for group in self.groups:
+            wait_until(lambda: _removed(group), 10, "still has processes")
+
+
+def _removed(group):
+    try:
+        group.rmdir()
+        return True
+    except OSError:
+        return False
+
+
 def is_listening(port):
     wanted = f":{port:04X} "
     for name in ("tcp", "tcp6"):

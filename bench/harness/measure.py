@@ -12,6 +12,7 @@ from .relays import Setup
 START_SECONDS = 20
 LOAD_LIMIT_SECONDS = 180
 SETTLE_SECONDS = 1.0
+THROTTLED_TO = .2       # of a core, each process of the relay
 DISTURBED = 1.25        # times the quickest AES loop of the run
 ATTEMPTS = 3
 SLOW_RECEIVE_BUFFER = 64 << 10
@@ -69,6 +70,9 @@ class Load:
             raise Failed(self._fault(line))
         return json.loads(line)
 
+    def cpu_seconds(self):
+        return machine.cpu_seconds(self.process.pid)
+
     def _fault(self, line):
         machine.kill(self.process)
         return (line + self.process.stderr.read()).strip() or "no answer"
@@ -89,12 +93,12 @@ class Load:
 class Running:
     """A relay that listens."""
 
-    def __init__(self, bench, relay, scenario):
+    def __init__(self, bench, relay, scenario, workers=None):
         self.cores = bench.cores.of_relay(scenario.workers)
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=bench.scratch))
         self.setup = Setup(scenario.listen_tls, scenario.connect_tls,
                            *bench.ports(), self.folder, bench.certs,
-                           scenario.cert, scenario.workers)
+                           scenario.cert, workers or scenario.workers)
         self.log = open(self.folder / "output", "wb")
         self.process = machine.spawn(relay.command(relay, self.setup),
                                      self.cores, self.log)
@@ -140,10 +144,10 @@ def _cost(bench, running, scenario):
     with Load(bench, scenario, running.setup, count, warm) as load:
         load.wait("ready")
         running.pin()
-        before = running.cpu_seconds()
+        before, load_before = running.cpu_seconds(), load.cpu_seconds()
         load.go()
         load.wait("done")
-        after = running.cpu_seconds()
+        after, load_after = running.cpu_seconds(), load.cpu_seconds()
         memory = running.pss_kib()
         load.go()
         result = load.result()
@@ -152,6 +156,7 @@ def _cost(bench, running, scenario):
         "cpu_seconds": after - before,
         "units_per_second": result["units"] / result["seconds"],
         "busy": (after - before) / result["seconds"],
+        "load_busy": (load_after - load_before) / result["seconds"],
         "pss_kib": memory,
         "load": result,
     }
@@ -225,6 +230,23 @@ def _slow(bench, running, scenario):
             "load": result}
 
 
+def _throttled(bench, relay, scenario, workers):
+    with machine.Throttle(THROTTLED_TO) as throttle, \
+            Running(bench, relay, scenario, workers) as running:
+        for pid in machine.family(running.process.pid):
+            throttle.add(pid)
+        return _cost(bench, running, scenario)
+
+
+def _scaling(bench, relay, scenario):
+    """What twice the workers bring.  Each has a small share of a core, so that
+    neither the machine nor the load is what limits them."""
+    one, two = (_throttled(bench, relay, scenario, workers)
+                for workers in (1, 2))
+    return {**two, "figure": one["units_per_second"] /
+            two["units_per_second"], "one_worker": one}
+
+
 _KINDS = {"cost": _cost, "idle": _idle, "after": _after, "slow": _slow}
 
 
@@ -232,13 +254,20 @@ def _aes_seconds(bench):
     return bench.floor(["aes"])["seconds"]
 
 
-def _sample_once(bench, relay, scenario):
-    before = _aes_seconds(bench)
+def _with_relay(bench, relay, scenario):
     with Running(bench, relay, scenario) as running:
         try:
-            sample = _KINDS[scenario.kind](bench, running, scenario)
+            return _KINDS[scenario.kind](bench, running, scenario)
         except Failed as fault:
             raise Failed(f"{fault} {running.output()}".strip()) from None
+
+
+def _sample_once(bench, relay, scenario):
+    before = _aes_seconds(bench)
+    if scenario.kind == "scaling":
+        sample = _scaling(bench, relay, scenario)
+    else:
+        sample = _with_relay(bench, relay, scenario)
     sample["aes_seconds"] = max(before, _aes_seconds(bench))
     return sample
 

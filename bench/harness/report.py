@@ -162,6 +162,7 @@ def _details(record, scenario):
     head += ["p50 µs", "p99 µs", "p99.9 µs"] if scenario.mode in (
         "ping", "churn") else []
     head += ["resumed"] if scenario.resume else []
+    head += ["load, of a core"] if scenario.kind == "scaling" else []
     head += ["PSS MiB"]
     rows = []
     for name, samples in record["results"][scenario.name].items():
@@ -178,6 +179,8 @@ def _details(record, scenario):
                     for one in ("p50", "p99", "p99.9")]
         if scenario.resume:
             row.append(_resumed(samples))
+        if scenario.kind == "scaling":
+            row.append(number(_middle(samples, "load_busy")))
         memory = _middle(samples, "pss_kib")
         row.append(number(memory / 1024 if memory is not None else None))
         rows.append(row)

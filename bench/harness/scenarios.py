@@ -15,8 +15,8 @@ MB = 1_000_000
 class Scenario:
     name: str
     title: str
-    group: str                  # bulk, handshake, latency, memory
-    kind: str                   # cost, idle, after, slow
+    group: str                  # bulk, handshake, scaling, latency, memory
+    kind: str                   # cost, scaling, idle, after, slow
     unit: str                   # of the figure
     scale: float                # the figure = CPU-seconds / units * scale
     mode: str                   # of the load generator
@@ -50,6 +50,12 @@ def _churn(name, title, count, **more):
     return Scenario(name, title, "handshake", "cost",
                     "CPU-µs per connection", 1e6, "churn", 16, count,
                     max(100, count // 10), **more)
+
+
+def _scaling(name, title, mode, connections, count, **more):
+    return Scenario(name, title, "scaling", "scaling",
+                    "× of one worker's time", 1, mode, connections, count,
+                    count // 10, workers=2, goal=.56, **more)
 
 
 def _ping(name, title, connections, count, **more):
@@ -147,6 +153,13 @@ SCENARIOS = [
            floor=("full-1.3-rsa",)),
     _churn("plain-churn-2w", "two workers: plain connection churn", 6000,
            **_TWO),
+
+    _scaling("scaling-down", "two workers against one, each with a fifth of a "
+             "core: TLS in → plain out, bulk down, 16 connections", "down",
+             16, 3000 * MB, **_TLS_IN),
+    _scaling("scaling-full", "two workers against one, each with a fifth of a "
+             "core: full handshake, TLS 1.3, ECDSA P-256", "churn", 64, 8000,
+             **_TLS_IN),
 
     _ping("ping-tls-1", "64-byte ping-pong, TLS, 1 connection", 1, 15000,
           **_TLS_IN),
