@@ -99,6 +99,15 @@ def test_drain_timeout(busy):
     all_.assert_gone()
 
 
+def test_no_drain_timeout(busy):
+    all_ = busy("drain_timeout = 0s")
+    all_.one.signal(signal.SIGTERM)
+    assert all_.ends() == ({"reset"}, {"fin"})
+    assert all_.one.wait_exit() == 0
+    assert {end["reason"] for end in all_.one.ends()} == {"shutdown"}
+    all_.assert_gone()
+
+
 def test_second_signal(busy):
     all_ = busy("drain_timeout = 1h")
     all_.one.signal(signal.SIGTERM)
