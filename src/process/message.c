@@ -181,9 +181,9 @@ static const struct type {
         FIXED(inbox), 0, 0, 1, judge_inbox },
     [MESSAGE_LOG] = { "log", MASTER, CHILDREN,
         FIXED(log), 0, 0, 1, judge_log },
-    [MESSAGE_DRAIN] = { "drain", MASTER | SUCCESSOR, WORKER | MASTER,
+    [MESSAGE_DRAIN] = { "drain", MASTER, WORKER,
         FIXED(drain), 0, MESSAGE_SERVICE_MAX, 0, judge_text },
-    [MESSAGE_END] = { "end", MASTER | SUCCESSOR, WORKER | MASTER,
+    [MESSAGE_END] = { "end", MASTER, WORKER,
         0, 0, 0, 0, NULL },
     [MESSAGE_SCOUT] = { "scout", MASTER, WORKER | SCOUT,
         0, 0, 0, 1, NULL },
@@ -199,8 +199,7 @@ static const struct type {
         0, 1, MESSAGE_FAULT_MAX, 0, judge_text },
     [MESSAGE_VERDICT] = { "verdict", TRIAL, MASTER,
         FIXED(verdict), 0, 0, 0, judge_verdict },
-    [MESSAGE_READY] = { "ready", CHILDREN | SUCCESSOR | MASTER,
-        MASTER | SUCCESSOR,
+    [MESSAGE_READY] = { "ready", CHILDREN | SUCCESSOR, MASTER,
         0, 0, 0, 0, NULL },
     [MESSAGE_PREPARED] = { "prepared", WORKER | KEEPER, MASTER,
         FIXED(verdict), 0, 0, 0, judge_verdict },
@@ -225,6 +224,13 @@ static const struct type {
         FIXED(sign), 1, TLS_SIGN_BYTES_MAX, 0, judge_sign },
     [MESSAGE_SIGNED] = { "signed", KEEPER, WORKER,
         FIXED(signed), 0, TLS_SIGNATURE_MAX, 0, judge_signed },
+
+    [MESSAGE_SPEAK] = { "speak", MASTER, SUCCESSOR,
+        0, 0, 0, 0, NULL },
+    [MESSAGE_STOP] = { "stop", SUCCESSOR, MASTER,
+        FIXED(stop), 0, 0, 0, NULL },
+    [MESSAGE_STOP_NOW] = { "stop-now", SUCCESSOR, MASTER,
+        0, 0, 0, 0, NULL },
 };
 
 _Static_assert(COUNT(types) == MESSAGE_TYPE_COUNT, "every type has its line");

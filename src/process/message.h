@@ -60,8 +60,7 @@ enum message_type {
     MESSAGE_BOUND,    /* as MESSAGE_SOCKET, from the trial */
     MESSAGE_FAULT,    /* text: one fault of the configuration */
     MESSAGE_VERDICT,  /* struct message_verdict: all is told */
-    MESSAGE_READY,    /* nothing: the loop turns; a successor serves, and hears
-                       * that it speaks for the service now */
+    MESSAGE_READY,    /* nothing: the loop turns; a successor serves */
     MESSAGE_PREPARED, /* struct message_verdict */
     MESSAGE_SWITCHED, /* struct message_generation */
     MESSAGE_DRAINED,  /* struct message_drain and text, as asked: no connection
@@ -77,6 +76,11 @@ enum message_type {
     /* Between a worker and the keeper. */
     MESSAGE_SIGN,     /* struct message_sign and what is to be signed */
     MESSAGE_SIGNED,   /* struct message_signed and the signature */
+
+    /* Between a master and its successor, once that serves. */
+    MESSAGE_SPEAK,    /* nothing: the service manager listens to you now */
+    MESSAGE_STOP,     /* struct message_stop: your connections have a time */
+    MESSAGE_STOP_NOW, /* nothing: they have none */
 
     MESSAGE_TYPE_COUNT,
 };
@@ -130,6 +134,10 @@ struct message_log {
 #define MESSAGE_NO_LIMIT UINT64_MAX
 struct message_drain {
     uint64_t timeout_ms; /* then end what is left; MESSAGE_NO_LIMIT: never */
+};
+
+struct message_stop {
+    uint64_t timeout_ms;
 };
 
 /* The text behind it is for the user; `more`: another reply follows. */

@@ -102,7 +102,7 @@ on_inherit(void *arg, const struct message *message, const int *fds)
         take_secret(master, fds[0]);
     else if (message->type == MESSAGE_SOCKET)
         take_socket(master, message, fds[0]);
-    else if (message->type == MESSAGE_READY)
+    else if (message->type == MESSAGE_SPEAK)
         speak(master);
     else
         event_base_loopbreak(master->base);
@@ -262,11 +262,11 @@ upgrade_has_elder(const struct master *master)
 void
 upgrade_stop_elder(struct master *master, uint64_t timeout_ms)
 {
-    const struct message_drain drain = { .timeout_ms = timeout_ms };
+    const struct message_stop fixed = { .timeout_ms = timeout_ms };
 
     if (upgrade_has_elder(master))
-        channel_send(master->upgrade.before, MESSAGE_DRAIN, &drain, NULL, 0,
-            NULL, 0);
+        channel_send(
+            master->upgrade.before, MESSAGE_STOP, &fixed, NULL, 0, NULL, 0);
 }
 
 void
@@ -274,7 +274,7 @@ upgrade_end_elder(struct master *master)
 {
     if (upgrade_has_elder(master))
         channel_send(
-            master->upgrade.before, MESSAGE_END, NULL, NULL, 0, NULL, 0);
+            master->upgrade.before, MESSAGE_STOP_NOW, NULL, NULL, 0, NULL, 0);
 }
 
 /* The old one. */
@@ -348,7 +348,7 @@ succeed(struct master *master)
     log_info(NULL, "upgraded: pid %d serves now", (int)upgrade->pid);
     upgrade->succeeded = true;
     announce_successor(master, (int)upgrade->pid);
-    channel_send(upgrade->next, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+    channel_send(upgrade->next, MESSAGE_SPEAK, NULL, NULL, 0, NULL, 0);
     requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &nothing);
     end_start(upgrade);
     master_retire(master);
@@ -357,16 +357,16 @@ succeed(struct master *master)
 static void
 on_message(void *arg, const struct message *message, const int *fds)
 {
-    const struct message_drain *drain = message->payload;
+    const struct message_stop *stop = message->payload;
     struct master *master = arg;
     bool succeeded = master->upgrade.succeeded;
 
     (void)fds;
     if (message->type == MESSAGE_READY && !succeeded)
         succeed(master);
-    else if (message->type == MESSAGE_DRAIN && succeeded)
-        master_stop(master, drain->timeout_ms);
-    else if (message->type == MESSAGE_END && succeeded)
+    else if (message->type == MESSAGE_STOP && succeeded)
+        master_stop(master, stop->timeout_ms);
+    else if (message->type == MESSAGE_STOP_NOW && succeeded)
         master_end_now(master);
 }
 

@@ -113,6 +113,9 @@ static const struct sample {
         TEXT("what has as many bytes as SHA256") },
     { MESSAGE_SIGNED, KEEPER, WORKER, 0, FIXED(signed, 1, 1),
         TEXT("signature") },
+    { MESSAGE_SPEAK, MASTER, SUCCESSOR, 0, 0, "", NONE },
+    { MESSAGE_STOP, SUCCESSOR, MASTER, 0, FIXED(stop, 30000), NONE },
+    { MESSAGE_STOP_NOW, SUCCESSOR, MASTER, 0, 0, "", NONE },
 };
 
 static const struct sample *
