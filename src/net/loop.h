@@ -45,6 +45,8 @@ struct loop {
     uint64_t exhausted_ms;
     uint64_t *exhausted_shared_ms;
 
+    size_t kept; /* bytes that wait in all streams' `pending` */
+
     /* Valid within one callback only: nothing in it outlives a call. */
     uint8_t *scratch;      /* LOOP_SCRATCH_BYTES: plain bytes on their way */
     uint8_t *records;      /* LOOP_RECORDS_BYTES: TLS records on their way */

@@ -89,6 +89,7 @@ stream_send(struct stream *stream, const void *data, size_t size)
         stream->error = ENOMEM;
         return STREAM_FAILED;
     }
+    stream->loop->kept += size - sent;
     return STREAM_AGAIN;
 }
 
@@ -122,6 +123,7 @@ stream_flush(struct stream *stream)
         if (!send_some(stream, buffer_head(&stream->pending), length, &sent))
             return STREAM_RESET;
         buffer_consume(&stream->pending, sent);
+        stream->loop->kept -= sent;
         if (sent < length)
             return STREAM_AGAIN;
     }
@@ -160,16 +162,18 @@ stream_has_input(const struct stream *stream)
 }
 
 size_t
-stream_room(const struct stream *stream)
+stream_room(const struct stream *stream, size_t *queued)
 {
     uint32_t info[SK_MEMINFO_VARS] = { 0 }, used;
     socklen_t length = sizeof(info);
 
+    *queued = 0;
     if (getsockopt(stream->fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0)
         return SIZE_MAX;
     used = info[SK_MEMINFO_WMEM_QUEUED]; /* of TCP; the other of unix sockets */
     if (used < info[SK_MEMINFO_WMEM_ALLOC])
         used = info[SK_MEMINFO_WMEM_ALLOC];
+    *queued = used;
     return used < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - used : 0;
 }
 
@@ -233,6 +237,7 @@ stream_close(struct stream *stream)
     if (!stream_is_open(stream))
         return;
     stream_watch(stream, 0);
+    stream->loop->kept -= buffer_length(&stream->pending);
     buffer_clear(&stream->pending);
     close(stream->fd);
     stream->fd = -1;

@@ -100,9 +100,9 @@ NODISCARD enum stream_status stream_finish(struct stream *stream);
 /* True if input waits in user space, which no event will announce. */
 bool stream_has_input(const struct stream *stream);
 
-/* How much the kernel would take now, about.  0: nothing, and EV_WRITE is not
- * there before it would. */
-size_t stream_room(const struct stream *stream);
+/* How much the kernel would take now, about, behind the `*queued` bytes that it
+ * has.  0: nothing, and EV_WRITE is not there before it would. */
+size_t stream_room(const struct stream *stream, size_t *queued);
 
 /* Bytes written but not yet acknowledged by the peer's kernel (SIOCOUTQ,
  * tcp(7)); 0 for a closed or broken stream. */

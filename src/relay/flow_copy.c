@@ -6,6 +6,8 @@ enum {
     EARNED_SHARE = 16,
     CHOKED_CHUNK = 2 * FLOW_CHUNK_LEAST, /* never less again: see below */
     ROOM_LEAST = 2 << 10,
+    LAGS = 64 << 10,        /* with so much in its kernel's queue */
+    KEPT_FREELY = 1 << 20,  /* for all sinks of a worker */
 };
 
 /* A sink's kernel takes some MiB at first whether or not anybody reads them, and
@@ -34,21 +36,37 @@ adapt(struct flow *flow, bool full, enum stream_status written)
         flow->splicing = true;
 }
 
+/* The more is kept for all sinks together, the less is read for one whose queue
+ * is long: many that stop reading cost little more than few.  (When the kernel
+ * has no memory for sockets any more, tcp_mem in tcp(7), it takes nothing even
+ * where there seems to be room.) */
+static size_t
+share_of_lagging(const struct loop *loop)
+{
+    size_t share = FLOW_CHUNK_LEAST * (size_t)KEPT_FREELY / loop->kept;
+
+    return share > ROOM_LEAST ? share : ROOM_LEAST;
+}
+
 /* What the sink will not take now would have to be kept, so that is not read: a
  * reader that stops for good costs next to nothing.  Who was never fast nor ever
  * choked is not asked, which would cost a system call.  0: there is no room. */
 static size_t
 choose_size(const struct flow *flow)
 {
-    size_t room;
+    const struct loop *loop = flow->to->loop;
+    bool scarce = loop->kept > KEPT_FREELY;
+    size_t room, queued, most = flow->chunk;
 
-    if (flow->chunk == FLOW_CHUNK_LEAST)
+    if (flow->chunk == FLOW_CHUNK_LEAST && !scarce)
         return FLOW_CHUNK_LEAST;
-    room = stream_room(flow->to);
+    room = stream_room(flow->to, &queued);
     if (room == 0)
         return 0;
+    if (scarce && queued > LAGS)
+        most = share_of_lagging(loop);
     room = room / 2 > ROOM_LEAST ? room / 2 : ROOM_LEAST;
-    return room < flow->chunk ? room : flow->chunk;
+    return room < most ? room : most;
 }
 
 enum stream_status
