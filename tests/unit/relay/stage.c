@@ -48,6 +48,12 @@ make_peers(struct stage *stage)
         SSL_CTX_use_PrivateKey(stage->server_ctx, stage->leaf.key), 1);
 }
 
+static uint64_t
+or_5_s(uint64_t ms)
+{
+    return ms > 0 ? ms : SECONDS(5);
+}
+
 static void
 make_config(struct stage *stage)
 {
@@ -57,9 +63,8 @@ make_config(struct stage *stage)
         .name = (char *)"test",
         .listen = { &stage->at, 1 },
         .connect = { &stage->to, 1 },
-        .connect_timeout_ms = SECONDS(5),
-        .handshake_timeout_ms =
-            spec->handshake_ms > 0 ? spec->handshake_ms : SECONDS(5),
+        .connect_timeout_ms = or_5_s(spec->connect_ms),
+        .handshake_timeout_ms = or_5_s(spec->handshake_ms),
         .idle_timeout_ms = spec->idle_ms,
         .half_close_timeout_ms = spec->half_close_ms,
         .lifetime_ms = spec->lifetime_ms,

@@ -22,7 +22,8 @@ struct stage_spec {
     int server;
     bool keeps;   /* keys are with a signer, which takes its time */
     bool refuses; /* there is no server */
-    uint64_t handshake_ms; /* timeouts; 0: 5 s, and none */
+    uint64_t handshake_ms; /* timeouts; 0: 5 s, and below none */
+    uint64_t connect_ms;
     uint64_t idle_ms;
     uint64_t half_close_ms;
     uint64_t lifetime_ms;
