@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include "process/sockets.h"
+#include "process/worker_word.h"
 #include "relay/door.h"
 #include "relay/limits.h"
 #include "relay/relay.h"
@@ -25,21 +26,8 @@ enum {
     EXHAUSTED_PAUSE_MS = 100,
 };
 
-enum word_kind {
-    WORD_ROOM = 1,       /* a connection has ended: look at the limits */
-    WORD_CONNECTION = 2, /* with the client's socket */
-};
-
-struct word {
-    uint16_t kind;
-    uint16_t tls;     /* 0 or 1 */
-    uint32_t service; /* its index on the board */
-    uint64_t address; /* socket_address_id() of the door */
-    struct address client;
-};
-
 static bool
-send_word(int to, const struct word *word, int fd)
+send_word(int to, const struct worker_word *word, int fd)
 {
     union {
         struct cmsghdr align;
@@ -72,7 +60,7 @@ peer(const struct worker_inbox *inbox, unsigned slot)
 void
 worker_inbox_send_room(int fd)
 {
-    static const struct word room = { .kind = WORD_ROOM };
+    static const struct worker_word room = { .kind = WORKER_WORD_ROOM };
 
     (void)send_word(fd, &room, -1);
 }
@@ -88,8 +76,8 @@ bool
 worker_inbox_hand_over(struct worker_inbox *inbox, unsigned slot,
     struct door *door, int fd, const struct address *client)
 {
-    const struct word word = {
-        .kind = WORD_CONNECTION,
+    const struct worker_word word = {
+        .kind = WORKER_WORD_CONNECTION,
         .tls = door_is_tls(door),
         .service = door_service(door)->index,
         .address = socket_address_id(door_id(door)),
@@ -137,7 +125,7 @@ find_service(const struct relay *relay, unsigned index)
 }
 
 static void
-take(struct relay *relay, const struct word *word, int fd)
+take(struct relay *relay, const struct worker_word *word, int fd)
 {
     struct door *door = find_door(relay, word->address);
     struct service *service = find_service(relay, word->service);
@@ -148,29 +136,28 @@ take(struct relay *relay, const struct word *word, int fd)
         door_take(relay, door, fd, word->service, &word->client);
 }
 
-/* Another worker may have been taken over: a word that is not in order is
- * dropped, and its descriptor with it.  So is a connection whose descriptor did
- * not come, but it was counted in. */
+/* A connection whose descriptor did not come was counted in all the same. */
 static void
-hear(struct worker_inbox *inbox, const struct word *word, int fd)
+hear(struct worker_inbox *inbox, const struct worker_word *word, int fd)
 {
     struct relay *relay = inbox->relay;
+    bool connects = word->kind == WORKER_WORD_CONNECTION;
 
-    if (word->kind == WORD_CONNECTION && fd >= 0 &&
-        word->service < BOARD_SERVICES && fd_set_nonblocking(fd)) {
+    if (connects && fd >= 0 && fd_set_nonblocking(fd)) {
         take(relay, word, fd);
         return;
     }
     if (fd >= 0)
         close(fd);
-    if (word->kind == WORD_CONNECTION && word->service < BOARD_SERVICES)
+    if (connects)
         limits_leave(relay, word->service);
-    if (word->kind == WORD_ROOM)
+    else
         limits_recheck(relay);
 }
 
-/* False: nothing is there.  An empty word is one that is not in order: the
- * senders' going away says nothing here (worker_inbox_pair()). */
+/* False: nothing is there.  Another worker may have been taken over: a word that
+ * is not in order is dropped, and its descriptor with it.  So is an empty one:
+ * the senders' going away says nothing here (worker_inbox_pair()). */
 static bool
 read_word(struct worker_inbox *inbox)
 {
@@ -178,8 +165,8 @@ read_word(struct worker_inbox *inbox)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct word word;
-    struct iovec part = { &word, sizeof(word) };
+    struct worker_word said, word;
+    struct iovec part = { &said, sizeof(said) };
     struct msghdr message = {
         .msg_iov = &part,
         .msg_iovlen = 1,
@@ -194,8 +181,8 @@ read_word(struct worker_inbox *inbox)
     if (got < 0)
         return errno == EINTR;
     fd = descriptor_of(&message);
-    if (got == (ssize_t)sizeof(word) &&
-        (message.msg_flags & MSG_TRUNC) == 0)
+    if ((message.msg_flags & MSG_TRUNC) == 0 &&
+        worker_word_judge(&said, (size_t)got, &word))
         hear(inbox, &word, fd);
     else if (fd >= 0)
         close(fd);

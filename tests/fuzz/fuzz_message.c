@@ -30,6 +30,21 @@ check_addresses(const struct message *message)
             abort();
 }
 
+/* Neither is text. */
+static void
+check_signing(const struct message *message)
+{
+    const struct message_sign *sign = message->payload;
+    const struct message_signed *answer = message->payload;
+
+    if (message->type == MESSAGE_SIGN
+            ? !tls_sign_is_sound((enum tls_sign_scheme)sign->scheme,
+                  (enum tls_sign_digest)sign->digest, message->text_length)
+            : message->text_length > TLS_SIGNATURE_MAX ||
+                (answer->ok != 0) != (message->text_length > 0))
+        abort();
+}
+
 static void
 check_message(const struct message *message, size_t length, size_t fds)
 {
@@ -44,6 +59,8 @@ check_message(const struct message *message, size_t length, size_t fds)
         check_socket(message);
     else if (message->type == MESSAGE_RESOLVED)
         check_addresses(message);
+    else if (message->type == MESSAGE_SIGN || message->type == MESSAGE_SIGNED)
+        check_signing(message);
     else if (strlen(message->text) != message->text_length)
         abort();
 }

@@ -253,6 +253,26 @@ def test_out_of_descriptors(relay, server, client, free_port, spare):
     assert {end["reason"] for end in one.wait_ends(11)} == {"client-closed"}
 
 
+def test_out_of_descriptors_for_the_onward_socket(relay, server, client,
+                                                  free_port):
+    """A client that could be accepted, but not connected onward in time."""
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.plain(port, far.port, "timeout.connect = 500ms"))
+    held = client(port)
+    assert asks(held, 1)
+    restore = set_soft_limit(one, 1)
+    late = client(port)
+    [end] = one.wait_ends(1)
+    assert end["reason"] == "out-of-resources"
+    assert end["state"] == "connect"
+    assert late.receive().end == "reset"
+    assert asks(held, 2)
+    restore()
+    with peers.connect(port) as peer:
+        assert asks(peer, 3)
+
+
 def test_exhaustion_is_logged_once_a_second(relay, server, free_port):
     """However many listeners suffer from it."""
     ports = [free_port() for _ in range(5)]

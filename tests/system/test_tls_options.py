@@ -1,5 +1,7 @@
 """What a handshake agrees on, as the options say: versions, ciphers, groups,
 signatures, certificates, ALPN and SNI, on both legs."""
+import subprocess
+
 import pytest
 
 import openssl
@@ -203,6 +205,19 @@ def test_reads_an_encrypted_key(listen, certs):
                   f"listen.passphrase_file = {certs}/server-encrypted.pass")
     text, _ = agree(door, "-CAfile", certs / "ca.pem")
     assert "Verification: OK" in text
+
+
+def test_shows_a_certificate_of_an_encrypted_key(connect, server, certs,
+                                                 tmp_path):
+    key, word = tmp_path / "client.key", tmp_path / "client.pass"
+    word.write_text("correct horse\n")
+    subprocess.run(["openssl", "pkey", "-in", certs / "client.key", "-aes256",
+                    "-passout", f"file:{word}", "-out", key], check=True)
+    far = server(peers.echo,
+                 tls=peers.server_context(certs, client_ca="ca.pem"))
+    way = connect(far, f"connect.cert = {certs}/client.pem",
+                  f"connect.key = {key}", f"connect.passphrase_file = {word}")
+    assert way.received.data == b"abc\n"
 
 
 # ALPN and SNI.

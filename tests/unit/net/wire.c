@@ -104,16 +104,16 @@ wire_shrink(int fd)
     NEED(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) == 0);
 }
 
-bool
+void
 wire_widen(int fds[2])
 {
     static const int room = 16 << 20;
-    bool wide = true;
 
     for (int i = 0; i < 2; i++)
-        wide = wide && setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &room,
-                           sizeof(room)) == 0;
-    return wide;
+        if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &room,
+                sizeof(room)) < 0)
+            NEED(setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &room,
+                     sizeof(room)) == 0);
 }
 
 void

@@ -23,8 +23,9 @@ void wire_tcp(int fds[2]);
  * remembers what the other end promised before: call it before any sending. */
 void wire_shrink(int fd);
 
-/* Has a unix pair hold megabytes; false: that takes more rights. */
-bool wire_widen(int fds[2]);
+/* Has a unix pair hold megabytes, or, without the rights for that, as much as
+ * anybody may have it hold: 400 KB, unless the administrator has changed it. */
+void wire_widen(int fds[2]);
 
 /* A TCP socket that listens on a port of 127.0.0.1 or, `v6`, of ::1. */
 int wire_listen(bool v6, int backlog, uint16_t *port);

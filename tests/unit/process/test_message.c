@@ -425,3 +425,35 @@ Test(message, names_types_and_roles)
     cr_expect_str_eq(message_name(MESSAGE_LOG_LOST), "log-lost");
     cr_expect_str_eq(role_name(ROLE_MASTER), "master");
 }
+
+/* Those that the fuzz target begins with (tests/fuzz/corpus/message): the roles
+ * of both ends, the number of descriptors, and the packet. */
+static bool
+judge_seed(const char *name, struct message *message)
+{
+    char path[300];
+    unsigned char ways[3];
+    FILE *seed;
+
+    snprintf(path, sizeof(path), SOURCE_DIR "/tests/fuzz/corpus/message/%s",
+        name);
+    seed = fopen(path, "re");
+    cr_assert_not_null(seed, "%s: %m", path);
+    cr_assert_eq(fread(ways, 1, sizeof(ways), seed), sizeof(ways), "%s", name);
+    packet.length = fread(packet.bytes, 1, MESSAGE_BYTES_MAX, seed);
+    fclose(seed);
+    return judge(ways[0], ways[1], ways[2], message);
+}
+
+Test(message, has_a_seed_of_each_type)
+{
+    struct message message;
+
+    for (enum message_type type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+        const char *name = message_name(type);
+
+        cr_expect(judge_seed(name, &message), "%s", name);
+        cr_expect_eq(message.type, type, "%s", name);
+    }
+    cr_expect_not(judge_seed("wrong-way", &message));
+}

@@ -20,6 +20,7 @@
 #include "net/loop.h"
 #include "net/wire.h"
 #include "process/sockets.h"
+#include "process/worker_word.h"
 #include "relay/conn.h"
 #include "relay/door.h"
 #include "relay/house.h"
@@ -197,66 +198,83 @@ Test(worker_inbox, wakes_who_waits_at_a_limit)
 /* What the inbox of worker 0 is sent by somebody who was taken over. */
 struct hostile {
     const char *what;
-    uint32_t kind, service;
-    uint64_t address;
+    struct worker_word word;
     size_t length;
     size_t fd_count;
 };
 
-enum { ROOM = 1, CONNECTION = 2, WORD = 16 };
+enum {
+    ROOM = WORKER_WORD_ROOM,
+    CONNECTION = WORKER_WORD_CONNECTION,
+    WORD = sizeof(struct worker_word),
+};
+
+#define KIND(k) { .kind = (k) }
+#define SAID(k, t, s, a) \
+    { .kind = (k), .tls = (t), .service = (s), .address = (a) }
 
 static const struct hostile hostile[] = {
-    { "empty", 0, 0, 0, 0, 0 },
-    { "empty, with a descriptor", 0, 0, 0, 0, 1 },
-    { "a byte", ROOM, 0, 0, 1, 0 },
-    { "short", CONNECTION, 1, ADDRESS, WORD - 1, 1 },
-    { "long", CONNECTION, 1, ADDRESS, WORD + 1, 1 },
-    { "very long", CONNECTION, 1, ADDRESS, 4000, 1 },
-    { "kind 0", 0, 0, 0, WORD, 0 },
-    { "kind 0, with a descriptor", 0, 0, 0, WORD, 1 },
-    { "a high kind", 0xffffffffU, 0, 0, WORD, 1 },
-    { "room with a descriptor", ROOM, 0, 0, WORD, 1 },
-    { "room with two", ROOM, 0, 0, WORD, 2 },
-    { "no descriptor", CONNECTION, 1, ADDRESS, WORD, 0 },
-    { "no descriptor, of all", CONNECTION, BOARD_ALL, ADDRESS, WORD, 0 },
-    { "no such service", CONNECTION, BOARD_SERVICES, ADDRESS, WORD, 1 },
-    { "a high service", CONNECTION, 0xffffffffU, ADDRESS, WORD, 1 },
-    { "unknown address", CONNECTION, 1, ADDRESS + 1, WORD, 1 },
-    { "address 0", CONNECTION, 1, 0, WORD, 1 },
-    { "the id instead", CONNECTION, 1, ADDRESS << SOCKET_INDEX_BITS, WORD, 1 },
-    { "no socket", CONNECTION, 1, ADDRESS, WORD, 1 },
-    { "two that are none", CONNECTION, 1, ADDRESS, WORD, 2 },
-    { "many", CONNECTION, 1, ADDRESS, WORD, 100 },
+    { "empty", { 0 }, 0, 0 },
+    { "empty, with a descriptor", { 0 }, 0, 1 },
+    { "a byte", KIND(ROOM), 1, 0 },
+    { "short", SAID(CONNECTION, 0, 1, ADDRESS), WORD - 1, 1 },
+    { "long", SAID(CONNECTION, 0, 1, ADDRESS), WORD + 1, 1 },
+    { "very long", SAID(CONNECTION, 0, 1, ADDRESS), 4000, 1 },
+    { "kind 0", { 0 }, WORD, 0 },
+    { "kind 0, with a descriptor", { 0 }, WORD, 1 },
+    { "kind 3, with a descriptor", SAID(3, 0, 1, ADDRESS), WORD, 1 },
+    { "a high kind", SAID(0xffff, 0, 1, ADDRESS), WORD, 1 },
+    { "room with a descriptor", KIND(ROOM), WORD, 1 },
+    { "room with two", KIND(ROOM), WORD, 2 },
+    { "no descriptor", SAID(CONNECTION, 0, 1, ADDRESS), WORD, 0 },
+    { "no descriptor, of all", SAID(CONNECTION, 0, BOARD_ALL, ADDRESS), WORD,
+        0 },
+    { "no such service", SAID(CONNECTION, 0, BOARD_SERVICES, ADDRESS), WORD,
+        1 },
+    { "no such service, nor descriptor",
+        SAID(CONNECTION, 0, BOARD_SERVICES, ADDRESS), WORD, 0 },
+    { "a high service", SAID(CONNECTION, 0, 0xffffffffU, ADDRESS), WORD, 1 },
+    { "more than TLS", SAID(CONNECTION, 2, 1, ADDRESS), WORD, 1 },
+    { "a long address of its client",
+        { .kind = CONNECTION, .service = 1, .address = ADDRESS,
+            .client.length = 0xffffffffU }, WORD, 1 },
+    { "unknown address", SAID(CONNECTION, 0, 1, ADDRESS + 1), WORD, 1 },
+    { "unknown address, of all",
+        SAID(CONNECTION, 0, BOARD_ALL, ADDRESS + 1), WORD, 1 },
+    { "address 0", SAID(CONNECTION, 0, 1, 0), WORD, 1 },
+    { "the id instead",
+        SAID(CONNECTION, 0, 1, ADDRESS << SOCKET_INDEX_BITS), WORD, 1 },
+    { "no socket", SAID(CONNECTION, 0, 1, ADDRESS), WORD, 1 },
+    { "two that are none", SAID(CONNECTION, 0, 1, ADDRESS), WORD, 2 },
+    { "many", SAID(CONNECTION, 0, 1, ADDRESS), WORD, 100 },
 };
 
 static void
-say(const struct hostile *word)
+say(const struct hostile *said)
 {
     char bytes[4000] = { 0 };
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(100 * sizeof(int))];
     } control = { .bytes = { 0 } };
-    struct iovec part = { bytes, word->length };
+    struct iovec part = { bytes, said->length };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
     int fds[100];
 
-    memcpy(bytes, &word->kind, 4);
-    memcpy(bytes + 4, &word->service, 4);
-    memcpy(bytes + 8, &word->address, 8);
-    for (size_t i = 0; i < word->fd_count; i++)
+    memcpy(bytes, &said->word, sizeof(said->word));
+    for (size_t i = 0; i < said->fd_count; i++)
         fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (word->fd_count > 0) {
+    if (said->fd_count > 0) {
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(word->fd_count * sizeof(int));
-        memcpy(CMSG_DATA(&control.header), fds, word->fd_count * sizeof(int));
+        control.header.cmsg_len = CMSG_LEN(said->fd_count * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), fds, said->fd_count * sizeof(int));
         message.msg_control = &control;
         message.msg_controllen = control.header.cmsg_len;
     }
-    cr_assert_eq(sendmsg(senders[0], &message, 0), (ssize_t)word->length,
-        "%s", word->what);
-    for (size_t i = 0; i < word->fd_count; i++)
+    cr_assert_eq(sendmsg(senders[0], &message, 0), (ssize_t)said->length,
+        "%s", said->what);
+    for (size_t i = 0; i < said->fd_count; i++)
         close(fds[i]);
 }
 

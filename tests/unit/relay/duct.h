@@ -49,8 +49,8 @@ enum flow_wait duct_run(struct duct *duct);
 /* Sends and runs until the sink takes no more, or the flow is over. */
 enum flow_wait duct_block(struct duct *duct);
 
-/* Both connections hold megabytes (unix only); false: see wire_widen(). */
-bool duct_widen(struct duct *duct);
+/* Both connections hold as much as they may (unix only): see wire_widen(). */
+void duct_widen(struct duct *duct);
 
 /* Receives and runs until the flow waits for input or for nothing, and all is
  * here. */

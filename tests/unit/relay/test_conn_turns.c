@@ -1,259 +1,346 @@
 /* After each turn of the loop a connection has made progress, or waits for
- * something that is armed, or has ended: whatever pieces its peers send, and
- * however they read. */
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
+ * something that is armed, or has ended: whatever pieces its peers send,
+ * however they read, and however they end. */
 #include <openssl/ssl.h>
 
-#include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include <criterion/criterion.h>
 
 #include "base/board.h"
-#include "base/error.h"
-#include "config/config.h"
-#include "net/loop.h"
 #include "net/wire.h"
-#include "relay/conn.h"
 #include "relay/conn_parts.h"
-#include "relay/limits.h"
-#include "relay/relay.h"
-#include "relay/service.h"
-#include "talker.h"
-#include "tls/handshake.h"
-#include "tls/kept.h"
-#include "tls/pki.h"
+#include "relay/flow.h"
+#include "relay/pipe_pool.h"
+#include "stage.h"
 
-enum { BULK = 300000, ROUNDS = 8, TURNS = 200000, STUCK = 3000 };
+enum {
+    BULK = 300000,
+    ROUNDS = 8,
+    BAD_BULK = 100000,
+    BAD_ROUNDS = 20,
+    ACTS_MOST = 60, /* before a peer ends in the midst of it all */
+    SPLICED = 24 << 20,
+    SPLICED_PIECE = 512 << 10,
+};
 
-static struct relay relay;
-static struct service *service;
-static struct talker client, server;
-static SSL_CTX *ctx;
-static struct kept_signer kept;
-static size_t ends;
-
-static void
-on_ended(void *arg)
-{
-    (void)arg;
-    ends++;
-}
-
-static bool
-is_readable(const struct stream *stream)
-{
-    int count = 0;
-
-    return stream_is_open(stream) &&
-        ioctl(stream->fd, FIONREAD, &count) == 0 && count > 0;
-}
-
-static void
-check_stream(const struct conn *conn, const struct stream *stream)
-{
-    if (buffer_length(&stream->pending) > 0)
-        cr_assert((stream->watched & EV_WRITE) || conn->task.link != NULL,
-            "bytes are pending, and nobody waits to send them");
-}
-
-static void
-check_flow(const struct conn *conn, const struct flow *flow)
-{
-    bool blocked =
-        flow->wait == FLOW_WAITS_OUTPUT || flow->wait == FLOW_WAITS_PEER;
-
-    if (flow->state != FLOW_OPEN || blocked || conn->task.link != NULL)
-        return;
-    cr_assert_not(stream_has_input(flow->from),
-        "input waits in user space, and nobody will look");
-    if (is_readable(flow->from))
-        cr_assert(flow->from->watched & EV_READ,
-            "input waits in the kernel, and nobody asks");
-}
-
-static void
-check(const struct conn *conn)
-{
-    bool armed = conn->client.watched != 0 || conn->server.watched != 0 ||
-        conn->task.link != NULL || conn->connector != NULL ||
-        event_pending(&conn->timer, EV_TIMEOUT, NULL);
-
-    cr_assert(armed, "nothing can wake it: %s", conn_state_name(conn->state));
-    if (conn->state != CONN_RELAY)
-        return;
-    check_stream(conn, &conn->client);
-    check_stream(conn, &conn->server);
-    check_flow(conn, &conn->up);
-    check_flow(conn, &conn->down);
-}
-
-static void
-start(int version, int listening)
-{
-    struct sockaddr_in peer = { .sin_family = AF_INET };
-    int fds[2];
-
-    wire_tcp(fds);
-    if (random() % 4 == 0) {
-        wire_shrink(fds[0]);
-        wire_shrink(fds[1]);
-    }
-    talker_start(&client, fds[1], BULK, version != 0 ? ctx : NULL, version);
-    cr_assert(limits_admit(&relay, service));
-    conn_start(&relay, service, version != 0, fds[0],
-        (struct sockaddr *)&peer, sizeof(peer));
-    talker_start(&server, -1, BULK, NULL, 0);
-    while (server.fd < 0) {
-        wire_turn(relay.loop);
-        if (relay.conns != NULL)
-            check(relay.conns);
-        talker_hear(&client, 500);
-        talker_send(&client, 100);
-        server.fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
-    }
-}
-
-static uint64_t
-moved(const struct talker *talker)
-{
-    return talker->written + talker->received + talker->ended;
-}
-
-static void
-relay_to_the_end(void)
-{
-    uint64_t last = 0, now;
-    int quiet = 0;
-
-    for (int turn = 0; turn < TURNS && relay.conns != NULL; turn++) {
-        talker_act(random() % 2 == 0 ? &client : &server);
-        wire_turn(relay.loop);
-        if (relay.conns != NULL)
-            check(relay.conns);
-        now = moved(&client) + moved(&server);
-        quiet = now == last ? quiet + 1 : 0;
-        if (quiet > STUCK / 10) /* a small window opens by a timer */
-            wire_sleep_ms(1);
-        cr_assert_lt(quiet, STUCK, "it is stuck");
-        last = now;
-    }
-    for (int i = 0; i < 1000 && !(client.ended && server.ended); i++) {
-        talker_hear(&client, BULK);
-        talker_hear(&server, BULK);
-        wire_sleep_ms(1);
-    }
-}
-
-/* With a signer, which takes its time, the key is nowhere else. */
-static void
-make_service(struct config *whole, bool keeps)
-{
-    struct services_spec spec = { .config = whole };
-    struct error error = { .count = 0 };
-
-    if (keeps) {
-        kept_signer_open(&kept, relay.loop, &whole->services[0]);
-        spec.signer = &kept.signer;
-    }
-    service = service_new(&spec, 0, &error);
-    cr_assert_not_null(service);
-    relay.services = &service;
-    relay.service_count = 1;
-}
-
-static void
-run(int version, bool keeps)
-{
-    uint16_t port;
-    int listening = wire_listen(false, 16, &port);
-    struct endpoint to = { .kind = ENDPOINT_INET,
-        .host = (char *)"127.0.0.1", .port = port, .text = (char *)"server" };
-    struct endpoint at = { .tls = true, .text = (char *)"here" };
-    struct pki leaf = pki_make(&(struct pki_spec){ .cn = "leaf" }, NULL);
-    char *file = pki_both("leaf.pem", &leaf);
-    struct service_config config = {
-        .name = (char *)"test",
-        .listen = { &at, 1 },
-        .connect = { &to, 1 },
-        .connect_timeout_ms = SECONDS(5),
-        .handshake_timeout_ms = SECONDS(5),
-        .listen_leg = LEG(.cert = STRINGS(file)),
-    };
-    struct config whole = {
-        .references = 1, /* ours: never freed */
-        .services = &config,
-        .service_count = 1,
-    };
-
-    signal(SIGPIPE, SIG_IGN);
-    srandom(20 + (unsigned)version);
-    handshake_log(pki_text("log", "", 0));
-    ctx = SSL_CTX_new(TLS_client_method());
-    relay = (struct relay){ .loop = loop_new(), .board = board_new(),
-        .max_connections = 10, .drain_timeout_ms = SECONDS(5),
-        .ended = on_ended };
-    make_service(&whole, keeps);
-    relay.slot = board_slot_take(relay.board, 0, 0);
-    for (size_t i = 0; i < ROUNDS; i++) {
-        kept.delay_ms = (int)i;
-        start(version, listening);
-        relay_to_the_end();
-        cr_expect_eq(ends, i + 1);
-        cr_expect_eq(client.received, BULK);
-        cr_expect_eq(server.received, BULK);
-        cr_expect(client.ended && server.ended);
-        talker_free(&client);
-        talker_free(&server);
-    }
-    conn_end_all(&relay);
-    cr_expect_eq(board_active(relay.board, BOARD_ALL), 0);
-    cr_expect_eq(
-        board_sum(relay.board, BOARD_ALL, BOARD_ENDED_WELL), ROUNDS);
-    cr_expect_eq(board_sum(relay.board, BOARD_ALL, BOARD_UP_BYTES),
-        (uint64_t)ROUNDS * BULK);
-    cr_expect_eq(board_sum(relay.board, BOARD_ALL, BOARD_HANDSHAKES),
-        version != 0 ? ROUNDS : 0);
-    pipe_pool_clear(&relay.pipes);
-    service_unref(service);
-    if (keeps) {
-        cr_expect_eq(kept.answered, ROUNDS);
-        kept_signer_close(&kept);
-    }
-    board_free(relay.board);
-    loop_free(relay.loop);
-    SSL_CTX_free(ctx);
-    pki_free(&leaf);
-    pki_clean();
-    close(listening);
-}
+static struct stage stage;
 
 TestSuite(conn_turns, .timeout = 100);
 
+static uint64_t
+sum(enum board_counter counter)
+{
+    return board_sum(stage.relay.board, BOARD_ALL, counter);
+}
+
+/* Peers that end well may send their FIN or not. */
+static void
+choose_good_ends(void)
+{
+    stage.client.how = random() % 2 == 0 ? TALKER_NOTIFIES : TALKER_CLOSES;
+    stage.server.how = random() % 2 == 0 ? TALKER_NOTIFIES : TALKER_CLOSES;
+}
+
+static void
+expect_all(uint64_t up, uint64_t down)
+{
+    cr_expect_eq(stage.server.received, up);
+    cr_expect_eq(stage.client.received, down);
+    cr_expect(stage.client.ended && stage.server.ended);
+}
+
+static void
+run(int client, int server, bool keeps)
+{
+    stage_open(&stage, &(struct stage_spec){
+        .client = client, .server = server, .keeps = keeps });
+    srandom(20 + (unsigned)client + 3 * (unsigned)server);
+    for (int i = 0; i < ROUNDS; i++) {
+        stage.kept.delay_ms = i;
+        stage_begin(&stage, BULK, BULK, random() % 4 == 0);
+        choose_good_ends();
+        stage_run(&stage, stage_talk);
+        expect_all(BULK, BULK);
+        stage_end(&stage);
+    }
+    cr_expect_eq(sum(BOARD_ENDED_WELL), ROUNDS);
+    cr_expect_eq(sum(BOARD_UP_BYTES), (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(sum(BOARD_DOWN_BYTES), (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(sum(BOARD_HANDSHAKES), client != 0 ? ROUNDS : 0);
+    if (keeps)
+        cr_expect_eq(stage.kept.answered, ROUNDS);
+    stage_close(&stage);
+}
+
 Test(conn_turns, plain)
 {
-    run(0, false);
+    run(0, 0, false);
 }
 
 Test(conn_turns, tls_1_2)
 {
-    run(TLS1_2_VERSION, false);
+    run(TLS1_2_VERSION, 0, false);
 }
 
 Test(conn_turns, tls_1_3)
 {
-    run(TLS1_3_VERSION, false);
+    run(TLS1_3_VERSION, 0, false);
 }
 
 Test(conn_turns, tls_1_2_with_a_kept_key)
 {
-    run(TLS1_2_VERSION, true);
+    run(TLS1_2_VERSION, 0, true);
 }
 
 Test(conn_turns, tls_1_3_with_a_kept_key)
 {
-    run(TLS1_3_VERSION, true);
+    run(TLS1_3_VERSION, 0, true);
+}
+
+Test(conn_turns, tls_1_2_to_the_server)
+{
+    run(0, TLS1_2_VERSION, false);
+}
+
+Test(conn_turns, tls_1_3_to_the_server)
+{
+    run(0, TLS1_3_VERSION, false);
+}
+
+Test(conn_turns, tls_on_both_legs)
+{
+    run(TLS1_3_VERSION, TLS1_3_VERSION, false);
+}
+
+Test(conn_turns, tls_of_different_versions)
+{
+    run(TLS1_2_VERSION, TLS1_3_VERSION, false);
+}
+
+/* One peer ends before it has said all, perhaps within the handshake. */
+static void
+spoil(struct talker *talker, enum talker_end how)
+{
+    talker->how = how;
+    talker->acts_left = 1 + (int)(random() % ACTS_MOST);
+}
+
+/* What looks like a clean end is one, behind all that was said. */
+static void
+expect_told(const struct talker *spoiler, const struct talker *other)
+{
+    cr_expect_leq(other->received, spoiler->written);
+    if (!other->ended)
+        return;
+    cr_expect(spoiler->how == TALKER_CLOSES ||
+            (spoiler->how == TALKER_TRUNCATES && spoiler->ssl == NULL),
+        "what was cut off looks whole");
+    cr_expect_eq(other->received, spoiler->written);
+}
+
+static void
+run_bad(int client, int server, enum talker_end how)
+{
+    stage_open(&stage,
+        &(struct stage_spec){ .client = client, .server = server });
+    srandom(70 + (unsigned)client + 3 * (unsigned)server);
+    for (int i = 0; i < BAD_ROUNDS; i++) {
+        struct talker *spoiler = i % 2 == 0 ? &stage.client : &stage.server;
+
+        stage_begin(&stage, BAD_BULK, BAD_BULK, random() % 8 == 0);
+        choose_good_ends();
+        spoil(spoiler, how);
+        stage_run(&stage, stage_talk);
+        expect_told(
+            spoiler, i % 2 == 0 ? &stage.server : &stage.client);
+        stage_end(&stage);
+    }
+    cr_expect_eq(
+        sum(BOARD_ENDED_WELL) + sum(BOARD_ENDED_BADLY), BAD_ROUNDS);
+    if (how == TALKER_RESETS)
+        cr_expect_eq(sum(BOARD_ENDED_BADLY), BAD_ROUNDS);
+    stage_close(&stage);
+}
+
+static const int versions[] = { 0, TLS1_2_VERSION, TLS1_3_VERSION };
+
+static void
+run_all_bad(enum talker_end how)
+{
+    for (size_t i = 0; i < COUNT(versions); i++)
+        for (size_t j = 0; j < COUNT(versions); j++)
+            run_bad(versions[i], versions[j], how);
+}
+
+Test(conn_turns, with_a_peer_that_resets)
+{
+    run_all_bad(TALKER_RESETS);
+}
+
+Test(conn_turns, with_a_peer_that_truncates)
+{
+    run_all_bad(TALKER_TRUNCATES);
+}
+
+Test(conn_turns, with_a_peer_that_ends_early)
+{
+    run_all_bad(TALKER_CLOSES);
+}
+
+Test(conn_turns, with_a_server_that_refuses)
+{
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        stage_open(&stage, &(struct stage_spec){
+            .client = versions[i], .server = TLS1_3_VERSION,
+            .refuses = true });
+        stage_begin(&stage, BULK, BULK, false);
+        stage_run(&stage, stage_work);
+        stage_end(&stage);
+        cr_expect_str_eq(stage_reason(&stage), "connect-refused");
+        stage_close(&stage);
+    }
+}
+
+/* Peers that stop at some point, and what is then the time that runs out. */
+static void
+say_nothing(struct stage *of)
+{
+    (void)of;
+    wire_sleep_ms(1);
+}
+
+static void
+only_client_works(struct stage *of)
+{
+    talker_work(&of->client);
+    wire_sleep_ms(1);
+}
+
+static void
+both_work(struct stage *of)
+{
+    stage_work(of);
+    wire_sleep_ms(1);
+}
+
+static void
+half_a_hello(struct stage *of)
+{
+    if (of->steps++ == 0)
+        talker_send(&of->client, 50);
+    wire_sleep_ms(1);
+}
+
+enum { SOON_MS = 30 };
+
+static const struct {
+    const char *name;
+    struct stage_spec spec;
+    void (*act)(struct stage *);
+    bool open; /* neither peer ends by itself */
+    const char *reason;
+} expiries[] = {
+    { "a silent client", { .client = TLS1_3_VERSION, .handshake_ms = SOON_MS },
+        say_nothing, false, "handshake-timeout" },
+    { "half a ClientHello",
+        { .client = TLS1_2_VERSION, .handshake_ms = SOON_MS },
+        half_a_hello, false, "handshake-timeout" },
+    { "a silent server", { .server = TLS1_3_VERSION, .handshake_ms = SOON_MS },
+        only_client_works, false, "handshake-timeout" },
+    { "a silent server behind TLS",
+        { .client = TLS1_3_VERSION, .server = TLS1_2_VERSION,
+            .handshake_ms = SOON_MS },
+        only_client_works, false, "handshake-timeout" },
+    { "idle", { .idle_ms = SOON_MS }, both_work, true, "idle-timeout" },
+    { "idle with TLS",
+        { .client = TLS1_3_VERSION, .server = TLS1_3_VERSION,
+            .idle_ms = SOON_MS },
+        both_work, true, "idle-timeout" },
+    { "a server that reads nothing", { .idle_ms = SOON_MS }, only_client_works,
+        false, "idle-timeout" },
+    { "half closed", { .half_close_ms = SOON_MS }, only_client_works, false,
+        "half-close-timeout" },
+    { "half closed, with TLS",
+        { .client = TLS1_2_VERSION, .half_close_ms = SOON_MS },
+        only_client_works, false, "half-close-timeout" },
+    { "old", { .client = TLS1_2_VERSION, .lifetime_ms = SOON_MS }, both_work,
+        true, "lifetime" },
+};
+
+Test(conn_turns, until_time_runs_out)
+{
+    for (size_t i = 0; i < COUNT(expiries); i++) {
+        stage_open(&stage, &expiries[i].spec);
+        stage.relay.drain_timeout_ms = SOON_MS;
+        stage_begin(&stage, BULK, 1000, false);
+        if (expiries[i].open) /* it has more to say than it will */
+            stage.client.piece = stage.server.piece = 0;
+        stage_run(&stage, expiries[i].act);
+        stage_end(&stage);
+        cr_expect_str_eq(stage_reason(&stage), expiries[i].reason, "%s: %s",
+            expiries[i].name, stage_reason(&stage));
+        stage_close(&stage);
+    }
+}
+
+/* The server hears nothing before a pipe is full, and waits for room. */
+static void
+deaf_at_first(struct stage *of)
+{
+    const struct conn *conn = of->relay.conns;
+
+    talker_work(&of->client);
+    if (of->steps == 0 && conn->state == CONN_RELAY &&
+        conn->up.pipe != NULL && conn->up.wait == FLOW_WAITS_OUTPUT)
+        of->steps++;
+    if (of->steps > 0)
+        talker_work(&of->server);
+}
+
+Test(conn_turns, with_bytes_that_wait_in_a_pipe)
+{
+    stage_open(&stage, &(struct stage_spec){ .client = 0 });
+    for (int i = 0; i < 2; i++) {
+        stage_begin(&stage, SPLICED, 1000, false);
+        stage.client.piece = SPLICED_PIECE;
+        stage_run(&stage, deaf_at_first);
+        expect_all(SPLICED, 1000);
+        stage_end(&stage);
+        cr_expect_eq(stage.steps, 1, "nothing waited in a pipe");
+        stage.steps = 0;
+    }
+    cr_expect_geq(stage.relay.pipes.open, 1);
+    cr_expect_eq(sum(BOARD_ENDED_WELL), 2);
+    stage_close(&stage);
+}
+
+/* The same, but with a server that then resets. */
+static void
+deaf_then_gone(struct stage *of)
+{
+    const struct conn *conn = of->relay.conns;
+
+    talker_work(&of->client);
+    if (of->steps > 0 || conn->state != CONN_RELAY || conn->up.pipe == NULL ||
+        conn->up.wait != FLOW_WAITS_OUTPUT)
+        return;
+    of->steps++;
+    of->server.how = TALKER_RESETS;
+    of->server.acts_left = 1;
+    talker_act(&of->server);
+}
+
+Test(conn_turns, with_bytes_lost_in_a_pipe)
+{
+    stage_open(&stage, &(struct stage_spec){ .client = 0 });
+    stage_begin(&stage, SPLICED, 1000, false);
+    stage.client.piece = SPLICED_PIECE;
+    stage_run(&stage, deaf_then_gone);
+    stage_end(&stage);
+    cr_expect_eq(stage.steps, 1, "nothing waited in a pipe");
+    cr_expect_str_eq(stage_reason(&stage), "reset-by-server");
+    cr_expect_eq(stage.relay.pipes.open, 0, "what is in it is nobody's");
+    stage_close(&stage);
 }

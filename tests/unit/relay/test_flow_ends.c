@@ -92,7 +92,8 @@ take_step(char step)
         duct_block(&duct);
         break;
     case 's':
-        cr_assert_eq(duct_send(&duct, 100), 100);
+        cr_assert(duct_send(&duct, 100) == 100 ||
+            duct.flow.wait == FLOW_WAITS_OUTPUT);
         break;
     case 'e':
         shutdown(duct.in, SHUT_WR);

@@ -1,6 +1,8 @@
 /* What a context does with good configurations. */
 #include "tls/tls_context.h"
 
+#include <sys/stat.h>
+
 #include <criterion/criterion.h>
 
 #include <openssl/err.h>
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "handshake.h"
 #include "pki.h"
@@ -231,6 +234,44 @@ Test(tls_context, reads_keys_of_their_own_files)
     shake = handshake_run(&service, "a.example");
     cr_expect(shake.client_done && shake.server_done);
     handshake_free(&shake);
+}
+
+/* What the server has of the client's certificate; "": none, or no handshake. */
+static void
+shown_client(const struct service_config *service, char text[256])
+{
+    struct handshake shake = handshake_run(service, "a.example");
+    X509 *shown = SSL_get0_peer_certificate(shake.server);
+
+    text[0] = '\0';
+    if (shake.client_done && shake.server_done && shown != NULL)
+        X509_NAME_oneline(X509_get_subject_name(shown), text, 256);
+    handshake_free(&shake);
+}
+
+Test(tls_context, shows_servers_a_certificate_of_an_encrypted_key)
+{
+    struct service_config service = service_of(&ecdsa_file, &ca_file);
+    struct pki client = pki_make(
+        &(struct pki_spec){ .cn = "client", .eku = "clientAuth" }, &ca);
+    char *cert = pki_cert("client.crt", &client);
+    char *key = pki_key("client.key", &client, "open sesame");
+    char shown[256];
+
+    service.listen_leg.verify = VERIFY_REQUIRED;
+    service.listen_leg.ca = (struct strings){ &ca_file, 1 };
+    shown_client(&service, shown);
+    cr_expect_str_eq(shown, "", "without a certificate nobody is let in");
+    service.connect_leg.cert = (struct strings){ &cert, 1 };
+    service.connect_leg.key = (struct strings){ &key, 1 };
+    service.connect_leg.passphrase_file =
+        pki_text("passphrase", "open sesame\n", 12);
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        service.connect_leg.max_version = versions[i];
+        shown_client(&service, shown);
+        cr_expect_str_eq(shown, "/CN=client");
+    }
+    pki_free(&client);
 }
 
 Test(tls_context, agrees_on_a_protocol)
@@ -492,6 +533,50 @@ Test(tls_context, trusts_the_system)
     shake = handshake_run(&service, "a.example");
     cr_expect_not(shake.client_done, "the default is the system too");
     handshake_free(&shake);
+}
+
+/* Whom the listen leg lets in that trusts `trusted` (and nobody's name is
+ * expected). */
+static void
+expect_client(char *trusted, char *client, bool accepted)
+{
+    struct service_config service = service_of(&ecdsa_file, &ca_file);
+    char shown[256];
+
+    service.listen_leg.verify = VERIFY_REQUIRED;
+    service.listen_leg.ca = (struct strings){ &trusted, 1 };
+    service.connect_leg.cert = (struct strings){ &client, 1 };
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        service.connect_leg.max_version = versions[i];
+        shown_client(&service, shown);
+        cr_expect_eq(shown[0] != '\0', accepted, "%s, %s: %s", trusted, client,
+            shown);
+    }
+}
+
+Test(tls_context, trusts_a_directory_or_the_system_for_clients)
+{
+    struct pki other_ca = pki_ca("Other CA", NULL);
+    struct pki good = pki_make(&(struct pki_spec){ .cn = "good" }, &ca);
+    struct pki bad = pki_make(&(struct pki_spec){ .cn = "bad" }, &other_ca);
+    char *good_file = pki_both("good.pem", &good), *bad_file, folder[300];
+    char word[] = "system", *system_file, *in_folder;
+
+    snprintf(folder, sizeof(folder), "%s/clients", pki_folder());
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    in_folder = pki_cert("clients/ca.pem", &ca);
+    bad_file = pki_both("bad.pem", &bad);
+    expect_client(folder, good_file, true);
+    expect_client(folder, bad_file, false);
+    system_file = pki_cert("system.pem", &other_ca);
+    setenv("SSL_CERT_FILE", system_file, 1);
+    expect_client(word, good_file, false);
+    expect_client(word, bad_file, true);
+    remove(in_folder);
+    rmdir(folder);
+    pki_free(&good);
+    pki_free(&bad);
+    pki_free(&other_ca);
 }
 
 Test(tls_context, warns_of_what_will_not_work)

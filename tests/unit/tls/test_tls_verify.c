@@ -309,6 +309,43 @@ Test(tls_verify, limits_the_depth)
     pki_free(&between);
 }
 
+/* The same of a server, whose chain has as many certificates. */
+static void
+expect_server_depth(char *file, unsigned depth, enum tls_version version)
+{
+    struct service_config service = {
+        .name = service_name,
+        .listen_leg = LEG(.cert = STRINGS(file)),
+        .connect_leg = LEG(.verify = VERIFY_REQUIRED,
+            .ca = STRINGS(path("ca.pem"))),
+    };
+    struct handshake shake;
+
+    service.connect_leg.verify_depth = depth;
+    service.connect_leg.max_version = version;
+    shake = handshake_run(&service, "a.example");
+    cr_expect_eq(shake.client_done, depth >= 1, "%u: %s", depth,
+        shake.client_fault);
+    cr_expect_eq(shake.server_done, depth >= 1);
+    cr_expect_eq(strstr(shake.client_fault,
+        "longer than verify_depth allows") == NULL, depth >= 1);
+    handshake_free(&shake);
+}
+
+Test(tls_verify, limits_the_depth_of_servers)
+{
+    struct pki between = pki_ca("Between", &ca);
+    struct pki leaf = pki_make(&(struct pki_spec){ .cn = "leaf",
+        .san = "DNS:a.example" }, &between);
+    char *file = chain_file("leaf.pem", &leaf, &between);
+
+    for (size_t i = 0; i < COUNT(versions); i++)
+        for (unsigned depth = 0; depth < 3; depth++)
+            expect_server_depth(file, depth, versions[i]);
+    pki_free(&leaf);
+    pki_free(&between);
+}
+
 Test(tls_verify, trusts_an_intermediate_that_is_named)
 {
     struct pki between = pki_ca("Between", &ca);
