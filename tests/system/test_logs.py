@@ -13,10 +13,11 @@ import time
 import pytest
 
 import configs
+import names
 import peers
 import sallyport
 import servers
-from test_names import WITHIN
+from names import WITHIN
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -263,13 +264,8 @@ def test_full_disk(relay, free_port, far):
     one.stop()
 
 
-def mounts_are_allowed():
-    return subprocess.run([*WITHIN, "true"], stderr=subprocess.DEVNULL,
-                          check=False).returncode == 0
-
-
 own_mounts = pytest.mark.skipif(
-    not mounts_are_allowed(),
+    not names.mounts_are_allowed(),
     reason="this machine allows no mount namespaces")
 
 
