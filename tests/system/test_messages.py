@@ -169,35 +169,46 @@ def test_from_the_master(daemon):
     assert all(map(asks, daemon.of("w1")))
 
 
-@pytest.mark.parametrize("kind", ["garbage", "extra-descriptor"])
-def test_to_the_keeper(daemon, kind):
-    """It listens to these workers no more, who are given other ways; what is
-    asked for meanwhile is answered."""
-    data, fd_count, said = KINDS[kind]
-    for role in ("w0", "w1"):
-        with processes.way(daemon.roles[role], daemon.roles["k0"]) as way:
-            say(way, data, fd_count)
-    daemon.one.wait_log(rf"error a worker {said}; the keeper listens to it no "
-                        "more", count=2)
-    daemon.assert_serves()
+def ways(pid):
+    """How many it has to other processes."""
+    return processes.kinds(pid)["unix-seqpacket"]
+
+
+def assert_joined_again(daemon):
+    """Each worker has ways to the master, the keeper and the scout once it has
+    had something to ask; and whoever asked meanwhile was answered."""
+    def look():
+        daemon.assert_serves()
+        return [ways(daemon.roles[role]) for role in ("w0", "w1")] == [3, 3]
+    sallyport.wait_until(look, "the workers to be joined to their helpers")
     assert processes.wait_roles(daemon.one.pid, ROLES) == daemon.roles
     assert all(map(asks, daemon.held))
+
+
+@pytest.mark.parametrize("kind", ["garbage", "extra-descriptor"])
+@pytest.mark.parametrize("helper", ["keeper", "scout"])
+def test_to_a_helper(daemon, helper, kind):
+    """It listens to these workers no more, until they come another way."""
+    data, fd_count, said = KINDS[kind]
+    pid = daemon.roles["k0" if helper == "keeper" else helper]
+    for role in ("w0", "w1"):
+        with processes.way(daemon.roles[role], pid) as way:
+            say(way, data, fd_count)
+    daemon.one.wait_log(rf"error a worker {said}; the {helper} listens to it "
+                        "no more", count=2)
+    assert_joined_again(daemon)
 
 
 @pytest.mark.parametrize("kind", ["garbage", "extra-descriptor"])
 def test_to_a_worker(daemon, kind):
-    """From the keeper and the scout: the worker goes on, with what it knows
-    of names and with another way to the keeper."""
+    """From both of its helpers: it goes on with others."""
     data, fd_count, _ = KINDS[kind]
     for helper in ("scout", "k0"):
         for role in ("w0", "w1"):
             hearer = daemon.roles[role]
-            before = processes.kinds(hearer)["unix-seqpacket"]
+            before = ways(hearer)
             with processes.way(daemon.roles[helper], hearer) as way:
                 say(way, data, fd_count)
-            sallyport.wait_until(
-                lambda: processes.kinds(hearer)["unix-seqpacket"] < before,
-                f"{role} to part from the {helper}")
-    daemon.assert_serves()
-    assert processes.wait_roles(daemon.one.pid, ROLES) == daemon.roles
-    assert all(map(asks, daemon.held))
+            sallyport.wait_until(lambda: ways(hearer) < before,
+                                 f"{role} to part from the {helper}")
+    assert_joined_again(daemon)
