@@ -84,8 +84,10 @@ void fleet_dismiss_keepers(struct master *master);
  * in what is in force if it is to. */
 bool fleet_is_ready(const struct master *master);
 
-/* Another way from a worker to its keeper, in place of one that is lost. */
+/* Another way from a worker to its keeper, or to the scout, in place of one
+ * that is lost.  Nothing happens if there is nobody: who comes is told. */
 void fleet_join_keeper(struct child *worker);
+void fleet_join_scout(struct child *worker);
 
 /* Nobody is answered there any more.  False: nobody was. */
 bool fleet_close_control(struct fleet *fleet);

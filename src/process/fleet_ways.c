@@ -55,7 +55,7 @@ fleet_keeper_of(const struct child *worker)
 static void
 welcome_worker(struct child *worker)
 {
-    struct fleet *fleet = &worker->master->fleet;
+    const struct fleet *fleet = &worker->master->fleet;
 
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         struct child *other = fleet->workers[i].child;
@@ -65,8 +65,7 @@ welcome_worker(struct child *worker)
         tell_inbox(other, worker, true);
         tell_inbox(worker, other, true);
     }
-    if (fleet->scout.child != NULL)
-        join(worker, fleet->scout.child, MESSAGE_SCOUT);
+    fleet_join_scout(worker);
     fleet_join_keeper(worker);
     briefing_send(worker);
 }
@@ -79,6 +78,15 @@ fleet_join_keeper(struct child *worker)
 
     if (keeper != NULL)
         join(worker, keeper, MESSAGE_KEEPER);
+}
+
+void
+fleet_join_scout(struct child *worker)
+{
+    struct child *scout = worker->master->fleet.scout.child;
+
+    if (scout != NULL)
+        join(worker, scout, MESSAGE_SCOUT);
 }
 
 static void

@@ -53,6 +53,13 @@ hear_keeper_lost(struct child *child, const struct message *message)
     fleet_join_keeper(child);
 }
 
+static void
+hear_scout_lost(struct child *child, const struct message *message)
+{
+    (void)message;
+    fleet_join_scout(child);
+}
+
 /* message.c has seen to it that each comes from whom it may come. */
 static void (*const hearers[MESSAGE_TYPE_COUNT])(
     struct child *, const struct message *) = {
@@ -64,6 +71,7 @@ static void (*const hearers[MESSAGE_TYPE_COUNT])(
     [MESSAGE_DRAINED] = hear_nothing,
     [MESSAGE_LOG_LOST] = hear_log_lost,
     [MESSAGE_KEEPER_LOST] = hear_keeper_lost,
+    [MESSAGE_SCOUT_LOST] = hear_scout_lost,
     [MESSAGE_REQUEST] = requests_hear,
 };
 

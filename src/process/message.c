@@ -211,6 +211,8 @@ static const struct type {
         0, 0, 0, 0, NULL },
     [MESSAGE_KEEPER_LOST] = { "keeper-lost", WORKER, MASTER,
         0, 0, 0, 0, NULL },
+    [MESSAGE_SCOUT_LOST] = { "scout-lost", WORKER, MASTER,
+        0, 0, 0, 0, NULL },
     [MESSAGE_REQUEST] = { "request", OBSERVER, MASTER,
         FIXED(request), 0, MESSAGE_SERVICE_MAX, 0, judge_request },
 

@@ -67,6 +67,7 @@ enum message_type {
                        * is left */
     MESSAGE_LOG_LOST, /* nothing: the log's socket wants to be opened anew */
     MESSAGE_KEEPER_LOST, /* nothing: a worker has no way to its keeper */
+    MESSAGE_SCOUT_LOST, /* nothing: nor to the scout */
     MESSAGE_REQUEST,  /* struct message_request and text, from the observer */
 
     /* Between a worker and the scout. */

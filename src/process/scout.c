@@ -175,8 +175,13 @@ on_worker_message(void *arg, const struct message *message, const int *fds)
 static void
 on_worker_ended(void *arg, const char *why)
 {
-    log_debug(NULL, "worker %s", why);
-    free_way(arg);
+    struct way *way = arg;
+
+    if (channel_is_offended(way->channel))
+        log_error(NULL, "a worker %s; the scout listens to it no more", why);
+    else
+        log_debug(NULL, "worker %s", why);
+    free_way(way);
 }
 
 /* Takes `fd`. */

@@ -17,6 +17,8 @@ struct scout_client {
     struct loop *loop;
     struct resolver *resolver;
     struct channel *channel; /* NULL: nobody to ask */
+    void (*lost)(void *arg);
+    void *arg;
 };
 
 static void
@@ -35,6 +37,8 @@ ask(void *arg, uint32_t question, const char *host)
     else if (client->channel != NULL)
         channel_send(client->channel, MESSAGE_RESOLVE, &resolve, host,
             strlen(host), NULL, 0);
+    else
+        client->lost(client->arg);
 }
 
 static void
@@ -67,7 +71,7 @@ on_ended(void *arg, const char *why)
 }
 
 struct scout_client *
-scout_client_new(struct loop *loop)
+scout_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
 {
     struct scout_client *client = calloc(1, sizeof(*client));
     struct resolver_source source = {
@@ -79,6 +83,8 @@ scout_client_new(struct loop *loop)
     if (client == NULL)
         return NULL;
     client->loop = loop;
+    client->lost = lost;
+    client->arg = arg;
     client->resolver = resolver_new(loop, &source);
     if (client->resolver == NULL) {
         free(client);

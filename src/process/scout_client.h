@@ -1,9 +1,9 @@
 /*
  * A resolver whose source is the scout: a worker's.
  *
- * The scout may not be there yet, or die and be replaced.  What was asked waits
- * for the next one, and is told after ten seconds that it failed; old answers
- * serve on all that time.
+ * The scout may not be there yet, or die and be replaced, and the way to it may
+ * be lost.  What was asked waits for another, and is told after ten seconds that
+ * it failed; old answers serve on all that time.
  */
 #ifndef PROCESS_SCOUT_CLIENT_H
 #define PROCESS_SCOUT_CLIENT_H
@@ -16,8 +16,10 @@ struct loop;
 struct resolver;
 struct scout_client;
 
-/* NULL: out of memory. */
-NODISCARD struct scout_client *scout_client_new(struct loop *loop);
+/* `lost` runs when somebody asks and there is no way to the scout; the answer to
+ * it is scout_client_connect(), if ever.  NULL: out of memory. */
+NODISCARD struct scout_client *scout_client_new(
+    struct loop *loop, void (*lost)(void *arg), void *arg);
 
 /* Every query must have ended or been cancelled. */
 void scout_client_free(struct scout_client *client);

@@ -352,6 +352,17 @@ on_keeper_lost(void *arg)
             worker->master, MESSAGE_KEEPER_LOST, NULL, NULL, 0, NULL, 0);
 }
 
+/* As long as the master has no scout it has nothing to answer. */
+static void
+on_scout_lost(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->master != NULL)
+        channel_send(
+            worker->master, MESSAGE_SCOUT_LOST, NULL, NULL, 0, NULL, 0);
+}
+
 static bool
 set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
     int fd)
@@ -377,7 +388,7 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
         return false;
     relay->loop->exhausted_shared_ms =
         board_notice(relay->board, BOARD_NOTICE_EXHAUSTED);
-    worker->scout = scout_client_new(relay->loop);
+    worker->scout = scout_client_new(relay->loop, on_scout_lost, worker);
     if (worker->scout == NULL)
         return false;
     relay->resolver = scout_client_resolver(worker->scout);

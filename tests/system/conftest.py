@@ -1,4 +1,5 @@
 """What every scenario may ask for."""
+import ipaddress
 import os
 import pathlib
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import names                # noqa: E402
 import pairs                # noqa: E402
 import peers                # noqa: E402
 import sallyport            # noqa: E402
@@ -145,3 +147,34 @@ def free_port():
 def two_workers(monkeypatch):
     """For scenarios that count on it; a configuration may still say otherwise."""
     monkeypatch.setattr(sallyport, "WORKERS", "2")
+
+
+@pytest.fixture
+def within(tmp_path):
+    """within(hosts, nameserver) is what makes a program see these."""
+    def make(hosts="", nameserver="127.0.53.53"):
+        (tmp_path / "hosts").write_text(hosts)
+        (tmp_path / "resolv.conf").write_text(f"nameserver {nameserver}\n")
+        return names.seeing(tmp_path / "hosts", tmp_path / "resolv.conf")
+    return make
+
+
+@pytest.fixture
+def dns(tmp_path):
+    """dns(hosts) is a running names.Dnsmasq; dns.address is where it will
+    be."""
+    if os.geteuid() != 0:
+        pytest.skip("the DNS has port 53")
+    # An address for each run: tests may run side by side.
+    address = ipaddress.ip_address("127.53.0.0") + os.getpid() % 65534 + 1
+    started = []
+
+    def start(hosts):
+        started.append(names.Dnsmasq(tmp_path / f"dns{len(started)}", address,
+                                     hosts))
+        return started[-1]
+
+    start.address = address
+    yield start
+    for one in started:
+        one.stop()

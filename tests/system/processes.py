@@ -2,11 +2,17 @@
 its control socket."""
 import collections
 import contextlib
+import ctypes
+import fcntl
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
+import struct
+import subprocess
+import termios
 
 import sallyport
 from sallyport import wait_until
@@ -145,6 +151,38 @@ def fd_counts(master):
     """{role: number of descriptors}, the master's too."""
     return {one: len(links(pid))
             for one, pid in [("master", master), *roles(master).items()]}
+
+
+# Descriptors that are borrowed, which only root may.
+
+_PIDFD_GETFD = 438      # the same on every architecture
+
+
+def borrow(pid, fd):
+    """Its socket `fd`, as one of this process (pidfd_getfd(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    got = libc.syscall(_PIDFD_GETFD, pidfd, fd, 0)
+    os.close(pidfd)
+    assert got >= 0, os.strerror(ctypes.get_errno())
+    return socket.socket(fileno=got)
+
+
+def way(pid, far):
+    """The socket over which it speaks to the process `far`, borrowed from
+    it."""
+    told = subprocess.run(["ss", "-Hx"], check=True, capture_output=True,
+                          text=True).stdout
+    ends = dict(re.findall(r"^u_seq .*?(\d+) +\* (\d+)\s*$", told, re.M))
+    there = set(links(far).values())
+    [fd] = [fd for fd, what in links(pid).items() if what.startswith("socket")
+            and f"socket:[{ends.get(what[8:-1])}]" in there]
+    return borrow(pid, fd)
+
+
+def unread(sock):
+    """The bytes that wait in it for its reader (unix(7))."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
 
 
 # The control socket.

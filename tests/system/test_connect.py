@@ -1,7 +1,5 @@
 """Where the relay connects: every kind of endpoint, several in order, and what
 the socket is set to."""
-import ctypes
-import os
 import re
 import socket
 import subprocess
@@ -10,6 +8,7 @@ import pytest
 
 import configs
 import peers
+import processes
 import sallyport
 
 
@@ -219,23 +218,15 @@ def test_buffers_and_nodelay(relay, server, client, free_port):
     assert "rb65536," in listen and f"tb{96 << 10}," in listen
     assert "rb131072," in connect and f"tb{192 << 10}," in connect
 
-PIDFD_GETFD = 438       # the same on every architecture
-
 
 def peer_options(one, remote_port, *names):
-    """getsockopt(2) of the daemon's own socket, through pidfd_getfd(2)."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    """getsockopt(2) of the daemon's own socket."""
     pid = one.holder(remote_port)
-    inodes = {}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        inodes[os.readlink(f"/proc/{pid}/fd/{fd}")] = int(fd)
     [line] = sockets(one, "established", remote_port)
     inode = re.search(r"ino:(\d+)", line).group(1)
-    pidfd = os.pidfd_open(pid)
-    fd = libc.syscall(PIDFD_GETFD, pidfd, inodes[f"socket:[{inode}]"], 0)
-    os.close(pidfd)
-    assert fd >= 0, os.strerror(ctypes.get_errno())
-    with socket.socket(fileno=fd) as sock:
+    [fd] = [fd for fd, what in processes.links(pid).items()
+            if what == f"socket:[{inode}]"]
+    with processes.borrow(pid, fd) as sock:
         return [sock.getsockopt(*name) for name in names]
 
 

@@ -13,10 +13,12 @@ import time
 import pytest
 
 import configs
+import names
 import peers
+import processes
 import sallyport
 import servers
-from test_names import WITHIN
+from names import WITHIN
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -263,13 +265,8 @@ def test_full_disk(relay, free_port, far):
     one.stop()
 
 
-def mounts_are_allowed():
-    return subprocess.run([*WITHIN, "true"], stderr=subprocess.DEVNULL,
-                          check=False).returncode == 0
-
-
 own_mounts = pytest.mark.skipif(
-    not mounts_are_allowed(),
+    not names.mounts_are_allowed(),
     reason="this machine allows no mount namespaces")
 
 
@@ -428,6 +425,65 @@ def test_journal(relay, free_port, far, tmp_path):
     assert any("log lines were lost" in line for line in lines)
     one.stop()
     journal.close()
+
+
+@own_mounts
+@pytest.mark.parametrize("target", ["syslog", "journal"])
+def test_another_target_and_back(relay, free_port, far, tmp_path, target):
+    """A reload moves the lines of every process, twice to and fro; and none of
+    them keeps a way to where it logged before."""
+    port, log, seen = free_port(), tmp_path / "log", tmp_path / "seen"
+    place = seen / ("log" if target == "syslog" else "systemd/journal/socket")
+    place.parent.mkdir(parents=True)
+    there = Datagrams(place)
+
+    def text(where):
+        return configs.settings(f"log = {where}", "workers = 2",
+                                f"control = {tmp_path}/control") + \
+            configs.plain(port, far.port)
+
+    def talk_to_all():
+        many = [peers.connect(port) for _ in range(8)]
+        assert all(map(asks, many))
+        for peer in many:
+            peer.half_close()
+            assert peer.receive().end == "fin"
+
+    def kinds():
+        """Of each process: how many descriptors, but for the log's."""
+        return {role: sum(processes.kinds(pid).values()) for role, pid in
+                [("master", one.pid), *processes.wait_roles(
+                    one.pid, ["w0", "w1", "obser"]).items()]}
+    one = relay(text(f"file:{log}"), log=log, within=[
+        *WITHIN, "sh", "-ec",
+        'touch "$1/null"; mount --bind /dev/null "$1/null"; '
+        'mount --rbind "$1" "$2"; shift 2; exec "$@"', "sh", seen,
+        "/dev" if target == "syslog" else "/run"])
+    before = kinds()
+    for turn in range(1, 3):
+        talk_to_all()
+        one.wait_ends(8 * turn)
+        one.reload_config(text(target))
+        processes.reload(one)
+        assert "reloaded: generation" in there.until("reloaded")[-1]
+        said = len(one.log_lines())
+        talk_to_all()
+        lines = [there.until("info end")[-1] for _ in range(8)]
+        if target == "syslog":
+            assert {int(re.match(r"<30>sallyport\[(\d+)\]: ", line)[1])
+                    for line in lines} == set(one.workers().values())
+        else:
+            assert all("SALLYPORT_EVENT=end\n" in line for line in lines)
+        assert len(one.log_lines()) == said
+        assert kinds() == before
+        one.reload_config(text(f"file:{log}"))
+        processes.reload(one)
+        one.wait_log("reloaded: generation", count=turn)
+    talk_to_all()
+    one.wait_ends(24)
+    assert not there.pending()
+    assert kinds() == before
+    there.close()
 
 
 @pytest.mark.parametrize("target", ["syslog", "journal"])

@@ -1,74 +1,19 @@
 """Servers that have names: looked up in /etc/hosts and in the DNS, of which the
 daemon sees its own (mount_namespaces(7))."""
-import ipaddress
 import os
-import subprocess
+import signal
 
 import pytest
 
 import configs
+import names
 import peers
+import processes
 import sallyport
-import servers
-
-WITHIN = ["unshare", "--mount"] if os.geteuid() == 0 else \
-    ["unshare", "--map-root-user", "--mount"]
 
 pytestmark = pytest.mark.skipif(
-    subprocess.run([*WITHIN, "true"], stderr=subprocess.DEVNULL,
-                   check=False).returncode != 0,
+    not names.mounts_are_allowed(),
     reason="this machine allows no mount namespaces")
-
-
-@pytest.fixture
-def within(tmp_path):
-    """within(hosts, nameserver) is what makes a program see these."""
-    def make(hosts="", nameserver="127.0.53.53"):
-        (tmp_path / "hosts").write_text(hosts)
-        (tmp_path / "resolv.conf").write_text(f"nameserver {nameserver}\n")
-        return [*WITHIN, "sh", "-ec",
-                'mount --bind "$1" /etc/hosts\n'
-                'mount --bind "$2" /etc/resolv.conf\n'
-                'shift 2; exec "$@"', "sh", tmp_path / "hosts",
-                tmp_path / "resolv.conf"]
-    return make
-
-
-class Dnsmasq(servers.Server):
-    """Answers for the names in `hosts` and for no others."""
-
-    def __init__(self, folder, address, hosts):
-        folder.mkdir(exist_ok=True)
-        self.address = address
-        (folder / "hosts").write_text(hosts)
-        super().__init__(folder, [
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null",
-            "--no-resolv", "--no-hosts", f"--addn-hosts={folder}/hosts",
-            "--log-facility=-", "--user=root", "--pid-file=", "--local-ttl=1",
-            "--local=/#/", f"--listen-address={address}", "--bind-interfaces"])
-
-    def is_ready(self):
-        return "started" in self.text()
-
-
-@pytest.fixture
-def dns(tmp_path):
-    """dns(hosts) is a running Dnsmasq; dns.address is where it will be."""
-    if os.geteuid() != 0:
-        pytest.skip("the DNS has port 53")
-    # An address for each run: tests may run side by side.
-    address = ipaddress.ip_address("127.53.0.0") + os.getpid() % 65534 + 1
-    started = []
-
-    def start(hosts):
-        started.append(Dnsmasq(tmp_path / f"dns{len(started)}", address,
-                               hosts))
-        return started[-1]
-
-    start.address = address
-    yield start
-    for one in started:
-        one.stop()
 
 
 def asks(peer, question=b"question"):
@@ -166,3 +111,59 @@ def test_dead_dns_delays_the_start_only(relay, server, client, free_port,
             return False
 
     sallyport.wait_until(works, "the name to be known")
+
+
+def test_dns_that_dies_after_it_has_answered(relay, server, free_port, within,
+                                             dns, two_workers):
+    """Whether it refuses or says nothing: nobody waits for it, not even whom a
+    new worker serves; and each worker goes on when the scout, and all that it
+    knew, is gone."""
+    port = free_port()
+    far = server(peers.echo)
+    good = dns("127.0.0.1 far.example.test\n")   # for a second
+    one = relay(configs.service(
+        f"127.0.0.1:{port}", f"far.example.test:{far.port}",
+        "timeout.connect = 2s"), within=within("", dns.address))
+    one.may_lose_children = True
+
+    def serves():
+        """Several clients, so that each worker has one."""
+        many = [peers.connect(port) for _ in range(6)]
+        assert all(map(asks, many))
+        holders = {one.wait_holder(peer.socket.getsockname()[1])
+                   for peer in many}
+        assert holders == set(one.workers().values())
+        for peer in many:
+            peer.half_close()
+            assert peer.receive().end == "fin"
+        return True
+
+    def lose(pid):
+        os.kill(pid, signal.SIGKILL)
+        sallyport.wait_until(
+            lambda: pid not in one.children() and
+            set(one.children().values()) == {"w0", "w1", "scout", "obser"},
+            "another one")
+
+    def scout():
+        return processes.roles(one.pid)["scout"]
+
+    serves()
+    good.stop()             # its port refuses
+    sallyport.wait_until(
+        lambda: serves() and one.matching(
+            'cannot resolve "far.example.test": .*; its last good addresses '
+            "serve on"), "what it knows to be out of date")
+    with names.Silence(dns.address) as silence:
+        sallyport.wait_until(lambda: serves() and silence.was_asked(),
+                             "the silent DNS to be asked")
+        lose(one.workers()[0])
+        serves()
+        lose(scout())
+        while silence.was_asked():      # by the one before
+            pass
+        serves()
+        sallyport.wait_until(lambda: serves() and silence.was_asked(),
+                             "the new scout to ask")
+        serves()
+    assert {end["reason"] for end in one.ends()} == {"client-closed"}

@@ -4,6 +4,7 @@ import os
 import pathlib
 import pwd
 import re
+import signal
 import subprocess
 
 import pytest
@@ -42,6 +43,23 @@ WITH_SCOUT = {
     # The master and two workers.
     "scout": {**STANDARD, **LOOP, "unix-seqpacket": 3},
 }
+# With a private key: it is in a bundle of its own, whose file is watched; each
+# worker has a way to the keeper, who holds nothing but its ways.
+WITH_KEEPER = {
+    **TABLE,
+    "master": {**TABLE["master"], "unix-seqpacket": 4, "memfd": 2,
+               "inotify": 1},
+    "w0": {**TABLE["w0"], "unix-seqpacket": 2},
+    "w1": {**TABLE["w1"], "unix-seqpacket": 2},
+    # The master and two workers.
+    "k0": {**STANDARD, **LOOP, "unix-seqpacket": 3},
+}
+# Without a control socket nobody has to serve it.
+UNOBSERVED = {
+    "master": {**TABLE["master"], "unix-listen": 1, "unix-seqpacket": 2},
+    "w0": TABLE["w0"],
+    "w1": TABLE["w1"],
+}
 
 
 def fits(count, wanted):
@@ -49,12 +67,14 @@ def fits(count, wanted):
     return least <= count <= most
 
 
-def compare(one, table):
-    """Prints the tree, and returns what differs from the table."""
+def compare(one, table, master=None):
+    """Prints the tree, and returns what differs from the table.  `master`:
+    who followed the one that was started, after an upgrade."""
     log = str(one.log)
-    found = processes.wait_roles(one.pid, set(table) - {"master"})
+    master = master or one.pid
+    found = processes.wait_roles(master, set(table) - {"master"})
     wrong = []
-    for role, pid in [("master", one.pid), *found.items()]:
+    for role, pid in [("master", master), *found.items()]:
         held = {"LOG" if kind == log else kind: count
                 for kind, count in processes.kinds(pid).items()}
         print(f"{role:7} pid {pid:6} user {user(pid):10} "
@@ -122,6 +142,71 @@ def test_tree_with_a_scout(relay, server, free_port, tmp_path):
         pid = one.pid if role == "master" else processes.roles(one.pid)[role]
         assert processes.kinds(pid)["unix-seqpacket"] == \
             TABLE[role]["unix-seqpacket"]
+
+
+def test_tree_with_a_keeper(relay, server, certs, free_port, tmp_path):
+    """The same after handshakes, a reload that renews every key, the death of
+    the keeper and an upgrade."""
+    port = free_port()
+    far = server(peers.echo)
+    trust = peers.client_context(certs)
+
+    def text(*options):
+        return two(configs.tls(port, far.port, certs,
+                               f"listen = tls+unix:{tmp_path}/door",
+                               *options))
+
+    def work():
+        for _ in range(10):
+            with peers.connect(port, tls=trust) as peer:
+                peer.send(b"?")
+                assert peer.recv_exactly(1) == b"?"
+    one = relay(text())
+    one.may_lose_children = True
+    assert compare(one, WITH_KEEPER) == []
+    work()
+    one.wait_ends(10)
+    one.reload_config(text("timeout.idle = 1m"))
+    processes.reload(one)
+    assert compare(one, WITH_KEEPER) == []
+    work()
+    keeper = processes.roles(one.pid)["k0"]
+    os.kill(keeper, 9)
+    sallyport.wait_until(
+        lambda: processes.roles(one.pid).get("k0") not in (None, keeper),
+        "another keeper")
+    work()
+    one.wait_ends(30)
+    sallyport.wait_until(lambda: not compare(one, WITH_KEEPER), "the table")
+    done = processes.command(one, "upgrade")
+    assert done.returncode == 0, done.stderr
+    master = processes.status(one)["master"]["pid"]
+    try:
+        assert master != one.pid
+        assert one.wait_exit() == 0
+        assert compare(one, WITH_KEEPER, master) == []
+        work()
+        one.wait_ends(40)
+        processes.reload(one)
+        assert compare(one, WITH_KEEPER, master) == []
+    finally:
+        os.kill(master, signal.SIGTERM)
+        processes.wait_gone([master])
+
+
+def test_tree_without_a_control_socket(relay, server, free_port, tmp_path):
+    """Workers and nobody else; so too after a reload."""
+    port = free_port()
+    far = server(peers.echo)
+    text = configs.settings("workers = 2", "control = none") + \
+        service(tmp_path, port, far.port)
+    one = relay(text)
+    assert compare(one, UNOBSERVED) == []
+    processes.hang_up(one)
+    assert compare(one, UNOBSERVED) == []
+    with peers.connect(port) as peer:
+        peer.send(b"?")
+        assert peer.recv_exactly(1) == b"?"
 
 
 def test_after_a_worker_has_been_replaced(relay, server, free_port, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 import configs
 import peers
+import processes
 import sallyport
 
 as_root = pytest.mark.skipif(os.getuid() != 0,
@@ -115,6 +116,30 @@ def test_there_are_as_many_workers_as_asked_for(relay, server, free_port):
     auto = relay(configs.settings("workers = auto") +
                  configs.plain(free_port(), far.port))
     assert len(auto.workers()) == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("start,changed", [
+    ("auto", 2), (2, "auto")])
+def test_automatic_number_is_of_the_processors_it_may_use(
+        relay, server, free_port, start, changed):
+    """Not of those that the machine has; so too after a reload."""
+    port = free_port()
+    far = server(peers.echo)
+
+    def text(workers):
+        return configs.settings(f"workers = {workers}") + \
+            configs.plain(port, far.port)
+    one = relay(text(start), within=[
+        "taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))])
+    for workers in (start, changed):
+        one.reload_config(text(workers))
+        processes.reload(one)
+        wanted = 1 if workers == "auto" else workers
+        processes.wait_roles(one.pid, {"obser"} | {
+            f"w{number}" for number in range(wanted)})
+        assert processes.status(one)["master"]["workers_wanted"] == wanted
+        with peers.connect(port) as peer:
+            assert asks(peer)
 
 
 def test_every_worker_serves(relay, server, client, free_port):

@@ -326,6 +326,47 @@ def test_number_of_workers_under_load(relay, certs, server, client,
     assert not one.matching("reset|died|killed|error")
 
 
+def test_counters_go_on(relay, server, client, free_port):
+    """Through changes of the service and of the number of workers, those that
+    have left included; bytes are counted as connections end."""
+    port = free_port()
+    far = server(peers.echo)
+    one = relay(configs.settings("workers = 1") +
+                configs.plain(port, far.port))
+    wanted = {"accepted": 0, "ended_well": 0, "up_bytes": 0, "down_bytes": 0}
+
+    def counters():
+        told = processes.status(one)
+        [service] = told["services"]
+        return [{name: each[name] for name in wanted}
+                for each in (told["all"], service)]
+
+    def talk(count, size):
+        """The workers have a share of these each."""
+        many = [client(port) for _ in range(count)]
+        for peer in many:
+            assert asks(peer, bytes(size))
+        for peer in many:
+            peer.half_close()
+            assert peer.receive().end == "fin"
+        for name, more in (("accepted", count), ("ended_well", count),
+                           ("up_bytes", count * size),
+                           ("down_bytes", count * size)):
+            wanted[name] += more
+        sallyport.wait_until(lambda: counters() == [wanted, wanted],
+                             f"{wanted}, there is {counters()}")
+
+    for turn, workers in enumerate([1, 4, 2, 1, 4]):
+        options = [f"timeout.connect = {turn + 1}s", "splice = never"]
+        one.reload_config(configs.settings(f"workers = {workers}") +
+                          configs.plain(port, far.port, *options[:turn]))
+        reload(one)
+        processes.wait_roles(one.pid, {"obser"} | {
+            f"w{number}" for number in range(workers)})
+        assert counters() == [wanted, wanted]
+        talk(4 * workers, 1000 + turn)
+
+
 def test_long_connections_through_a_thousand(relay, certs, free_port, server,
                                              client):
     """Each change leaves the 100 a service of their own; it goes with the last

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 
 import pytest
@@ -20,48 +21,78 @@ from test_bad_configuration import FAULTY, write
 pytestmark = pytest.mark.usefixtures("two_workers")
 
 NO_ROOM = 10_000_000    # connections: no system allows the descriptors
+# The scout: a certificate is of a name.
+ROLES = ["w0", "w1", "obser", "scout", "k0"]
+
+
+NAMES = ["server.pem", "server.key", "ca.pem", "ca.crl", "client.pem",
+         "client.key", "client.pass"]
+
+
+def make_files(certs, folder):
+    """All that the configuration names; the client's key is encrypted."""
+    folder.mkdir()
+    for name in NAMES[:-2]:
+        shutil.copy(certs / name, folder)
+    (folder / "client.pass").write_text("open sesame\n")
+    subprocess.run(["openssl", "pkey", "-in", certs / "client.key", "-aes256",
+                    "-passout", f"file:{folder}/client.pass", "-out",
+                    folder / "client.key"], check=True)
+    return folder
 
 
 class Running:
-    """A daemon with a plain and a TLS service, and what it is at the start."""
+    """A daemon with a plain service, one that has TLS with its clients and one
+    that has it with its server, and what it is at the start."""
 
     def __init__(self, certs, folder, options=(), mode=0o600, within=()):
         self.folder, self.certs, self.mode = folder, certs, mode
         self.within = within
         self.far = peers.Server(peers.echo)
-        self.port, self.secure = sallyport.free_port(), sallyport.free_port()
-        self.names = ["server.pem", "server.key"]
+        self.secure_far = peers.Server(peers.echo, tls=peers.server_context(
+            certs, client_ca="ca.pem"))
+        self.port, self.secure, self.out = (
+            sallyport.free_port() for _ in range(3))
+        self.files = make_files(certs, folder / "files")
         self.restore()
         self.good = sallyport.as_asked_for(
             configs.settings("workers = 2", "watch = no", *options) +
             configs.plain(self.port, self.far.port, name="plain") +
+            configs.tls_out(self.out, self.secure_far.port, folder,
+                            f"connect.crl = {folder}/ca.crl",
+                            f"connect.cert = {folder}/client.pem",
+                            f"connect.key = {folder}/client.key",
+                            f"connect.passphrase_file = {folder}/client.pass",
+                            name="out") +
             configs.tls(self.secure, self.far.port, folder, name="secure"))
         self.one = sallyport.Relay(self.good, folder / "relay",
                                   within=within)
-        processes.wait_roles(self.one.pid, ["w0", "w1", "obser", "k0"])
+        processes.wait_roles(self.one.pid, ROLES)
         self.trust = peers.client_context(certs)
-        self.held = [self.client(), self.secure_client()]
+        self.held = self.clients()
         self.before = self._state()
 
     def close(self):
         for peer in self.held:
             peer.close()
         self.far.close()
+        self.secure_far.close()
         self.one.finish()
-
-    def client(self):
-        return peers.connect(self.port)
 
     def secure_client(self):
         return peers.connect(self.secure, tls=self.trust)
 
+    def clients(self):
+        return [peers.connect(self.port), self.secure_client(),
+                peers.connect(self.out)]
+
     def restore(self):
-        for name in self.names:
+        for name in NAMES:
             path = self.folder / name
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
             path.unlink(missing_ok=True)
-            shutil.copy(self.certs / name, path)
+            shutil.copy(self.files / name, path)
             path.chmod(self.mode)
 
     def _state(self):
@@ -78,7 +109,7 @@ class Running:
 
     def is_whole(self):
         """Who was there is served, and who comes."""
-        news = [self.client(), self.secure_client()]
+        news = self.clients()
         for peer in self.held + news:
             peer.send(b"served?")
             assert peer.recv_exactly(7) == b"served?"
@@ -147,9 +178,8 @@ def test_every_fault_of_a_configuration(running, certs):
             place = f"{one.config}:{line}: " if line else f"{one.config}"
             assert any(re.search(said, each) for each in
                        done.stderr.splitlines() if place in each)
-        assert running.is_whole()
+        running.assert_as_before()
         assert not (one.folder / "door").exists()
-    running.assert_as_before()
     running.assert_mends()
 
 
@@ -198,45 +228,107 @@ def _huge(path, certs):
     os.truncate(path, 1 << 34)
 
 
+# The file, what becomes of it, and what is said at which option.
 FILES = {
-    "cert-missing": ("server.pem", _unlink, "No such file"),
-    "cert-empty": ("server.pem", _content(b""), "PEM"),
-    "cert-garbage": ("server.pem", _content(bytes(range(256))), "PEM"),
-    "cert-cut": ("server.pem", _cut, "."),
-    "cert-folder": ("server.pem", _folder, "directory"),
-    "cert-fifo": ("server.pem", _fifo, "not a regular file"),
-    "cert-loop": ("server.pem", _loop, "symbolic links"),
-    "cert-dangling": ("server.pem", _dangling, "No such file"),
-    "cert-huge": ("server.pem", _huge, "large|than"),
-    "cert-of-another": ("server.pem", _copy("server-rsa.pem"),
+    "cert-missing": ("server.pem", _unlink, "listen.cert", "No such file"),
+    "cert-empty": ("server.pem", _content(b""), "listen.cert",
+                   "has no PEM block"),
+    "cert-garbage": ("server.pem", _content(bytes(range(256))), "listen.cert",
+                     "has no PEM block"),
+    "cert-cut": ("server.pem", _cut, "listen.cert",
+                 "certificate 1 in it cannot be read: bad end line"),
+    "cert-folder": ("server.pem", _folder, "listen.cert", "is a directory"),
+    "cert-fifo": ("server.pem", _fifo, "listen.cert", "not a regular file"),
+    "cert-loop": ("server.pem", _loop, "listen.cert", "symbolic links"),
+    "cert-dangling": ("server.pem", _dangling, "listen.cert", "No such file"),
+    "cert-huge": ("server.pem", _huge, "listen.cert", "large|than"),
+    "cert-of-another": ("server.pem", _copy("server-rsa.pem"), "listen.cert",
                         "does not belong"),
-    "cert-is-key": ("server.pem", _copy("server.key"), "certificate"),
-    "cert-is-crl": ("server.pem", _copy("ca.crl"), "certificate"),
-    "key-missing": ("server.key", _unlink, "No such file"),
-    "key-empty": ("server.key", _content(b""), "PEM|key"),
-    "key-garbage": ("server.key", _content(b"\0" * 4096), "PEM|key"),
-    "key-cut": ("server.key", _cut, "key"),
-    "key-folder": ("server.key", _folder, "directory"),
-    "key-fifo": ("server.key", _fifo, "not a regular file"),
-    "key-of-another": ("server.key", _copy("server-rsa.key"),
+    "cert-is-key": ("server.pem", _copy("server.key"), "listen.cert",
+                    "certificate"),
+    "cert-is-crl": ("server.pem", _copy("ca.crl"), "listen.cert",
+                    "certificate"),
+    "key-missing": ("server.key", _unlink, "listen.key", "No such file"),
+    "key-empty": ("server.key", _content(b""), "listen.key",
+                  "has no private key"),
+    "key-garbage": ("server.key", _content(b"\0" * 4096), "listen.key",
+                    "has no private key"),
+    "key-cut": ("server.key", _cut, "listen.key",
+                "cannot read the private key"),
+    "key-folder": ("server.key", _folder, "listen.key", "is a directory"),
+    "key-fifo": ("server.key", _fifo, "listen.key", "not a regular file"),
+    "key-of-another": ("server.key", _copy("server-rsa.key"), "listen.cert",
                        "does not belong"),
     "key-encrypted": ("server.key", _copy("server-encrypted.key"),
-                      "passphrase"),
-    "key-is-cert": ("server.key", _copy("server.pem"), "key"),
+                      "listen.key", "passphrase"),
+    "key-is-cert": ("server.key", _copy("server.pem"), "listen.key",
+                    "has no private key"),
+
+    # Of the other leg.
+    "ca-missing": ("ca.pem", _unlink, "connect.ca", "No such file"),
+    "ca-empty": ("ca.pem", _content(b""), "connect.ca", "has no PEM block"),
+    "ca-garbage": ("ca.pem", _content(bytes(range(256))), "connect.ca",
+                   "has no PEM block"),
+    "ca-cut": ("ca.pem", _cut, "connect.ca",
+               "certificate 1 in it cannot be read: bad end line"),
+    "ca-folder": ("ca.pem", _folder, "connect.ca",
+                  "no file in this directory has a PEM certificate"),
+    "ca-fifo": ("ca.pem", _fifo, "connect.ca", "not a regular file"),
+    "ca-is-key": ("ca.pem", _copy("ca.key"), "connect.ca",
+                  "has no certificate in it"),
+    "ca-is-crl": ("ca.pem", _copy("ca.crl"), "connect.ca",
+                  "has no certificate in it"),
+    "crl-missing": ("ca.crl", _unlink, "connect.crl", "No such file"),
+    "crl-empty": ("ca.crl", _content(b""), "connect.crl", "has no CRL"),
+    "crl-garbage": ("ca.crl", _content(bytes(range(256))), "connect.crl",
+                    "has no CRL"),
+    "crl-cut": ("ca.crl", _cut, "connect.crl",
+                "list 1 in it cannot be read: bad end line"),
+    "crl-folder": ("ca.crl", _folder, "connect.crl", "is a directory"),
+    "crl-dangling": ("ca.crl", _dangling, "connect.crl", "No such file"),
+    "crl-is-cert": ("ca.crl", _copy("ca.pem"), "connect.crl", "has no CRL"),
+    "client-missing": ("client.pem", _unlink, "connect.cert", "No such file"),
+    "client-empty": ("client.pem", _content(b""), "connect.cert",
+                     "has no PEM block"),
+    "client-cut": ("client.pem", _cut, "connect.cert",
+                   "certificate 1 in it cannot be read: bad end line"),
+    "client-loop": ("client.pem", _loop, "connect.cert", "symbolic links"),
+    "client-of-another": ("client.pem", _copy("server.pem"), "connect.cert",
+                          "client.key does not belong"),
+    "client-key-missing": ("client.key", _unlink, "connect.key",
+                           "No such file"),
+    "client-key-cut": ("client.key", _cut, "connect.key",
+                       "cannot read the private key"),
+    "client-key-of-another": ("client.key", _copy("server.key"),
+                              "connect.cert", "does not belong"),
+    "passphrase-missing": ("client.pass", _unlink, "connect.passphrase_file",
+                           "No such file"),
+    "passphrase-empty": ("client.pass", _content(b""),
+                         "connect.passphrase_file", "first line is empty"),
+    "passphrase-wrong": ("client.pass", _content(b"open barley\n"),
+                         "connect.key", "cannot decrypt the private key with "
+                         "the passphrase in .*client.pass: bad decrypt"),
+    "passphrase-nul": ("client.pass", _content(b"open\0sesame\n"),
+                       "connect.passphrase_file", "has a NUL byte"),
+    "passphrase-long": ("client.pass", _content(b"x" * 5000),
+                        "connect.passphrase_file", "more than 1023 bytes"),
+    "passphrase-folder": ("client.pass", _folder, "connect.passphrase_file",
+                          "is a directory"),
+    "passphrase-fifo": ("client.pass", _fifo, "connect.passphrase_file",
+                        "not a regular file"),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_broken_file(running, certs, name):
-    file, change, said = FILES[name]
+    file, change, option, said = FILES[name]
     change(running.folder / file, certs)
-    lines = running.good.splitlines()
-    option = "listen.cert" if file.endswith(".pem") else "listen.key"
-    line = next(i for i, text in enumerate(lines, 1) if option in text)
-    # A pair that does not match is the fault of either.
-    near = f"({line}|{line - 1}|{line + 1})"
-    running.assert_refused(
-        rf"^sallyport: {running.one.config}:{near}: .*{file}.*({said})")
+    line = next(number for number, text in
+                enumerate(running.good.splitlines(), 1)
+                if text.startswith(f"{option} ="))
+    done = running.assert_refused(
+        rf"^sallyport: {running.one.config}:{line}: .*{option}: .*({said})")
+    assert f"{running.folder}/{file}" in done.stderr
     running.assert_mends()
 
 
@@ -298,7 +390,8 @@ ADDED = {
                             "global.ini:1: "),
     "include-broken": ("include = {dir}/broken.ini\n", "broken.ini:2: "),
     "include-same-service": ("include = {dir}/same.ini\n", "same.ini:1: "),
-    "include-itself": ("include = {config}\n", "."),
+    "include-itself": ("include = {config}\n",
+                       r":1: \[global\] belongs in the main file"),
     "include-port-taken": ("include = {dir}/taken.ini\n",
                            "taken.ini:2: .*Address already in use"),
 }
@@ -423,7 +516,7 @@ def test_listeners_that_were_bound_are_given_up(running, surroundings,
 
 def test_expired_is_taken_with_a_warning(running):
     """As at a start: an administrator who asks for it gets it."""
-    for name in running.names:
+    for name in NAMES[:2]:
         shutil.copy(running.certs / name.replace("server", "server-expired"),
                     running.folder / name)
     processes.reload(running.one)
@@ -456,7 +549,7 @@ def test_unreadable(certs):
 
 
 def _no_trial(one):
-    processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
+    processes.wait_roles(one.pid, ROLES)
 
 
 def test_good_and_broken_in_turn(running, surroundings):

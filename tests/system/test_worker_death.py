@@ -318,21 +318,3 @@ def test_worker_killed_while_it_prepares(relay, server, free_port):
         processes.reload(one)
         with peers.connect(port) as peer:
             assert asks(peer)
-
-
-@pytest.mark.slow
-def test_worker_stopped_for_good(relay, server, free_port):
-    """The reload fails after its patience, and says which worker."""
-    port = free_port()
-    far = server(peers.echo)
-    one = relay(configs.settings("workers = 2") +
-                configs.plain(port, far.port))
-    worker = processes.workers(one.pid)[0]
-    os.kill(worker, signal.SIGSTOP)
-    done = processes.command(one, "reload", timeout=60)
-    assert done.returncode == 1
-    assert "took longer than 30 s" in done.stderr
-    os.kill(worker, signal.SIGCONT)
-    processes.reload(one)
-    with peers.connect(port) as peer:
-        assert asks(peer)

@@ -102,6 +102,7 @@ static const struct sample {
     { MESSAGE_DRAINED, WORKER, MASTER, 0, FIXED(drain, 1), NONE },
     { MESSAGE_LOG_LOST, CHILDREN, MASTER, 0, 0, "", NONE },
     { MESSAGE_KEEPER_LOST, WORKER, MASTER, 0, 0, "", NONE },
+    { MESSAGE_SCOUT_LOST, WORKER, MASTER, 0, 0, "", NONE },
     { MESSAGE_REQUEST, OBSERVER, MASTER, 0, FIXED(request, 1, REQUEST_DRAIN),
         TEXT("web") },
     { MESSAGE_RESOLVE, WORKER, SCOUT, 0, FIXED(resolve, 1, 0),

@@ -107,6 +107,12 @@ open_way(void)
 }
 
 static void
+on_lost(void *arg)
+{
+    (void)arg;
+}
+
+static void
 set_up(void)
 {
     struct error error = { .count = 0 };
@@ -121,7 +127,7 @@ set_up(void)
     loop = loop_new();
     start_scout();
     for (size_t i = 0; i < WORKERS; i++) {
-        clients[i] = scout_client_new(loop);
+        clients[i] = scout_client_new(loop, on_lost, NULL);
         scout_client_connect(clients[i], open_way());
     }
 }

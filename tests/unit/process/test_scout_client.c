@@ -22,6 +22,7 @@
 static struct loop *loop;
 static struct scout_client *client;
 static struct resolver *resolver;
+static int losses; /* heard of */
 static int scout; /* the far end: what a scout would say is said by hand */
 
 struct lookup {
@@ -53,6 +54,12 @@ begin(struct lookup *lookup, const char *host)
 }
 
 static void
+on_lost(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void
 connect_scout(void)
 {
     int fds[2];
@@ -70,7 +77,8 @@ set_up(void)
     cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
         LOG_LEVEL_DEBUG, &error));
     loop = loop_new();
-    client = scout_client_new(loop);
+    client = scout_client_new(loop, on_lost, &losses);
+    losses = 0;
     cr_assert_not_null(client);
     resolver = scout_client_resolver(client);
     scout = -1;
@@ -231,6 +239,28 @@ Test(scout_client, asks_again_when_a_scout_is_back)
     reply(expect_question("b.test"), 1);
     cr_expect_eq(early.calls, 1);
     cr_expect_eq(second.result, RESOLVER_FOUND);
+}
+
+Test(scout_client, says_that_there_is_no_way_when_it_has_to_ask)
+{
+    struct lookup first, second, known;
+
+    begin(&first, "a.test");
+    cr_expect_eq(losses, 1);
+    connect_scout();
+    reply(expect_question("a.test"), 1);
+    close(scout);
+    for (int i = 0; i < 3; i++)
+        wire_turn(loop);
+    begin(&known, "a.test");
+    cr_expect_eq(losses, 1, "nothing was to be asked");
+    begin(&second, "b.test");
+    begin(&first, "b.test");
+    cr_expect_eq(losses, 2, "it waits already");
+    connect_scout();
+    reply(expect_question("b.test"), 1);
+    cr_expect_eq(second.calls, 1);
+    cr_expect_eq(first.calls, 1);
 }
 
 Test(scout_client, a_new_scout_replaces_the_one_before)
