@@ -21,6 +21,10 @@ SANITIZED = sallyport.SANITIZED
 
 def asks(peer, question=b"are you there?"):
     peer.send(question)
+# Connections of a stream between two changes: of many, and of few.
+BETWEEN = 4 if SANITIZED else 20
+AROUND = 100 if SANITIZED else 500
+
     return peer.recv_exactly(len(question)) == question
 
 
@@ -86,7 +90,8 @@ def both(port, secure, far, certs, *options):
 
 
 def test_hundreds_under_load(relay, certs, free_port):
-    """Half of them change something in every service, so that none is kept."""
+    """500 of them in a minute, with connections between any two.  Half of them
+    change something in every service, so that none is kept."""
     port, secure = free_port(), free_port()
     rounds = 20 if SANITIZED else 250
     with steady.Stream() as stream:
@@ -105,9 +110,13 @@ def test_hundreds_under_load(relay, certs, free_port):
             processes.hang_up(one)
         told = stream.stop()
     assert told["failed"] == 0
+            stream.serve(BETWEEN)
     assert len(one.matching("reloaded: generation")) == 20 + 2 * rounds
+            stream.serve(BETWEEN)
     before.assert_same(1024)
     assert not one.matching("reload failed|died|killed")
+    assert told["done"] >= 2 * rounds * BETWEEN
+    steady.assert_held(told, seconds=60)
     assert processes.status(one)["all"]["active"] == 0
 
 
@@ -310,6 +319,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
         held = []
         for turn, count in enumerate([4, 2, 1, 3, 1, 4, 2]):
             held += [client(held_at) for _ in range(count)]
+        stream.serve(AROUND)
             assert all(asks(peer) for peer in held)
             one.reload_config(text(count))
             reload(one)
@@ -319,6 +329,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
         assert all(asks(peer) for peer in held)
         for peer in held:
             peer.half_close()
+            stream.serve(AROUND)
             assert peer.receive().end == "fin"
         processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
         told = stream.stop()
@@ -326,6 +337,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
     assert not one.matching("reset|died|killed|error")
 
 
+    steady.assert_held(told)
 def test_long_connections_through_a_thousand(relay, certs, free_port, server,
                                              client):
     """Each change leaves the 100 a service of their own; it goes with the last
