@@ -2,6 +2,7 @@
 that is no good changes nothing."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -326,3 +327,44 @@ def test_new_master_inherits_no_more_than_it_should(upgraded, server, binary,
     for role, pid in [("master", master), *roles.items()]:
         assert processes.kinds(pid) == before[role], role
     one.stop()
+def test_binary_that_hangs(upgraded, server, client, binary, free_port,
+                           tmp_path, monkeypatch):
+    """It is given time, in which the one that runs does what it is there for;
+    then it is killed."""
+    port = free_port()
+    far = server(peers.echo)
+    text = configs.plain(port, far.port)
+    good = tmp_path / "good"
+    shutil.copy(binary, good)
+    one = upgraded(configs.settings("upgrade_timeout = 2s") + text)
+    monkeypatch.setattr(sallyport, "BINARY", str(good))
+    children = processes.wait_roles(one.one.pid, ["w0", "w1", "obser"])
+    fds = processes.fd_counts(one.one.pid)
+    held = client(port)
+    assert asks(held)
+    replace(binary, text="#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n")
+    asked = peers.in_background(processes.command, one.one, "upgrade")
+    line = one.one.wait_log("upgrading: pid")
+    hung = int(re.search(r"pid (\d+)", line).group(1))
+    with peers.connect(port) as peer:
+        assert asks(held) and asks(peer)
+    done = asked.result(sallyport.PATIENCE)
+    assert done.returncode == 1
+    assert "too long to start; the running daemon goes on" in done.stderr
+    one.one.wait_log("error upgrade failed, .* took too long to start")
+    processes.wait_gone([hung])
+    assert processes.wait_roles(one.one.pid, children) == children
+    with peers.connect(port) as peer:
+        assert asks(held) and asks(peer)
+    held.close()
+    sallyport.wait_until(lambda: processes.fd_counts(one.one.pid) == fds,
+                         "no descriptor is lost")
+    replace(binary, source=good)
+    one.one.reload_config(text)         # with the usual patience
+    processes.reload(one.one)
+    one.upgrade()
+    with peers.connect(port) as peer:
+        assert asks(peer)
+    one.stop()
+
+
