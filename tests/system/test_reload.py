@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("two_workers")
 SANITIZED = sallyport.SANITIZED
 
 # Connections of a stream between two changes: of many, and of few.
-BETWEEN = 4 if SANITIZED else 20
+BETWEEN = 4 if SANITIZED else 10
 AROUND = 100 if SANITIZED else 500
 
 
@@ -116,7 +116,8 @@ def test_hundreds_under_load(relay, certs, free_port):
         told = stream.stop()
     assert told["failed"] == 0
     assert told["done"] >= 2 * rounds * BETWEEN
-    steady.assert_held(told, seconds=60)
+    steady.assert_held(told)
+    assert SANITIZED or told["seconds"] <= 60
     assert len(one.matching("reloaded: generation")) == 20 + 2 * rounds
     before.assert_same(1024)
     assert not one.matching("reload failed|died|killed")
