@@ -25,6 +25,9 @@ SANITIZED = sallyport.SANITIZED
 BETWEEN = 4 if SANITIZED else 10
 AROUND = 100 if SANITIZED else 500
 
+# So long a server may have nothing to do for those that are held.
+LONG = 20 * sallyport.PATIENCE
+
 
 def asks(peer, question=b"are you there?"):
     peer.send(question)
@@ -312,7 +315,7 @@ def test_log_changes(relay, server, client, free_port, tmp_path):
 def test_number_of_workers_under_load(relay, certs, server, client,
                                       free_port):
     port, secure, held_at = free_port(), free_port(), free_port()
-    far = server(peers.echo)
+    far = server(peers.echo, timeout=LONG)
     with steady.Stream() as stream:
         def text(workers):
             return configs.settings(f"workers = {workers}") + both(
@@ -410,7 +413,7 @@ def test_long_connections_through_a_thousand(relay, certs, free_port, server,
                                              client):
     """100 of them, each with settings of its own, which go when it does."""
     port, secure = free_port(), free_port()
-    far = server(peers.echo)
+    far = server(peers.echo, timeout=LONG)
     rounds = 50 if SANITIZED else 1000
     trust = peers.client_context(certs)
     turns = itertools.count(100)
