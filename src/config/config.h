@@ -128,6 +128,7 @@ struct global_config {
     enum log_format log_format;
     unsigned max_connections;
     uint64_t drain_timeout_ms;
+    uint64_t upgrade_timeout_ms;
     unsigned workers;               /* 0: one for each CPU */
     char *user;                     /* NULL: the usual account */
     char *group;                    /* NULL: the user's own */

@@ -81,6 +81,14 @@ static const struct option options[] = {
           "connections that live on past this time are ended. A second "
           "signal ends them at once. The same time bounds how long the last "
           "bytes of a connection that ended badly are waited for." },
+    { .name = "upgrade_timeout", .scope = OPTION_GLOBAL,
+      .type = OPTION_MSEC, .flags = OPTION_RELOADS,
+      .offset = FIELD(upgrade_timeout_ms), .value = "90s",
+      .min = SECONDS(1), .max = MINUTES(10),
+      .help = "How long a new program may take until it serves.",
+      .details = "On sallyport upgrade or SIGUSR2. One that takes longer is "
+          "killed, and the one that runs goes on. The command itself waits "
+          "for two minutes." },
     { .name = "workers", .scope = OPTION_GLOBAL, .type = OPTION_NUMBER,
       .flags = OPTION_RELOADS, .offset = FIELD(workers), .value = "auto",
       .zero = "auto", .min = 1, .max = WORKERS_MAX,

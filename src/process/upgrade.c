@@ -13,10 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "config/config.h"
 #include "process/channel.h"
 #include "process/master_parts.h"
 #include "process/requests.h"
@@ -30,8 +32,6 @@
 
 enum { WORDS_MAX = 1024, WORDS_BYTES = 128 << 10 };
 
-/* What a start may take: a trial with a slow DNS, and the workers. */
-static const struct timeval patience = { .tv_sec = 90 };
 static const struct timeval inherit_patience = { .tv_sec = 10 };
 enum { FLUSH_MS = 1000 };
 
@@ -478,6 +478,7 @@ void
 upgrade_start(struct master *master)
 {
     struct upgrade *upgrade = &master->upgrade;
+    struct timeval patience;
 
     requests_begin(master, REQUEST_UPGRADE);
     if (master->stopping || upgrade->pid != 0)
@@ -496,6 +497,7 @@ upgrade_start(struct master *master)
     }
     log_info(NULL, "upgrading: pid %d starts from %s", (int)upgrade->pid,
         upgrade->program);
+    patience = clock_span(master->config->global.upgrade_timeout_ms);
     event_add(upgrade->timer, &patience);
     send_all(master);
 }

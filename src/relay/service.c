@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/board.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "relay/service_same.h"
 #include "tls/tls_context.h"
@@ -42,6 +43,9 @@ service_ref(struct service *service)
 static void
 service_free(struct service *service)
 {
+    if (service->index != BOARD_ALL) /* more than tried */
+        log_debug(service->config->name,
+            "nothing has these settings any more");
     if (service->resume != NULL)
         for (size_t i = 0; i < service->config->connect.count; i++)
             tls_resume_free(service->resume[i]);

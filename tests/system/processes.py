@@ -39,13 +39,24 @@ def name(pid):
         return ""
 
 
-def is_alive(pid):
-    """False: it has gone, or only waits for its parent to notice."""
+def state(pid):
+    """One letter, as in ps(1); "" if it has gone."""
     try:
         stat = _read(pid, "stat")
     except OSError:
-        return False
-    return stat[stat.rindex(")") + 2] not in "ZX"
+        return ""
+    return stat[stat.rindex(")") + 2]
+
+
+def is_alive(pid):
+    """False: it has gone, or only waits for its parent to notice."""
+    return state(pid) not in ("", "Z", "X")
+
+
+def stop(pid):
+    """It is stopped when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state(pid) == "T", f"{pid} to be stopped")
 
 
 def role(pid):

@@ -5,15 +5,22 @@ it, in processes of their own.
         one = relay(configs.plain(port, stream.port))
         stream.go(port)
         ...
+        stream.serve(500)
+        ...
         told = stream.stop()
 
 `told` counts what was "done" and "failed" (with "reasons").  Each connection
 sends its number, wants it back, ends its side, and wants the other's end.
+
+What a test lasts follows from how many connections it waits for, which every
+machine gets done.  That they came as fast as they were meant to can only be
+asked of a machine that had time to spare: see assert_held().
 """
 import asyncio
 import collections
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -21,8 +28,12 @@ import sys
 import threading
 import time
 
+import sallyport
+
 THREADS = 16
 PATIENCE = 60
+RATE = 1000
+SPARE = 0.1     # of the time: nobody was short of it
 
 
 class Stream:
@@ -32,7 +43,7 @@ class Stream:
             stdout=subprocess.PIPE, text=True)
         self.port = int(self._process.stdout.readline())
 
-    def go(self, *addresses, rate=1000, ca=None):
+    def go(self, *addresses, rate=RATE, ca=None):
         """Connects to the addresses in turn: ports, "tls:PORT" (this needs
         `ca`, a file), or paths of unix sockets.  Returns when all of them have
         answered."""
@@ -40,6 +51,12 @@ class Stream:
                    "rate": rate, "ca": str(ca) if ca else None})
         line = self._process.stdout.readline()
         assert line == "flows\n", f"the stream does not flow: {line}"
+
+    def serve(self, count):
+        """Waits until `count` connections more than now have been served."""
+        self._say(count)
+        served = json.loads(self._process.stdout.readline())
+        assert served >= count, f"{served} of {count} have been served"
 
     def _say(self, what):
         print(json.dumps(what), file=self._process.stdin, flush=True)
@@ -62,7 +79,30 @@ class Stream:
         self._process.stdout.close()
 
 
+def assert_held(told):
+    """There were nearly as many connections a second as there should be.  Where
+    the machine, or the stream's own process, had all it could do it is a
+    quarter of them, which says that they flowed; where sanitizers slow
+    everything down it is nothing."""
+    share = 0.8 if told["spare"] >= SPARE else 0.25
+    assert sallyport.SANITIZED or told["per_second"] >= share * RATE
+
+
 # What follows runs in the processes.
+
+def _ticks():
+    """(idle, all) of the CPUs that we may use."""
+    mine = os.sched_getaffinity(0)
+    idle = total = 0
+    with open("/proc/stat") as stat:
+        for line in stat:
+            found = re.match(r"cpu(\d+) (.*)", line)
+            if found and int(found[1]) in mine:
+                ticks = [int(word) for word in found[2].split()[:8]]
+                idle += ticks[3] + ticks[4]
+                total += sum(ticks)
+    return idle, total
+
 
 class _Echo(asyncio.Protocol):
     def connection_made(self, transport):
@@ -89,7 +129,9 @@ class _Clients:
         self.done = 0
         self.slowest = 0.0
         self.reasons = collections.Counter()
-        self.lock = threading.Lock()
+        self.target = 0
+        self.changed = threading.Condition()
+        self.ticks = _ticks()
         self.began = time.monotonic()
 
     @staticmethod
@@ -107,7 +149,7 @@ class _Clients:
             thread.start()
 
     def _repeat(self, number):
-        due = time.monotonic()
+        due = self.began + number * self.pause / THREADS
         while not self.over.is_set():
             began = time.monotonic()
             address = self.addresses[number % len(self.addresses)]
@@ -116,17 +158,19 @@ class _Clients:
                 problem = None
             except OSError as error:
                 problem = f"{address[1]}: {error!r}"
-            with self.lock:
+            with self.changed:
                 self._note(address, problem, time.monotonic() - began)
             number += THREADS if len(self.addresses) % 2 else THREADS + 1
-            # What it could not do in time it does not make up for.
-            due = max(due + self.pause, time.monotonic() - self.pause)
+            # What it could not do in time it makes up for.
+            due += self.pause
             self.over.wait(max(0, due - time.monotonic()))
 
     def _note(self, address, problem, took):
         self.slowest = max(self.slowest, took)
         if problem is None:
             self.done += 1
+            if self.done == self.target:
+                self.changed.notify()
             self.answered.add(address)
         else:
             self.reasons[problem] += 1
@@ -164,6 +208,21 @@ class _Clients:
         if sock.recv(1):
             raise OSError("more than the answer")
 
+    def wait(self, count):
+        """How many more were done: `count`, or fewer if it took too long."""
+        with self.changed:
+            before = self.done
+            self.target = before + count
+            self.changed.wait_for(lambda: self.done >= self.target, PATIENCE)
+            return self.done - before
+
+    def _spare(self, seconds):
+        """Which part of the time was left, of the machine's or of ours,
+        whatever is less; our threads take turns."""
+        idle, total = (now - before for now, before in
+                       zip(_ticks(), self.ticks))
+        return min(idle / max(1, total), 1 - time.process_time() / seconds)
+
     def tell(self):
         self.over.set()
         for thread in self.threads:
@@ -172,6 +231,7 @@ class _Clients:
         return {"done": self.done, "failed": sum(self.reasons.values()),
                 "seconds": round(seconds, 2),
                 "per_second": round(self.done / seconds),
+                "spare": round(self._spare(seconds), 2),
                 "slowest_ms": round(self.slowest * 1000),
                 "reasons": dict(self.reasons.most_common(5))}
 
@@ -192,7 +252,8 @@ def main():
             clients.flows.wait(PATIENCE)
             print("flows" if clients.flows.is_set() else
                   dict(clients.reasons), flush=True)
-            sys.stdin.read()
+            for line in sys.stdin:
+                print(clients.wait(json.loads(line)), flush=True)
             print(json.dumps(clients.tell()), flush=True)
     finally:
         os.kill(server, 15)

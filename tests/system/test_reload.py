@@ -2,6 +2,9 @@
 once, and nobody who is connected or connects meanwhile notices."""
 import concurrent.futures
 import contextlib
+import itertools
+import os
+import select
 import signal
 import socket
 
@@ -17,6 +20,13 @@ from processes import reload
 pytestmark = pytest.mark.usefixtures("two_workers")
 
 SANITIZED = sallyport.SANITIZED
+
+# Connections of a stream between two changes: of many, and of few.
+BETWEEN = 4 if SANITIZED else 10
+AROUND = 100 if SANITIZED else 500
+
+# So long a server may have nothing to do for those that are held.
+LONG = 20 * sallyport.PATIENCE
 
 
 def asks(peer, question=b"are you there?"):
@@ -86,7 +96,8 @@ def both(port, secure, far, certs, *options):
 
 
 def test_hundreds_under_load(relay, certs, free_port):
-    """Half of them change something in every service, so that none is kept."""
+    """500 of them in a minute, with connections between any two.  Half of them
+    change something in every service, so that none is kept."""
     port, secure = free_port(), free_port()
     rounds = 20 if SANITIZED else 250
     with steady.Stream() as stream:
@@ -102,9 +113,14 @@ def test_hundreds_under_load(relay, certs, free_port):
         for turn in range(rounds):
             one.reload_config(text(turn))
             reload(one)
+            stream.serve(BETWEEN)
             processes.hang_up(one)
+            stream.serve(BETWEEN)
         told = stream.stop()
     assert told["failed"] == 0
+    assert told["done"] >= 2 * rounds * BETWEEN
+    steady.assert_held(told)
+    assert SANITIZED or told["seconds"] <= 60
     assert len(one.matching("reloaded: generation")) == 20 + 2 * rounds
     before.assert_same(1024)
     assert not one.matching("reload failed|died|killed")
@@ -299,7 +315,7 @@ def test_log_changes(relay, server, client, free_port, tmp_path):
 def test_number_of_workers_under_load(relay, certs, server, client,
                                       free_port):
     port, secure, held_at = free_port(), free_port(), free_port()
-    far = server(peers.echo)
+    far = server(peers.echo, timeout=LONG)
     with steady.Stream() as stream:
         def text(workers):
             return configs.settings(f"workers = {workers}") + both(
@@ -307,6 +323,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
                 configs.plain(held_at, far.port, name="held")
         one = relay(text(1))
         stream.go(port, port, port, f"tls:{secure}", ca=certs / "ca.pem")
+        stream.serve(AROUND)
         held = []
         for turn, count in enumerate([4, 2, 1, 3, 1, 4, 2]):
             held += [client(held_at) for _ in range(count)]
@@ -316,6 +333,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
             assert processes.status(one)["master"]["workers_wanted"] == count
             assert {f"w{i}" for i in range(count)} <= \
                 set(processes.roles(one.pid))
+            stream.serve(AROUND)
         assert all(asks(peer) for peer in held)
         for peer in held:
             peer.half_close()
@@ -323,6 +341,7 @@ def test_number_of_workers_under_load(relay, certs, server, client,
         processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
         told = stream.stop()
     assert told["failed"] == 0
+    steady.assert_held(told)
     assert not one.matching("reset|died|killed|error")
 
 
@@ -367,42 +386,113 @@ def test_counters_go_on(relay, server, client, free_port):
         talk(4 * workers, 1000 + turn)
 
 
-def test_long_connections_through_a_thousand(relay, certs, free_port, server,
-                                             client):
-    """Each change leaves the 100 a service of their own; it goes with the last
-    of them."""
-    port, secure = free_port(), free_port()
-    far = server(peers.echo)
-    rounds = 100 if SANITIZED else 1000
-    step = rounds // 100
-    trust = peers.client_context(certs)
+def waiting_at(port):
+    """How many wait to be accepted at the sockets of that address."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table][1:]
+    return sum(int(row[4].partition(":")[2], 16) for row in rows
+               if row[3] == "0A" and row[1] == f"0100007F:{port:04X}")
 
-    def text(turn):
-        return both(port, secure, far.port, certs,
-                    f"timeout.idle = {turn + 100}s")
-    one = relay(text(0))
-    for turn in range(50):          # the first of everything
-        one.reload_config(text(turn))
-        reload(one)
-    empty = Footprint(one)
-    held = []
-    for turn in range(rounds):
-        if turn % step == 0 and len(held) < 100:    # half of the rounds
-            held += [client(port), client(secure, tls=trust)]
-            assert asks(held[-2]) and asks(held[-1])
-        one.reload_config(text(turn))
-        reload(one)
-        if turn == 2 * rounds // 3:
-            full = Footprint(one)
-    assert settled(one) == empty.roles
+
+def answered(held):
+    """Those that have something to read."""
+    return select.select([peer.socket for peer in held], [], [], 0)[0]
+
+
+def handed_to(one, pids):
+    """How many are counted as theirs."""
+    return sum(each["active"] for each in processes.status(one)["processes"]
+               if each["pid"] in pids)
+
+
+def test_queues_of_workers_that_go(relay, server, client, free_port):
+    """Who waits for a worker that is one too many is served by those that
+    stay; who has been handed to it, by itself before it ends."""
+    port = free_port()
+    far = server(peers.echo)
+
+    def text(workers):
+        return configs.settings(f"workers = {workers}") + \
+            configs.plain(port, far.port)
+    one = relay(text(4))
+    before = processes.wait_roles(one.pid, ["w0", "w1", "w2", "w3", "obser"])
+    gone = [before["w2"], before["w3"]]
+    for pid in gone:
+        processes.stop(pid)
+    held = [client(port) for _ in range(40)]
+    for peer in held:
+        peer.send(b"served?")
+    assert waiting_at(port) > 0
+    one.reload_config(text(2))
+    reload(one)
+    sallyport.wait_until(lambda: waiting_at(port) == 0, "all to be accepted")
+    sallyport.wait_until(
+        lambda: len(answered(held)) + handed_to(one, gone) == 40,
+        "all to be served that have not been handed over")
+    print("measured: in the inboxes of those that go:", handed_to(one, gone))
+    for pid in gone:
+        assert processes.is_alive(pid)
+        os.kill(pid, signal.SIGCONT)
+    for peer in held:
+        assert peer.recv_exactly(7) == b"served?"
     assert all(asks(peer) for peer in held)
-    if not SANITIZED:
-        full.assert_same(1024)
     for peer in held:
         peer.half_close()
+        assert peer.receive().end == "fin"
+    processes.wait_gone(gone)
+    assert {end["reason"] for end in one.wait_ends(40)} <= \
+        {"client-closed", "server-closed"}
+    assert not one.matching("died|killed|error")
+
+
+def let_go(one):
+    """How many services its workers have freed: they say so at debug."""
+    return len(one.matching(r" debug .*nothing has these settings any more"))
+
+
+def test_long_connections_through_a_thousand(relay, certs, free_port, server,
+                                             client):
+    """100 of them, each with settings of its own, which go when it does."""
+    port, secure = free_port(), free_port()
+    far = server(peers.echo, timeout=LONG)
+    rounds = 50 if SANITIZED else 1000
+    trust = peers.client_context(certs)
+    turns = itertools.count(100)
+
+    def change():
+        one.reload_config(
+            configs.settings("log_level = debug") +
+            both(port, secure, far.port, certs,
+                 f"timeout.idle = {next(turns)}s"))
+        reload(one)
+    one = relay(configs.plain(port, far.port))
+    held = []
+    for _ in range(50):
+        change()
+        held += [client(port), client(secure, tls=trust)]
+        assert asks(held[-2]) and asks(held[-1])
+    for _ in range(50):         # the first of everything
+        change()
+    full, before = Footprint(one), let_go(one)
+    for _ in range(rounds):
+        change()
+    assert all(asks(peer) for peer in held)
+    # A reload that loses 1 KiB would show, and a service is much more.
+    full.assert_same(rounds)
+    # Two services that each of two workers had made before.
+    sallyport.wait_until(lambda: let_go(one) - before >= 4 * rounds,
+                         "the services in between to go")
+    assert let_go(one) - before == 4 * rounds
+    for count, peer in enumerate(held, 1):
+        peer.half_close()
         assert peer.receive().end == peer.clean_end
-    one.wait_ends(len(held))
-    empty.assert_same(2048)
+        if count % 10 == 0:
+            one.wait_ends(count)
+            sallyport.wait_until(
+                lambda: let_go(one) - before >= 4 * rounds + count,
+                "the settings of those that have ended to go")
+            assert let_go(one) - before == 4 * rounds + count
+    assert settled(one) == full.roles
 
 
 def test_requests_while_one_is_under_way(relay, server, free_port):

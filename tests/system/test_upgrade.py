@@ -2,6 +2,7 @@
 that is no good changes nothing."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,13 @@ import steady
 
 pytestmark = pytest.mark.usefixtures("two_workers")
 
-SIZE = (256 if sallyport.SANITIZED else 1024) << 20
+UPGRADES = 5
+# Of each transfer, and in how many parts it goes: it is in every other one of
+# them during an upgrade.
+SIZE = (60 if sallyport.SANITIZED else 1024) << 20
+PARTS = 2 * (UPGRADES + 1)
+# Connections of a stream between two upgrades.
+AROUND = 100 if sallyport.SANITIZED else 500
 
 
 def asks(peer, question=b"served?"):
@@ -119,45 +126,131 @@ def upgraded(relay):
                     os.kill(pid, signal.SIGKILL)
 
 
-def stream_bytes(port, size, gate, tls=None):
-    """Sends and receives `size` bytes at once, and compares.  The last part
-    waits for `gate`."""
-    peer = peers.connect(port, tls=tls)
-    with peer:
-        received = peer.receive_later(keep=False)
-        digest = peers.sha256(peers.blocks(size, seed=7))
-        for number, block in enumerate(peers.blocks(size, seed=7)):
-            if number << 20 >= size - (1 << 20):
-                assert gate.wait(6 * sallyport.PATIENCE)
-            peer.send(block)
+class Pace:
+    """Lets transfers go on by two parts, and knows how far they are."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._parts = 2
+        self._received = {}
+
+    def blocks(self):
+        for number, block in enumerate(peers.blocks(SIZE)):
+            with self._changed:
+                assert self._changed.wait_for(
+                    lambda: number << 20 < self._parts * SIZE // PARTS,
+                    6 * sallyport.PATIENCE)
+            yield block
+
+    def receive(self, peer, who):
+        received = peers.Received(keep=False)
+        while data := peer.recv():
+            received.add(data)
+            with self._changed:
+                self._received[who] = received.size
+                self._changed.notify_all()
+        received.end = peer.end
+        return received
+
+    def wait(self, part, count):
+        """Until `count` transfers are so far."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: len(self._received) == count and
+                min(self._received.values()) >= part * SIZE // PARTS,
+                3 * sallyport.PATIENCE), self._received
+
+    def go_on(self):
+        with self._changed:
+            self._parts += 2
+            self._changed.notify_all()
+
+
+def upload(port, tls, pace):
+    """Returns what the server says that it received."""
+    with peers.connect(port, tls=tls) as peer:
+        peer.send(pace.blocks())
         peer.half_close()
-        got = received.result(6 * sallyport.PATIENCE)
-    assert (got.size, got.sha256, got.end) == (size, digest, peer.clean_end)
-    return True
+        answer = peer.receive()
+        assert answer.end == peer.clean_end
+        return answer.data.decode()
+
+
+def download(port, tls, pace, who):
+    with peers.connect(port, tls=tls) as peer:
+        received = pace.receive(peer, who)
+        assert received.end == peer.clean_end
+        peer.half_close()
+        return received.sha256
+
+
+class Transfers:
+    """SIZE bytes each: up and down, plain and TLS."""
+
+    COUNT = 4
+
+    def __init__(self, server, certs, pace):
+        self.pace = pace
+        self.up = server(self._take)
+        self.down = server(lambda peer: peers.source(pace.blocks())(peer).end)
+        self.trust = peers.client_context(certs)
+
+    def _take(self, peer):
+        received = self.pace.receive(peer, peer)
+        assert received.end == peer.clean_end
+        peer.send(received.sha256.encode())
+        peer.half_close()
+
+    def begin(self, ports):
+        """`ports` of services that lead to up, down, up and down; the last two
+        of them are TLS."""
+        plain_up, plain_down, secure_up, secure_down = ports
+        self.futures = [
+            peers.in_background(upload, plain_up, None, self.pace),
+            peers.in_background(download, plain_down, None, self.pace, "down"),
+            peers.in_background(upload, secure_up, self.trust, self.pace),
+            peers.in_background(download, secure_down, self.trust, self.pace,
+                                "secure down")]
+
+    def finish(self):
+        """All are whole, and have ended as they should."""
+        digest = peers.sha256(peers.blocks(SIZE))
+        assert [each.result(6 * sallyport.PATIENCE)
+                for each in self.futures] == [digest] * self.COUNT
 
 
 def test_five_under_load(upgraded, server, certs, binary, free_port,
                          tmp_path):
-    port, bulk, door = free_port(), free_port(), tmp_path / "door"
-    far = server(peers.echo)
-    gate = threading.Event()
+    """Each of them while all transfers are under way."""
+    port, door = free_port(), tmp_path / "door"
+    ports = [free_port() for _ in range(Transfers.COUNT)]
+    pace = Pace()
+    bulk = Transfers(server, certs, pace)
     with steady.Stream() as stream:
         one = upgraded(
+            configs.settings("drain_timeout = 10m") +
             configs.plain(port, stream.port, f"listen = unix:{door}",
                           name="plain") +
-            configs.plain(bulk, far.port, name="bulk"))
-        sent = peers.in_background(stream_bytes, bulk, SIZE, gate)
+            configs.plain(ports[0], bulk.up.port, name="up") +
+            configs.plain(ports[1], bulk.down.port, name="down") +
+            configs.tls(ports[2], bulk.up.port, certs, name="secure-up") +
+            configs.tls(ports[3], bulk.down.port, certs, name="secure-down"))
+        bulk.begin(ports)
         stream.go(port, str(door))
-        for turn in range(5):
+        for turn in range(UPGRADES):
+            pace.wait(2 * turn + 1, bulk.COUNT)
+            stream.serve(AROUND)
             replace(binary)
             one.upgrade("command" if turn % 2 else "SIGUSR2")
-        gate.set()
-        assert sent.result(6 * sallyport.PATIENCE)
+            pace.go_on()
+        bulk.finish()
+        stream.serve(AROUND)
         told = stream.stop()
     assert told["failed"] == 0
+    steady.assert_held(told)
     # The ones before leave with their last connection.
     processes.wait_gone(one.masters[:-1])
-    assert len(set(one.masters)) == 6
+    assert len(set(one.masters)) == 1 + UPGRADES
     assert door.exists()
     one.stop()
     assert not door.exists()
@@ -243,6 +336,47 @@ def test_binary_that_is_no_good(upgraded, server, client, binary, free_port,
         with peers.connect(address) as peer:
             assert asks(peer)
     held.close()
+    one.stop()
+
+
+def test_binary_that_hangs(upgraded, server, client, binary, free_port,
+                           tmp_path, monkeypatch):
+    """It is given time, in which the one that runs does what it is there for;
+    then it is killed."""
+    port = free_port()
+    far = server(peers.echo)
+    text = configs.plain(port, far.port)
+    good = tmp_path / "good"
+    shutil.copy(binary, good)
+    one = upgraded(configs.settings("upgrade_timeout = 2s") + text)
+    monkeypatch.setattr(sallyport, "BINARY", str(good))
+    children = processes.wait_roles(one.one.pid, ["w0", "w1", "obser"])
+    fds = processes.fd_counts(one.one.pid)
+    held = client(port)
+    assert asks(held)
+    replace(binary, text="#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n")
+    asked = peers.in_background(processes.command, one.one, "upgrade")
+    line = one.one.wait_log("upgrading: pid")
+    hung = int(re.search(r"pid (\d+)", line).group(1))
+    with peers.connect(port) as peer:
+        assert asks(held) and asks(peer)
+    done = asked.result(sallyport.PATIENCE)
+    assert done.returncode == 1
+    assert "too long to start; the running daemon goes on" in done.stderr
+    one.one.wait_log("error upgrade failed, .* took too long to start")
+    processes.wait_gone([hung])
+    assert processes.wait_roles(one.one.pid, children) == children
+    with peers.connect(port) as peer:
+        assert asks(held) and asks(peer)
+    held.close()
+    sallyport.wait_until(lambda: processes.fd_counts(one.one.pid) == fds,
+                         "no descriptor is lost")
+    replace(binary, source=good)
+    one.one.reload_config(text)         # with the usual patience
+    processes.reload(one.one)
+    one.upgrade()
+    with peers.connect(port) as peer:
+        assert asks(peer)
     one.stop()
 
 
