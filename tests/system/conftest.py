@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import figures              # noqa: E402
 import pairs                # noqa: E402
 import peers                # noqa: E402
 import sallyport            # noqa: E402
@@ -35,6 +36,14 @@ def pytest_sessionstart(session):
     if not pathlib.Path(sallyport.BINARY).exists():
         pytest.exit(f"{sallyport.BINARY}: no such binary; build it, or name "
                     "another in SALLYPORT", 2)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was measured, whether or not it passed."""
+    if figures.lines():
+        terminalreporter.section("figures")
+        for line in figures.lines():
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -76,7 +77,7 @@ def test_bytes_of_bulk_are_spread(relay, server, certs, free_port):
     assert {each.result(3 * sallyport.PATIENCE) for each in sent} == \
         {"close_notify"}
     spent = [_cpu(pid) for pid in processes.workers(one.pid)]
-    print("measured: CPU seconds of each worker", spent)
+    figures.tell(f"CPU seconds of each worker: {spent}")
     if sum(spent) >= 0.2:       # a clock tick is 10 ms
         assert min(spent) >= sum(spent) / 4
 

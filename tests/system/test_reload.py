@@ -8,6 +8,7 @@ import socket
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -75,7 +76,7 @@ class Footprint:
             f"{self.fds}, there are {processes.fd_counts(self.one.pid)}")
         now = self._kib()
         grown = {role: now[role] - self.kib[role] for role in now}
-        print("grown by KiB:", grown)
+        figures.tell(f"grown by KiB: {grown}")
         # The sanitizers keep what was freed.
         assert SANITIZED or max(grown.values()) <= growth_kib
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -297,7 +298,7 @@ def test_replaced_in_a_loop_under_load(relay, certs, renewed, tmp_path):
         told = stream.stop()
     taken = len(one.matching("changed files taken over"))
     refused = len(one.matching("changed files are not taken over"))
-    print("measured: replaced", turn, "taken over", taken, "refused", refused)
+    figures.tell(f"replaced {turn}, taken over {taken}, refused {refused}")
     assert told["failed"] == 0
     assert taken >= 2
     assert not one.matching("died|killed")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -89,8 +90,8 @@ def test_only_its_own_connections_end(relay, server, client, free_port,
         os.kill(workers[0], number)
         new = wait_other(one.pid, "w0", workers[0])
         wait_accepting(one, port, new)
-        print(f"measured: a new worker accepts after "
-              f"{(time.monotonic() - began) * 1000:.0f} ms")
+        figures.tell("a new worker accepts after "
+                     f"{(time.monotonic() - began) * 1000:.0f} ms")
         assert processes.workers(one.pid)[1] == workers[1]
         left = [peer for peer in held if is_served(peer)]
         result = stream.stop()
