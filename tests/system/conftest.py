@@ -1,6 +1,7 @@
 """What every scenario may ask for."""
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,8 @@ def pytest_configure(config):
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true",
                      help="leave out the tests that take long")
+    parser.addoption("--soak", type=int, metavar="CONNECTIONS",
+                     help="how many test_soak.py has, instead of a few")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -73,6 +76,21 @@ def certs(tmp_path_factory):
     subprocess.run([sallyport.ROOT / "certs-example/make-certs", folder],
                    check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def load_program(tmp_path_factory):
+    """The benchmark's load generator."""
+    if "BENCH_PROGRAMS" in os.environ:
+        return pathlib.Path(os.environ["BENCH_PROGRAMS"]) / "load"
+    if not shutil.which("cmake"):
+        pytest.skip("no cmake to build the load generator with")
+    folder = tmp_path_factory.mktemp("bench")
+    subprocess.run(["cmake", "-S", sallyport.ROOT / "bench", "-B", folder],
+                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", folder, "--parallel", "--target",
+                    "load"], check=True, stdout=subprocess.DEVNULL)
+    return folder / "load"
 
 
 @pytest.fixture
