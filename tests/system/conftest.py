@@ -2,6 +2,7 @@
 import ipaddress
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import figures              # noqa: E402
 import names                # noqa: E402
 import pairs                # noqa: E402
 import peers                # noqa: E402
@@ -23,6 +25,8 @@ def pytest_configure(config):
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true",
                      help="leave out the tests that take long")
+    parser.addoption("--soak", type=int, metavar="CONNECTIONS",
+                     help="how many test_soak.py has, instead of a few")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -37,6 +41,14 @@ def pytest_sessionstart(session):
     if not pathlib.Path(sallyport.BINARY).exists():
         pytest.exit(f"{sallyport.BINARY}: no such binary; build it, or name "
                     "another in SALLYPORT", 2)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was measured, whether or not it passed."""
+    if figures.lines():
+        terminalreporter.section("figures")
+        for line in figures.lines():
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -66,6 +78,21 @@ def certs(tmp_path_factory):
     subprocess.run([sallyport.ROOT / "certs-example/make-certs", folder],
                    check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def load_program(tmp_path_factory):
+    """The benchmark's load generator."""
+    if "BENCH_PROGRAMS" in os.environ:
+        return pathlib.Path(os.environ["BENCH_PROGRAMS"]) / "load"
+    if not shutil.which("cmake"):
+        pytest.skip("no cmake to build the load generator with")
+    folder = tmp_path_factory.mktemp("bench")
+    subprocess.run(["cmake", "-S", sallyport.ROOT / "bench", "-B", folder],
+                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", folder, "--parallel", "--target",
+                    "load"], check=True, stdout=subprocess.DEVNULL)
+    return folder / "load"
 
 
 @pytest.fixture

@@ -109,6 +109,14 @@ def private_kib(pid):
     return sum(map(int, re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.M)))
 
 
+def own_kib(pid):
+    """Its memory, and its share of what it shares, without what is mapped from
+    files, of which its share depends on who else runs."""
+    rollup = _read(pid, "smaps_rollup")
+    return sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", rollup,
+                                   re.M)))
+
+
 # Descriptors.
 
 def _sockets():

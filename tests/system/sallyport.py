@@ -262,6 +262,13 @@ class Relay:
                     names.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
         return names
 
+    def has_spliced(self):
+        """True if a worker has moved bytes through a pipe, which it keeps for
+        the next flow.  One that each has is libevent's, for signals."""
+        return any(len({file for file in self.open_files(pid)
+                        if file.startswith("pipe:")}) > 1
+                   for pid in self.workers().values())
+
     def _settle(self):
         """The trial has gone, and each of its other processes has made its
         event loop and has waited since."""

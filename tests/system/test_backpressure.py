@@ -2,6 +2,7 @@
 a slow one gets every byte."""
 import pytest
 
+import figures
 import peers
 from pairs import KINDS
 from sallyport import SANITIZED, wait_until
@@ -77,7 +78,7 @@ def test_stopped_readers_cost_a_bounded_buffer_each(relay, server, client,
                for _ in range(STUCK)]
     wait_until(it.is_idle, "all to be blocked")
     grown = (it.memory_kib() - before) / STUCK
-    print(f"{kind}, splice {splice}: {grown:.0f} KiB for each stopped reader")
+    figures.tell(f"{grown:.0f} KiB for each stopped reader")
     assert grown < BLOCKED_KIB + CONNECTION_KIB
     # Others move on meanwhile.
     other = client(port, tls=tls)

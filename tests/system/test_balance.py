@@ -9,6 +9,7 @@ import socket
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -90,7 +91,7 @@ def test_bytes_of_bulk_are_spread(relay, server, certs, free_port):
         carried = collections.Counter()
         for peer in held:
             carried[one.holder(peer.socket.getsockname()[1])] += size
-        print("measured: bytes that each worker has carried", dict(carried))
+        figures.tell(f"bytes that each worker has carried: {dict(carried)}")
         assert set(carried) == set(processes.workers(one.pid))
         assert min(carried.values()) >= 16 * size / 3
         for peer in held:

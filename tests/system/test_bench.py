@@ -2,9 +2,6 @@
 doubled or cut short fails the run; what is honest is counted exactly."""
 import contextlib
 import json
-import os
-import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,22 +21,11 @@ SUITE = "TLS_AES_128_GCM_SHA256"
 
 
 @pytest.fixture(scope="module")
-def load(tmp_path_factory):
+def load(load_program):
     """load(mode, port, backend, ...): the finished process."""
-    program = pathlib.Path(os.environ.get("BENCH_PROGRAMS", "")) / "load"
-    if "BENCH_PROGRAMS" not in os.environ:
-        if not shutil.which("cmake"):
-            pytest.skip("no cmake to build the load generator with")
-        folder = tmp_path_factory.mktemp("bench")
-        subprocess.run(["cmake", "-S", BENCH, "-B", folder], check=True,
-                       stdout=subprocess.DEVNULL)
-        subprocess.run(["cmake", "--build", folder, "--target", "load"],
-                       check=True, stdout=subprocess.DEVNULL)
-        program = folder / "load"
-
     def run(mode, port, backend, *options, limit=20):
         return subprocess.run(
-            [program, mode, "--connect", str(port), "--listen", str(backend),
+            [load_program, mode, "--connect", str(port), "--listen", str(backend),
              "--limit", str(limit), *map(str, options)],
             capture_output=True, text=True, timeout=limit + 20, check=False)
 

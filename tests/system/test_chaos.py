@@ -10,6 +10,7 @@ import time
 import pytest
 
 import configs
+import figures
 import libssl
 import peers
 import sallyport
@@ -105,13 +106,10 @@ def attack(ports, contexts, seed, stopped):
 
 
 def count_sockets(one):
-    """Pipes, for splicing, are kept for the next one."""
-    folder = f"/proc/{one.pid}/fd"
-    count = 0
-    for fd in os.listdir(folder):
-        with contextlib.suppress(FileNotFoundError):
-            count += os.readlink(f"{folder}/{fd}").startswith("socket:")
-    return count
+    """Those of all its processes.  Pipes, for splicing, are kept for the next
+    one."""
+    return sum(file.startswith("socket:")
+               for pid in one.pids() for file in one.open_files(pid))
 
 
 class Quiet(peers.Server):
@@ -149,6 +147,7 @@ def test_chaos(relay, certs, server, client, free_port):
                 "max_connections = 20", name=name) for name in names) +
             configs.plain(calm_port, calm.port, "timeout.idle = off",
                           name="calm"))
+        sallyport.wait_until(one.is_idle, "rest")
         before = count_sockets(one)
         witness = client(calm_port)
         stopped = threading.Event()
@@ -168,7 +167,8 @@ def test_chaos(relay, certs, server, client, free_port):
         sallyport.wait_until(lambda: count_sockets(one) == before,
                              "every socket to be closed")
         reasons = {end["reason"] for end in one.ends()}
-        print(len(one.ends()), "connections:", *sorted(reasons))
+        figures.tell(f"{len(one.ends())} connections: "
+                     f"{', '.join(sorted(reasons))}")
         assert reasons >= {"client-closed", "handshake-failed",
                            "reset-by-client", "reset-by-server"}
         assert not reasons & {"out-of-resources", "resolve-failed",

@@ -10,13 +10,15 @@ import peers
 from pairs import KINDS
 from sallyport import SANITIZED, wait_until
 
-# Sanitized code moves bytes at a fraction of the speed, and so few of them
-# would all wait in the kernel if its buffers were as large as usual.
-QUEUED = (8 << 20) if SANITIZED else (64 << 20)
-BUFFER = (128 << 10) if SANITIZED else None
-OPTIONS = "".join(f"{leg}.{which}_buffer = 128k\n"
+# Sanitized code moves bytes at a fraction of the speed, so that each pair of
+# legs has all of them once only; and fewer would all wait in the kernel if its
+# buffers were as large as usual.
+FULL = 64 << 20
+QUEUED = (8 << 20) if SANITIZED else FULL
+BUFFER = 128 << 10
+OPTIONS = "".join(f"{leg}.{which}_buffer = {BUFFER}\n"
                   for leg in ("listen", "connect")
-                  for which in ("receive", "send")) if SANITIZED else ""
+                  for which in ("receive", "send"))
 
 HEAD = peers.payload(300_007)
 
@@ -25,29 +27,34 @@ LEGS = [(listen, connect) for listen in KINDS for connect in KINDS
 
 
 @functools.cache
-def queued():
+def queued(size):
     """What waits the other way, and its digest."""
-    data = list(peers.blocks(QUEUED, seed=7))
+    data = list(peers.blocks(size, seed=7))
     return data, peers.sha256(data)
 
 
-def start(pair, near, listen, connect, options="", ends=True, globals_=""):
+def start(pair, near, listen, connect, options="", ends=True, globals_="",
+          size=QUEUED):
     """A pair whose near side does not read, so that the far side's sending is
     stuck; behind it, it may end.  Returns the pair, both sides, and the
     sending's future."""
-    it = pair(listen, connect, options=OPTIONS + options, globals_=globals_,
-              receive_buffer=BUFFER, send_buffer=BUFFER)
+    small = {} if size == FULL else {"receive_buffer": BUFFER,
+                                     "send_buffer": BUFFER}
+    it = pair(listen, connect, options=(OPTIONS if small else "") + options,
+              globals_=globals_, **small)
     here, there = it.sides(near)
-    sending = peers.in_background(send_all, there, ends)
+    sending = peers.in_background(send_all, there, ends, size)
     wait_until(lambda: it.is_held_up(there), "the sender to be held up")
     assert not sending.done()
+    assert it.relay.has_spliced() == (listen == connect == "plain" and
+                                      "splice = never" not in options)
     return it, here, there, sending
 
 
-def send_all(peer, ends):
+def send_all(peer, ends, size):
     """True if it was all sent."""
     try:
-        peer.send(queued()[0])
+        peer.send(queued(size)[0])
         if ends:
             peer.half_close()
         return True
@@ -82,8 +89,9 @@ def cells(ending):
                            id=f"{near}-{listen}-{connect}")
 
 
-def check_clean(pair, near, listen, connect, end, options=""):
-    it, here, there, sending = start(pair, near, listen, connect, options)
+def check_clean(pair, near, listen, connect, end, options="", size=QUEUED):
+    it, here, there, sending = start(pair, near, listen, connect, options,
+                                     size=size)
     arriving = there.receive_later(keep=False)
     here.send(HEAD)
     end(here)
@@ -94,18 +102,26 @@ def check_clean(pair, near, listen, connect, end, options=""):
         assert there.receive_raw_end() == "fin"
     back = here.receive(keep=False)
     assert (back.size, back.sha256, back.end) == (
-        QUEUED, queued()[1], here.clean_end)
+        size, queued(size)[1], here.clean_end)
     assert sending.result()
     here.close()
     line = it.end()
     assert line["reason"] == f"{near}-closed"
-    assert (line["up"], line["down"]) == counts(near, len(HEAD), QUEUED)
+    assert (line["up"], line["down"]) == counts(near, len(HEAD), size)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("near,listen,connect", cells("fin"))
 def test_clean_end(pair, near, listen, connect):
     check_clean(pair, near, listen, connect, lambda peer: peer.half_close())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SANITIZED, reason="all others are of full size")
+@pytest.mark.parametrize("listen,connect", LEGS)
+def test_clean_end_of_full_size(pair, listen, connect):
+    check_clean(pair, "client", listen, connect,
+                lambda peer: peer.half_close(), size=FULL)
 
 
 @pytest.mark.parametrize("near", ["client", "server"])
@@ -130,7 +146,7 @@ def check_truncated(it, near, here, there, sending):
     back = here.receive(keep=True)
     assert back.end == "reset"
     assert least(taken, there) <= back.size <= QUEUED
-    assert b"".join(queued()[0][:back.size // (1 << 20) + 1]).startswith(
+    assert b"".join(queued(QUEUED)[0][:back.size // (1 << 20) + 1]).startswith(
         back.data)
     got = arriving.result()
     assert (got.sha256, got.end) == (peers.sha256(HEAD), "reset")
@@ -182,7 +198,7 @@ def fill(peer):
     """Sends until nothing more is taken."""
     peer.socket.settimeout(0.2)
     with pytest.raises(TimeoutError):
-        peer.send(queued()[0])
+        peer.send(queued(QUEUED)[0])
 
 
 @pytest.mark.slow
@@ -201,7 +217,7 @@ def test_reset_behind_a_full_direction(pair, near, listen, connect):
     assert it.relay.cpu_seconds() - spent < 0.2
     got = there.receive()
     assert got.end == "reset"
-    assert b"".join(queued()[0]).startswith(got.data)
+    assert b"".join(queued(QUEUED)[0]).startswith(got.data)
     assert got.size >= least(taken, here)
     assert not sending.result()
     assert it.end()["reason"] == f"reset-by-{near}"
@@ -232,7 +248,7 @@ def test_an_alert_is_readable_behind_a_full_direction(pair, near, listen,
     here.socket.sendall(b"this is no record of TLS" * 10)
     back = here.receive()
     assert back.end.startswith("alert: ")
-    assert b"".join(queued()[0]).startswith(back.data)
+    assert b"".join(queued(QUEUED)[0]).startswith(back.data)
     assert back.size > 0
     assert there.receive().end == "reset"
     assert not sending.result()

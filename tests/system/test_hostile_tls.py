@@ -9,6 +9,7 @@ import threading
 import pytest
 
 import configs
+import figures
 import peers
 import sallyport
 
@@ -322,7 +323,7 @@ def test_silent_clients_cost_little(relay, certs, server, free_port):
     sallyport.wait_until(lambda: gate.fds() == fds + SILENT,
                          "all to be accepted")
     each = (gate.memory_kib() - before) / SILENT
-    print(f"a silent client costs {each:.2f} KiB")
+    figures.tell(f"a silent client costs {each:.2f} KiB")
     if not sallyport.SANITIZED:     # whose allocator costs more by itself
         assert each < SILENT_KIB
     ends = gate.wait_ends(20 + SILENT)[20:]

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+import figures
 import sallyport
 import servers
 from sallyport import wait_until
@@ -57,8 +58,8 @@ connect = 127.0.0.1:{target}
 
 def report(what, before, during, count):
     each = 1024 * (during - before) / count
-    print(f"{count} {what}: RSS {before} KiB before, {during} KiB during, "
-          f"{each:.0f} bytes each")
+    figures.tell(f"{count} {what}: {before} KiB before, {during} KiB during, "
+                 f"{each:.0f} bytes each")
     return each
 
 
@@ -88,8 +89,8 @@ def test_idle_connections(door, certs, free_port, listen, bound):
         # a descriptor.
         wait_until(lambda: one.memory_kib() < before + 8 * COUNT,
                    "memory to be given back")
-    print(f"RSS afterwards: {one.memory_kib()} KiB; {one.cpu_seconds():.2f} s of "
-          "CPU time")
+    figures.tell(f"{one.memory_kib()} KiB afterwards; "
+                 f"{one.cpu_seconds():.2f} s of CPU time")
     # The crowd just exits: on TLS without a close_notify.
     assert {end["reason"] for end in one.ends()} <= \
         {"client-closed", "server-closed"} | \
@@ -137,9 +138,9 @@ def test_short_connections(door, redis, certs, listen, count):
     come_and_go(one, count, certs, listen)
     wait_until(lambda: one.fds() == fds, "descriptors to be given back")
     after = one.memory_kib()
-    print(f"{count} short connections, {listen}: RSS {before} KiB before, "
-          f"{after} KiB after, {one.fds()} descriptors, "
-          f"{one.cpu_seconds():.1f} s of CPU time")
+    figures.tell(f"{count} short connections, {listen}: {before} KiB before, "
+                 f"{after} KiB after, {one.fds()} descriptors, "
+                 f"{one.cpu_seconds():.1f} s of CPU time")
     assert len(one.wait_ends(count)) >= count
     # A worker's heap keeps up to 2 MiB for the next burst (worker_memory.c).
     # The sanitizer keeps freed memory, to notice its use.

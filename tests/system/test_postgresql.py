@@ -3,6 +3,7 @@ import hashlib
 
 import pytest
 
+import figures
 import sallyport
 import servers
 from tunnel import Tunnel
@@ -70,7 +71,8 @@ def test_pgbench(tunnel):
         done = servers.run(*words("pgbench", tunnel.port, "-c", 10, "-j", 2,
                                   "-t", count, *each, "postgres"))
         assert f"processed: {10 * count}/{10 * count}" in done.stdout
-        print(done.stdout[done.stdout.index("latency"):])
+        figures.tell(", ".join(
+            done.stdout[done.stdout.index("latency"):].splitlines()))
     total = psql(tunnel.port, "-c", "select count(*) from pgbench_history")
     assert int(total) == 10 * (TRANSACTIONS + TRANSACTIONS // 10)
 

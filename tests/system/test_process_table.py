@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -299,7 +300,7 @@ def test_memory_of_an_idle_daemon(relay, server, certs, free_port, tmp_path):
             assert peer.recv_exactly(1) == b"?"
     one.wait_ends(10)
     used = sum(map(processes.pss_kib, pids))
-    print(f"measured: PSS {idle} KiB idle, {used} KiB after ten handshakes")
+    figures.tell(f"PSS {idle} KiB idle, {used} KiB after ten handshakes")
     if not sallyport.SANITIZED:
         assert idle <= 12 << 10
         assert used <= 16 << 10

@@ -1,5 +1,7 @@
 """Odd peers, made with Python's ssl: bytes one by one, tiny buffers, sizes and
 cuts by chance; every byte compared at the other end."""
+import math
+import os
 import random
 import ssl
 
@@ -10,16 +12,18 @@ import peers
 ROLES = ["listen", "connect"]
 VERSIONS = ["1.2", "1.3"]
 LARGEST = 50_000_000
+SEED = int(os.environ.get("TRANSFER_SEED", "0")) or random.randrange(1, 1 << 30)
 
 
 @pytest.fixture
 def way(relay, server, client, certs, free_port):
-    """way(role, version, handler, lines=..., **options): TLS in that role
-    between an own client and an own server; returns the client's connect and
-    the server.  `options` are of both peers."""
+    """way(role, version, handler, lines=..., **options): TLS in that role, or
+    in "both" or "neither", between an own client and an own server; returns
+    the client's connect and the server.  `options` are of both peers."""
     def start(role, version, handler, lines="", server_options=None):
         port = free_port()
-        listens, accepts = role == "listen", role == "connect"
+        listens, accepts = role in ("listen", "both"), role in (
+            "connect", "both")
         far = server(handler, tls=peers.server_context(certs, version=version)
                      if accepts else None, **(server_options or {}))
         through = relay(f"""
@@ -27,8 +31,8 @@ def way(relay, server, client, certs, free_port):
 listen = {"tls" if listens else "tcp"}://127.0.0.1:{port}
 connect = {"tls" if accepts else "tcp"}://localhost:{far.port}
 {lines}
-""" + (f"listen.cert = {certs}/server-both.pem\n" if listens else
-            f"connect.ca = {certs}/ca.pem\n"))
+""" + (f"listen.cert = {certs}/server-both.pem\n" if listens else "")
+            + (f"connect.ca = {certs}/ca.pem\n" if accepts else ""))
         context = peers.client_context(certs, version=version) \
             if listens else None
         return (lambda **options: client(port, tls=context, **options),
@@ -56,7 +60,20 @@ def cut(data, chance):
 
 # SO_SNDBUF and SO_RCVBUF.  With smaller ones and both directions busy the
 # kernel drops what it has no room for, and TCP waits for its timeouts.
-BUFFERS = [None, 8192, 30_000, 1_000_000]
+BUFFERS = [None, 1_000_000, 30_000, 8192]
+# The relay's buffers, and the most that goes through them: through small ones it
+# takes a while.
+LITTLE = 2_000_000
+CASES = [("", LARGEST), ("64k", LARGEST // 5), ("8k", LITTLE)]
+EACH = 7
+
+
+def sizes(largest, number, dice):
+    """How much goes up and down: one byte, and the most, among others."""
+    if number < 2:
+        return ((1, largest), (largest, 1))[number]
+    return tuple(int(math.exp(dice.uniform(0, math.log(largest))))
+                 for _ in range(2))
 
 
 def buffers(size):
@@ -66,44 +83,51 @@ def buffers(size):
                    for buffer in ("receive", "send") if size)
 
 
-@both
+def respond(peer):
+    """Says what it got: the seed of this transfer, how much was to come, and
+    what came."""
+    seed, up_size, down_size = (
+        int(word) for word in peer.recv_exactly(30).split())
+    got = peer.receive_later(keep=False)
+    peer.send(cut(peers.payload(down_size, seed + 1), random.Random(seed)))
+    peer.half_close()
+    return seed, up_size, got.result()
+
+
+def transfer(connect, seed, number, largest):
+    dice = random.Random(seed)
+    up_size, down_size = sizes(largest, number, dice)
+    buffers = BUFFERS if max(up_size, down_size) <= LITTLE else BUFFERS[:2]
+    near = connect(receive_buffer=dice.choice(buffers),
+                   send_buffer=dice.choice(buffers))
+    near.send(b"%10d%10d%10d" % (seed, up_size, down_size))
+    got = near.receive_later(keep=False)
+    near.send(cut(peers.payload(up_size, seed), dice))
+    near.half_close()
+    down = got.result()
+    assert (down.size, down.end) == (down_size, near.clean_end), seed
+    assert down.sha256 == peers.sha256(peers.payload(down_size, seed + 1))
+    near.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role,version", [
+    *((role, version) for role in (*ROLES, "both") for version in VERSIONS),
+    ("neither", None)])
 def test_seeded_transfers(way, role, version):
-    """Both ways at once, sizes from 1 B to 2 MB, with relay and peers given
+    """Both ways at once, sizes from 1 B to 50 MB, with relay and peers given
     small and large socket buffers."""
-    chance = random.Random(f"{role} {version}")
-    cases = []
-
-    def respond(peer):
-        seed, up_size, down_size = (
-            int(word) for word in peer.recv_exactly(30).split())
-        got = peer.receive_later(keep=False)
-        peer.send(cut(peers.payload(down_size, seed + 1), random.Random(seed)))
-        peer.half_close()
-        return seed, up_size, got.result()
-
-    for relay_buffer in ("", "8k", "64k"):
+    print(f"TRANSFER_SEED={SEED}")
+    chance = random.Random(f"{SEED} {role} {version}")
+    for relay_buffer, largest in CASES:
         connect, far, _ = way(role, version, respond, buffers(relay_buffer))
-        for _ in range(8):
-            cases.append((connect, far, chance.randrange(1, 1 << 30)))
-    for connect, far, seed in cases:
-        dice = random.Random(seed)
-        up_size, down_size = (
-            int(2 ** dice.uniform(0, 21)) for _ in range(2))
-        near = connect(receive_buffer=dice.choice(BUFFERS),
-                       send_buffer=dice.choice(BUFFERS))
-        near.send(b"%10d%10d%10d" % (seed, up_size, down_size))
-        got = near.receive_later(keep=False)
-        near.send(cut(peers.payload(up_size, seed), dice))
-        near.half_close()
-        down = got.result()
-        assert (down.size, down.end) == (down_size, near.clean_end), seed
-        assert down.sha256 == peers.sha256(peers.payload(down_size, seed + 1))
-        near.close()
-    for index, (_, far, seed) in enumerate(cases):
-        got_seed, up_size, up = far.result(index % 8)
-        assert got_seed == seed
-        assert up.size == up_size
-        assert up.sha256 == peers.sha256(peers.payload(up_size, seed))
+        for number in range(EACH):
+            seed = chance.randrange(1, 1 << 30)
+            transfer(connect, seed, number, largest)
+            got_seed, up_size, up = far.result(number)
+            assert got_seed == seed
+            assert up.size == up_size
+            assert up.sha256 == peers.sha256(peers.payload(up_size, seed))
 
 
 @both

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import figures
 import peers
 import sallyport
 import servers
@@ -74,5 +75,6 @@ def test_benchmark_with_pipelines(cli):
                        "-d", 100)
     rates = re.findall(r"^(\w+).*?: ([\d.]+) requests per second",
                        done.stdout.replace("\r", "\n"), re.M)
-    print("requests per second:", rates)
+    figures.tell("requests per second: " +
+                 ", ".join(f"{name} {rate}" for name, rate in rates))
     assert {"PING_MBULK", "SET", "GET", "LRANGE_100"} <= {n for n, _ in rates}

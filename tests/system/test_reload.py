@@ -11,6 +11,7 @@ import socket
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -85,7 +86,7 @@ class Footprint:
             f"{self.fds}, there are {processes.fd_counts(self.one.pid)}")
         now = self._kib()
         grown = {role: now[role] - self.kib[role] for role in now}
-        print("grown by KiB:", grown)
+        figures.tell(f"grown by KiB: {grown}")
         # The sanitizers keep what was freed.
         assert SANITIZED or max(grown.values()) <= growth_kib
 

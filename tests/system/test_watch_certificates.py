@@ -9,6 +9,7 @@ import time
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -397,7 +398,7 @@ def test_replaced_in_a_loop_under_load(relay, certs, renewed, tmp_path):
         told = stream.stop()
     taken = len(one.matching("changed files taken over"))
     refused = len(one.matching("changed files are not taken over"))
-    print("measured: replaced", turn, "taken over", taken, "refused", refused)
+    figures.tell(f"replaced {turn}, taken over {taken}, refused {refused}")
     assert told["failed"] == 0
     # Some between one replacement and the next, for they were what it is
     # about.

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import configs
+import figures
 import peers
 import processes
 import sallyport
@@ -104,8 +105,8 @@ def test_only_its_own_connections_end(relay, server, client, free_port,
         kill_stopped(workers[0], number)
         new = wait_other(one.pid, "w0", workers[0])
         wait_accepting(one, port, new)
-        print(f"measured: a new worker accepts after "
-              f"{(time.monotonic() - began) * 1000:.0f} ms")
+        figures.tell("a new worker accepts after "
+                     f"{(time.monotonic() - began) * 1000:.0f} ms")
         assert processes.workers(one.pid)[1] == workers[1]
         left = [peer for peer in held if is_served(peer)]
         stream.serve(AROUND)
