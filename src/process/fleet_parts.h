@@ -21,8 +21,8 @@ void fleet_forget_inbox(struct fleet *fleet, const struct child *worker);
  * is lost. */
 void fleet_send_home(struct child *worker);
 
-/* True if who relieves somebody on the post now must never have to be relieved:
- * as many as may be of those who were there before still have connections. */
+/* True if who takes the post now must never have to be relieved: as many as may
+ * be of those who were there before still have connections. */
 bool fleet_must_end_reliefs(const struct post *post);
 
 /* It has ended before its post was taken: its inbox is for who follows. */

@@ -1,5 +1,6 @@
 #include "process/fleet_parts.h"
 
+#include "base/board.h"
 #include "process/child.h"
 #include "process/master_parts.h"
 #include "process/sandbox.h"
@@ -14,12 +15,11 @@ fleet_must_end_reliefs(const struct post *post)
 {
     unsigned count = 0;
 
-    if (!post->master->fleet.reliefs[post->number].pending)
-        return false;
     for (const struct child *each = post->master->children; each != NULL;
          each = each->next)
         count += each->role == ROLE_WORKER && each->post == NULL &&
-            each->number == post->number;
+            each->number == post->number && !each->killed &&
+            board_slot_active(post->master->board, each->slot, BOARD_ALL) > 0;
     return count >= RELIEVED_MAX;
 }
 

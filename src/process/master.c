@@ -63,6 +63,7 @@ static void
 disband(struct master *master)
 {
     master->stopping = true;
+    master->beginning = false;
     rollout_stop(master);
     renewal_stop(master);
     upgrade_stop(master);
@@ -127,6 +128,14 @@ give_up(struct master *master, int code)
     master_finish_if_alone(master);
 }
 
+void
+master_reopen_log(struct master *master)
+{
+    if (log_reopen())
+        master_tell_log(master);
+    upgrade_reopen_elder_log(master);
+}
+
 static void
 on_stop(evutil_socket_t number, short what, void *arg)
 {
@@ -159,8 +168,7 @@ on_usr1(evutil_socket_t number, short what, void *arg)
 {
     (void)number;
     (void)what;
-    if (log_reopen())
-        master_tell_log(arg);
+    master_reopen_log(arg);
 }
 
 static void

@@ -2,7 +2,7 @@
  * The inside of the master, for the files that make it up: master.c (start,
  * signals, end), rollout*.c and briefing.c (configurations), master_reload.c,
  * renewal.c (certificates that change), fleet*.c and post.c (children), hear.c
- * (what children say), requests.c (what users ask for), upgrade.c, and for the
+ * (what children say), requests.c (what users ask for), upgrade*.c, and for the
  * service manager announce.c, store.c and watchdog.c.
  */
 #ifndef PROCESS_MASTER_PARTS_H
@@ -99,6 +99,9 @@ void master_retire(struct master *master);
 
 /* What is still there is cut off. */
 void master_end_now(struct master *master);
+
+/* Under its name, here, in all processes and in those from before an upgrade. */
+void master_reopen_log(struct master *master);
 
 /* Ends the loop once all children have, if that is what we wait for. */
 void master_finish_if_alone(struct master *master);

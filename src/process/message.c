@@ -233,6 +233,8 @@ static const struct type {
         FIXED(stop), 0, 0, 0, NULL },
     [MESSAGE_STOP_NOW] = { "stop-now", SUCCESSOR, MASTER,
         0, 0, 0, 0, NULL },
+    [MESSAGE_REOPEN] = { "reopen", SUCCESSOR, MASTER,
+        0, 0, 0, 0, NULL },
 };
 
 _Static_assert(COUNT(types) == MESSAGE_TYPE_COUNT, "every type has its line");

@@ -82,6 +82,7 @@ enum message_type {
     MESSAGE_SPEAK,    /* nothing: the service manager listens to you now */
     MESSAGE_STOP,     /* struct message_stop: your connections have a time */
     MESSAGE_STOP_NOW, /* nothing: they have none */
+    MESSAGE_REOPEN,   /* nothing: open the log anew */
 
     MESSAGE_TYPE_COUNT,
 };

@@ -175,7 +175,7 @@ set_sandbox(struct status_facts *facts, const struct master *master)
         (void)sandbox_missing(missing);
     if (fleet_reaches_anywhere(master))
         sandbox_add_missing(missing,
-            "to which TCP ports some workers connect, until an upgrade");
+            "where to some workers connect, until an upgrade");
     STATUS_FACTS_SET(facts->sandbox, modes[master->sandbox]);
     STATUS_FACTS_SET(facts->not_enforced, missing);
 }

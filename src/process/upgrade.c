@@ -1,12 +1,10 @@
-#include "process/upgrade.h"
+#include "process/upgrade_parts.h"
 
 #include <event2/event.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
-#include "base/number.h"
 #include "config/config.h"
 #include "process/channel.h"
 #include "process/master_parts.h"
@@ -25,259 +21,7 @@
 #include "process/socket_message.h"
 #include "process/spawn.h"
 
-#define ENVIRONMENT "SALLYPORT_UPGRADE"
-
-/* In the place of a listening socket's address. */
-#define CONTROL_KEY "control"
-
 enum { WORDS_MAX = 1024, WORDS_BYTES = 128 << 10 };
-
-static const struct timeval inherit_patience = { .tv_sec = 10 };
-enum { FLUSH_MS = 1000 };
-
-/* The new one. */
-
-static void
-take_secret(struct master *master, int fd)
-{
-    ssize_t size = (ssize_t)sizeof(master->secret.bytes);
-
-    if (pread(fd, master->secret.bytes, (size_t)size, 0) != size)
-        log_warn(NULL, "sessions from before the upgrade are not resumed");
-    close(fd);
-}
-
-static void
-take_control(struct master *master, const struct message *message, int fd)
-{
-    struct upgrade *upgrade = &master->upgrade;
-
-    if (upgrade->control_fd >= 0)
-        close(upgrade->control_fd);
-    free(upgrade->control_path);
-    upgrade->control_fd = fd;
-    upgrade->control_path = strdup(message_socket_path(message));
-}
-
-static void
-take_socket(struct master *master, const struct message *message, int fd)
-{
-    struct held_socket *held = NULL;
-    struct listener_socket socket;
-    struct socket_use use;
-
-    if (strcmp(message->text, CONTROL_KEY) == 0) {
-        take_control(master, message, fd);
-        return;
-    }
-    if (!socket_message_read(message, fd, &socket, &use))
-        close(fd);
-    else if ((held = sockets_add(&master->sockets, &socket)) == NULL)
-        listener_socket_leave(&socket);
-    if (held != NULL)
-        held->serves = held->stored = !held_socket_is_lent(held);
-    else
-        log_error(NULL, "a listening socket is lost: out of memory");
-}
-
-/* The one before has told the service manager who we are, or is gone. */
-static void
-speak(struct master *master)
-{
-    struct upgrade *upgrade = &master->upgrade;
-
-    if (upgrade->inherits || upgrade->speaks || master->stopping)
-        return;
-    upgrade->speaks = true;
-    notify_hold(&master->notify, false);
-    announce_ready(master, true);
-}
-
-static void
-on_inherit(void *arg, const struct message *message, const int *fds)
-{
-    struct master *master = arg;
-
-    if (message->type == MESSAGE_SECRET)
-        take_secret(master, fds[0]);
-    else if (message->type == MESSAGE_SOCKET)
-        take_socket(master, message, fds[0]);
-    else if (message->type == MESSAGE_SPEAK)
-        speak(master);
-    else
-        event_base_loopbreak(master->base);
-}
-
-/* It stays there until we serve and its connections have ended, or it has given
- * up on us. */
-static void
-on_predecessor_gone(void *arg, const char *why)
-{
-    struct master *master = arg;
-    struct upgrade *upgrade = &master->upgrade;
-
-    if (upgrade->inherits) {
-        log_error(NULL, "the daemon to take over from %s", why);
-        raise(SIGTERM);
-    }
-    speak(master);
-    channel_free(upgrade->before); /* `why` goes with it */
-    upgrade->before = NULL;
-    master_finish_if_alone(master);
-}
-
-static void
-on_waited_too_long(evutil_socket_t fd, short what, void *arg)
-{
-    struct master *master = arg;
-
-    (void)fd;
-    (void)what;
-    channel_free(master->upgrade.before);
-    master->upgrade.before = NULL;
-    event_base_loopbreak(master->base);
-}
-
-static bool
-wait_for_sockets(struct master *master, struct error *error)
-{
-    struct upgrade *upgrade = &master->upgrade;
-    struct event *timer =
-        evtimer_new(master->base, on_waited_too_long, master);
-
-    if (timer != NULL && event_add(timer, &inherit_patience) == 0)
-        (void)event_base_dispatch(master->base);
-    if (timer != NULL)
-        event_free(timer);
-    if (timer != NULL && upgrade->before != NULL && !master->stopping)
-        return true;
-    error_add(error, "the sockets of the running daemon did not come");
-    return false;
-}
-
-static char *
-own_program(void)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
-
-    return length > 0 && length < (ssize_t)sizeof(path)
-        ? strndup(path, (size_t)length)
-        : NULL;
-}
-
-/* Anybody may have set the variable: the far end must be our parent. */
-static bool
-leads_to_parent(int fd)
-{
-    struct ucred peer;
-    socklen_t length = sizeof(peer);
-    int type = 0;
-    socklen_t type_length = sizeof(type);
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0 &&
-        type == SOCK_SEQPACKET &&
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-        peer.pid == getppid();
-}
-
-/* The descriptor that the environment names; -1: none. */
-static int
-predecessor(void)
-{
-    const char *text = getenv(ENVIRONMENT);
-    uint64_t fd = 0;
-    bool ok = text != NULL && number_parse(text, &fd) && fd > 2 &&
-        fd < INT_MAX && leads_to_parent((int)fd) &&
-        fd_set_cloexec((int)fd) && fd_set_nonblocking((int)fd);
-
-    (void)unsetenv(ENVIRONMENT);
-    return ok ? (int)fd : -1;
-}
-
-void
-upgrade_init(struct upgrade *upgrade)
-{
-    *upgrade = (struct upgrade){
-        .program = own_program(),
-        .fd = predecessor(),
-        .control_fd = -1,
-    };
-    upgrade->inherits = upgrade->fd >= 0;
-}
-
-bool
-upgrade_inherit(struct master *master, struct error *error)
-{
-    struct upgrade *upgrade = &master->upgrade;
-
-    if (upgrade->fd < 0)
-        return true;
-    notify_hold(&master->notify, true);
-    upgrade->before = channel_new(master->base, upgrade->fd, ROLE_SUCCESSOR,
-        ROLE_MASTER, on_inherit, on_predecessor_gone, master);
-    if (upgrade->before == NULL) {
-        error_add(error, "out of memory");
-        return false;
-    }
-    upgrade->fd = -1;
-    return wait_for_sockets(master, error);
-}
-
-int
-upgrade_inherited_control(struct master *master, const char *path)
-{
-    struct upgrade *upgrade = &master->upgrade;
-    int fd = upgrade->control_fd;
-
-    upgrade->control_fd = -1;
-    if (fd < 0 || (path != NULL && upgrade->control_path != NULL &&
-        strcmp(path, upgrade->control_path) == 0))
-        return fd;
-    close(fd);
-    return -1;
-}
-
-bool
-upgrade_report(struct master *master)
-{
-    struct upgrade *upgrade = &master->upgrade;
-
-    if (upgrade->before == NULL)
-        return false;
-    log_info(NULL, "taken over from pid %d", (int)getppid());
-    channel_send(upgrade->before, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
-    if (!channel_flush(upgrade->before, FLUSH_MS))
-        log_warn(NULL, "the daemon before cannot be told to stop");
-    upgrade->inherits = false;
-    return true;
-}
-
-bool
-upgrade_has_elder(const struct master *master)
-{
-    return master->upgrade.before != NULL && !master->upgrade.inherits;
-}
-
-void
-upgrade_stop_elder(struct master *master, uint64_t timeout_ms)
-{
-    const struct message_stop fixed = { .timeout_ms = timeout_ms };
-
-    if (upgrade_has_elder(master))
-        channel_send(
-            master->upgrade.before, MESSAGE_STOP, &fixed, NULL, 0, NULL, 0);
-}
-
-void
-upgrade_end_elder(struct master *master)
-{
-    if (upgrade_has_elder(master))
-        channel_send(
-            master->upgrade.before, MESSAGE_STOP_NOW, NULL, NULL, 0, NULL, 0);
-}
-
-/* The old one. */
 
 /* The way to the next one stays. */
 static void
@@ -368,6 +112,8 @@ on_message(void *arg, const struct message *message, const int *fds)
         master_stop(master, stop->timeout_ms);
     else if (message->type == MESSAGE_STOP_NOW && succeeded)
         master_end_now(master);
+    else if (message->type == MESSAGE_REOPEN && succeeded)
+        master_reopen_log(master);
 }
 
 static void
@@ -392,7 +138,7 @@ send_all(struct master *master)
     struct held_socket control = {
         .socket = {
             .fd = master->fleet.control_fd,
-            .text = (char *)CONTROL_KEY,
+            .text = (char *)UPGRADE_CONTROL_KEY,
             .path = master->fleet.control_path,
         },
     };
@@ -442,7 +188,7 @@ be_successor(const char *program, int fd)
     snprintf(number, sizeof(number), "%d", fd);
     watchdog_hand_on();
     errno = E2BIG;
-    if (own_words(bytes, words) && setenv(ENVIRONMENT, number, 1) == 0 &&
+    if (own_words(bytes, words) && setenv(UPGRADE_ENVIRONMENT, number, 1) == 0 &&
         fcntl(fd, F_SETFD, 0) == 0)
         execv(program, words);
     log_error(NULL, "cannot run %s: %m", program);
@@ -520,7 +266,7 @@ upgrade_free(struct master *master)
     struct upgrade *upgrade = &master->upgrade;
 
     forget(upgrade);
-    channel_free(upgrade->before);
+    upgrade_forget_elder(upgrade);
     if (upgrade->fd >= 0)
         close(upgrade->fd);
     if (upgrade->control_fd >= 0)

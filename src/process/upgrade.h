@@ -37,6 +37,7 @@ struct upgrade {
     /* From the one before. */
     int fd; /* that the environment names; -1: none */
     struct channel *before; /* NULL: there is none, or it has ended */
+    struct event *elder_timer; /* until it is left behind; NULL: not stopped */
     bool inherits; /* our sockets are still the other's as well */
     bool speaks;   /* for the service, towards its manager */
     int control_fd; /* -1: none */
@@ -63,6 +64,7 @@ NODISCARD bool upgrade_report(struct master *master);
 bool upgrade_has_elder(const struct master *master);
 void upgrade_stop_elder(struct master *master, uint64_t timeout_ms);
 void upgrade_end_elder(struct master *master);
+void upgrade_reopen_elder_log(struct master *master);
 
 /* Begins one; requests that wait for it are answered when it has ended. */
 void upgrade_start(struct master *master);

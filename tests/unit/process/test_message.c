@@ -117,6 +117,7 @@ static const struct sample {
     { MESSAGE_SPEAK, MASTER, SUCCESSOR, 0, 0, "", NONE },
     { MESSAGE_STOP, SUCCESSOR, MASTER, 0, FIXED(stop, 30000), NONE },
     { MESSAGE_STOP_NOW, SUCCESSOR, MASTER, 0, 0, "", NONE },
+    { MESSAGE_REOPEN, SUCCESSOR, MASTER, 0, 0, "", NONE },
 };
 
 static const struct sample *
