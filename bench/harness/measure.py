@@ -95,6 +95,7 @@ class Running:
 
     def __init__(self, bench, relay, scenario, workers=None):
         self.cores = bench.cores.of_relay(scenario.workers)
+        self.throttle = None
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=bench.scratch))
         self.setup = Setup(scenario.listen_tls, scenario.connect_tls,
                            *bench.ports(), self.folder, bench.certs,
@@ -121,7 +122,11 @@ class Running:
             errors="replace").strip()[-2000:]
 
     def pin(self):
+        """When all its processes are there."""
         machine.pin(self.process.pid, self.cores)
+        if self.throttle is not None:
+            for pid in machine.family(self.process.pid):
+                self.throttle.add(pid)
 
     def cpu_seconds(self):
         return machine.cpu_seconds(self.process.pid)
@@ -231,11 +236,13 @@ def _slow(bench, running, scenario):
 
 
 def _throttled(bench, relay, scenario, workers):
-    with machine.Throttle(THROTTLED_TO) as throttle, \
-            Running(bench, relay, scenario, workers) as running:
-        for pid in machine.family(running.process.pid):
-            throttle.add(pid)
-        return _cost(bench, running, scenario)
+    try:
+        with machine.Throttle(THROTTLED_TO) as throttle, \
+                Running(bench, relay, scenario, workers) as running:
+            running.throttle = throttle
+            return _cost(bench, running, scenario)
+    except OSError as fault:
+        raise Failed(f"no control group: {fault}") from None
 
 
 def _scaling(bench, relay, scenario):

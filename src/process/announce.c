@@ -119,9 +119,10 @@ tell_draining(struct master *master, const char *first)
     uint64_t more_ms = left_ms < EXTEND_MS ? left_ms : EXTEND_MS;
 
     notify_send(&master->notify,
-        "%sEXTEND_TIMEOUT_USEC=%llu\nSTATUS=Stopping: %llu connections left",
+        "%sEXTEND_TIMEOUT_USEC=%llu\nSTATUS=Stopping: %llu connections left%s",
         first, (unsigned long long)more_ms * 1000,
-        (unsigned long long)board_active(master->board, BOARD_ALL));
+        (unsigned long long)board_active(master->board, BOARD_ALL),
+        upgrade_has_elder(master) ? ", and some from before an upgrade" : "");
 }
 
 static void

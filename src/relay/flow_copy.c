@@ -6,6 +6,7 @@ enum {
     EARNED_SHARE = 16,
     CHOKED_CHUNK = 2 * FLOW_CHUNK_LEAST, /* never less again: see below */
     ROOM_LEAST = 2 << 10,
+    SHARE_LEAST = 8 << 10,  /* of who only has a long way to its peer, too */
     LAGS = 64 << 10,        /* with so much in its kernel's queue */
     KEPT_FREELY = 1 << 20,  /* for all sinks of a worker */
 };
@@ -45,7 +46,7 @@ share_of_lagging(const struct loop *loop)
 {
     size_t share = FLOW_CHUNK_LEAST * (size_t)KEPT_FREELY / loop->kept;
 
-    return share > ROOM_LEAST ? share : ROOM_LEAST;
+    return share > SHARE_LEAST ? share : SHARE_LEAST;
 }
 
 /* What the sink will not take now would have to be kept, so that is not read: a
@@ -90,7 +91,7 @@ flow_copy(struct flow *flow)
         flow->state = FLOW_BROKEN;
         return status;
     }
-    adapt(flow, full, status);
+    adapt(flow, full && size >= FLOW_CHUNK_LEAST, status);
     /* Fewer bytes than asked for: another look would find none. */
     return full ? STREAM_OK : STREAM_AGAIN;
 }

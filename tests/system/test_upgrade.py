@@ -467,10 +467,10 @@ def test_new_master_inherits_no_more_than_it_should(upgraded, server, binary,
 def outlived(upgraded, server, client, binary, free_port):
     """An upgraded daemon that has a connection in each of two masters that are
     there no more for anything else."""
-    def start(global_):
+    def start(global_, **options):
         port, far = free_port(), server(peers.echo)
         one = upgraded(configs.settings(global_) +
-                       configs.plain(port, far.port))
+                       configs.plain(port, far.port), **options)
         held = []
         for _ in range(2):
             held.append(client(port))
@@ -532,4 +532,38 @@ def test_an_old_one_is_stopped_alone(outlived):
     assert [peer.receive().end for peer in held[:2]] == ["reset"] * 2
     processes.wait_gone(one.masters[:2])
     assert asks(held[2])
+    one.stop()
+
+
+def test_the_log_of_all_is_opened_anew(outlived, tmp_path):
+    log = tmp_path / "log"
+    one, held = outlived(f"log = file:{log}", log=log)
+    log.rename(tmp_path / "log.1")
+    os.kill(one.masters[-1], signal.SIGUSR1)
+    for peer in held:
+        peer.half_close()
+        assert peer.receive().end == peer.clean_end
+    sallyport.wait_until(
+        lambda: log.exists() and
+        log.read_text().count("reason=client-closed") == 3,
+        "all three ends")
+    one.stop()
+
+
+def test_one_that_does_not_end_is_left_behind(outlived):
+    one, held = outlived("drain_timeout = 1h")
+    for stuck in one.masters[:2]:
+        processes.stop(stuck)
+    os.kill(one.masters[2], signal.SIGTERM)
+    one.one.wait_log("stopping: . connections have")
+    os.kill(one.masters[2], signal.SIGTERM)
+    assert held[2].receive().end == "reset"
+    one.one.wait_log("error the processes from before the upgrade do not end")
+    processes.wait_gone(one.masters[2:])
+    assert all(map(processes.is_alive, one.masters[:2]))
+    # They hear of it when they can.
+    for stuck in one.masters[:2]:
+        os.kill(stuck, signal.SIGCONT)
+    assert [peer.receive().end for peer in held[:2]] == ["reset"] * 2
+    processes.wait_gone(one.masters)
     one.stop()
