@@ -135,7 +135,8 @@ class Daemon:
 
 @pytest.fixture
 def daemon(relay, server, certs):
-    one = Daemon(relay, server(peers.echo).port, certs)
+    far = server(peers.echo, timeout=5 * sallyport.PATIENCE)
+    one = Daemon(relay, far.port, certs)
     yield one
     one.close()
 
