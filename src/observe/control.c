@@ -37,7 +37,7 @@ struct control {
     struct event *listening;
     struct event *retry;
     uid_t owner;
-    bool ended;
+    bool closed; /* to new clients */
     struct control_handler handler;
     uint32_t last_number;
     size_t count;
@@ -48,7 +48,7 @@ struct control {
 static void
 listen_again(struct control *control)
 {
-    if (!control->ended && control->count < CONTROL_CLIENTS_MAX)
+    if (!control->closed && control->count < CONTROL_CLIENTS_MAX)
         event_add(control->listening, NULL);
 }
 
@@ -345,7 +345,7 @@ control_free(struct control *control)
 {
     if (control == NULL)
         return;
-    control->ended = true;
+    control->closed = true;
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (control->clients[i].stream != NULL)
             drop(&control->clients[i]);
@@ -357,11 +357,17 @@ control_free(struct control *control)
 }
 
 void
-control_end(struct control *control, const char *why)
+control_stop_accepting(struct control *control)
 {
-    control->ended = true;
+    control->closed = true;
     event_del(control->listening);
     event_del(control->retry);
+}
+
+void
+control_end(struct control *control, const char *why)
+{
+    control_stop_accepting(control);
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct client *client = &control->clients[i];
 

@@ -60,6 +60,9 @@ void control_say(struct control *control, uint32_t client, const char *text,
     size_t length);
 void control_finish(struct control *control, uint32_t client, bool ok);
 
+/* Another process accepts from now on; who has been accepted is answered. */
+void control_stop_accepting(struct control *control);
+
 /* Stops accepting, finishes all open answers with `why` as failed, and drops
  * those who have not asked.  Answers still go out while the loop turns. */
 void control_end(struct control *control, const char *why);

@@ -112,8 +112,12 @@ on_reply(struct observer *observer, const struct message *message)
     }
     control_say(observer->control, reply->request, message->text,
         message->text_length);
-    if (!reply->more)
-        control_finish(observer->control, reply->request, reply->code == 0);
+    if (reply->more)
+        return;
+    /* Whoever hears that is served by the next daemon, if he asks again. */
+    if (request->verb == CONTROL_UPGRADE && reply->code == 0)
+        control_stop_accepting(observer->control);
+    control_finish(observer->control, reply->request, reply->code == 0);
 }
 
 /* What else the master tells every child is heard and forgotten. */

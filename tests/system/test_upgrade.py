@@ -284,6 +284,36 @@ def test_connections_live_on(upgraded, server, certs, client, binary,
     one.stop()
 
 
+def test_asked_right_after(upgraded, free_port, tmp_path):
+    """Who has heard that it is done is answered by the new daemon, however
+    soon he asks."""
+    control = tmp_path / "control"
+    one = upgraded(configs.settings(f"control = {control}") +
+                   configs.plain(free_port(), 9))
+
+    def ask(*questions):
+        """What is answered to each, asked at once."""
+        askers = [socket.socket(socket.AF_UNIX) for _ in questions]
+        for asker, question in zip(askers, questions):
+            asker.connect(str(control))
+            asker.sendall(f"{question}\n".encode())
+        answers = [peers.Peer(asker).receive().data.decode()
+                   for asker in askers]
+        for asker in askers:
+            asker.close()
+        return [answer.partition("\n") for answer in answers]
+    for turn in range(1, 11):
+        [done] = ask("upgrade")
+        answers = ask(*["status json"] * 4)
+        told = one.one.wait_log(r"upgraded: pid \d+ serves", count=turn)
+        one.masters.append(int(re.search(r"pid (\d+)", told)[1]))
+        assert done[0] == "ok"
+        for result, _, text in answers:
+            assert result == "ok", text
+            assert json.loads(text)["master"]["pid"] == one.masters[-1]
+    one.stop()
+
+
 # The text of the new binary, or what to do to the file; then what is said.
 BAD = {
     "fails": ("#!/bin/sh\nexit 3\n", 0o755, "exit code 3|ended before"),

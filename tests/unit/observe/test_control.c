@@ -321,6 +321,22 @@ Test(control, ends_with_all_answers)
     close(later);
 }
 
+Test(control, answers_those_it_has_when_it_stops_accepting)
+{
+    int waits = ask("reload\n"), later;
+
+    await_asked(1);
+    control_stop_accepting(control);
+    later = ask("status\n");
+    control_say(control, asked[0], "so be it", 8);
+    control_finish(control, asked[0], true);
+    cr_expect_str_eq(answer(waits), "ok\nso be it\n");
+    turn(); /* there is room again */
+    cr_expect_eq(asked_count, 1);
+    cr_expect_eq(control_clients(control), 0);
+    close(later);
+}
+
 Test(control, goes_on_after_descriptors_ran_out)
 {
     int fd = ask("reload\n");
