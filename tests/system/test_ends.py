@@ -46,8 +46,9 @@ def start(pair, near, listen, connect, options="", ends=True, globals_="",
     sending = peers.in_background(send_all, there, ends, size)
     wait_until(lambda: it.is_held_up(there), "the sender to be held up")
     assert not sending.done()
-    assert it.relay.has_spliced() == (listen == connect == "plain" and
-                                      "splice = never" not in options)
+    if size == FULL:    # through small buffers nothing proves to be bulk
+        assert it.relay.has_spliced() == (listen == connect == "plain" and
+                                          "splice = never" not in options)
     return it, here, there, sending
 
 

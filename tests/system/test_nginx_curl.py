@@ -119,8 +119,8 @@ def check_memory(way):
 def test_carries_a_big_file_down(way, nginx, check_memory):
     with subprocess.Popen([*way.curl, f"{way.url}/big"],
                           stdout=subprocess.PIPE) as curl:
-        assert digest_of(curl.stdout.read) == nginx.big
-    assert curl.returncode == 0
+        got = digest_of(curl.stdout.read)
+    assert (curl.returncode, *got) == (0, *nginx.big)
     end, = way.wait_ends()
     assert end["reason"] == "client-closed"
     assert end["down"] > BIG
