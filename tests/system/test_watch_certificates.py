@@ -266,7 +266,7 @@ def test_crl_that_changes(relay, server, certs, tmp_path):
     one.wait_log("changed files taken over")
     for _ in range(4):
         assert is_let_in("client") and not is_let_in("client-revoked")
-    assert one.matching("end service=s reason=handshake-failed .*revoked")
+    one.wait_log("end service=s reason=handshake-failed .*revoked", count=4)
 
 
 def empty_crl(certs, folder):
