@@ -24,6 +24,8 @@ UPGRADES = 5
 # them during an upgrade.
 SIZE = (60 if sallyport.SANITIZED else 1024) << 20
 PARTS = 2 * (UPGRADES + 1)
+# It waits for the slowest of them, and for an upgrade.
+LONG = 20 * sallyport.PATIENCE
 # Connections of a stream between two upgrades.
 AROUND = 100 if sallyport.SANITIZED else 500
 
@@ -67,8 +69,11 @@ def generation(one):
 
 
 def upgrade(one, how="command"):
-    """Returns the pid of the master that serves now."""
+    """Returns the pid of the master that serves now.  The observer of the one
+    before has gone by then: it may have heard who asks now, and has nobody to
+    ask itself."""
     before = generation(one)
+    observer = processes.roles(before)["obser"]
     if how == "command":
         done = processes.command(one, "upgrade", timeout=100)
         assert (done.returncode, done.stderr) == (0, ""), one.tail()
@@ -81,6 +86,7 @@ def upgrade(one, how="command"):
             done.returncode == 0 else None
         return master is not None and master["pid"] != before
     sallyport.wait_until(look, "the new master")
+    processes.wait_gone([observer])
     return generation(one)
 
 
@@ -139,7 +145,7 @@ class Pace:
             with self._changed:
                 assert self._changed.wait_for(
                     lambda: number << 20 < self._parts * SIZE // PARTS,
-                    6 * sallyport.PATIENCE)
+                    LONG)
             yield block
 
     def receive(self, peer, who):
@@ -158,7 +164,7 @@ class Pace:
             assert self._changed.wait_for(
                 lambda: len(self._received) == count and
                 min(self._received.values()) >= part * SIZE // PARTS,
-                3 * sallyport.PATIENCE), self._received
+                6 * sallyport.PATIENCE), self._received
 
     def go_on(self):
         with self._changed:
@@ -168,7 +174,7 @@ class Pace:
 
 def upload(port, tls, pace):
     """Returns what the server says that it received."""
-    with peers.connect(port, tls=tls) as peer:
+    with peers.connect(port, tls=tls, timeout=LONG) as peer:
         peer.send(pace.blocks())
         peer.half_close()
         answer = peer.receive()
@@ -177,7 +183,7 @@ def upload(port, tls, pace):
 
 
 def download(port, tls, pace, who):
-    with peers.connect(port, tls=tls) as peer:
+    with peers.connect(port, tls=tls, timeout=LONG) as peer:
         received = pace.receive(peer, who)
         assert received.end == peer.clean_end
         peer.half_close()
@@ -191,8 +197,8 @@ class Transfers:
 
     def __init__(self, server, certs, pace):
         self.pace = pace
-        self.up = server(self._take)
-        self.down = server(lambda peer: peers.source(pace.blocks())(peer).end)
+        self.up = server(self._take, timeout=LONG)
+        self.down = server(self._give, timeout=LONG)
         self.trust = peers.client_context(certs)
 
     def _take(self, peer):
@@ -200,6 +206,9 @@ class Transfers:
         assert received.end == peer.clean_end
         peer.send(received.sha256.encode())
         peer.half_close()
+
+    def _give(self, peer):
+        assert peers.source(self.pace.blocks())(peer).end == peer.clean_end
 
     def begin(self, ports):
         """`ports` of services that lead to up, down, up and down; the last two
