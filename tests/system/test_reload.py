@@ -121,7 +121,9 @@ def test_hundreds_under_load(relay, certs, free_port):
     assert told["failed"] == 0
     assert told["done"] >= 2 * rounds * BETWEEN
     steady.assert_held(told)
-    assert SANITIZED or told["seconds"] <= 60
+    # Half as much again where they had to wait for their turn.
+    most = 60 if told["spare"] >= steady.SPARE else 90
+    assert SANITIZED or told["seconds"] <= most
     assert len(one.matching("reloaded: generation")) == 20 + 2 * rounds
     before.assert_same(1024)
     assert not one.matching("reload failed|died|killed")
