@@ -112,8 +112,10 @@ class _Echo(asyncio.Protocol):
         self.transport.write(data)
 
 
-async def _serve(listener):
+async def _serve(listener, parent):
+    """Until the other end of `parent` is closed, however that comes about."""
     loop = asyncio.get_running_loop()
+    loop.add_reader(parent, os._exit, 0)
     server = await loop.create_server(_Echo, sock=listener, backlog=4096)
     await server.serve_forever()
 
@@ -239,10 +241,12 @@ class _Clients:
 def main():
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     print(listener.getsockname()[1], flush=True)
+    parent, alive = os.pipe()
     server = os.fork()
     if server == 0:
+        os.close(alive)
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-        asyncio.run(_serve(listener))
+        asyncio.run(_serve(listener, parent))
     listener.close()
     try:
         line = sys.stdin.readline()
