@@ -78,9 +78,10 @@ static const struct option options[] = {
       .value = "30s", .zero = "0s", .min = 1, .max = DAYS(30),
       .help = "How long connections may go on after a stop was asked for.",
       .details = "On SIGTERM or SIGINT no client is accepted any more; "
-          "connections that live on past this time are ended. A second "
-          "signal ends them at once. The same time bounds how long the last "
-          "bytes of a connection that ended badly are waited for." },
+          "connections that live on past this time are ended, with 0s at "
+          "once. A second signal ends them at once, too. The same time bounds "
+          "how long the last bytes of a connection that ended badly are "
+          "waited for. An upgrade ends no connection." },
     { .name = "upgrade_timeout", .scope = OPTION_GLOBAL,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(upgrade_timeout_ms), .value = "90s",

@@ -1,7 +1,7 @@
 #include "relay/balance.h"
 
 /* Two more at the least, so that moving one makes both sides more alike; then
- * half, which leaves each of two workers more than a third.  Of short
+ * half, which leaves each of two workers a third at the least.  Of short
  * connections there is always one more here than there, and to even that out
  * costs more than it brings. */
 bool
