@@ -20,7 +20,8 @@ import questions
 import sallyport
 
 ANSWERS = 50 if sallyport.SANITIZED else 300
-# Of a hundred questions 99 are answered within this time while others flood.
+# Of a hundred questions 99 are answered within this time while another floods;
+# eight that carry bulk at once, each with a turn of its own, may cost twice that.
 # It is the best of some attempts that counts: a machine that has something else
 # to do for a while is not what is tested.
 P99_SECONDS = 0.010
@@ -36,7 +37,7 @@ TLS12 = dict(version="1.2", ciphers=b"ECDHE-ECDSA-AES128-GCM-SHA256")
 def stand_back():
     """A flood comes from other machines: what this thread does for it should
     take little time from who is flooded."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
 class Flood:
@@ -110,14 +111,14 @@ def asker():
 
 def times_of_answers(asker, so_far, least):
     times, until = [], so_far() + least
-    deadline = time.monotonic() + sallyport.PATIENCE
+    deadline = time.monotonic() + 3 * sallyport.PATIENCE
     while len(times) < ANSWERS or so_far() < until:
         times += asker.ask(ANSWERS)
         assert time.monotonic() < deadline, "the flood does not get on"
     return times
 
 
-def check_answers(asker, so_far, least):
+def check_answers(asker, so_far, least, within=P99_SECONDS):
     """Asks until the flood, of which so_far() is how far it has come, has come
     further by `least`."""
     for _ in range(ATTEMPTS):
@@ -126,7 +127,7 @@ def check_answers(asker, so_far, least):
         figures.tell(f"{len(times)} answers within {1000 * p50:.2f} ms (half of "
                      f"them), {1000 * p99:.2f} ms (99 of 100), "
                      f"{1000 * max(times):.2f} ms (all)")
-        if sallyport.SANITIZED or p99 < P99_SECONDS:
+        if sallyport.SANITIZED or p99 < within:
             return
     raise AssertionError(f"answers took {1000 * p99:.1f} ms")
 
@@ -202,7 +203,8 @@ def test_100000_key_updates_cost_little(relay, certs, server, free_port):
                     version="1.3") as peer:
         peer.handshake()
         updates = b"".join(peer.key_update() for _ in range(100_000))
-        door.signal(signal.SIGSTOP)
+        for pid in door.workers().values():
+            os.kill(pid, signal.SIGSTOP)
         try:
             before = door.cpu_seconds()
             peer.socket.sendall(updates)
@@ -210,7 +212,8 @@ def test_100000_key_updates_cost_little(relay, certs, server, free_port):
                 lambda: unread(peer.socket) < len(updates) - 500_000,
                 "its kernel to have many")
         finally:
-            door.signal(signal.SIGCONT)
+            for pid in door.workers().values():
+                os.kill(pid, signal.SIGCONT)
         assert door.wait_ends()[0]["reason"] == "tls-failed"
         spent = door.cpu_seconds() - before
     if not sallyport.SANITIZED:
@@ -313,7 +316,8 @@ def test_bulk(relay, certs, server, client, free_port, asker, tls,
         peer = client(bulk_port, tls=context)
         floods.append(peers.in_background(
             drink if direction == "down" else pour, peer))
-    check_answers(asker, lambda: sum(drunk), BULK_BYTES)
+    check_answers(asker, lambda: sum(drunk), BULK_BYTES,
+                  P99_SECONDS * (2 if count > 1 else 1))
     assert not [flood for flood in floods if flood.done()]
     stopped.set()
     one.stop(at_once=True)
