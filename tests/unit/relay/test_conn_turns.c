@@ -46,9 +46,12 @@ choose_good_ends(void)
 static void
 expect_all(uint64_t up, uint64_t down)
 {
-    cr_expect_eq(stage.server.received, up);
-    cr_expect_eq(stage.client.received, down);
-    cr_expect(stage.client.ended && stage.server.ended);
+    cr_expect(stage.server.received == up && stage.server.ended &&
+            stage.client.received == down && stage.client.ended,
+        "%s: up %d, down %d%s%s", stage_reason(&stage),
+        (int)stage.server.received, (int)stage.client.received,
+        stage.server.gone ? ", the server was cut off" : "",
+        stage.client.gone ? ", the client was cut off" : "");
 }
 
 static void
