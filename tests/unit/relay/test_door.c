@@ -152,8 +152,8 @@ Test(door, hands_over_to_who_has_less)
     for (size_t i = 0; i < HOUSE_WORKERS; i++) {
         const struct relay *relay = &house.workers[i].relay;
 
-        cr_expect_geq(relay->connections, 9, "%zu", relay->connections);
-        cr_expect_leq(relay->connections, 12, "%zu", relay->connections);
+        cr_expect_geq(relay->connections, 8, "%zu", relay->connections);
+        cr_expect_leq(relay->connections, 13, "%zu", relay->connections);
         cr_expect_eq(board_slot_active(house.board, relay->slot, BOARD_ALL),
             relay->connections);
     }
