@@ -62,7 +62,7 @@ retire(struct post *post)
     struct child *worker = post_give_up(post);
 
     if (worker != NULL)
-        fleet_send_home(worker);
+        fleet_send_home(worker, 0);
     fleet_close_inbox(&post->master->fleet.inboxes[post->number]);
 }
 

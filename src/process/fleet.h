@@ -63,6 +63,9 @@ void fleet_relieve(struct post *post);
 void fleet_confirm_reliefs(struct master *master);
 void fleet_revoke_reliefs(struct master *master);
 
+/* Whether one of them may still let clients in for what was in force. */
+bool fleet_is_being_relieved(const struct master *master);
+
 /* Whether a worker that has ended was on its post until the switch. */
 bool fleet_was_relieved(const struct child *worker);
 

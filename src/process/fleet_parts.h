@@ -18,8 +18,9 @@ void fleet_forget_inbox(struct fleet *fleet, const struct child *worker);
 
 /* It finishes what it has, and ends.  Those that stay take over its sockets,
  * and its inbox is read until it ends, so nothing that was accepted or queued
- * is lost. */
-void fleet_send_home(struct child *worker);
+ * is lost.  `generation`: what the others switch to, for which it is waited
+ * until it accepts nobody any more; 0: it is not. */
+void fleet_send_home(struct child *worker, uint64_t generation);
 
 /* True if who takes the post now must never have to be relieved: as many as may
  * be of those who were there before still have connections. */

@@ -24,6 +24,17 @@ fleet_must_end_reliefs(const struct post *post)
 }
 
 bool
+fleet_is_being_relieved(const struct master *master)
+{
+    const struct child *each = master->children;
+
+    while (each != NULL && (each->role != ROLE_WORKER || each->post != NULL ||
+        each->channel == NULL || each->switching != master->generation))
+        each = each->next;
+    return each != NULL;
+}
+
+bool
 fleet_reaches_anywhere(const struct master *master)
 {
     const struct child *each = master->children;
@@ -57,7 +68,7 @@ fleet_confirm_reliefs(struct master *master)
         if (!relief->pending)
             continue;
         if (relief->worker != NULL)
-            fleet_send_home(relief->worker);
+            fleet_send_home(relief->worker, master->generation);
         fleet_close_inbox(&relief->inbox);
         relief->pending = false;
     }

@@ -131,13 +131,15 @@ fleet_forget_inbox(struct fleet *fleet, const struct child *worker)
 }
 
 void
-fleet_send_home(struct child *worker)
+fleet_send_home(struct child *worker, uint64_t generation)
 {
-    static const struct message_drain no_limit = {
+    const struct message_drain no_limit = {
         .timeout_ms = MESSAGE_NO_LIMIT,
+        .generation = generation,
     };
 
     fleet_forget_inbox(&worker->master->fleet, worker);
     worker->preparing = 0;
+    worker->switching = generation;
     child_send(worker, MESSAGE_DRAIN, &no_limit, NULL, 0, -1);
 }

@@ -136,6 +136,8 @@ struct message_log {
 #define MESSAGE_NO_LIMIT UINT64_MAX
 struct message_drain {
     uint64_t timeout_ms; /* then end what is left; MESSAGE_NO_LIMIT: never */
+    uint64_t generation; /* that others serve: MESSAGE_SWITCHED says that nobody
+                          * is accepted any more; 0: nobody waits for that */
 };
 
 struct message_stop {

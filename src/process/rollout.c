@@ -311,7 +311,8 @@ finish_if_switched(struct master *master)
          i++)
         if (lags(master, post))
             return;
-    finish(master);
+    if (!fleet_is_being_relieved(master))
+        finish(master);
 }
 
 void

@@ -266,10 +266,15 @@ hear_drain(struct worker *worker, const struct message *message, int fd)
     const struct message_drain *fixed = message->payload;
 
     (void)fd;
-    if (message->text_length > 0)
+    if (message->text_length > 0) {
         drain_service(worker, message->text);
-    else
-        begin_drain(worker, fixed->timeout_ms);
+        return;
+    }
+    begin_drain(worker, fixed->timeout_ms);
+    if (fixed->generation != 0)
+        channel_send(worker->master, MESSAGE_SWITCHED,
+            &(struct message_generation){ fixed->generation }, NULL, 0, NULL,
+            0);
 }
 
 static void

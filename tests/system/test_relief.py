@@ -156,6 +156,28 @@ def test_nobody_is_refused_meanwhile(daemon, server, free_port):
     assert told["done"] > 0
 
 
+def test_a_reload_waits_for_those_who_leave(daemon):
+    """Until they let nobody in any more: who comes after it is served by what
+    it brought."""
+    before = processes.workers(daemon.one.pid)
+    for pid in before:
+        processes.stop(pid)
+    daemon.one.reload_config(
+        daemon.text((daemon.more, daemon.other.port)))
+    reload = peers.in_background(processes.reload, daemon.one)
+    sallyport.wait_until(
+        lambda: not set(processes.workers(daemon.one.pid)) & set(before),
+        "the new workers")
+    # These serve already.
+    for _ in range(20):
+        with peers.connect(daemon.more) as peer:
+            assert asks(peer)
+    assert not reload.done()
+    for pid in before:
+        os.kill(pid, signal.SIGCONT)
+    reload.result(sallyport.PATIENCE)
+
+
 def test_one_that_retires_and_dies(daemon, client):
     """It takes its own connections with it, and nothing else."""
     held = client(daemon.port)

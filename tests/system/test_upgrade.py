@@ -574,11 +574,21 @@ def test_an_old_one_is_stopped_alone(outlived):
     one.stop()
 
 
+def open_files(pid):
+    return [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+
+
 def test_the_log_of_all_is_opened_anew(outlived, tmp_path):
     log = tmp_path / "log"
     one, held = outlived(f"log = file:{log}", log=log)
     log.rename(tmp_path / "log.1")
     os.kill(one.masters[-1], signal.SIGUSR1)
+    writers = [pid for master in one.masters
+               for pid in processes.workers(master)]
+    assert len(writers) >= 3
+    sallyport.wait_until(
+        lambda: all(str(log) in open_files(pid) for pid in writers),
+        "all to have the new file")
     for peer in held:
         peer.half_close()
         assert peer.receive().end == peer.clean_end

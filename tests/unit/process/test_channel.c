@@ -182,7 +182,7 @@ Test(channel, carries_a_message_and_its_descriptor)
 Test(channel, carries_texts_both_ways)
 {
     char text[MESSAGE_FAULT_MAX];
-    struct message_drain drain = { 1 };
+    struct message_drain drain = { .timeout_ms = 1 };
 
     speak();
     memset(text, 'f', sizeof(text));
