@@ -28,8 +28,6 @@ import sys
 import threading
 import time
 
-import sallyport
-
 THREADS = 16
 PATIENCE = 60
 RATE = 1000
@@ -84,6 +82,7 @@ def assert_held(told):
     the machine, or the stream's own process, had all it could do it is a
     quarter of them, which says that they flowed; where sanitizers slow
     everything down it is nothing."""
+    import sallyport    # which is not there where a service manager is booted
     share = 0.8 if told["spare"] >= SPARE else 0.25
     assert sallyport.SANITIZED or told["per_second"] >= share * RATE
 
