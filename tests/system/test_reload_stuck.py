@@ -308,6 +308,9 @@ def test_keeper_that_dies_while_it_prepares(daemon):
     one.assert_mends()
 
 
+# What comes after the wait is what comes after a death, which other tests have.
+@pytest.mark.skipif(sallyport.SANITIZED,
+                    reason="half a minute in which sanitizers see nothing")
 @pytest.mark.slow
 def test_who_stands_still_for_good(daemon, within, dns, silent):
     """Each of four, of a daemon of its own: the reload ends after the patience
