@@ -451,6 +451,15 @@ def open_socket(address, receive_buffer=None, send_buffer=None, timeout=None):
     return sock
 
 
+def is_refused(address):
+    """True if nobody listens there."""
+    try:
+        open_socket(address).close()
+        return False
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+
+
 def _set_buffers(sock, receive_buffer, send_buffer):
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

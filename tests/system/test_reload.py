@@ -1,7 +1,6 @@
 """A new configuration is taken over in place: by the same processes, all at
 once, and nobody who is connected or connects meanwhile notices."""
 import concurrent.futures
-import contextlib
 import itertools
 import os
 import select
@@ -46,14 +45,6 @@ def named(answer):
 def who(peer):
     peer.send(b"?")
     return peer.recv_exactly(1)
-
-
-def is_refused(address):
-    try:
-        with contextlib.closing(peers.open_socket(address)):
-            return False
-    except (ConnectionRefusedError, FileNotFoundError):
-        return True
 
 
 def settled(one):
@@ -188,7 +179,8 @@ def test_services_come_and_go(relay, server, client, free_port, tmp_path):
                 held.setdefault(i, peer)
             else:
                 # The kernel may take a moment for the last reference.
-                sallyport.wait_until(lambda: is_refused(door), "a refusal")
+                sallyport.wait_until(lambda: peers.is_refused(door),
+                                     "a refusal")
         assert all(asks(peer) for peer in held.values())
     assert not doors[4].exists()
     names = [one["name"] for one in processes.status(one)["services"]]

@@ -26,25 +26,6 @@ def asks(peer, question=b"served?"):
     return peer.recv_exactly(len(question)) == question
 
 
-def is_refused(port):
-    try:
-        peers.open_socket(port).close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
-def state(pid):
-    """One letter, as in ps(1)."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
-
-
-def stand_still(pid):
-    os.kill(pid, signal.SIGSTOP)
-    sallyport.wait_until(lambda: state(pid) == "T", f"{pid} to stand still")
-
-
 class Daemon:
     """Which is asked to listen at one more port."""
 
@@ -100,7 +81,7 @@ class Daemon:
         assert processes.wait_roles(self.one.pid, EVERYBODY) == self.roles
         assert self._listening() == self.listening
         # Those who have prepared give it up when they hear of it.
-        sallyport.wait_until(lambda: is_refused(self.more), "a refusal")
+        sallyport.wait_until(lambda: peers.is_refused(self.more), "a refusal")
         assert self.generation() == 1
         assert all(map(asks, self.held))
         self.assert_served()
@@ -206,7 +187,7 @@ def test_worker_that_dies_during_the_trial(asked_of_dns):
 def stop_before_switch(one):
     """Everybody has prepared but w1, who stands still; and when w0 does so
     too, w1 goes on: so all but w0 switch."""
-    stand_still(one.roles["w1"])
+    processes.stop(one.roles["w1"])
     with processes.way(one.roles["w0"], one.one.pid) as first, \
             processes.way(one.roles["w1"], one.one.pid) as last:
         one.ask()
@@ -215,9 +196,9 @@ def stop_before_switch(one):
                              "w1 to be told to prepare")
         sallyport.wait_until(
             lambda: not processes.unread(first) and
-            state(one.roles["w0"]) == "S", "w0 to have prepared")
+            processes.state(one.roles["w0"]) == "S", "w0 to have prepared")
     assert one.generation() == 1
-    stand_still(one.roles["w0"])
+    processes.stop(one.roles["w0"])
     os.kill(one.roles["w1"], signal.SIGCONT)
     sallyport.wait_until(lambda: one.generation() == 2, "the switch")
     assert not one.asked.done()
@@ -265,7 +246,7 @@ def test_worker_that_dies_before_the_switch(daemon):
 # Keepers.
 
 def stop_keeper(one):
-    stand_still(one.roles["k0"])
+    processes.stop(one.roles["k0"])
     with processes.way(one.roles["w1"], one.one.pid) as last:
         one.ask()
         with processes.way(one.roles["k0"], one.one.pid) as own:
@@ -273,7 +254,8 @@ def stop_keeper(one):
                                  "the keeper to be told to prepare")
         sallyport.wait_until(
             lambda: not processes.unread(last) and
-            state(one.roles["w1"]) == "S", "the workers to have prepared")
+            processes.state(one.roles["w1"]) == "S",
+            "the workers to have prepared")
     assert not one.asked.done()
     assert one.generation() == 1
     assert is_served_without_keys(one)
@@ -319,9 +301,9 @@ def test_who_stands_still_for_good(daemon, within, dns, silent):
     trying.ask(f"far.example.test:{trying.far}")
     sallyport.wait_until(silent.was_asked, "the DNS to be asked")
     trial = trial_of(trying.one)
-    stand_still(trial)
+    processes.stop(trial)
     preparing, keeping, switching = daemon(), daemon(), daemon()
-    stand_still(preparing.roles["w0"])
+    processes.stop(preparing.roles["w0"])
     preparing.ask()
     stop_keeper(keeping)
     stop_before_switch(switching)

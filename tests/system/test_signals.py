@@ -17,14 +17,6 @@ def asks(peer, question=b"question"):
     return peer.recv_exactly(len(question)) == question
 
 
-def is_refused(port):
-    try:
-        peers.open_socket(port).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 @pytest.fixture
 def full():
     with peers.FullListener() as listener:
@@ -58,7 +50,7 @@ def test_connections_finish(busy, number):
     one.wait_log("stopping: 2 connections have 30000 ms to finish")
     # Workers hear of it a moment later; whom they let in meanwhile may finish.
     for port in one.ports:
-        sallyport.wait_until(lambda: is_refused(port), "closed doors")
+        sallyport.wait_until(lambda: peers.is_refused(port), "closed doors")
     for peer in one.peers:
         for turn in range(50):
             assert asks(peer, b"%d" % turn)
@@ -145,7 +137,7 @@ def test_waiting_clients_are_let_in(relay, server, client, free_port):
     late = client(port)
     one.signal(signal.SIGTERM)
     assert asks(late) and asks(held)
-    sallyport.wait_until(lambda: is_refused(port), "closed doors")
+    sallyport.wait_until(lambda: peers.is_refused(port), "closed doors")
     for peer in (late, held):
         peer.half_close()
         assert peer.receive().end == "fin"

@@ -18,14 +18,6 @@ def asks(peer, question=b"served?"):
     return peer.recv_exactly(len(question)) == question
 
 
-def is_refused(address):
-    try:
-        peers.open_socket(address).close()
-        return False
-    except (ConnectionRefusedError, FileNotFoundError):
-        return True
-
-
 class Busy:
     """Three workers, a plain, a TLS and a unix listener, with connections."""
 
@@ -76,7 +68,7 @@ def test_connections_finish(busy):
     all_.one.signal(signal.SIGTERM)
     all_.one.wait_log("stopping: 15 connections have 30000 ms to finish")
     for address in all_.addresses:
-        sallyport.wait_until(lambda: is_refused(address), "a refusal")
+        sallyport.wait_until(lambda: peers.is_refused(address), "a refusal")
     for _ in range(20):
         assert all(asks(peer) for peer in all_.held)
     for peer in all_.held:
@@ -143,7 +135,7 @@ def test_stop_during_a_reload(relay, server, free_port):
         assert one.wait_exit() == 0
         processes.wait_gone(children)
         assert asked.result(sallyport.PATIENCE).returncode in (0, 1)
-        assert is_refused(port)
+        assert peers.is_refused(port)
         one.check()
 
 
@@ -182,7 +174,8 @@ def test_drain_a_service(busy):
         assert "no client is let in any more; 9 connections go on" in \
             done.stdout
         for address in (all_.port, all_.door):
-            sallyport.wait_until(lambda: is_refused(address), "a refusal")
+            sallyport.wait_until(lambda: peers.is_refused(address),
+                                 "a refusal")
         assert all(asks(peer) for peer in all_.held)
         with peers.connect(all_.secure, tls=all_.trust) as peer:
             assert asks(peer)
@@ -208,7 +201,7 @@ def test_drain_of_nothing(busy):
     done = processes.command(all_.one, "drain", "plian")
     assert (done.returncode, done.stderr) == \
         (1, 'sallyport: there is no service "plian"\n')
-    assert not is_refused(all_.port)
+    assert not peers.is_refused(all_.port)
 
 
 def test_worker_that_dies_while_it_drains(busy):

@@ -35,14 +35,6 @@ def asks(peer, question=b"served?"):
     return peer.recv_exactly(len(question)) == question
 
 
-def is_refused(port):
-    try:
-        peers.open_socket(port).close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
 @pytest.fixture
 def binary(tmp_path, monkeypatch):
     """A copy to be replaced, which the tests run from then on."""
@@ -461,7 +453,7 @@ def test_with_another_configuration(upgraded, server, binary, free_port,
         with peers.connect(address) as peer:
             assert asks(peer)
     processes.wait_gone(one.masters[:1])
-    sallyport.wait_until(lambda: is_refused(ports[0]), "a refusal")
+    sallyport.wait_until(lambda: peers.is_refused(ports[0]), "a refusal")
     assert not doors[0].exists()
     one.stop()
     assert not doors[1].exists()
@@ -481,7 +473,7 @@ def test_reload_after_upgrade(upgraded, server, binary, free_port):
             assert asks(peer)
         one.one.reload_config(configs.plain(port, far.port))
         processes.reload(one.one)
-        sallyport.wait_until(lambda: is_refused(other), "a refusal")
+        sallyport.wait_until(lambda: peers.is_refused(other), "a refusal")
     one.stop()
 
 
