@@ -8,7 +8,8 @@ WIDTH, LABEL, BAR, GAP, HEAD = 860, 150, 16, 5, 34
 COLOURS = {"ours": "#1f6f8b", "variant": "#6fa8bd", "default": "#b0b7bf",
            "tuned": "#8a939c", "baseline": "#d9c9a8"}
 TITLES = {"bulk": "Bulk", "handshake": "Connections and handshakes",
-          "latency": "Ping-pong", "memory": "Memory"}
+          "latency": "Ping-pong and first answers", "reload": "Reloads",
+          "many": "Many services", "memory": "Memory"}
 
 
 def _text(x, y, text, extra=""):

@@ -6,6 +6,7 @@ import platform
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -134,17 +135,43 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
+def _own_pss_kib(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    match = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
+    return int(match.group(1)) if match else 0
+
+
 def pss_kib(pid):
     """The memory of all its processes, pages that they share counted once."""
-    total = 0
-    for one in family(pid):
-        try:
-            text = pathlib.Path(f"/proc/{one}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        match = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
-        total += int(match.group(1)) if match else 0
-    return total
+    return sum(map(_own_pss_kib, family(pid)))
+
+
+def largest_child_pss_kib(pid):
+    """Of the worker, where there is one: no other child has as much."""
+    return max(map(_own_pss_kib, family(pid)[1:]), default=0)
+
+
+class Notified:
+    """Hears from a daemon when it is ready, as sd_notify(3) says it."""
+
+    def __init__(self, folder):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(folder / "notify"))
+        self.environment = {**os.environ,
+                            "NOTIFY_SOCKET": str(folder / "notify")}
+
+    def wait(self, seconds):
+        deadline = time.monotonic() + seconds
+        while True:
+            self.socket.settimeout(max(.01, deadline - time.monotonic()))
+            if b"READY=1" in self.socket.recv(4096).split(b"\n"):
+                return
+
+    def close(self):
+        self.socket.close()
 
 
 class Throttle:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from . import machine
+from . import machine, reloads
 from .relays import Setup
 
 START_SECONDS = 20
@@ -20,6 +20,10 @@ SLOW_RECEIVE_BUFFER = 64 << 10
 
 class Failed(Exception):
     """The relay did not do its work, or not right."""
+
+
+def _cores_of(scenario):
+    return 2 if scenario.both_cores else scenario.workers
 
 
 class Load:
@@ -43,11 +47,15 @@ class Load:
             words += ["--cipher", one.cipher]
         if one.resume if resume is None else resume:
             words += ["--resume"]
+        if one.nagle:
+            words += ["--nagle"]
+        if one.every_us:
+            words += ["--every", one.every_us]
         if (mode or one.mode) == "slow":
             words += ["--receive-buffer", SLOW_RECEIVE_BUFFER,
                       "--settle", bench.slow_settle_ms]
         self.process = machine.spawn(
-            words, bench.cores.of_load(one.workers), stdin=subprocess.PIPE,
+            words, bench.cores.of_load(_cores_of(one)), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait(self, phase):
@@ -94,21 +102,35 @@ class Running:
     """A relay that listens."""
 
     def __init__(self, bench, relay, scenario, workers=None):
-        self.cores = bench.cores.of_relay(scenario.workers)
+        self.cores = bench.cores.of_relay(_cores_of(scenario))
         self.throttle = None
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=bench.scratch))
         self.setup = Setup(scenario.listen_tls, scenario.connect_tls,
                            *bench.ports(), self.folder, bench.certs,
-                           scenario.cert, workers or scenario.workers)
+                           scenario.cert, workers or scenario.workers,
+                           reloads.lines(bench, scenario.services),
+                           scenario.logs)
         self.log = open(self.folder / "output", "wb")
-        self.process = machine.spawn(relay.command(relay, self.setup),
-                                     self.cores, self.log)
+        self.command = relay.command(relay, self.setup)
+        self.notified = machine.Notified(self.folder) \
+            if scenario.kind == "many" else None
+        begin = time.monotonic()
+        self.process = machine.spawn(
+            self.command, self.cores, self.log,
+            env=self.notified and self.notified.environment)
         try:
-            machine.wait_until(self._is_up, START_SECONDS, "not listening")
+            self._wait()
         except TimeoutError:
             text = self.output()
             self.__exit__()
             raise Failed(f"did not start: {text}") from None
+        self.start_seconds = time.monotonic() - begin
+
+    def _wait(self):
+        if self.notified is not None:
+            self.notified.wait(START_SECONDS)
+        else:
+            machine.wait_until(self._is_up, START_SECONDS, "not listening")
 
     def _is_up(self):
         if self.process.poll() is not None:
@@ -139,6 +161,8 @@ class Running:
 
     def __exit__(self, *_):
         machine.kill(self.process)
+        if self.notified is not None:
+            self.notified.close()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -167,6 +191,31 @@ def _cost(bench, running, scenario):
     }
 
 
+def _first(bench, running, scenario):
+    """How long a client waits for its first answer, handshakes included."""
+    sample = _cost(bench, running, scenario)
+    sample["figure"] = sample["load"]["latency_us"]["p50"] / 1000
+    return sample
+
+
+def _reload(bench, running, scenario):
+    """How late an exchange is that falls due while the relay reloads."""
+    binary, config = running.command[0], running.command[-1]
+    with Load(bench, scenario, running.setup) as load:
+        load.wait("ready")
+        load.go()
+        load.wait("measuring")
+        try:
+            seconds = reloads.reload_all(binary, config)
+        except subprocess.CalledProcessError as fault:
+            raise Failed(fault.stderr) from None
+        memory = running.pss_kib()
+        load.go()
+        result = load.result()
+    return {"figure": result["latency_us"]["p99"] / 1000,
+            "reload_seconds": seconds, "pss_kib": memory, "load": result}
+
+
 def _warm_up(bench, running, scenario):
     """A relay's first connections bring it its libraries and tables."""
     with Load(bench, scenario, running.setup, mode="churn", count=200,
@@ -177,6 +226,27 @@ def _warm_up(bench, running, scenario):
         load.go()
         load.result()
     time.sleep(SETTLE_SECONDS)
+
+
+def _many(_bench, running, scenario):
+    """What a configuration of many services costs by itself; the scenario's
+    mode is which of the results is the figure."""
+    started = running.cpu_seconds()
+    binary, config = running.command[0], running.command[-1]
+    worker_kib = machine.largest_child_pss_kib(running.process.pid)
+    try:
+        seconds = reloads.reload(binary, config)
+    except subprocess.CalledProcessError as fault:
+        raise Failed(f"no reload: {fault.stderr}") from None
+    sample = {
+        "start_seconds": running.start_seconds,
+        "start_cpu_seconds": started,
+        "worker_mib": worker_kib / 1024,
+        "reload_seconds": seconds,
+        "reload_cpu_seconds": running.cpu_seconds() - started,
+        "pss_kib": running.pss_kib(),
+    }
+    return {"figure": sample[scenario.mode], **sample}
 
 
 def _idle(bench, running, scenario):
@@ -254,7 +324,9 @@ def _scaling(bench, relay, scenario):
             two["units_per_second"], "one_worker": one}
 
 
-_KINDS = {"cost": _cost, "idle": _idle, "after": _after, "slow": _slow}
+_KINDS = {"cost": _cost, "first": _first, "reload": _reload,
+          "many": _many, "idle": _idle,
+          "after": _after, "slow": _slow}
 
 
 def _aes_seconds(bench):

@@ -1,9 +1,9 @@
 """The relays that are compared: how each is set up and started.
 
-All have as many workers (or threads) as the scenario says, write no access log,
-verify the server where they speak TLS to it, and show the same certificates.
-Sallyport logs to a file, warnings and worse: its peers log nothing about a
-connection either.
+All have as many workers (or threads) as the scenario says, verify the server
+where they speak TLS to it, and show the same certificates.  Sallyport logs to a
+file, warnings and worse, and its peers log nothing about a connection either,
+but where the scenario has them write a line for each.
 """
 import dataclasses
 import pathlib
@@ -26,6 +26,8 @@ class Setup:
     certs: pathlib.Path
     cert: str = "server"        # or server-rsa
     workers: int = 1
+    more: tuple = ()            # lines of ours, behind its service
+    logs: bool = False          # a line for each connection, to a file
 
     def pem(self, name=None):
         return self.certs / f"{name or self.cert}.pem"
@@ -56,6 +58,7 @@ class Relay:
                                  (False, True), (True, True)})
     few: bool = False           # a process for each connection: bulk only
     alone: bool = False         # cannot have two workers
+    logs: bool = False          # can log each connection to a file
     options: tuple = ()
     only: tuple = ()            # names of scenarios; empty: all
     against: str = "sallyport"  # whom a variant is compared with
@@ -85,9 +88,10 @@ def _sallyport(binary):
         config = setup.write("sallyport.ini", [
             "[global]",
             f"log = file:{setup.folder}/sallyport.log",
-            "log_level = warn",
+            f"log_level = {'info' if setup.logs else 'warn'}",
             "" if _sets(relay, "workers") else f"workers = {setup.workers}",
             *relay.options,
+            *setup.more,
             "[service bench]",
             f"listen = {'tls' if tls_listen else 'tcp'}://{HOST}:{setup.port}",
             f"listen.cert = {setup.pem()}" if tls_listen else "",
@@ -111,6 +115,11 @@ def _nginx(relay, setup):
         "worker_rlimit_nofile 20000;",
         "events { worker_connections 20000; }",
         "stream {",
+        *([
+            "log_format line '$remote_addr [$time_local] $protocol $status "
+            "$bytes_sent $bytes_received $session_time \"$upstream_addr\"';",
+            f"access_log {setup.folder}/access.log line;",
+        ] if setup.logs else []),
         "server {",
         f"listen {HOST}:{setup.port}{tls} backlog=4096;",
         f"ssl_certificate {setup.pem()};" if tls else "",
@@ -229,7 +238,7 @@ def _accepts(sallyport, lines):
 
 def _variant(name, binary, settings, **more):
     return Relay(name, "variant", settings, _sallyport(binary),
-                 lambda: _sallyport_version(binary), **more)
+                 lambda: _sallyport_version(binary), logs=True, **more)
 
 
 def variants(sallyport, asked=(), beside=None):
@@ -261,9 +270,9 @@ def all_relays(sallyport, bufferevent_relay):
     return [
         Relay("sallyport", "ours", "defaults; log to a file, level warn",
               _sallyport(sallyport),
-              lambda: _sallyport_version(sallyport)),
+              lambda: _sallyport_version(sallyport), logs=True),
         Relay("nginx", "default", "stream, defaults; TLS 1.2 and 1.3",
-              _nginx, nginx),
+              _nginx, nginx, logs=True),
         Relay("nginx-256k", "tuned", "stream, proxy_buffer_size 256k",
               _nginx, nginx, options=("proxy_buffer_size 256k;",)),
         Relay("haproxy", "default", "mode tcp, defaults, nbthread",

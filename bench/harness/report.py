@@ -14,10 +14,11 @@ def median(values):
     return statistics.median(values) if values else None
 
 
-def ratios(ours, theirs):
+def ratios(ours, theirs, field="figure"):
     """Of the same rounds, ours to theirs."""
-    return [a["figure"] / b["figure"] for a, b in zip(ours, theirs)
-            if "failed" not in a and "failed" not in b and b["figure"] > 0]
+    return [a[field] / b[field] for a, b in zip(ours, theirs)
+            if "failed" not in a and "failed" not in b and
+            b.get(field, 0) > 0]
 
 
 def best_peer(record, scenario, group):
@@ -97,6 +98,11 @@ def summary(record, scenarios):
                    "ratio", "goal", "best tuned peer", "ratio", "goal"], rows)
 
 
+def _cells_of_variant(scenario, samples):
+    return [_spread(figures(samples)), _speed(scenario, samples),
+            number(_middle(samples, "load", "latency_us", "p99"))]
+
+
 def _variants(record, scenarios):
     """Our own settings against each other, where both were measured."""
     rows = []
@@ -106,15 +112,19 @@ def _variants(record, scenarios):
             other = about["against"]
             pairs = ratios(samples.get(name, []), samples.get(other, []))
             if about["group"] == "variant" and pairs:
+                speeds = ratios(samples[name], samples[other],
+                                "units_per_second")
                 rows.append([one.title, one.unit, about["settings"],
-                             _spread(figures(samples[name])), other,
-                             _spread(figures(samples[other])),
-                             _ratio(pairs)])
+                             *_cells_of_variant(one, samples[name]), other,
+                             *_cells_of_variant(one, samples[other]),
+                             _ratio(pairs),
+                             _ratio(speeds) if speeds else "–"])
     if not rows:
         return []
     return ["Our own settings, compared in the same way:", "",
-            *_table(["scenario", "unit", "settings", "figure", "against",
-                     "figure", "ratio"], rows)]
+            *_table(["scenario", "unit", "settings", "figure", "speed",
+                     "p99 µs", "against", "figure", "speed", "p99 µs",
+                     "ratio", "ratio of speeds"], rows)]
 
 
 def _middle(samples, *path):
@@ -154,6 +164,20 @@ def floor_of(record, scenario):
     return sum(floors[one] for one in scenario.floor)
 
 
+def _reload_cells(samples):
+    longest = _middle(samples, "load", "latency_us", "max")
+    return [*(number(_middle(samples, "load", "latency_us", one))
+              for one in ("p50", "p99")),
+            number(longest / 1000 if longest is not None else None),
+            number(_middle(samples, "reload_seconds"))]
+
+
+def _many_cells(samples):
+    return [number(_middle(samples, one)) for one in (
+        "start_seconds", "start_cpu_seconds", "worker_mib", "reload_seconds",
+        "reload_cpu_seconds")]
+
+
 def _details(record, scenario):
     floor = floor_of(record, scenario)
     head = ["relay", scenario.unit]
@@ -161,6 +185,10 @@ def _details(record, scenario):
     head += ["speed"] if scenario.kind == "cost" else []
     head += ["p50 µs", "p99 µs", "p99.9 µs"] if scenario.mode in (
         "ping", "churn") else []
+    head += ["p50 µs", "p99 µs", "longest ms", "reload s"] if \
+        scenario.kind == "reload" else []
+    head += ["start s", "start CPU-s", "worker MiB", "reload s",
+             "reload CPU-s"] if scenario.kind == "many" else []
     head += ["resumed"] if scenario.resume else []
     head += ["load, of a core"] if scenario.kind == "scaling" else []
     head += ["PSS MiB"]
@@ -177,6 +205,10 @@ def _details(record, scenario):
         if scenario.mode in ("ping", "churn"):
             row += [number(_middle(samples, "load", "latency_us", one))
                     for one in ("p50", "p99", "p99.9")]
+        if scenario.kind == "reload":
+            row += _reload_cells(samples)
+        if scenario.kind == "many":
+            row += _many_cells(samples)
         if scenario.resume:
             row.append(_resumed(samples))
         if scenario.kind == "scaling":

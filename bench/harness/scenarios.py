@@ -15,11 +15,13 @@ MB = 1_000_000
 class Scenario:
     name: str
     title: str
-    group: str                  # bulk, handshake, scaling, latency, memory
-    kind: str                   # cost, scaling, idle, after, slow
+    group: str                  # bulk, handshake, scaling, latency, reload,
+                                # many, memory
+    kind: str                   # cost, first, reload, many, scaling, idle,
+                                # after, slow
     unit: str                   # of the figure
     scale: float                # the figure = CPU-seconds / units * scale
-    mode: str                   # of the load generator
+    mode: str                   # of the load generator; of many: the figure
     connections: int
     count: int                  # units of one sample
     warm: int
@@ -29,7 +31,13 @@ class Scenario:
     cipher: str = SUITE_256
     cert: str = "server"
     resume: bool = False
+    nagle: bool = False         # on, at the load's sockets
     workers: int = 1            # two: relay and load have both cores
+    both_cores: bool = False    # the same with one worker
+    logs: bool = False          # a line for each connection, to a file
+    ours_only: bool = False     # our own settings against each other
+    services: str = ""          # more of them, a row of reloads.SERVICES
+    every_us: int = 0           # of mode pace: a connection's exchanges
     goal_default: typing.Optional[float] = None
     goal_tuned: typing.Optional[float] = None
     goal: typing.Optional[float] = None     # of our own figure
@@ -52,6 +60,22 @@ def _churn(name, title, count, **more):
                     max(100, count // 10), **more)
 
 
+def _shut(name, title, **more):
+    return dataclasses.replace(
+        _churn(name, f"a server that closes at once, {title}", 6000, **more),
+        mode="shut")
+
+
+def _keeper(at_once, both):
+    """Signatures that the keeper makes against those of `keeper = off`."""
+    return dataclasses.replace(
+        _churn(f"full-at-{at_once}" + ("-2c" if both else ""),
+               f"full handshake, TLS 1.3, ECDSA P-256, {at_once} at once" +
+               (", one worker on two cores" if both else ""), 1500,
+               listen_tls=True, both_cores=both, ours_only=True),
+        connections=at_once)
+
+
 def _scaling(name, title, mode, connections, count, **more):
     return Scenario(name, title, "scaling", "scaling",
                     "× of one worker's time", 1, mode, connections, count,
@@ -62,6 +86,25 @@ def _ping(name, title, connections, count, **more):
     return Scenario(name, title, "latency", "cost", "CPU-µs per exchange",
                     1e6, "ping", connections, count, count // 10,
                     goal_default=1.00, **more)
+
+
+def _first(name, title, **more):
+    return Scenario(name, title, "latency", "first", "ms", 1, "churn", 1, 300,
+                    30, nagle=True, goal=2, **more)
+
+
+def _reload(name, title, services):
+    """Exchanges of one plain service while all services are made anew."""
+    return Scenario(name, title, "reload", "reload", "ms", 1, "pace", 64, 1,
+                    500, services=services, every_us=100000, ours_only=True,
+                    both_cores=True, goal=10)
+
+
+def _many(name, title, services, mode, unit="s", **more):
+    """A configuration by itself: no connection is made."""
+    return Scenario(name, title, "many", "many", unit, 1, mode, 1, 1, 0,
+                    services=services, ours_only=True, both_cores=True,
+                    **more)
 
 
 def _idle(name, title, **more):
@@ -142,6 +185,11 @@ SCENARIOS = [
     _churn("plain-churn", "plain connection churn", 6000, goal_default=.90,
            quick=True),
 
+    _shut("closes-at-once", "no log of connections", goal_default=1.00,
+          quick=True),
+    _shut("closes-at-once-logged", "a line in the log for each",
+          goal_default=1.00, logs=True),
+
     _bulk("tls-down-16-2w", "two workers: TLS in → plain out, bulk down, 16 "
           "connections", "down", 16, **_TLS_IN, **_TWO, floor=_OUT_ENCRYPT),
     _bulk("plain-down-16-2w", "two workers: plain ↔ plain, bulk down, 16 "
@@ -153,6 +201,9 @@ SCENARIOS = [
            floor=("full-1.3-rsa",)),
     _churn("plain-churn-2w", "two workers: plain connection churn", 6000,
            **_TWO),
+
+    *(_keeper(at_once, both) for both in (False, True)
+      for at_once in (1, 8, 64, 256)),
 
     _scaling("scaling-down", "two workers against one, each with a fifth of a "
              "core: TLS in → plain out, bulk down, 16 connections", "down",
@@ -169,6 +220,31 @@ SCENARIOS = [
           20000),
     _ping("ping-plain-32", "64-byte ping-pong, plain, 32 connections", 32,
           60000, quick=True),
+
+    _first("first-tls", "connection's first answer with Nagle's algorithm on, "
+           "TLS towards the client", **_TLS_IN, quick=True),
+    _first("first-to-tls", "connection's first answer with Nagle's algorithm "
+           "on, TLS towards the server", **_TLS_OUT),
+
+    _reload("reload-latency-connect", "99th percentile of an exchange during "
+            "a reload of 100 services towards TLS servers", "connect"),
+    _reload("reload-latency-listen", "99th percentile of an exchange during "
+            "a reload of 500 TLS services", "listen"),
+    _reload("reload-latency-crl", "99th percentile of an exchange during a "
+            "reload of eight CRLs of 100,000 entries", "crl"),
+
+    _many("services-500-start", "500 services with TLS on both sides: start",
+          "many", "start_seconds", goal=3),
+    _many("services-500-memory", "500 services with TLS on both sides: memory "
+          "of a worker", "many", "worker_mib", "MiB", goal=50),
+    _many("services-500-reload", "500 services with TLS on both sides: reload "
+          "with nothing changed", "many", "reload_seconds", goal=.3),
+    _many("services-500-certs", "the same reload with 500 certificates",
+          "many-certs", "reload_seconds"),
+    _many("addresses-2000", "100 services with 2,000 addresses: start",
+          "addresses", "start_seconds"),
+    _many("crl-100000", "100 services that name a CRL of 100,000 entries: "
+          "start", "one-crl", "start_seconds"),
 
     _idle("idle-tls", "memory per idle connection, TLS towards the client",
           **_TLS_IN, goal=15, floor=("ssl-object",), quick=True),

@@ -153,7 +153,24 @@ start_up(void)
     ends_open_all();
 }
 
-const struct mode mode_down = { "down", true, start_down, opened, readable,
-    writable, closed, proceed };
-const struct mode mode_up = { "up", true, start_up, opened, readable, writable,
-    closed, proceed };
+const struct mode mode_down = {
+    .name = "down",
+    .large_reads = true,
+    .start = start_down,
+    .opened = opened,
+    .readable = readable,
+    .writable = writable,
+    .closed = closed,
+    .proceed = proceed,
+};
+
+const struct mode mode_up = {
+    .name = "up",
+    .large_reads = true,
+    .start = start_up,
+    .opened = opened,
+    .readable = readable,
+    .writable = writable,
+    .closed = closed,
+    .proceed = proceed,
+};

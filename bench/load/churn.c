@@ -1,6 +1,7 @@
 /*
  * Churn: connections that are opened, carry the greeting and its answer, and
- * are closed; a new one takes the place of each.
+ * are closed; a new one takes the place of each.  Shut: the same, with a server
+ * that closes each as soon as it has accepted it.
  */
 #include "modes.h"
 
@@ -63,6 +64,13 @@ closed(struct pair *pair)
 }
 
 static void
+closed_at_once(struct pair *pair)
+{
+    latency_add(now_ns() - pair->started_ns);
+    closed(pair);
+}
+
+static void
 proceed(void)
 {
     if (stage == DONE) {
@@ -84,4 +92,12 @@ const struct mode mode_churn = {
     .readable = readable,
     .closed = closed,
     .proceed = proceed,
+};
+
+const struct mode mode_shut = {
+    .name = "shut",
+    .start = start,
+    .closed = closed_at_once,
+    .proceed = proceed,
+    .server_closes = true,
 };

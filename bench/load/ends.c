@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "options.h"
 #include "pattern.h"
@@ -39,7 +40,7 @@ new_end(int fd, bool is_client)
 {
     SSL_CTX *context = is_client ? client_context : server_context;
     struct end *end = calloc(1, sizeof(*end));
-    int on = 1;
+    int on = !options->nagle;
 
     if (end == NULL)
         fail("out of memory");
@@ -168,6 +169,28 @@ end_read(struct end *end, uint8_t *data, size_t size, size_t *got)
     return result == LINK_OK;
 }
 
+bool
+end_read_greeting(struct end *end)
+{
+    size_t n;
+
+    while (end->got < GREETING_SIZE) {
+        if (!end_read(
+                end, end->buffer + end->got, GREETING_SIZE - end->got, &n))
+            return false;
+        end->got += n;
+    }
+    end->got = 0;
+    return true;
+}
+
+void
+end_send_greeting(struct end *end, const uint8_t *data)
+{
+    if (link_write(&end->link, data, GREETING_SIZE) != GREETING_SIZE)
+        fail("connection %u: 64 bytes cannot be sent", end->pair->id);
+}
+
 static void
 end_opened(struct end *end)
 {
@@ -203,8 +226,7 @@ meet(struct end *end)
         fail("connection %u: its greeting was corrupted", id);
     end->pair = pair;
     pair->server = end;
-    if (link_write(&end->link, end->buffer, GREETING_SIZE) != GREETING_SIZE)
-        fail("connection %u: the answer cannot be sent", id);
+    end_send_greeting(end, end->buffer);
 }
 
 static void
@@ -220,15 +242,8 @@ check_answer(struct end *end)
 static void
 read_greeting(struct end *end)
 {
-    size_t n;
-
-    while (end->got < GREETING_SIZE) {
-        if (!end_read(end, end->buffer + end->got, GREETING_SIZE - end->got,
-                &n))
-            return;
-        end->got += n;
-    }
-    end->got = 0;
+    if (!end_read_greeting(end))
+        return;
     if (end->is_client)
         check_answer(end);
     else
@@ -244,9 +259,7 @@ begin_greeting(struct end *end)
     end->state = END_GREETING;
     if (end->is_client) {
         fill_greeting(greeting, end->pair);
-        if (link_write(&end->link, greeting, sizeof(greeting)) !=
-            sizeof(greeting))
-            fail("connection %u: cannot send", end->pair->id);
+        end_send_greeting(end, greeting);
     }
     end_watch(end, EPOLLIN);
     if (!end->is_client)
@@ -281,6 +294,12 @@ connected(struct end *end)
         end->link.watch.fd, SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0)
         fail("cannot connect to the relay: %s", strerror(error));
+    if (mode->server_closes) {
+        end->state = END_CLOSING;
+        end->pair->closing = true;
+        end_watch(end, EPOLLIN);
+        return;
+    }
     end->state = END_SECURING;
     secure(end);
 }
@@ -354,6 +373,10 @@ on_accept(struct watch *watch, uint32_t events)
             fail("accept: %s", strerror(errno));
         if (fd < 0)
             return;
+        if (mode->server_closes) {
+            close(fd);
+            continue;
+        }
         end = new_end(fd, false);
         end->state = END_SECURING;
         end_watch(end, EPOLLIN);

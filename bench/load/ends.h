@@ -52,6 +52,7 @@ struct mode {
     void (*writable)(struct end *);
     void (*closed)(struct pair *);   /* both ends; it may be used again */
     void (*proceed)(void);           /* after phase_reached() */
+    bool server_closes; /* at once; the client waits for that end */
 };
 
 /* Listens, and makes room for `options->connections` pairs. */
@@ -71,6 +72,13 @@ struct pair *pair_number(unsigned number);
 /* Reads; the end of the stream is dealt with, as is a failure.  False: there
  * is nothing now, or the end is gone. */
 bool end_read(struct end *end, uint8_t *data, size_t size, size_t *got);
+
+/* Reads GREETING_SIZE bytes into the end's buffer, as they come.  False: they are
+ * not all there yet, or the end is gone. */
+bool end_read_greeting(struct end *end);
+
+/* Sends GREETING_SIZE bytes, for which a socket always has room. */
+void end_send_greeting(struct end *end, const uint8_t *data);
 
 /* What is waited for: EPOLLIN, EPOLLOUT. */
 void end_watch(struct end *end, uint32_t events);

@@ -5,7 +5,7 @@
 #include "loop.h"
 
 static struct {
-    uint32_t *items; /* nanoseconds, at most 4.3 s */
+    uint64_t *items; /* nanoseconds */
     size_t count, size;
 } kept;
 
@@ -24,14 +24,13 @@ latency_add(int64_t duration_ns)
         if (kept.items == NULL)
             fail("out of memory");
     }
-    kept.items[kept.count++] =
-        duration_ns < UINT32_MAX ? (uint32_t)duration_ns : UINT32_MAX;
+    kept.items[kept.count++] = (uint64_t)duration_ns;
 }
 
 static int
 compare(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
     return x < y ? -1 : x > y;
 }
@@ -42,7 +41,7 @@ percentile_us(unsigned per_mille)
 {
     size_t rank = (kept.count * per_mille + 999) / 1000;
 
-    return kept.items[rank > 0 ? rank - 1 : 0] / 1e3;
+    return (double)kept.items[rank > 0 ? rank - 1 : 0] / 1e3;
 }
 
 void

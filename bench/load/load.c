@@ -18,7 +18,7 @@
 #include "tls.h"
 
 static const struct mode *const modes[] = { &mode_down, &mode_up, &mode_ping,
-    &mode_churn, &mode_hold, &mode_slow };
+    &mode_churn, &mode_hold, &mode_slow, &mode_pace, &mode_shut };
 
 static const struct mode *mode;
 static bool phase_pending;

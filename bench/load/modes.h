@@ -11,7 +11,7 @@ struct mode;
 struct options;
 
 extern const struct mode mode_down, mode_up, mode_ping, mode_churn, mode_hold,
-    mode_slow;
+    mode_slow, mode_pace, mode_shut;
 
 /* What the modes share; set before any starts. */
 extern const struct options *mode_options;

@@ -18,7 +18,10 @@ static const char usage[] =
     "MODE\n"
     "  down, up   bulk, --count bytes in all, server to client or back\n"
     "  ping       64 bytes there and back, --count times\n"
+    "  pace       the same by the clock, each counted from when it was due;\n"
+    "             with --phases until it is told\n"
     "  churn      --count connections that carry 64 bytes each way\n"
+    "  shut       --count connections that the server closes at once; plain\n"
     "  hold       connections that are idle\n"
     "  slow       the server sends, the clients hardly read\n"
     "\n"
@@ -34,7 +37,10 @@ static const char usage[] =
     "  --tls 1.2|1.3       the version (1.3)\n"
     "  --cipher NAME       the cipher or cipher suite\n"
     "  --resume            resume sessions, on either side\n"
+    "  --nagle             leave Nagle's algorithm on, on either side\n"
     "  --receive-buffer N  of the client's sockets\n"
+    "  --every US          pace: from one exchange of a connection to the next\n"
+    "                      (1000)\n"
     "  --settle MS         slow: time until \"ready\" (3000)\n"
     "  --phases            say \"ready\" and \"done\", and wait for a line\n"
     "                      after each\n"
@@ -42,8 +48,8 @@ static const char usage[] =
 
 enum {
     CONNECT = 256, LISTEN, CONNECTIONS, COUNT, WARM, CHECK, CLIENT_TLS,
-    SERVER_TLS, CERT, KEY, TLS, CIPHER, RESUME, RECEIVE_BUFFER, SETTLE,
-    PHASES, LIMIT,
+    SERVER_TLS, CERT, KEY, TLS, CIPHER, RESUME, NAGLE, RECEIVE_BUFFER,
+    SETTLE, PHASES, LIMIT, EVERY,
 };
 
 static const struct option words[] = {
@@ -60,9 +66,11 @@ static const struct option words[] = {
     { "tls", required_argument, NULL, TLS },
     { "cipher", required_argument, NULL, CIPHER },
     { "resume", no_argument, NULL, RESUME },
+    { "nagle", no_argument, NULL, NAGLE },
     { "receive-buffer", required_argument, NULL, RECEIVE_BUFFER },
     { "settle", required_argument, NULL, SETTLE },
     { "phases", no_argument, NULL, PHASES },
+    { "every", required_argument, NULL, EVERY },
     { "limit", required_argument, NULL, LIMIT },
     { NULL, 0, NULL, 0 },
 };
@@ -133,8 +141,14 @@ take(struct options *options, int word, char *value)
     case RESUME:
         options->resume = true;
         break;
+    case NAGLE:
+        options->nagle = true;
+        break;
     case RECEIVE_BUFFER:
         options->receive_buffer = (unsigned)number(value, 1, 1 << 30);
+        break;
+    case EVERY:
+        options->every_us = (unsigned)number(value, 10, 1000000);
         break;
     case SETTLE:
         options->settle_ms = (unsigned)number(value, 0, 600000);
@@ -160,6 +174,7 @@ options_read(struct options *options, int argc, char **argv)
         .connections = 1,
         .count = 1000,
         .limit_s = 120,
+        .every_us = 1000,
         .settle_ms = 3000,
     };
     while ((word = getopt_long(argc, argv, "", words, NULL)) != -1)

@@ -15,6 +15,7 @@ struct options {
     uint64_t count;        /* bytes, exchanges or connections to measure */
     uint64_t warm;         /* as many before that */
     unsigned limit_s;      /* the run fails if it takes longer */
+    unsigned every_us;     /* pace: from one exchange to the next */
     unsigned settle_ms;    /* slow: how long before "ready" */
     unsigned receive_buffer;
     const char *cipher;    /* NULL: OpenSSL's choice */
@@ -22,6 +23,7 @@ struct options {
     bool client_tls, server_tls;
     bool tls_1_2;
     bool resume;
+    bool nagle;       /* as programs do that set no TCP_NODELAY */
     bool check;       /* every byte, not only those of the warming up */
     bool phases;      /* wait for a line on stdin after "ready" and "done" */
     bool large_reads; /* follows from the mode */

@@ -16,19 +16,12 @@ static unsigned open_pairs, closed_pairs, busy;
 static enum { WARMING, WARM, MEASURING, DONE } stage;
 
 static void
-send_whole(struct end *end, const uint8_t *data)
-{
-    if (link_write(&end->link, data, GREETING_SIZE) != GREETING_SIZE)
-        fail("connection %u: 64 bytes cannot be sent", end->pair->id);
-}
-
-static void
 ping(struct pair *pair)
 {
     left--;
     busy++;
     pair->started_ns = now_ns();
-    send_whole(pair->client, pattern_at(pair->id, pair->sent));
+    end_send_greeting(pair->client, pattern_at(pair->id, pair->sent));
     pair->sent += GREETING_SIZE;
 }
 
@@ -69,19 +62,12 @@ pong(struct end *client)
 static void
 readable(struct end *end)
 {
-    size_t n;
-
-    do {
-        if (!end_read(
-                end, end->buffer + end->got, GREETING_SIZE - end->got, &n))
-            return;
-        end->got += n;
-    } while (end->got < GREETING_SIZE);
-    end->got = 0;
+    if (!end_read_greeting(end))
+        return;
     if (end->is_client)
         pong(end);
     else
-        send_whole(end, end->buffer);
+        end_send_greeting(end, end->buffer);
 }
 
 static void
