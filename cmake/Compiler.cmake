@@ -43,7 +43,7 @@ if(COVERAGE)
     target_link_options(common INTERFACE --coverage)
 endif()
 
-# Both write files, start threads and trace at a process's end: process/sandbox.c
+# Both write files, start threads and trace at a process's end: sandbox/sandbox.c
 # leaves them be.
 if(SANITIZE OR FUZZING OR COVERAGE)
     target_compile_definitions(common INTERFACE INSTRUMENTED)

@@ -6,6 +6,8 @@
 
 #include "base/base.h"
 #include "cli/command.h"
+#include "roles/role_main.h"
+#include "roles/role_start.h"
 
 static const struct {
     const char *name;
@@ -60,6 +62,8 @@ main(int count, char **arguments)
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);
+    if (count == 1 && role_start_is_title(arguments[0]))
+        return role_main();
     for (size_t i = 0; count > 1 && i < COUNT(commands); i++)
         if (strcmp(arguments[1], commands[i].name) == 0)
             return check_output(commands[i].run(count - 1, arguments + 1));

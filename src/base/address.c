@@ -156,6 +156,17 @@ address_from_numeric(struct address *address, const char *host, unsigned port)
     return false;
 }
 
+void
+address_set_port(struct address *address, unsigned port)
+{
+    struct sockaddr_storage *storage = &address->storage;
+
+    if (storage->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)storage)->sin6_port = htons((uint16_t)port);
+    else if (storage->ss_family == AF_INET)
+        ((struct sockaddr_in *)storage)->sin_port = htons((uint16_t)port);
+}
+
 unsigned
 address_port(const struct address *address)
 {
@@ -169,4 +180,76 @@ address_port(const struct address *address)
     default:
         return 0;
     }
+}
+
+static const struct sockaddr_in *
+in_of(const struct address *address)
+{
+    return (const struct sockaddr_in *)&address->storage;
+}
+
+static const struct sockaddr_in6 *
+in6_of(const struct address *address)
+{
+    return (const struct sockaddr_in6 *)&address->storage;
+}
+
+static bool
+is_same_in6(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
+{
+    return a->sin6_port == b->sin6_port &&
+        a->sin6_scope_id == b->sin6_scope_id &&
+        IN6_ARE_ADDR_EQUAL(&a->sin6_addr, &b->sin6_addr);
+}
+
+bool
+address_same(const struct address *a, const struct address *b)
+{
+    if (a->storage.ss_family != b->storage.ss_family)
+        return false;
+    if (a->storage.ss_family == AF_INET6)
+        return is_same_in6(in6_of(a), in6_of(b));
+    if (a->storage.ss_family == AF_INET)
+        return in_of(a)->sin_port == in_of(b)->sin_port &&
+            in_of(a)->sin_addr.s_addr == in_of(b)->sin_addr.s_addr;
+    return a->length == b->length &&
+        memcmp(&a->storage, &b->storage, a->length) == 0;
+}
+
+void
+address_unmap(struct address *address)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET };
+
+    if (address->storage.ss_family != AF_INET6 ||
+        !IN6_IS_ADDR_V4MAPPED(&in6_of(address)->sin6_addr))
+        return;
+    in.sin_port = in6_of(address)->sin6_port;
+    memcpy(&in.sin_addr, &in6_of(address)->sin6_addr.s6_addr[12],
+        sizeof(in.sin_addr));
+    *address = (struct address){ .length = sizeof(in) };
+    memcpy(&address->storage, &in, sizeof(in));
+}
+
+bool
+address_is_any(const struct address *address)
+{
+    if (address->storage.ss_family == AF_INET6)
+        return IN6_IS_ADDR_UNSPECIFIED(&in6_of(address)->sin6_addr);
+    return address->storage.ss_family == AF_INET &&
+        in_of(address)->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+bool
+address_is_loopback(const struct address *address)
+{
+    struct address host = *address;
+
+    address_unmap(&host);
+    if (host.storage.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&in6_of(&host)->sin6_addr) ||
+            address_is_any(&host);
+    return host.storage.ss_family == AF_INET &&
+        (ntohl(in_of(&host)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET ||
+            address_is_any(&host));
 }

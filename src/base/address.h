@@ -34,6 +34,22 @@ NODISCARD bool address_from_path(struct address *address, const char *path);
 NODISCARD bool address_from_numeric(struct address *address, const char *host,
     unsigned port);
 
+/* An IPv4 or IPv6 address's, in place of the one that it has. */
+void address_set_port(struct address *address, unsigned port);
+
+/* True if both are the same host and port (and zone), or the same path. */
+bool address_same(const struct address *a, const struct address *b);
+
+/* True if the host is this machine's own by its number alone: loopback, or any
+ * address, which connect(2) takes for loopback; mapped to IPv6 or not. */
+bool address_is_loopback(const struct address *address);
+
+/* ::ffff:192.0.2.1 (RFC 4291 2.5.5.2) as 192.0.2.1; others are left alone. */
+void address_unmap(struct address *address);
+
+/* True if the host is the unspecified one, 0.0.0.0 or ::. */
+bool address_is_any(const struct address *address);
+
 /* 0 for a unix socket's. */
 unsigned address_port(const struct address *address);
 

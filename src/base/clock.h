@@ -12,6 +12,13 @@
 /* Milliseconds of CLOCK_MONOTONIC (clock_gettime(2)). */
 uint64_t clock_now_ms(void);
 
+/* Nanoseconds of the same, to measure what a few calls took. */
+uint64_t clock_now_ns(void);
+
+/* Nanoseconds that this process has had a CPU (CLOCK_PROCESS_CPUTIME_ID).  A
+ * system call. */
+uint64_t clock_cpu_ns(void);
+
 /* Whether something is due that is done every `every_ms` at the most; then
  * `*last_ms` becomes now.  Of several processes that share `*last_ms` only one
  * is told to do it.  0: it was never done. */

@@ -16,7 +16,7 @@ is_kept(uint8_t byte, unsigned flags)
 {
     if (byte < 0x20 || byte > 0x7e)
         return false;
-    if (byte == '"' || byte == '\'' || byte == '\\')
+    if (byte == '"' || byte == '\\')
         return (flags & ESCAPE_MESSAGE) != 0;
     return true;
 }

@@ -7,8 +7,11 @@
 
 #include "base/base.h"
 
+NODISCARD bool fd_is_open(int fd);
+
 /* False: errno says why. */
 NODISCARD bool fd_set_nonblocking(int fd);
+NODISCARD bool fd_is_nonblocking(int fd);
 NODISCARD bool fd_set_cloexec(int fd);
 
 /* Raises RLIMIT_NOFILE (getrlimit(2)) to at least `need`: the soft limit, and

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/log_line.h"
+#include "base/log_record.h"
 #include "base/log_sink.h"
 
 #define IDENTIFIER "sallyport"
@@ -35,11 +35,16 @@ static struct {
     enum log_format format;
     enum log_level level;
     uint64_t lost;              /* lines, since the last that was written */
-    void (*on_lost)(void *arg);
-    void *on_lost_arg;
-    uint64_t told_ms;           /* when on_lost last ran */
+    bool child;                 /* lines are sent to the parent */
     bool hushed;
 } state = { .level = LOG_LEVEL_INFO };
+
+/* Lines of children that are to be written by one call. */
+enum { BATCH_BYTES = 32 << 10 };
+static struct {
+    char bytes[BATCH_BYTES];
+    size_t length;
+} batch;
 
 const char *
 log_level_name(enum log_level level)
@@ -60,54 +65,75 @@ log_wants(enum log_level level)
         (level == LOG_LEVEL_ERROR || !state.hushed);
 }
 
+/* `pid`: of the process whose line it is, where that is not this one; 0. */
 static bool
-write_journal(const struct log_line *line, const struct log_record *record)
+send_journal(enum log_level level, int pid, struct iovec text,
+    struct iovec fields)
 {
-    struct log_line head, fields;
+    struct log_line head;
 
     log_line_start(&head);
     log_line_put(&head, "PRIORITY=%u\nSYSLOG_FACILITY=%u\nSYSLOG_IDENTIFIER="
-        IDENTIFIER "\nMESSAGE=", levels[record->level].priority,
-        FACILITY_DAEMON >> 3);
-    log_line_start(&fields);
-    log_line_add_journal(&fields, record);
+        IDENTIFIER "\n", levels[level].priority, FACILITY_DAEMON >> 3);
+    if (pid != 0)
+        log_line_put(&head, "SYSLOG_PID=%d\n", pid);
+    log_line_put(&head, "MESSAGE=");
     return log_sink_write(&state.sink, (struct iovec[]){
-        { head.text, head.length },
-        { (char *)line->text, line->length },
-        { fields.text, fields.length },
-    }, 3);
+        { head.text, head.length }, text, { (char *)"\n", 1 }, fields,
+    }, 4);
+}
+
+/* The text is without its newline. */
+static bool
+send_text(enum log_level level, int pid, struct iovec text)
+{
+    enum log_dress dress = state.sink.dress;
+    struct log_line head;
+
+    log_line_start(&head);
+    if (state.sink.torn)
+        log_line_put(&head, "\n");
+    if (dress == LOG_DRESS_PRIORITY)
+        log_line_put(&head, "<%u>", levels[level].priority);
+    else if (dress == LOG_DRESS_SYSLOG)
+        log_line_put(&head, "<%u>" IDENTIFIER "[%d]: ",
+            FACILITY_DAEMON | levels[level].priority, pid);
+    /* A datagram ends by itself. */
+    return log_sink_write(&state.sink, (struct iovec[]){
+        { head.text, head.length }, text, { (char *)"\n", 1 },
+    }, dress == LOG_DRESS_SYSLOG ? 2 : 3);
 }
 
 static bool
-write_line(struct log_line *line)
+send_to_parent(const struct log_record *record)
 {
-    /* A datagram ends by itself. */
-    if (state.sink.dress == LOG_DRESS_SYSLOG)
-        line->length--;
-    return log_sink_write(&state.sink,
-        &(struct iovec){ line->text, line->length }, 1);
+    struct log_line line;
+
+    log_record_write(&line, record, state.format, state.sink.dress);
+    return log_sink_write(&state.sink, (struct iovec[]){
+        { (char *)"\n", state.sink.torn ? 1 : 0 },
+        { line.text, line.length },
+    }, 2);
 }
 
 static bool
 write_record(const struct log_record *record)
 {
     enum log_dress dress = state.sink.dress;
-    unsigned priority = levels[record->level].priority;
-    struct log_line line;
+    struct log_line line, fields;
+    struct iovec text = { line.text, 0 };
 
+    if (state.child)
+        return send_to_parent(record);
     log_line_start(&line);
-    if (state.sink.torn)
-        log_line_put(&line, "\n");
-    if (dress == LOG_DRESS_PRIORITY)
-        log_line_put(&line, "<%u>", priority);
-    else if (dress == LOG_DRESS_SYSLOG)
-        log_line_put(&line, "<%u>" IDENTIFIER "[%ld]: ",
-            FACILITY_DAEMON | priority, (long)getpid());
     log_line_add(&line, record, state.format, dress == LOG_DRESS_TIME);
-
-    if (dress == LOG_DRESS_JOURNAL)
-        return write_journal(&line, record);
-    return write_line(&line);
+    text.iov_len = line.length - 1;
+    if (dress != LOG_DRESS_JOURNAL)
+        return send_text(record->level, (int)getpid(), text);
+    log_line_start(&fields);
+    log_line_add_journal(&fields, record);
+    return send_journal(record->level, 0, text,
+        (struct iovec){ fields.text, fields.length });
 }
 
 static bool
@@ -138,28 +164,14 @@ report_lost(void)
     return true;
 }
 
-/* The time is taken first: what runs may log. */
-static void
-tell_lost(void)
-{
-    uint64_t now_ms = clock_now_ms();
-
-    if (state.on_lost == NULL || !state.sink.gone ||
-        (state.told_ms != 0 && now_ms - state.told_ms < SECONDS(1)))
-        return;
-    state.told_ms = now_ms;
-    state.on_lost(state.on_lost_arg);
-}
-
 static void
 emit(const struct log_record *record)
 {
     int saved = errno;
 
-    if (!is_open() || !report_lost() || !write_record(record)) {
+    log_flush();
+    if (!is_open() || !report_lost() || !write_record(record))
         state.lost++;
-        tell_lost();
-    }
     errno = saved;
 }
 
@@ -233,6 +245,7 @@ log_event(enum log_level level, const char *event,
 static void
 use(const struct log_sink *sink)
 {
+    log_flush();
     if (state.opened) {
         report_lost();
         log_sink_close(&state.sink);
@@ -297,7 +310,7 @@ log_open(enum log_target target, const char *path, enum log_format format,
     return true;
 }
 
-bool
+void
 log_reopen(void)
 {
     struct error error = { 0 };
@@ -305,7 +318,7 @@ log_reopen(void)
     bool opened;
 
     if (!state.opened || state.sink.path == NULL)
-        return false;
+        return;
     opened = log_sink_open(&sink, state.sink.target, state.sink.path, &error);
     if (opened)
         use(&sink);
@@ -313,39 +326,131 @@ log_reopen(void)
         log_error(NULL, "%s; the old one stays in use",
             error.count > 0 ? error.messages[0] : "cannot reopen the log");
     error_clear(&error);
-    return opened;
 }
 
-int
-log_descriptor(void)
+enum log_dress
+log_dress(void)
 {
-    return is_open() ? state.sink.fd : -1;
+    return is_open() ? state.sink.dress : LOG_DRESS_TIME;
 }
 
-bool
-log_adopt(enum log_target target, enum log_format format,
-    enum log_level level, int fd)
+enum log_format
+log_format(void)
 {
-    struct log_sink sink;
+    return state.format;
+}
 
-    if (!log_sink_adopt(&sink, target, fd))
-        return false;
-    use(&sink);
-    state.format = format;
-    state.level = level;
-    return true;
+enum log_level
+log_level(void)
+{
+    return state.level;
 }
 
 void
-log_on_lost(void (*lost)(void *arg), void *arg)
+log_become_child(int fd)
 {
-    state.on_lost = lost;
-    state.on_lost_arg = arg;
+    enum log_dress dress = log_dress();
+
+    if (state.opened)
+        log_sink_close(&state.sink);
+    state.sink = (struct log_sink){
+        .fd = fd, .dress = dress, .way = LOG_WAY_WRITE,
+    };
+    state.opened = true;
+    state.child = true;
+    state.lost = 0;
+    state.hushed = false;
+    batch.length = 0;
+}
+
+void
+log_adjust(enum log_dress dress, enum log_format format, enum log_level level)
+{
+    state.sink.dress = dress;
+    state.format = format;
+    state.level = level;
+}
+
+/* Of a batch that was written in part. */
+static void
+count_unwritten(void)
+{
+    size_t written = state.sink.written;
+
+    for (size_t i = written; i < batch.length; i++)
+        state.lost += batch.bytes[i] == '\n';
+    if (written > 0 && batch.bytes[written - 1] == '\n')
+        state.sink.torn = false;
+}
+
+void
+log_flush(void)
+{
+    struct iovec all = { batch.bytes, batch.length };
+
+    if (batch.length == 0)
+        return;
+    if (!report_lost()) {
+        state.sink.written = 0;
+        count_unwritten();
+    } else if (!log_sink_write(&state.sink, &all, 1)) {
+        count_unwritten();
+    }
+    batch.length = 0;
+}
+
+/* False: it has to be written by itself. */
+static bool
+put_into_batch(const struct log_sent *sent)
+{
+    if (!state.sink.regular || state.sink.torn ||
+        state.sink.dress != LOG_DRESS_TIME ||
+        sent->length >= sizeof(batch.bytes))
+        return false;
+    if (sent->length >= sizeof(batch.bytes) - batch.length)
+        log_flush();
+    memcpy(batch.bytes + batch.length, sent->text, sent->length);
+    batch.length += sent->length;
+    batch.bytes[batch.length++] = '\n';
+    return true;
+}
+
+static bool
+write_sent(const struct log_sent *sent, int pid)
+{
+    struct iovec text = { (char *)sent->text, sent->length };
+
+    if (state.sink.dress == LOG_DRESS_JOURNAL)
+        return send_journal(sent->level, pid, text,
+            (struct iovec){ (char *)sent->fields, sent->fields_length });
+    return send_text(sent->level, pid, text);
+}
+
+/* Where the C library's words and a line of the log meet, the line begins at its
+ * mark. */
+void
+log_forward(char *bytes, size_t length, const char *name, int pid)
+{
+    char *mark = memrchr(bytes, LOG_RECORD_MARK, length);
+    size_t before = mark != NULL ? (size_t)(mark - bytes) : length;
+    struct log_sent sent;
+
+    if (before > 0) {
+        log_record_clean(bytes, before);
+        log_error(NULL, "%s: %.*s", name, (int)before, bytes);
+    }
+    if (mark == NULL || !log_record_parse(mark, length - before, &sent) ||
+        sent.level > state.level || !is_open() || put_into_batch(&sent))
+        return;
+    log_flush();
+    if (!report_lost() || !write_sent(&sent, pid))
+        state.lost++;
 }
 
 void
 log_close(void)
 {
+    log_flush();
     if (state.opened) {
         report_lost();
         log_sink_close(&state.sink);

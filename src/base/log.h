@@ -63,30 +63,42 @@ void log_commit(struct log_prepared *prepared);
 void log_discard(struct log_prepared *prepared);
 
 /* Opens the file, or connects the socket, anew under its name; on failure the
- * old one stays in use, and an error says so.  True: log_descriptor() is another
- * one now, for processes that were given the old one.  False too for stderr and
- * for what was adopted. */
-bool log_reopen(void);
+ * old one stays in use, and an error says so.  Does nothing to stderr. */
+void log_reopen(void);
 
-/* For a process that may not open anything: what lines go to, borrowed, to be
- * passed on; and lines go to such a descriptor (takes `fd`, always) from now on.
- * False, and nothing else has changed: `fd` is not of the target's kind. */
-int log_descriptor(void);
-NODISCARD bool log_adopt(enum log_target target, enum log_format format,
-    enum log_level level, int fd);
+/* What a line needs so that its reader knows when it was and how grave. */
+enum log_dress {
+    LOG_DRESS_TIME,     /* the time in front */
+    LOG_DRESS_PRIORITY, /* "<6>" in front */
+    LOG_DRESS_SYSLOG,   /* "<30>sallyport[123]: " in front */
+    LOG_DRESS_JOURNAL,  /* fields around it */
+};
+enum log_dress log_dress(void);
 
-/* `lost` runs, at most once a second, when a line could not be written because
- * nobody reads an adopted socket any more, and the path to connect it anew is
- * not known here.  It runs within the call that logs: it may log and send, but
- * free nothing.  NULL: nobody wants to know. */
-void log_on_lost(void (*lost)(void *arg), void *arg);
+/* How lines are made now. */
+enum log_format log_format(void);
+enum log_level log_level(void);
+
+/* For a child process: lines go to `fd` (taken), the writing end of a pipe, in a
+ * form that log_forward() reads, and the target that was open is closed here.
+ * Until log_adjust() says otherwise they are made as they were. */
+void log_become_child(int fd);
+void log_adjust(
+    enum log_dress dress, enum log_format format, enum log_level level);
+
+/* For the parent: logs a line that a child sent: `length` bytes and the newline
+ * behind them, which are changed.  What does not come from a child's log, such
+ * as the last words of its C library, is logged as an error of `name`.  Nothing
+ * in it can end a line, or look like another level.  Several lines may be held
+ * back until log_flush(). */
+void log_forward(char *bytes, size_t length, const char *name, int pid);
+void log_flush(void);
 
 /* Warnings and less are dropped while it is hushed: for work whose warnings
  * somebody else has logged. */
 void log_hush(bool hushed);
 
-/* Lines after this one go where they went before the first log_open; what
- * log_on_lost() said is forgotten. */
+/* Lines after this one go where they went before the first log_open. */
 void log_close(void);
 
 /* True if a line of this level would be written: for callers whose fields cost

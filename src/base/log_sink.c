@@ -32,6 +32,7 @@ judge_stderr(struct log_sink *sink, const struct stat *status)
 {
     sink->dress = is_journal_stream(status) ? LOG_DRESS_PRIORITY :
         LOG_DRESS_TIME;
+    sink->regular = S_ISREG(status->st_mode);
     sink->way = S_ISSOCK(status->st_mode) ? LOG_WAY_SEND :
         S_ISREG(status->st_mode) ? LOG_WAY_WRITE : LOG_WAY_POLL;
 }
@@ -69,6 +70,8 @@ open_stderr(struct log_sink *sink, struct error *error)
 static bool
 open_file(struct log_sink *sink, struct error *error)
 {
+    struct stat status;
+
     sink->fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK |
         O_NOCTTY | O_CLOEXEC, 0640);
     sink->dress = LOG_DRESS_TIME;
@@ -76,6 +79,8 @@ open_file(struct log_sink *sink, struct error *error)
     if (sink->fd < 0)
         error_add(error, "cannot open log file %s: %s", sink->path,
             strerror(errno));
+    sink->regular = sink->fd >= 0 && fstat(sink->fd, &status) == 0 &&
+        S_ISREG(status.st_mode);
     return sink->fd >= 0;
 }
 
@@ -135,58 +140,6 @@ log_sink_open(struct log_sink *sink, enum log_target target, const char *path,
     return true;
 }
 
-/* What open_stderr() has opened a second time does not wait, and is told by its
- * flag from what it has not. */
-static bool
-adopt_stderr(struct log_sink *sink, const struct stat *status, int flags)
-{
-    judge_stderr(sink, status);
-    if (sink->way == LOG_WAY_POLL && (flags & O_NONBLOCK) != 0)
-        sink->way = LOG_WAY_WRITE;
-    return true;
-}
-
-static bool
-adopt_file(struct log_sink *sink, const struct stat *status, int flags)
-{
-    sink->dress = LOG_DRESS_TIME;
-    sink->way = LOG_WAY_WRITE;
-    return !S_ISSOCK(status->st_mode) && (flags & O_NONBLOCK) != 0;
-}
-
-static bool
-adopt_socket(struct log_sink *sink, const struct stat *status, int flags)
-{
-    (void)flags;
-    sink->dress = sink->target == LOG_JOURNAL ? LOG_DRESS_JOURNAL :
-        LOG_DRESS_SYSLOG;
-    sink->way = LOG_WAY_DATAGRAM;
-    return S_ISSOCK(status->st_mode);
-}
-
-bool
-log_sink_adopt(struct log_sink *sink, enum log_target target, int fd)
-{
-    static bool (*const adopt[])(
-        struct log_sink *, const struct stat *, int flags) = {
-        [LOG_STDERR] = adopt_stderr,
-        [LOG_FILE] = adopt_file,
-        [LOG_SYSLOG] = adopt_socket,
-        [LOG_JOURNAL] = adopt_socket,
-    };
-    struct log_sink made = { .fd = fd, .target = target };
-    struct stat status;
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY ||
-        fstat(fd, &status) != 0 || !adopt[target](&made, &status, flags)) {
-        log_sink_close(&made);
-        return false;
-    }
-    *sink = made;
-    return true;
-}
-
 static bool
 is_writable(int fd)
 {
@@ -225,15 +178,13 @@ log_sink_write(struct log_sink *sink, struct iovec *parts, size_t count)
 {
     ssize_t written = write_retrying(sink, parts, count);
     size_t whole = 0;
-    bool left = written < 0 && sink->way == LOG_WAY_DATAGRAM &&
-        errno != EAGAIN && errno != EMSGSIZE;
 
     /* A syslogd that was restarted listens on a new socket of the old name. */
-    if (left && sink->path != NULL && connect_socket(sink))
+    if (written < 0 && sink->way == LOG_WAY_DATAGRAM && errno != EAGAIN &&
+        errno != EMSGSIZE && connect_socket(sink))
         written = write_retrying(sink, parts, count);
-    /* A child may not be let in where its master was. */
-    sink->gone = left && written < 0;
 
+    sink->written = written > 0 ? (size_t)written : 0;
     if (written < 0)
         return false;
     for (size_t i = 0; i < count; i++)

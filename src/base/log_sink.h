@@ -14,14 +14,6 @@
 
 struct error;
 
-/* What a line needs so that its reader knows when it was and how grave. */
-enum log_dress {
-    LOG_DRESS_TIME,     /* the time in front */
-    LOG_DRESS_PRIORITY, /* "<6>" in front */
-    LOG_DRESS_SYSLOG,   /* "<30>sallyport[123]: " in front */
-    LOG_DRESS_JOURNAL,  /* fields around it */
-};
-
 /* How a line gets there without waiting. */
 enum log_way {
     LOG_WAY_WRITE,      /* writing never waits */
@@ -37,17 +29,13 @@ struct log_sink {
     enum log_dress dress;
     enum log_way way;
     bool torn;          /* the last line was written in part */
-    bool gone;          /* nobody reads the socket, whose path is not known */
+    size_t written;     /* bytes, by the last call */
+    bool regular;       /* a file, which takes several lines at once */
 };
 
 /* Fills `*sink` on success only.  `path`: as for log_open. */
 NODISCARD bool log_sink_open(struct log_sink *sink, enum log_target target,
     const char *path, struct error *error);
-
-/* The same for a descriptor that another process opened; takes `fd`, even if it
- * is false: not a descriptor of that kind. */
-NODISCARD bool log_sink_adopt(
-    struct log_sink *sink, enum log_target target, int fd);
 
 /* One system call, except for a datagram whose socket must be connected anew.
  * False: not (all) written. */

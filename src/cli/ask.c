@@ -9,17 +9,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/control.h"
+#include "admin/control_path.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "cli/command.h"
 #include "config/config_peek.h"
-#include "observe/control.h"
-#include "observe/control_path.h"
 
 /* A little more than the longest answer. */
 enum { ANSWER_MAX = CONTROL_ANSWER_MAX + (64 << 10), CHUNK = 16 << 10 };
+
+/* Each upgrade that comes in between sends the question on to the next daemon. */
+enum { ASKED_AT_MOST = 8 };
 
 bool
 ask_parse(struct ask *ask, int count, char *const *arguments)
@@ -176,6 +179,16 @@ skip_word(struct buffer *answer, const char *word)
     return true;
 }
 
+/* An upgrade has come first: the daemon that answers is another one now. */
+static bool
+is_redirected(const struct buffer *answer)
+{
+    static const char word[] = "again\n";
+
+    return buffer_length(answer) == sizeof(word) - 1 &&
+        memcmp(buffer_head(answer), word, sizeof(word) - 1) == 0;
+}
+
 static int
 print_answer(struct buffer *answer, struct error *error)
 {
@@ -191,19 +204,36 @@ print_answer(struct buffer *answer, struct error *error)
     return ok ? EXIT_DONE : EXIT_FAULT;
 }
 
+/* False: there is no answer, which has been said. */
+static bool
+ask_once(const struct ask *ask, const char *request, uint64_t patience_ms,
+    struct buffer *answer, struct error *error)
+{
+    int fd = connect_daemon(ask, error);
+    bool done = fd >= 0 && send_request(fd, request, error) &&
+        read_answer(fd, answer, patience_ms, error);
+
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
 int
 ask_daemon(const struct ask *ask, const char *request, uint64_t patience_ms)
 {
     struct error error = { 0 };
     struct buffer answer = { 0 };
-    int fd = connect_daemon(ask, &error);
     int code = EXIT_FAULT;
+    bool done = false;
 
-    if (fd >= 0 && send_request(fd, request, &error) &&
-        read_answer(fd, &answer, patience_ms, &error))
+    for (int i = 0; i < ASKED_AT_MOST; i++) {
+        buffer_clear(&answer);
+        done = ask_once(ask, request, patience_ms, &answer, &error);
+        if (!done || !is_redirected(&answer))
+            break;
+    }
+    if (done)
         code = print_answer(&answer, &error);
-    if (fd >= 0)
-        close(fd);
     buffer_clear(&answer);
     error_print(&error);
     return code;

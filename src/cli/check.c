@@ -3,7 +3,11 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "config/config.h"
+#include "config/config_file.h"
 #include "relay/service.h"
+#include "relay/services.h"
+#include "sandbox/sandbox.h"
+#include "tls/tls_shared.h"
 #include "tls/tls_vault.h"
 
 /* sallyport check [-c FILE]: all that `run` would find wrong, but for names
@@ -12,21 +16,35 @@ int
 command_check(int count, char *const *arguments)
 {
     struct error error = { 0 };
+    struct services_spec spec;
     struct service **services;
     int code;
-    struct config *config = command_load("check", count, arguments, &code);
+    struct config *config = NULL;
 
-    if (config == NULL)
+    if (sandbox_forbid_dumps(&error))
+        config = command_load("check", count, arguments, &code);
+    else
+        code = EXIT_FAULT;
+    if (config == NULL) {
+        error_print(&error);
         return code;
-    services =
-        services_new(&(struct services_spec){ .config = config }, &error);
-    if (services == NULL || !tls_vault_would_load(config, &error))
+    }
+    spec = (struct services_spec){
+        .config = config,
+        .shared = tls_shared_new(true),
+        .tries = true,
+    };
+    services = services_new(&spec, &error);
+    config_file_warn(config);
+    if (services == NULL ||
+        !tls_vault_would_load(config, spec.shared, &error))
         code = EXIT_FAULT;
     else
         printf("%s: ok, %zu service%s\n", config->path, config->service_count,
             config->service_count == 1 ? "" : "s");
     error_print(&error);
     services_free(services, config->service_count);
+    tls_shared_free(spec.shared);
     config_unref(config);
     return code;
 }

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/config_load.h"
-#include "config/files.h"
+#include "files/files.h"
 #include "tls/tls_files.h"
 
 const char *
@@ -25,14 +25,19 @@ command_load(
     const char *words, int count, char *const *arguments, int *code)
 {
     const char *file = command_file(words, count, arguments);
+    struct files *files = file != NULL ? files_on_disk() : NULL;
     struct error error = { 0 };
-    struct config *config;
+    struct config *config = NULL;
 
     if (file == NULL) {
         *code = EXIT_USAGE;
         return NULL;
     }
-    config = config_load_file(file, &error);
+    if (files == NULL)
+        error_add(&error, "out of memory");
+    else
+        config = config_load_file_keeping(files, file, &error);
+    files_unref(files);     /* the configuration has its own */
     error_print(&error);
     *code = config != NULL ? EXIT_DONE : EXIT_FAULT;
     return config;

@@ -14,7 +14,7 @@
 #include "cli/demo_file.h"
 #include "cli/demo_port.h"
 #include "config/config.h"
-#include "process/master.h"
+#include "master/master.h"
 
 /* Many more than one person opens, few enough for any limit on descriptors. */
 static char max_connections[] = "--max_connections=100";

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/control_request.h"
 #include "cli/ask.h"
 #include "cli/command.h"
-#include "observe/control_request.h"
 
 /* sallyport drain [-c FILE | -s SOCKET] SERVICE: the service accepts no more,
  * and its connections finish. */

@@ -4,8 +4,8 @@
 #include "cli/command.h"
 #include "config/config.h"
 #include "config/config_load.h"
-#include "config/files.h"
-#include "process/master.h"
+#include "files/files.h"
+#include "master/master.h"
 
 static struct config *
 load(void *arg, struct error *error)

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "config/config.h"
-#include "process/privileges.h"
-#include "process/sandbox_selftest.h"
+#include "sandbox/privileges.h"
+#include "sandbox/sandbox_selftest.h"
 
 static int
 test_sandbox(void)

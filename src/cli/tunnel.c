@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
-#include "process/master.h"
+#include "master/master.h"
 
 /* sallyport tunnel LISTEN CONNECT [--OPTION=VALUE ...] */
 int

@@ -1,35 +1,10 @@
 #include "config/config.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/files.h"
-
-bool
-config_strings_add(struct strings *strings, const char *text, size_t length)
-{
-    char **grown, *copy = strndup(text, length);
-
-    if (copy == NULL)
-        return false;
-    grown = reallocarray(strings->items, strings->count + 1, sizeof(*grown));
-    if (grown == NULL) {
-        free(copy);
-        return false;
-    }
-    strings->items = grown;
-    strings->items[strings->count++] = copy;
-    return true;
-}
-
-void
-config_strings_clear(struct strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-    *strings = (struct strings){ 0 };
-}
+#include "files/files.h"
 
 static void
 clear_endpoints(struct endpoints *endpoints)
@@ -46,11 +21,11 @@ clear_endpoints(struct endpoints *endpoints)
 static void
 clear_leg(struct leg_config *leg)
 {
-    config_strings_clear(&leg->cert);
-    config_strings_clear(&leg->key);
-    config_strings_clear(&leg->ca);
-    config_strings_clear(&leg->crl);
-    config_strings_clear(&leg->alpn);
+    strings_clear(&leg->cert);
+    strings_clear(&leg->key);
+    strings_clear(&leg->ca);
+    strings_clear(&leg->crl);
+    strings_clear(&leg->alpn);
     free(leg->passphrase_file);
     free(leg->ciphers);
     free(leg->ciphersuites);
@@ -77,7 +52,7 @@ config_service_clear(struct service_config *service)
 void
 config_global_clear(struct global_config *global)
 {
-    config_strings_clear(&global->include);
+    strings_clear(&global->include);
     free(global->log_path);
     free(global->user);
     free(global->group);
@@ -104,6 +79,19 @@ config_ref(struct config *config)
     return config;
 }
 
+unsigned
+config_workers(const struct config *config)
+{
+    unsigned count = config->global.workers;
+    cpu_set_t cpus;
+
+    if (count == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+        count = (unsigned)CPU_COUNT(&cpus);
+    if (count == 0)
+        count = 1;
+    return count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
 void
 config_unref(struct config *config)
 {
@@ -113,7 +101,7 @@ config_unref(struct config *config)
         config_service_clear(&config->services[i]);
     free(config->services);
     config_global_clear(&config->global);
-    config_strings_clear(&config->file_names);
+    strings_clear(&config->file_names);
     files_unref(config->files);
     free(config->path);
     free(config);

@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "base/strings.h"
 
 /* Where a value was written.  `file` is owned by the configuration; it is
  * "command line" for options given there (line 0), NULL for a default. */
@@ -20,11 +21,6 @@ struct origin {
     const char *file;
     unsigned line;
     bool shared;    /* in [defaults], rather than in the service itself */
-};
-
-struct strings {
-    char **items;
-    size_t count;
 };
 
 enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX, ENDPOINT_SYSTEMD };
@@ -82,6 +78,7 @@ struct leg_config {
     char *sigalgs;
     struct strings alpn;
     bool session_tickets;
+    uint64_t session_lifetime_ms;   /* from the full handshake */
 
     /* Sockets */
     struct keepalive keepalive;
@@ -107,7 +104,7 @@ struct service_config {
     struct origin origin;           /* of the section's header */
     struct endpoints listen;
     struct endpoints connect;
-    unsigned max_connections;       /* 0: only the global limit */
+    unsigned max_connections;       /* 0: shared, relay/limits.h */
     uint64_t connect_timeout_ms;
     uint64_t handshake_timeout_ms;
     uint64_t idle_timeout_ms;       /* 0: off; so too the next two */
@@ -137,6 +134,7 @@ struct global_config {
     enum sandbox_mode sandbox;
     char *control;                  /* a path, "auto" or "none" */
     bool watch;
+    bool strict_names;
     struct strings include;
     struct origin *origins;
 };
@@ -164,11 +162,9 @@ struct config *config_ref(struct config *config);
 /* One less; the last one frees. */
 void config_unref(struct config *config);
 
-/* Appends a copy of `length` bytes, NUL-terminated.  False: out of memory,
- * nothing changed. */
-NODISCARD bool config_strings_add(struct strings *strings, const char *text,
-    size_t length);
-void config_strings_clear(struct strings *strings);
+/* How many workers there are to be: as `workers` says, or one for each CPU that
+ * this process may use now. */
+unsigned config_workers(const struct config *config);
 
 /* Whether any of them is TLS. */
 bool config_endpoints_have_tls(const struct endpoints *endpoints);

@@ -185,49 +185,92 @@ find_kind(const struct config_source *source, enum section_kind kind)
     return NULL;
 }
 
+/* No service is made where there is no memory for all of them. */
 static void
-build_services(struct config *config, struct config_source *source,
-    struct error *error)
+begin_services(struct config_build *build)
 {
-    struct section *shared = find_kind(source, SECTION_DEFAULTS);
+    struct config *config = build->config;
 
-    config->services = calloc(source->count + 1, sizeof(*config->services));
+    config->services =
+        calloc(build->source->count + 1, sizeof(*config->services));
     if (config->services == NULL) {
-        error_add(error, "out of memory");
+        error_add(build->error, "out of memory");
+        build->built = build->source->count;
         return;
     }
-    if (shared != NULL)
-        try_defaults(shared, config->files, error);
-    for (size_t i = 0; i < source->count; i++) {
-        struct section *section = &source->sections[i];
-
-        if (section->kind != SECTION_SERVICE)
-            continue;
-        config->services[config->service_count].config = config;
-        build_service(&config->services[config->service_count++], section,
-            shared, error);
-    }
+    build->shared = find_kind(build->source, SECTION_DEFAULTS);
+    if (build->shared != NULL)
+        try_defaults(build->shared, config->files, build->error);
 }
 
 void
-config_build(struct config *config, struct config_source *source,
-    struct error *error)
+config_build_begin(struct config_build *build, struct config *config,
+    struct config_source *source, struct error *error)
 {
-    bool was_readable = !error_any(error);
     struct target target = {
         .base = &config->global, .origins = new_origins(error),
         .own = find_kind(source, SECTION_GLOBAL), .files = config->files,
         .error = error,
     };
 
+    *build = (struct config_build){
+        .config = config, .source = source, .error = error,
+        .was_readable = !error_any(error), .ring.config = config,
+    };
     config->global.origins = target.origins;
-    if (target.origins == NULL)
+    if (target.origins != NULL) {
+        apply(&target, OPTION_GLOBAL);
+        begin_services(build);
+    }
+}
+
+static void
+build_next(struct config_build *build)
+{
+    struct config *config = build->config;
+    struct section *section = &build->source->sections[build->built++];
+
+    if (section->kind != SECTION_SERVICE)
         return;
-    apply(&target, OPTION_GLOBAL);
-    build_services(config, source, error);
-    config_overlap_check(config, error);
-    if (config->service_count == 0 && was_readable)
-        error_add(error, "%s: there is no service, so there is nothing to "
-            "relay; write [service NAME] with listen and connect in it",
+    config->services[config->service_count].config = config;
+    build_service(&config->services[config->service_count++], section,
+        build->shared, build->error);
+}
+
+static void
+judge_all(struct config_build *build)
+{
+    struct config *config = build->config;
+
+    config_ring_judge(&build->ring, build->error);
+    if (config->service_count == 0 && build->was_readable)
+        error_add(build->error, "%s: there is no service, so there is nothing "
+            "to relay; write [service NAME] with listen and connect in it",
             config->file_names.count > 0 ? config->file_names.items[0] : "");
+}
+
+bool
+config_build_step(struct config_build *build)
+{
+    if (build->config->global.origins == NULL)
+        return false; /* out of memory */
+    if (build->built < build->source->count) {
+        build_next(build);
+        return true;
+    }
+    if (!build->compared) {
+        build->compared = true;
+        config_overlap_check(build->config, build->error);
+        return true;
+    }
+    if (config_ring_step(&build->ring))
+        return true;
+    judge_all(build);
+    return false;
+}
+
+void
+config_build_end(struct config_build *build)
+{
+    config_ring_clear(&build->ring);
 }

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "config/config_endpoint.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
 
@@ -181,25 +180,6 @@ check_connect(const struct leg *leg)
     }
 }
 
-/* A relay that feeds itself takes every descriptor within a second. */
-static void
-check_loop(const struct service_config *service, struct error *error)
-{
-    for (size_t i = 0; i < service->connect.count; i++) {
-        const struct endpoint *to = &service->connect.items[i];
-
-        for (size_t j = 0; j < service->listen.count; j++) {
-            struct fault fault;
-
-            if (!config_endpoint_same(to, &service->listen.items[j]))
-                continue;
-            config_fault_set(&fault, "\"%s\" is where this service listens: "
-                "it would connect to itself", to->text);
-            complain_at(&to->origin, service, "connect", error, fault.text);
-        }
-    }
-}
-
 void
 config_check_service(const struct service_config *service,
     struct error *error)
@@ -210,7 +190,6 @@ config_check_service(const struct service_config *service,
         "connect", error };
 
     check_meaning(service, error);
-    check_loop(service, error);
     if (config_endpoints_have_tls(&service->listen)) {
         check_certificates(&listen);
         check_versions(&listen);

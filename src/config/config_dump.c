@@ -6,9 +6,9 @@
 #include "base/escape.h"
 #include "config/config.h"
 #include "config/config_check.h"
-#include "config/config_format.h"
 #include "config/config_line.h"
 #include "config/config_options.h"
+#include "config/config_type.h"
 
 #define NAME_WIDTH 26
 #define VALUE_WIDTH 28
@@ -69,12 +69,12 @@ static void
 write_option(const struct option *option, const void *base,
     const struct origin *origins, FILE *out)
 {
-    size_t count = config_format_count(option, base);
+    size_t count = config_type_count(option, base);
 
     if (count == 0)
         fprintf(out, "; %s is not set\n", option->name);
     for (size_t i = 0; i < count; i++) {
-        char *value = config_format(option, base, i);
+        char *value = config_type(option, base, i);
 
         if (value != NULL && (option->flags & OPTION_FILE_ONLY))
             fprintf(out, "; %s = %s was read: it is all here\n",

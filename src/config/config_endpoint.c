@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_host.h"
-#include "config/files.h"
+#include "files/files.h"
 
 /* A path takes a NUL at its end, an abstract name one at its beginning. */
 #define UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)

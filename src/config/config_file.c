@@ -1,13 +1,16 @@
 #include "config/config_file.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "config/config.h"
 #include "config/config_fault.h"
-#include "config/files.h"
+#include "files/files.h"
 
 #define FILE_SIZE_MAX MIB(4)
 #define MATCHES_MAX 1000
@@ -34,6 +37,25 @@ config_file_read(struct files *files, const char *path,
     default:
         return config_refuse(fault, "cannot read \"%s\": %s", path,
             strerror(content->why));
+    }
+}
+
+void
+config_file_warn(const struct config *config)
+{
+    const struct strings *names = &config->file_names;
+
+    for (size_t i = 0; i < names->count; i++) {
+        struct file_content content;
+
+        if (files_read(config->files, FILE_FOR_CONFIG, names->items[i],
+                FILE_SIZE_MAX, &content) != FILE_DONE)
+            continue; /* the command line is no file */
+        if ((content.mode & S_IWOTH) != 0)
+            log_warn(NULL, "%s may be changed by any user (mode %04o), who can "
+                "so decide what this daemon does: chmod o-w",
+                names->items[i], (unsigned)content.mode);
+        files_release(&content);
     }
 }
 
@@ -103,7 +125,7 @@ config_file_glob(struct files *files, struct strings *paths,
             path = strdup(pattern);
         else if (asprintf(&path, "%s/%s", directory, pattern) < 0)
             path = NULL;
-        good = path != NULL && (config_strings_add(paths, path, strlen(path))
+        good = path != NULL && (strings_add(paths, path, strlen(path))
             || config_refuse(fault, "out of memory"));
     }
     if (path == NULL)

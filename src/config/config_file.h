@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 
+struct config;
 struct fault;
 struct file_content;
 struct files;
@@ -19,6 +20,9 @@ struct strings;
  * why. */
 NODISCARD bool config_file_read(struct files *files, const char *path,
     struct file_content *content, struct fault *fault);
+
+/* Logs a warning of each file of the configuration that any user may change. */
+void config_file_warn(const struct config *config);
 
 /* The absolute name of the directory that a file is in, allocated.  NULL: it
  * does not exist, or no memory. */

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/duration.h"
+#include "base/size.h"
 #include "config/config_options.h"
 #include "config/config_suggest.h"
 

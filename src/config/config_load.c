@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/config_arguments.h"
 #include "config/config_build.h"
 #include "config/config_fault.h"
 #include "config/config_file.h"
 #include "config/config_options.h"
 #include "config/config_read.h"
-#include "config/config_words.h"
-#include "config/files.h"
+#include "files/files.h"
 
 /* Under which the words to begin with are kept. */
 #define START_FILE "file"
@@ -25,6 +25,11 @@ struct loader {
     struct strings directories;     /* that sections' paths start from */
     struct error *error;
     size_t faults_before;
+    struct config_build build;
+};
+
+struct config_loading {
+    struct loader loader;
 };
 
 static size_t
@@ -47,21 +52,44 @@ start(struct loader *loader, struct files *files, struct error *error)
     return loader->config != NULL;
 }
 
+/* Frees all but the configuration. */
+static void
+free_loader(struct loader *loader)
+{
+    config_build_end(&loader->build);
+    config_read_free(&loader->source);
+    strings_clear(&loader->directories);
+}
+
 /* The configuration, if there was no fault.  Frees all else. */
 static struct config *
-finish(struct loader *loader)
+take_config(struct loader *loader)
 {
     struct config *config = loader->config;
 
-    if (config != NULL)
-        config_build(config, &loader->source, loader->error);
     if (faults(loader->error) > loader->faults_before) {
         config_unref(config);
         config = NULL;
     }
-    config_read_free(&loader->source);
-    config_strings_clear(&loader->directories);
+    free_loader(loader);
     return config;
+}
+
+/* Everything has been read. */
+static void
+begin_build(struct loader *loader)
+{
+    config_build_begin(
+        &loader->build, loader->config, &loader->source, loader->error);
+}
+
+static struct config *
+finish(struct loader *loader)
+{
+    begin_build(loader);
+    while (config_build_step(&loader->build))
+        continue;
+    return take_config(loader);
 }
 
 /* A copy that lives as long as the configuration; NULL: no memory. */
@@ -70,21 +98,20 @@ keep_name(struct loader *loader, const char *name)
 {
     struct strings *names = &loader->config->file_names;
 
-    if (config_strings_add(names, name, strlen(name)))
+    if (strings_add(names, name, strlen(name)))
         return names->items[names->count - 1];
     error_add(loader->error, "out of memory");
     return NULL;
 }
 
-/* NULL: unknown, which leaves relative paths as they are. */
+/* Takes `found`.  NULL: unknown, which leaves relative paths as they are. */
 static const char *
-keep_directory(struct loader *loader, const char *file)
+keep_directory(struct loader *loader, char *found)
 {
     struct strings *kept = &loader->directories;
     const char *directory = NULL;
-    char *found = config_file_directory(loader->config->files, file);
 
-    if (found != NULL && config_strings_add(kept, found, strlen(found)))
+    if (found != NULL && strings_add(kept, found, strlen(found)))
         directory = kept->items[kept->count - 1];
     free(found);
     return directory;
@@ -114,7 +141,8 @@ load_one(struct loader *loader, const char *path,
     }
     file.text = content.text;
     file.length = content.length;
-    file.directory = keep_directory(loader, path);
+    file.directory = keep_directory(
+        loader, config_file_directory(loader->config->files, path));
     config_read(&loader->source, &file, loader->error);
     files_release(&content);
 }
@@ -132,7 +160,7 @@ load_include(struct loader *loader, const char *directory,
             "%s", fault.text);
     for (size_t i = 0; i < paths.count; i++)
         load_one(loader, paths.items[i], from);
-    config_strings_clear(&paths);
+    strings_clear(&paths);
 }
 
 /* Reading adds sections, which may move all of them: hence the copies. */
@@ -153,40 +181,56 @@ load_includes(struct loader *loader)
     }
 }
 
+/* False: nothing has been begun, as `error` says. */
+static bool
+read_file(struct loader *loader, struct files *files, const char *path,
+    struct error *error)
+{
+    if (!start(loader, files, error))
+        return false;
+    loader->config->path = strdup(path);
+    if (loader->config->path == NULL)
+        error_add(error, "out of memory");
+    load_one(loader, path, NULL);
+    load_includes(loader);
+    return true;
+}
+
 static struct config *
 load_file(struct files *files, const char *path, struct error *error)
 {
     struct loader loader;
 
-    if (!start(&loader, files, error))
-        return NULL;
-    loader.config->path = strdup(path);
-    if (loader.config->path == NULL)
-        error_add(error, "out of memory");
-    load_one(&loader, path, NULL);
-    load_includes(&loader);
-    return finish(&loader);
+    return read_file(&loader, files, path, error) ? finish(&loader) : NULL;
+}
+
+/* The same as read_file(). */
+static bool
+read_arguments(struct loader *loader, struct files *files, int count,
+    char *const *arguments, struct error *error)
+{
+    struct origin origin = { 0 };
+    const char *here;
+
+    if (!start(loader, files, error))
+        return false;
+    here = keep_directory(loader, files_directory(files, "."));
+    origin.file = keep_name(loader, "command line");
+    if (origin.file != NULL)
+        config_arguments_read(&loader->source, count, arguments, &origin, here,
+            error);
+    return true;
 }
 
 static struct config *
 load_arguments(struct files *files, int count, char *const *arguments,
     struct error *error)
 {
-    struct origin origin = { 0 };
-    struct config *config;
     struct loader loader;
-    char *here;
 
-    if (!start(&loader, files, error))
-        return NULL;
-    here = files_directory(files, ".");
-    origin.file = keep_name(&loader, "command line");
-    if (origin.file != NULL)
-        config_words_read(&loader.source, count, arguments, &origin, here,
-            error);
-    config = finish(&loader);
-    free(here);
-    return config;
+    return read_arguments(&loader, files, count, arguments, error)
+        ? finish(&loader)
+        : NULL;
 }
 
 struct config *
@@ -235,34 +279,91 @@ config_load_arguments_keeping(struct files *files, int count,
     return load_arguments(files, count, arguments, error);
 }
 
-struct config *
-config_load_again(struct files *files, struct error *error)
+/* The same as read_file(). */
+static bool
+read_again(struct loader *loader, struct files *files, struct error *error)
 {
-    struct config *config = NULL;
     struct strings words = { 0 };
+    bool begun = false;
 
     if (files_start(files, START_FILE, &words) && words.count == 1) {
-        config = load_file(files, words.items[0], error);
+        begun = read_file(loader, files, words.items[0], error);
     } else if (files_start(files, START_ARGUMENTS, &words)
         && words.count <= INT_MAX) {
-        config = load_arguments(files, (int)words.count, words.items, error);
+        begun = read_arguments(
+            loader, files, (int)words.count, words.items, error);
     } else {
         error_add(error, "the bundle does not say what to load");
     }
-    config_strings_clear(&words);
+    strings_clear(&words);
+    return begun;
+}
+
+struct config *
+config_load_again(struct files *files, struct error *error)
+{
+    struct loader loader;
+
+    return read_again(&loader, files, error) ? finish(&loader) : NULL;
+}
+
+struct config_loading *
+config_load_begin(int fd, int secrets_fd, struct error *error)
+{
+    struct config_loading *loading = calloc(1, sizeof(*loading));
+    struct files *files = NULL;
+    bool begun;
+
+    if (loading != NULL)
+        files = files_in_bundle(fd, secrets_fd, error);
+    else
+        error_add(error, "out of memory");
+    begun = files != NULL && read_again(&loading->loader, files, error);
+    files_unref(files);
+    if (begun) {
+        begin_build(&loading->loader);
+        return loading;
+    }
+    free(loading);
+    return NULL;
+}
+
+bool
+config_load_step(struct config_loading *loading)
+{
+    return config_build_step(&loading->loader.build);
+}
+
+struct config *
+config_load_finish(struct config_loading *loading)
+{
+    struct config *config = take_config(&loading->loader);
+
+    free(loading);
     return config;
+}
+
+void
+config_load_abandon(struct config_loading *loading)
+{
+    if (loading == NULL)
+        return;
+    free_loader(&loading->loader);
+    config_unref(loading->loader.config);
+    free(loading);
 }
 
 struct config *
 config_load_bundle(int fd, int secrets_fd, struct error *error)
 {
-    struct files *files = files_in_bundle(fd, secrets_fd, error);
-    struct config *config = NULL;
+    struct config_loading *loading =
+        config_load_begin(fd, secrets_fd, error);
 
-    if (files != NULL)
-        config = config_load_again(files, error);
-    files_unref(files);
-    return config;
+    if (loading == NULL)
+        return NULL;
+    while (config_load_step(loading))
+        continue;
+    return config_load_finish(loading);
 }
 
 static void

@@ -4,11 +4,13 @@
 #ifndef CONFIG_CONFIG_LOAD_H
 #define CONFIG_CONFIG_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/base.h"
 
 struct config;
+struct config_loading;
 struct error;
 struct files;
 
@@ -42,6 +44,21 @@ NODISCARD struct config *config_load_again(struct files *files,
  * they are not needed.  The caller keeps both and may close them. */
 NODISCARD struct config *config_load_bundle(
     int fd, int secrets_fd, struct error *error);
+
+/* The same in steps, for a process that serves meanwhile: begins with reading what
+ * was written, and each step makes or checks one service.  `error` has to stay until
+ * the end.  NULL: every fault is in it. */
+NODISCARD struct config_loading *config_load_begin(
+    int fd, int secrets_fd, struct error *error);
+
+/* False: no step is left. */
+NODISCARD bool config_load_step(struct config_loading *loading);
+
+/* Takes `loading`, of which no step is left.  NULL: every fault is in the errors. */
+NODISCARD struct config *config_load_finish(struct config_loading *loading);
+
+/* Takes `loading`, at any time, or NULL. */
+void config_load_abandon(struct config_loading *loading);
 
 /* From memory (`name` stands for the file in messages); `include` is refused.
  * For tests and fuzzing. */

@@ -140,10 +140,19 @@ static const struct option options[] = {
     { .name = "watch", .scope = OPTION_GLOBAL, .type = OPTION_BOOL,
       .flags = OPTION_RELOADS, .offset = FIELD(watch), .value = "yes",
       .help = "Whether certificates that change on disk are taken over.",
-      .details = "The files that services name are watched: certificates, "
-          "keys, CAs, CRLs. What has changed is tried first; what is no good "
-          "is reported, and the old stays in force. The configuration "
-          "itself is read anew on SIGHUP only." },
+      .details = "The files that services name are looked at every two "
+          "seconds: certificates, keys, CAs, CRLs. What has changed is tried "
+          "first; what is no good is reported, and the old stays in force. "
+          "The configuration itself is read anew on SIGHUP only." },
+    { .name = "strict_names", .scope = OPTION_GLOBAL, .type = OPTION_BOOL,
+      .flags = OPTION_RELOADS, .offset = FIELD(strict_names), .value = "no",
+      .help = "Whether a server's name that does not exist is an error.",
+      .details = "At a start, a reload and an upgrade every name is looked up "
+          "once. One that neither /etc/hosts nor the DNS knows is warned of, "
+          "and the clients of its service are refused (resolve-failed) until "
+          "the name is there; with yes the start, reload or upgrade is "
+          "refused instead. A DNS that does not answer is only warned of. A "
+          "name in listen must exist in any case." },
     { .name = "include", .scope = OPTION_GLOBAL, .type = OPTION_PATTERNS,
       .flags = OPTION_LIST | OPTION_RELOADS | OPTION_FILE_ONLY,
       .offset = FIELD(include),
@@ -171,20 +180,26 @@ static const struct option options[] = {
           | OPTION_RELOADS,
       .offset = FIELD(connect), .help = "Where the server is.",
       .details = "Written as for listen, but nothing that systemd passes. "
-          "Repeat it to name several servers: they are tried in this order." },
+          "Repeat it to name several servers: they are tried in this order, "
+          "until one is reached and, on TLS, is who it should be." },
     { .name = "max_connections", .scope = OPTION_SERVICE,
       .type = OPTION_NUMBER, .flags = OPTION_RELOADS,
-      .offset = FIELD(max_connections), .value = "unlimited",
-      .zero = "unlimited", .min = 1, .max = 10000000,
+      .offset = FIELD(max_connections), .value = "shared",
+      .zero = "shared", .min = 1, .max = 10000000,
       .help = "How many connections of this service are relayed at once.",
-      .details = "The limit in [global] holds as well." },
+      .details = "The limit in [global] holds as well. With shared, a service "
+          "beside others leaves an eighth of that limit to them, so that a "
+          "server which hangs cannot fill the daemon for all; a service that "
+          "is alone may take it whole." },
     { .name = "timeout.connect", .scope = OPTION_SERVICE,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(connect_timeout_ms), .value = "5s", .min = 1,
       .max = MINUTES(10),
       .help = "How long a server may take to accept a connection.",
       .details = "Each server has this time: to look up its name takes "
-          "from it, and its addresses share what is left." },
+          "from it, and its addresses share what is left. They are tried in "
+          "turns of IPv6 and IPv4, the next one 250 ms after the one before it "
+          "or as soon as that has failed." },
     { .name = "timeout.handshake", .scope = OPTION_SERVICE,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(handshake_timeout_ms), .value = "10s", .min = 1,
@@ -195,11 +210,11 @@ static const struct option options[] = {
       .flags = OPTION_RELOADS, .offset = FIELD(idle_timeout_ms),
       .value = "off", .zero = "off", .min = SECONDS(1), .max = DAYS(365),
       .help = "How long a connection may move no byte in either direction.",
-      .details = "Off, because tunnels carry sessions (databases, shells, "
-          "message queues) that are silent for days and healthy: dead peers "
-          "are found by keepalive instead. Set it where clients that are "
-          "alive but useless are the greater harm, as on a public web "
-          "server." },
+      .details = "Bytes of payload count, not what TLS says of its own. "
+          "Off, because tunnels carry sessions (databases, shells, message "
+          "queues) that are silent for days and healthy: dead peers are "
+          "found by keepalive instead. Set it where clients that are alive "
+          "but useless are the greater harm, as on a public web server." },
     { .name = "timeout.half_close", .scope = OPTION_SERVICE,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(half_close_timeout_ms), .value = "1h", .zero = "off",
@@ -207,7 +222,9 @@ static const struct option options[] = {
       .help = "How long one direction may be silent after the other ended.",
       .details = "An hour, because an answer may be computed for long after "
           "the question has ended, while a peer that only forgot to close "
-          "should not hold its connection for ever." },
+          "should not hold its connection for ever. Clients that sent, closed "
+          "and left wait as long for a server that hangs: lower it where "
+          "answers come at once." },
     { .name = "timeout.lifetime", .scope = OPTION_SERVICE,
       .type = OPTION_MSEC, .flags = OPTION_RELOADS,
       .offset = FIELD(lifetime_ms), .value = "off", .zero = "off",
@@ -219,10 +236,11 @@ static const struct option options[] = {
       .flags = OPTION_RELOADS, .offset = FIELD(truncation),
       .value = "mirror", .words = truncation_words,
       .help = "What to make of TLS that ends without close_notify.",
-      .details = "mirror passes it on as an abort: the bytes may have been "
-          "cut short by an attacker, and the far side must learn it. "
-          "tolerate takes it for a clean end, for peers that never say "
-          "close_notify." },
+      .details = "mirror passes it on as an abort where the bytes may have "
+          "been cut short by an attacker, as the far side must learn, and as "
+          "an end where they cannot: the other side has spoken last, or has "
+          "ended. tolerate takes it for a clean end always, for peers that "
+          "say something, never close_notify, and close." },
     { .name = "splice", .scope = OPTION_SERVICE, .type = OPTION_WORD,
       .flags = OPTION_RELOADS, .offset = FIELD(splice), .value = "auto",
       .words = splice_words,
@@ -293,7 +311,9 @@ static const struct option options[] = {
 #define CERT_DETAILS \
     "The certificate comes first, then the intermediates; the private key " \
     "may be in the same file. Unset: none is shown. Repeat it to have RSA " \
-    "and ECDSA side by side."
+    "and ECDSA side by side. A TLS 1.3 server may ask for it after the " \
+    "handshake too; renegotiation, with which older servers do that, is " \
+    "refused."
 #define VERIFY_VALUE "required"
 #define VERIFY_WORDS connect_verify_words
 #define VERIFY_HELP "Whether the server's certificate is verified."

@@ -7,10 +7,10 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_file.h"
-#include "config/files.h"
 #include "config/config_options.h"
 #include "config/config_read.h"
 #include "config/config_value.h"
+#include "files/files.h"
 
 /* The first one counts: a second is a fault, and not among the items. */
 static const char *

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/duration.h"
 #include "base/number.h"
+#include "base/size.h"
 #include "config/config.h"
 #include "config/config_endpoint.h"
 #include "config/config_fault.h"
@@ -224,7 +224,7 @@ parse_path(const struct parse *p)
 static bool
 add_string(const struct parse *p, const char *text, size_t length)
 {
-    return config_strings_add(p->field, text, length) || out_of_memory(p);
+    return strings_add(p->field, text, length) || out_of_memory(p);
 }
 
 static bool

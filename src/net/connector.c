@@ -1,146 +1,40 @@
 #include "net/connector.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <errno.h>
-#include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "config/config.h"
+#include "net/address_order.h"
+#include "net/connector_internal.h"
 #include "net/loop.h"
 #include "net/resolver.h"
-#include "net/socket_options.h"
 
-/* There is nothing to wait for when a unix socket's backlog is full (it says
- * EAGAIN: unix(7)), or when descriptors have run out. */
-enum { UNIX_RETRY_MS = 10, EXHAUSTED_RETRY_MS = 100 };
-
-struct connector {
-    struct loop *loop;
-    struct resolver *resolver;
-    struct resolver_query *query;
-    const struct service_config *service;
-    size_t endpoint;            /* which one is being tried */
-    struct address *addresses;  /* of that endpoint */
-    size_t count, next;         /* `next`: the one after that being tried */
-    uint64_t deadline_ms;       /* of that endpoint */
-    struct event connected;
-    struct event timer;
-    int fd;
-    connector_done_fn *done;
-    void *arg;
-    struct connector **handle;
+enum {
+    PACE_MS = 250, /* RFC 8305 8: Connection Attempt Delay */
+    PUT_OFF_MOST = 64,
 };
 
-static void try_endpoint(struct connector *connector);
-static void try_address(struct connector *connector);
-
-static void
-drop_attempt(struct connector *connector)
+const char *
+connector_result_text(enum connector_result result)
 {
-    if (connector->fd < 0)
-        return;
-    event_del(&connector->connected);
-    close(connector->fd);
-    connector->fd = -1;
-}
+    static const char *const texts[] = {
+        [CONNECTOR_CONNECTED] = "connected",
+        [CONNECTOR_REFUSED] = "refused",
+        [CONNECTOR_TIMEOUT] = "no answer",
+        [CONNECTOR_UNREACHABLE] = "unreachable",
+        [CONNECTOR_FORBIDDEN] = "permission denied",
+        [CONNECTOR_UNRESOLVED] = "name not resolved",
+        [CONNECTOR_EXHAUSTED] = "no descriptor or memory left here",
+        [CONNECTOR_PORTLESS] = "no local port left",
+        [CONNECTOR_SELF] = "no server, the socket was connected to itself",
+        [CONNECTOR_RETURNS] = "leads back to this service",
+        [CONNECTOR_OVERTAKEN] = "no answer yet when another accepted",
+    };
 
-void
-connector_cancel(struct connector *connector)
-{
-    if (connector == NULL)
-        return;
-    resolver_cancel(connector->query);
-    drop_attempt(connector);
-    event_del(&connector->timer);
-    free(connector->addresses);
-    *connector->handle = NULL;
-    free(connector);
-}
-
-static void
-finish(struct connector *connector, enum connector_result result)
-{
-    const struct endpoint *endpoint =
-        &connector->service->connect.items[connector->endpoint];
-    connector_done_fn *done = connector->done;
-    void *arg = connector->arg;
-    struct address address = { 0 };
-    bool tried = connector->next > 0;
-    int fd = -1;
-
-    if (tried)
-        address = connector->addresses[connector->next - 1];
-    if (result == CONNECTOR_CONNECTED) {
-        fd = connector->fd;
-        event_del(&connector->connected);
-        connector->fd = -1; /* the caller's now */
-    }
-    connector_cancel(connector);
-    done(arg, result, fd, endpoint, tried ? &address : NULL);
-}
-
-static void
-next_endpoint(struct connector *connector, enum connector_result why)
-{
-    drop_attempt(connector);
-    if (connector->endpoint + 1 == connector->service->connect.count) {
-        finish(connector, why);
-        return;
-    }
-    connector->endpoint++;
-    try_endpoint(connector);
-}
-
-static void
-next_address(struct connector *connector, enum connector_result why)
-{
-    drop_attempt(connector);
-    if (connector->next < connector->count)
-        try_address(connector);
-    else
-        next_endpoint(connector, why);
-}
-
-static enum connector_result
-result_of(int error)
-{
-    switch (error) {
-    case ECONNREFUSED:
-    case ENOENT: /* a unix path that is not there */
-    case ECONNRESET: /* accepted, and dropped at once */
-    case EPIPE:      /* the same, after a FIN */
-        return CONNECTOR_REFUSED;
-    case ETIMEDOUT:
-    case EAGAIN: /* a unix backlog that stays full */
-        return CONNECTOR_TIMEOUT;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-    case EADDRNOTAVAIL: /* no local port is left: connect(2) */
-        return CONNECTOR_EXHAUSTED;
-    case EACCES:
-    case EPERM:
-        return CONNECTOR_FORBIDDEN;
-    default:
-        return CONNECTOR_UNREACHABLE;
-    }
-}
-
-static void
-arm_timer(struct connector *connector, uint64_t delay_ms)
-{
-    struct timeval delay = clock_span(delay_ms);
-
-    event_add(&connector->timer, &delay);
+    return texts[result];
 }
 
 static uint64_t
@@ -152,157 +46,208 @@ time_left_ms(const struct connector *connector)
                                            : 0;
 }
 
-/* A socket that failed is readable, too; one that connected only if its server
- * has spoken already. */
-static void
-on_ready(evutil_socket_t fd, short what, void *arg)
+size_t
+connector_find_target(
+    const struct connector *connector, enum target_state state)
 {
-    struct connector *connector = arg;
-    int error = 0;
-    socklen_t length = sizeof(error);
+    size_t i = 0;
 
-    if ((what & EV_READ) &&
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-        error = errno;
-    if (error == 0)
-        finish(connector, CONNECTOR_CONNECTED);
-    else
-        next_address(connector, result_of(error));
+    while (i < connector->count && connector->states[i] != state)
+        i++;
+    return i;
 }
 
-/* What was short may be there now; anything else took too long. */
+bool
+connector_has_target(
+    const struct connector *connector, enum target_state state)
+{
+    return connector_find_target(connector, state) < connector->count;
+}
+
+/* The endpoint after the current one; those that were put off come when all
+ * others are through.  The count: there is none. */
+static size_t
+following_endpoint(const struct connector *connector, bool *second_round)
+{
+    size_t count = connector->spec.service->connect.count;
+    size_t next = connector->endpoint + 1; /* SIZE_MAX + 1 at first */
+
+    *second_round = connector->second_round;
+    if (!*second_round) {
+        if (next < count)
+            return next;
+        *second_round = true;
+        next = 0;
+    }
+    while (next < count && (next >= PUT_OFF_MOST ||
+               (connector->put_off >> next & 1) == 0))
+        next++;
+    return next;
+}
+
+bool
+connector_has_more_endpoints(const struct connector *connector)
+{
+    bool second_round;
+
+    return following_endpoint(connector, &second_round) <
+        connector->spec.service->connect.count;
+}
+
+static void
+arm_timer(struct connector *connector, uint64_t delay_ms)
+{
+    struct timeval delay = clock_span(delay_ms);
+
+    event_add(&connector->timer, &delay);
+    if (connector->spec.waits != NULL)
+        connector->spec.waits(connector->spec.arg);
+}
+
+/* Time for what comes next: the next address (none may use up the time of those
+ * behind it), another try, the end. */
+void
+connector_schedule(struct connector *connector)
+{
+    uint64_t left_ms = time_left_ms(connector), delay_ms = left_ms, fresh = 0;
+
+    for (size_t i = 0; i < connector->count; i++)
+        fresh += connector->states[i] == TARGET_NEW;
+    if (fresh > 0) {
+        delay_ms = left_ms / (fresh + 1);
+        delay_ms = delay_ms < PACE_MS ? delay_ms : PACE_MS;
+    }
+    if (connector_has_target(connector, TARGET_LATER) &&
+        connector->retry_ms < delay_ms)
+        delay_ms = connector->retry_ms;
+    arm_timer(connector, delay_ms);
+}
+
+static void
+free_addresses(struct connector *connector)
+{
+    if (connector->addresses != &connector->only)
+        free(connector->addresses);
+}
+
+void
+connector_cancel(struct connector *connector)
+{
+    if (connector == NULL)
+        return;
+    resolver_cancel(connector->query);
+    for (size_t i = 0; i < ATTEMPTS_MOST; i++)
+        connector_drop_attempt(&connector->attempts[i]);
+    event_del(&connector->timer);
+    free_addresses(connector);
+    *connector->handle = NULL;
+    free(connector);
+}
+
+static void
+finish_failed(struct connector *connector)
+{
+    const struct endpoint *endpoint =
+        connector_endpoint(connector, connector->failed_endpoint);
+    struct connector_spec spec = connector->spec;
+    enum connector_result result = connector->result;
+    struct address address = connector->failed_address;
+
+    connector_cancel(connector);
+    spec.done(spec.arg, result, -1, endpoint,
+        address.length > 0 ? &address : NULL);
+}
+
+static void
+give_up_endpoint(struct connector *connector)
+{
+    for (size_t i = 0; i < ATTEMPTS_MOST; i++)
+        if (connector->attempts[i].fd >= 0)
+            connector_fail_attempt(&connector->attempts[i], CONNECTOR_TIMEOUT);
+    for (size_t i = 0; i < connector->count; i++)
+        if (connector->states[i] == TARGET_LATER)
+            connector_fail_target(connector, i, connector->later);
+        else
+            connector->states[i] = TARGET_USED;
+}
+
+/* The name took too long, or the addresses did, or it is time for one more. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct connector *connector = arg;
-    bool retries = connector->fd < 0 && connector->query == NULL;
 
     (void)fd;
     (void)what;
-    if (retries) {
-        connector->next--;
-        try_address(connector);
-    } else if (connector->query != NULL) {
+    if (connector->query != NULL) {
         resolver_cancel(connector->query);
-        next_endpoint(connector, CONNECTOR_UNRESOLVED);
-    } else {
-        next_address(connector, CONNECTOR_TIMEOUT);
+        connector_note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
+    } else if (time_left_ms(connector) == 0) {
+        give_up_endpoint(connector);
     }
-}
-
-static int
-open_socket(const struct connector *connector, int family)
-{
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int error;
-
-    if (fd >= 0 && !socket_options_set(fd, family != AF_UNIX,
-                       &connector->service->connect_leg)) {
-        error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
-/* A server on this machine has accepted by the time connect(2) returns. */
-static bool
-is_here(const struct address *address)
-{
-    const struct sockaddr_storage *storage = &address->storage;
-
-    if (storage->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(
-            &((const struct sockaddr_in6 *)storage)->sin6_addr);
-    return storage->ss_family == AF_INET &&
-        ntohl(((const struct sockaddr_in *)storage)->sin_addr.s_addr) >> 24 ==
-        IN_LOOPBACKNET;
+    for (size_t i = 0; i < connector->count; i++)
+        if (connector->states[i] == TARGET_LATER)
+            connector->states[i] = TARGET_NEW;
+    connector_go_on(connector);
 }
 
 static bool
-is_connected(int fd)
+is_silent(void *arg, const struct address *address)
 {
-    struct pollfd socket = { .fd = fd, .events = POLLOUT };
+    struct connector *connector = arg;
 
-    return poll(&socket, 1, 0) == 1 && socket.revents == POLLOUT;
+    return silent_addresses_avoid(
+        &connector->spec.memory->silent, address, clock_now_ms());
 }
 
-/* An address that swallows packets may not use up the time of the others. */
+/* Those that were silent lately come last, and an endpoint that has no others
+ * after the other endpoints. */
 static void
-await(struct connector *connector, const struct address *address)
+arrange(struct connector *connector)
 {
-    size_t left = connector->count - connector->next + 1;
+    bool known = connector->spec.memory->silent.count > 0;
+    size_t last;
 
-    if (is_here(address) && is_connected(connector->fd)) {
-        finish(connector, CONNECTOR_CONNECTED);
+    address_order_interleave(connector->addresses, connector->count);
+    last = known ? address_order_defer(connector->addresses, connector->count,
+                       is_silent, connector)
+                 : 0;
+    if (last < connector->count || connector->second_round ||
+        connector->endpoint >= PUT_OFF_MOST)
         return;
-    }
-    event_add(&connector->connected, NULL);
-    arm_timer(connector, time_left_ms(connector) / left);
+    connector->put_off |= UINT64_C(1) << connector->endpoint;
+    connector->count = 0;
 }
 
-/* Tries the same address again, while there is time. */
-static void
-retry_address(struct connector *connector, int error, uint64_t delay_ms)
-{
-    drop_attempt(connector);
-    if (time_left_ms(connector) > 0)
-        arm_timer(connector, delay_ms);
-    else
-        next_address(connector, result_of(error));
-}
-
-static void
-try_address(struct connector *connector)
-{
-    const struct address *address = &connector->addresses[connector->next++];
-    int family = address->storage.ss_family;
-
-    connector->fd = open_socket(connector, family);
-    if (connector->fd < 0) {
-        if (result_of(errno) == CONNECTOR_EXHAUSTED)
-            retry_address(connector, errno, EXHAUSTED_RETRY_MS);
-        else
-            next_address(connector, result_of(errno));
-        return;
-    }
-    event_assign(&connector->connected, connector->loop->base, connector->fd,
-        EV_READ | EV_WRITE, on_ready, connector);
-    if (connect(connector->fd, (const struct sockaddr *)&address->storage,
-            address->length) == 0)
-        finish(connector, CONNECTOR_CONNECTED);
-    else if (errno == EINPROGRESS)
-        await(connector, address);
-    else if (errno == EAGAIN)
-        retry_address(connector, errno, UNIX_RETRY_MS);
-    else
-        next_address(connector, result_of(errno));
-}
-
-static void
-set_port(struct address *address, uint16_t port)
-{
-    if (address->storage.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)&address->storage)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)&address->storage)->sin_port = htons(port);
-}
-
+/* In one piece with their states, all of them TARGET_NEW. */
 static bool
 take_addresses(struct connector *connector, const struct address *addresses,
     size_t count)
 {
-    struct address *copy = malloc(count * sizeof(*copy));
+    struct address *copy = calloc(count, sizeof(*copy) + 1);
 
-    if (copy == NULL)
+    if (copy == NULL) {
+        connector_note_failure(connector, CONNECTOR_EXHAUSTED, NULL);
         return false;
+    }
     memcpy(copy, addresses, count * sizeof(*copy));
-    free(connector->addresses);
+    free_addresses(connector);
     connector->addresses = copy;
+    connector->states = (uint8_t *)(copy + count);
     connector->count = count;
-    connector->next = 0;
     return true;
+}
+
+/* The one that the configuration names. */
+static void
+take_address(struct connector *connector, const struct address *address)
+{
+    free_addresses(connector);
+    connector->only = *address;
+    connector->only_state = TARGET_NEW;
+    connector->addresses = &connector->only;
+    connector->states = &connector->only_state;
+    connector->count = 1;
 }
 
 static void
@@ -310,67 +255,99 @@ on_resolved(void *arg, enum resolver_result result,
     const struct address *addresses, size_t count)
 {
     struct connector *connector = arg;
-    uint16_t port = connector->service->connect.items[connector->endpoint].port;
 
-    if (result != RESOLVER_FOUND) {
-        next_endpoint(connector, CONNECTOR_UNRESOLVED);
-        return;
+    if (result != RESOLVER_FOUND)
+        connector_note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
+    else if (take_addresses(connector, addresses, count)) {
+        for (size_t i = 0; i < count; i++)
+            address_set_port(&connector->addresses[i],
+                connector_endpoint(connector, connector->endpoint)->port);
+        arrange(connector);
     }
-    if (!take_addresses(connector, addresses, count)) {
-        next_endpoint(connector, CONNECTOR_EXHAUSTED);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        set_port(&connector->addresses[i], port);
-    try_address(connector);
+    connector_go_on(connector);
 }
 
-static void
-try_endpoint(struct connector *connector)
+/* False: its name is looked up; the connector may be gone. */
+static bool
+begin_endpoint(struct connector *connector)
 {
     const struct endpoint *endpoint =
-        &connector->service->connect.items[connector->endpoint];
-    uint64_t timeout_ms = connector->service->connect_timeout_ms;
+        connector_endpoint(connector, connector->endpoint);
+    uint64_t timeout_ms = connector->spec.service->connect_timeout_ms;
     struct address address;
     bool known;
 
-    connector->count = connector->next = 0;
+    connector->count = 0;
     connector->deadline_ms = clock_now_ms() + timeout_ms;
     known = endpoint->kind == ENDPOINT_UNIX
         ? address_from_path(&address, endpoint->path)
         : address_from_numeric(&address, endpoint->host, endpoint->port);
     if (known) {
-        if (take_addresses(connector, &address, 1))
-            try_address(connector);
-        else
-            next_endpoint(connector, CONNECTOR_EXHAUSTED);
-        return;
+        take_address(connector, &address);
+        arrange(connector);
+        return true;
     }
     arm_timer(connector, timeout_ms);
     /* The answer may come at once, and the connector be gone by then. */
-    resolver_start(connector->resolver, endpoint->host, on_resolved, connector,
-        &connector->query);
+    resolver_start(connector->spec.resolver, endpoint->host, on_resolved,
+        connector, &connector->query);
+    return false;
 }
 
 void
-connector_start(struct loop *loop, struct resolver *resolver,
-    const struct service_config *service, connector_done_fn *done, void *arg,
-    struct connector **handle)
+connector_go_on(struct connector *connector)
+{
+    for (;;) {
+        size_t target = connector_find_target(connector, TARGET_NEW);
+
+        if (target < connector->count) {
+            if (connector_try_target(connector, target))
+                return;
+        } else if (connector_has_target(connector, TARGET_TRYING) ||
+            connector_has_target(connector, TARGET_LATER)) {
+            connector_schedule(connector);
+            return;
+        } else if (!connector_has_more_endpoints(connector)) {
+            finish_failed(connector);
+            return;
+        } else {
+            connector->endpoint =
+                following_endpoint(connector, &connector->second_round);
+            if (!begin_endpoint(connector))
+                return;
+        }
+    }
+}
+
+void
+connector_start(const struct connector_spec *spec, struct connector **handle)
 {
     struct connector *connector = calloc(1, sizeof(*connector));
 
     *handle = connector;
     if (connector == NULL) {
-        done(arg, CONNECTOR_EXHAUSTED, -1, &service->connect.items[0], NULL);
+        spec->done(spec->arg, CONNECTOR_EXHAUSTED, -1,
+            &spec->service->connect.items[0], NULL);
         return;
     }
-    connector->loop = loop;
-    connector->resolver = resolver;
-    connector->service = service;
-    connector->done = done;
-    connector->arg = arg;
+    connector->spec = *spec;
     connector->handle = handle;
-    connector->fd = -1;
-    evtimer_assign(&connector->timer, loop->base, on_timer, connector);
-    try_endpoint(connector);
+    connector->endpoint = SIZE_MAX; /* before the first */
+    for (size_t i = 0; i < ATTEMPTS_MOST; i++) {
+        connector->attempts[i].connector = connector;
+        connector->attempts[i].fd = -1;
+    }
+    evtimer_assign(&connector->timer, spec->loop->base, on_timer, connector);
+    connector_go_on(connector);
+}
+
+void
+connector_next(struct connector *connector, bool silent)
+{
+    if (silent)
+        connector_remember_silent(
+            connector, &connector->addresses[connector->won]);
+    connector->deadline_ms =
+        clock_now_ms() + connector->spec.service->connect_timeout_ms;
+    connector_go_on(connector);
 }

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/listener_revive.h"
 #include "net/loop.h"
+#include "net/socket_options.h"
 
 enum {
     ACCEPTS_PER_WAKE = 64,  /* then the other events have their turn */
     ACCEPTS_AT_END = 65536, /* no queue is longer (listen(2)) */
     EXHAUSTED_PAUSE_MS = 100,
+    EMPTY_WAKES_MAX = 16,
 };
 
 struct listener {
@@ -21,41 +24,10 @@ struct listener {
     struct event *retry;
     const struct listener_calls *calls;
     void *arg;
+    unsigned empty_wakes; /* in a row: there was nobody */
     bool paused; /* by the owner */
+    bool dead;   /* its socket is closed, or will be */
 };
-
-/* A socket that is to be closed. */
-struct closing {
-    struct loop_task task;
-    int fd;
-};
-
-static void
-on_close(void *arg)
-{
-    struct closing *closing = arg;
-
-    close(closing->fd);
-    free(closing);
-}
-
-/* Closing what other processes have too does not end epoll's interest in it,
- * and the loop ends that only when it looks for events again: until then the
- * descriptor has to stay, or nobody could end it any more.  (libevent looks for
- * nothing while it has no event at all, but a worker always has some.) */
-static void
-close_later(struct loop *loop, int fd)
-{
-    struct closing *closing = calloc(1, sizeof(*closing));
-
-    if (closing == NULL) {
-        close(fd);
-        return;
-    }
-    closing->fd = fd;
-    closing->task = (struct loop_task){ .run = on_close, .arg = closing };
-    loop_defer(loop, &closing->task);
-}
 
 static void
 free_events(struct listener *listener)
@@ -72,7 +44,8 @@ listener_free(struct listener *listener)
     if (listener == NULL)
         return;
     free_events(listener);
-    close_later(listener->loop, listener->fd);
+    if (!listener->dead)
+        loop_close(listener->loop, listener->fd);
     free(listener);
 }
 
@@ -94,19 +67,41 @@ pause_exhausted(struct listener *listener, int error)
         listener->calls->exhausted(listener->arg, error);
 }
 
-enum outcome { ACCEPTED, GONE, EMPTY, EXHAUSTED };
+/* Rather than of one connection that is gone: accept(2). */
+static bool
+is_death(int error)
+{
+    return error == EINVAL || error == EBADF || error == ENOTSOCK;
+}
+
+/* Closed too: an abstract name is free again when nobody has its socket. */
+static void
+die(struct listener *listener, int error)
+{
+    listener->dead = true;
+    event_del(listener->readable);
+    event_del(listener->retry);
+    loop_close(listener->loop, listener->fd);
+    listener->calls->dead(listener->arg, error);
+}
+
+enum outcome { ACCEPTED, GONE, EMPTY, EXHAUSTED, DEAD };
 
 static enum outcome
 accept_one(struct listener *listener)
 {
     const struct listener_calls *calls = listener->calls;
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
     socklen_t length = sizeof(peer);
     int fd = accept4(listener->fd, (struct sockaddr *)&peer, &length,
         SOCK_NONBLOCK | SOCK_CLOEXEC);
     int error = errno;
 
     if (fd >= 0) {
+        listener->empty_wakes = 0;
+        /* Unix sockets inherit no option from the one that listens. */
+        if (peer.ss_family == AF_UNIX)
+            socket_takes_urgent_in_line(fd);
         calls->accepted(
             listener->arg, fd, (struct sockaddr *)&peer, length);
         return ACCEPTED;
@@ -116,7 +111,10 @@ accept_one(struct listener *listener)
         pause_exhausted(listener, error);
         return EXHAUSTED;
     }
-    /* Any other error is of the one connection that is gone: accept(2). */
+    if (is_death(error)) {
+        die(listener, error);
+        return DEAD;
+    }
     return error == EAGAIN || error == EWOULDBLOCK ? EMPTY : GONE;
 }
 
@@ -126,19 +124,36 @@ accept_some(struct listener *listener, int most, bool even_paused)
     enum outcome outcome = ACCEPTED;
 
     for (int i = 0; i < most && outcome <= GONE; i++) {
-        if ((listener->paused && !even_paused) ||
+        if (listener->dead || (listener->paused && !even_paused) ||
             !listener->calls->may_accept(listener->arg))
             return;
         outcome = accept_one(listener);
     }
 }
 
+/* A unix socket that was shut down is readable, and accept(2) says EAGAIN as to
+ * a process that came too late.  That many in a row are worth a closer look. */
+static void
+look_closer(struct listener *listener)
+{
+    bool dead;
+
+    listener->empty_wakes = 0;
+    if (listener_find_dead(&listener->fd, 1, &dead) && dead)
+        die(listener, EINVAL);
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
+    struct listener *listener = arg;
+
     (void)fd;
     (void)what;
-    accept_some(arg, ACCEPTS_PER_WAKE, false);
+    listener->empty_wakes++;
+    accept_some(listener, ACCEPTS_PER_WAKE, false);
+    if (listener->empty_wakes >= EMPTY_WAKES_MAX && !listener->dead)
+        look_closer(listener);
 }
 
 void
@@ -154,7 +169,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!listener->paused)
+    if (!listener->paused && !listener->dead)
         event_add(listener->readable, NULL);
 }
 
@@ -179,6 +194,12 @@ listener_adopt(struct loop *loop, int fd, const struct listener_calls *calls,
     return NULL;
 }
 
+bool
+listener_is_dead(const struct listener *listener)
+{
+    return listener->dead;
+}
+
 void
 listener_pause(struct listener *listener)
 {
@@ -190,6 +211,6 @@ void
 listener_resume(struct listener *listener)
 {
     listener->paused = false;
-    if (!evtimer_pending(listener->retry, NULL))
+    if (!listener->dead && !evtimer_pending(listener->retry, NULL))
         event_add(listener->readable, NULL);
 }

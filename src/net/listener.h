@@ -31,6 +31,10 @@ struct listener_calls {
     /* Accepting pauses for lack of descriptors or memory; `error` is an errno.
      * At most once a second in the whole process. */
     void (*exhausted)(void *arg, int error);
+
+    /* The socket does not listen any more; `error` is accept(2)'s.  It is not
+     * looked at again, and this runs once. */
+    void (*dead)(void *arg, int error);
 };
 
 /* Takes `fd`, non-blocking and listening, and begins to accept.  Other
@@ -41,6 +45,9 @@ NODISCARD struct listener *listener_adopt(struct loop *loop, int fd,
 
 /* Stops accepting and closes the socket, at the latest with the loop. */
 void listener_free(struct listener *listener);
+
+/* Whether dead() has run. */
+bool listener_is_dead(const struct listener *listener);
 
 /* Stops and goes on accepting; clients wait in the kernel's queue. */
 void listener_pause(struct listener *listener);

@@ -1,6 +1,5 @@
 #include "net/listener_bind.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,7 +21,10 @@
 #include "net/socket_options.h"
 #include "net/unix_path.h"
 
-enum { SECTION_SIZE = 128, TEXT_SIZE = 512 };
+enum { SECTION_SIZE = 128, TEXT_SIZE = 512, ADDRESSES_MAX = 64 };
+
+static const char cannot_set_owner[] =
+    "cannot set listen.owner; it takes USER or USER:GROUP of this machine";
 
 /* What is being bound, for the helpers below. */
 struct attempt {
@@ -102,9 +104,8 @@ clear_path(const struct attempt *attempt)
     return false;
 }
 
-/* USER[:GROUP], by name; without GROUP the user's own. */
-static bool
-look_up_owner(const char *owner, uid_t *uid, gid_t *gid)
+bool
+listener_find_owner(const char *owner, uid_t *uid, gid_t *gid)
 {
     const char *colon = strchr(owner, ':');
     char *user = colon ? strndup(owner, (size_t)(colon - owner)) : strdup(owner);
@@ -132,10 +133,9 @@ set_rights(int fd, const struct leg_config *leg)
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (chmod(path, leg->mode) < 0)
         return "cannot set listen.mode";
-    if (leg->owner != NULL &&
-        (!look_up_owner(leg->owner, &uid, &gid) || chown(path, uid, gid) < 0))
-        return "cannot set listen.owner; it takes USER or USER:GROUP of this "
-               "machine";
+    if (leg->owner != NULL && (!listener_find_owner(leg->owner, &uid, &gid) ||
+        chown(path, uid, gid) < 0))
+        return cannot_set_owner;
     return NULL;
 }
 
@@ -153,8 +153,8 @@ set_owner(const struct listener_socket *made, const struct leg_config *leg)
     fd = open(made->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &file) == 0 && file.st_dev == made->device &&
-        file.st_ino == made->inode)
+    if (fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
+        file.st_dev == made->device && file.st_ino == made->inode)
         problem = set_rights(fd, leg);
     why = errno;
     close(fd);
@@ -192,7 +192,8 @@ set_options(int fd, int family, const struct leg_config *leg)
     if (family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
         return false;
-    return socket_options_set(fd, family != AF_UNIX, leg);
+    return socket_options_never_wait(fd) &&
+        socket_options_set(fd, family != AF_UNIX, leg);
 }
 
 /*
@@ -215,6 +216,9 @@ bind_socket(const struct attempt *attempt, const struct address *address,
     if (!is_unix && joins &&
         setsockopt(made->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         return false;
+    /* The file that bind(2) makes has the socket's mode, but for the umask. */
+    if (is_unix && fchmod(made->fd, S_IRUSR | S_IWUSR) < 0)
+        return false;
     if (bind(made->fd, bare, address->length) < 0)
         return false;
     return is_unix || joins ||
@@ -226,7 +230,6 @@ make_socket(const struct attempt *attempt, const struct address *address,
     struct listener_socket *made)
 {
     int family = address->storage.ss_family;
-    const char *problem;
 
     made->fd =
         socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -244,33 +247,11 @@ make_socket(const struct attempt *attempt, const struct address *address,
     }
     if (family == AF_UNIX && !note_path(attempt, made))
         return false;
-    problem = set_owner(made, attempt->leg);
-    if (problem != NULL) {
-        explain(attempt, problem, "");
-        return false;
-    }
     if (listen(made->fd, (int)attempt->leg->backlog) < 0) {
         explain(attempt, "cannot listen", bind_advice(errno));
         return false;
     }
     return true;
-}
-
-/* What is there already is given away when the configuration is in force; that
- * it can be is found out before. */
-static bool
-owner_is_known(const struct attempt *attempt)
-{
-    const char *owner = attempt->leg->owner;
-    uid_t uid;
-    gid_t gid;
-
-    if (attempt->endpoint->kind != ENDPOINT_UNIX || owner == NULL ||
-        look_up_owner(owner, &uid, &gid))
-        return true;
-    explain(attempt, "cannot set listen.owner; it takes USER or USER:GROUP of "
-        "this machine", "");
-    return false;
 }
 
 static bool
@@ -281,7 +262,7 @@ open_one(const struct attempt *attempt, const struct address *address,
     struct listener_socket made = { .fd = -1, .index = index };
 
     if (binder->have(binder->arg, text, index))
-        return owner_is_known(attempt);
+        return true;
     made.text = strdup(text);
     if (made.text != NULL && make_socket(attempt, address, &made) &&
         binder->bound(binder->arg, &made))
@@ -367,13 +348,36 @@ is_family_missing(const struct endpoint *endpoint, int family)
     return false;
 }
 
-/* A hosts file may name an address twice. */
-static bool
-is_repeated(const struct addrinfo *first, const struct addrinfo *which)
+/* `*` is every address of each family. */
+static size_t
+find_addresses(const struct attempt *attempt,
+    struct address addresses[ADDRESSES_MAX], const char **why)
 {
-    for (; first != which; first = first->ai_next)
-        if (first->ai_addrlen == which->ai_addrlen &&
-            memcmp(first->ai_addr, which->ai_addr, which->ai_addrlen) == 0)
+    static const char *const wildcards[] = { "0.0.0.0", "::" };
+    const struct listener_binder *binder = attempt->binder;
+    const struct endpoint *endpoint = attempt->endpoint;
+    size_t count = 0;
+
+    if (endpoint->host != NULL &&
+        !address_from_numeric(
+            &addresses[0], endpoint->host, endpoint->port))
+        return binder->resolve(
+            binder->arg, endpoint->host, addresses, ADDRESSES_MAX, why);
+    if (endpoint->host != NULL)
+        return 1;
+    for (size_t i = 0; i < COUNT(wildcards); i++)
+        count += address_from_numeric(
+            &addresses[count], wildcards[i], endpoint->port);
+    return count;
+}
+
+static bool
+is_repeated(const struct address *addresses, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (addresses[i].length == addresses[index].length &&
+            memcmp(&addresses[i].storage, &addresses[index].storage,
+                addresses[index].length) == 0)
             return true;
     return false;
 }
@@ -382,36 +386,22 @@ static bool
 open_inet(const struct attempt *attempt)
 {
     const struct endpoint *endpoint = attempt->endpoint;
-    const struct addrinfo hints = {
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-    };
-    struct addrinfo *found = NULL;
-    char port[8];
+    struct address addresses[ADDRESSES_MAX];
+    const char *why = "it has no address";
+    size_t count = find_addresses(attempt, addresses, &why);
     bool ok = true;
-    int code;
 
-    snprintf(port, sizeof(port), "%u", endpoint->port);
-    code = getaddrinfo(endpoint->host, port, &hints, &found);
-    if (code != 0) {
-        complain(attempt,
-            "cannot resolve \"%s\": %s; write an address of this machine, "
-            "or * for all",
-            endpoint->host != NULL ? endpoint->host : "*", gai_strerror(code));
-        return false;
-    }
-    for (const struct addrinfo *each = found; each != NULL;
-         each = each->ai_next) {
-        struct address address = { .length = each->ai_addrlen };
-
-        if (is_family_missing(endpoint, each->ai_family) ||
-            is_repeated(found, each))
+    if (count == 0)
+        complain(attempt, "cannot resolve \"%s\": %s; write an address of "
+            "this machine, or * for all", endpoint->host, why);
+    for (size_t i = 0; i < count; i++) {
+        address_set_port(&addresses[i], endpoint->port);
+        if (is_family_missing(endpoint, addresses[i].storage.ss_family) ||
+            is_repeated(addresses, i))
             continue;
-        memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
-        ok &= open_address(attempt, &address);
+        ok &= open_address(attempt, &addresses[i]);
     }
-    freeaddrinfo(found);
-    return ok;
+    return count > 0 && ok;
 }
 
 bool
@@ -442,6 +432,45 @@ is_inet(int fd)
         family != AF_UNIX;
 }
 
+/* Another program may be given it later, which may wait in accept(2). */
+static bool
+is_passed(const struct listener_socket *socket)
+{
+    return strncmp(socket->text, LISTENER_PASSED,
+               strlen(LISTENER_PASSED)) == 0;
+}
+
+bool
+listener_give(const char *service, const struct endpoint *endpoint,
+    const struct leg_config *leg, const struct listener_socket *socket,
+    struct error *error)
+{
+    const struct attempt attempt = {
+        .service = service, .endpoint = endpoint, .error = error,
+    };
+    const char *problem = set_owner(socket, leg);
+
+    if (problem != NULL)
+        explain(&attempt, problem, "");
+    return problem == NULL;
+}
+
+bool
+listener_owner_is_known(const char *service, const struct endpoint *endpoint,
+    const struct leg_config *leg, struct error *error)
+{
+    const struct attempt attempt = {
+        .service = service, .endpoint = endpoint, .error = error,
+    };
+    uid_t uid;
+    gid_t gid;
+
+    if (leg->owner == NULL || listener_find_owner(leg->owner, &uid, &gid))
+        return true;
+    explain(&attempt, cannot_set_owner, "");
+    return false;
+}
+
 void
 listener_refresh(const struct listener_socket *socket,
     const struct leg_config *leg, struct error *error)
@@ -449,7 +478,8 @@ listener_refresh(const struct listener_socket *socket,
     bool inet = is_inet(socket->fd);
     const char *problem = NULL;
 
-    if ((inet && !socket_options_reset(socket->fd)) ||
+    if ((!is_passed(socket) && !socket_options_never_wait(socket->fd)) ||
+        (inet && !socket_options_reset(socket->fd)) ||
         !socket_options_set(socket->fd, inet, leg) ||
         listen(socket->fd, (int)leg->backlog) < 0)
         problem = "cannot change the listening socket";

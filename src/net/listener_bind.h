@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 
+struct address;
 struct endpoint;
 struct error;
 struct leg_config;
@@ -47,17 +48,41 @@ struct listener_binder {
     /* Takes what `socket` holds if it returns true. */
     bool (*bound)(void *arg, const struct listener_socket *socket);
 
+    /* The addresses of a name, up to `room` of them; 0: `*why` says why there
+     * are none. */
+    size_t (*resolve)(void *arg, const char *host, struct address *addresses,
+        size_t room, const char **why);
+
     void *arg;
 };
 
-/* Makes what is not there.  May block (it resolves a name).  A unix path whose
+/* Looks up USER[:GROUP], by name; without GROUP it is the user's own.  Asks the
+ * system's databases, and may block.  False: this machine does not know it. */
+NODISCARD bool listener_find_owner(
+    const char *owner, uid_t *uid, gid_t *gid);
+
+/* Makes what is not there.  A unix path whose
  * server is gone is taken over, any other that exists is an error; so is a
  * socket that is to be passed and is not there.  Options
- * that accepted sockets inherit (tcp(7)) are set here, once.  False: every
+ * that accepted sockets inherit (tcp(7)) are set here, once.  What is made at a
+ * unix path is its maker's alone, until listener_give().  False: every
  * fault is in `error`. */
 NODISCARD bool listener_bind(const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
     const struct listener_binder *binder, struct error *error);
+
+/* For who has the right to: gives the file of a unix socket just made the mode
+ * and the owner of its leg.  A file that is not this socket's any more is left
+ * alone.  False: the fault is in `error`. */
+bool listener_give(const char *service,
+    const struct endpoint *endpoint, const struct leg_config *leg,
+    const struct listener_socket *socket, struct error *error);
+
+/* Whether it could be given to the leg's owner later, as far as that is known.
+ * False: the fault is in `error`. */
+bool listener_owner_is_known(const char *service,
+    const struct endpoint *endpoint, const struct leg_config *leg,
+    struct error *error);
 
 /* Gives a socket that is there what the leg asks for now.  A unix path that is
  * gone, or somebody else's by now, is left alone.  What cannot be changed is

@@ -3,9 +3,13 @@
 #include <event2/event.h>
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "net/loop_memory.h"
+
+/* A full handshake takes half a millisecond or more. */
+enum { COSTLY_NS_PER_TURN = 2000000 };
 
 static struct event_base *
 new_base(void)
@@ -15,8 +19,9 @@ new_base(void)
 
     if (config == NULL)
         return NULL;
-    /* Changes of interest are collected and made once per turn.  Safe here:
-     * no descriptor that is watched is ever duplicated (epoll(7)). */
+    /* Changes of interest are collected and made once per turn.  Safe here: no
+     * descriptor that is watched is duplicated, but for those that loop_close()
+     * closes (epoll(7)). */
     if (event_config_set_flag(config,
             EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0 &&
         event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
@@ -32,7 +37,8 @@ loop_new(void)
 
     if (loop == NULL)
         return NULL;
-    loop->tasks_end = &loop->tasks;
+    for (size_t i = 0; i < LOOP_ORDER_COUNT; i++)
+        loop->queues[i].end = &loop->queues[i].first;
     loop_memory_install();
     loop->base = new_base();
     loop->scratch = malloc(LOOP_SCRATCH_BYTES);
@@ -46,16 +52,69 @@ loop_new(void)
     return loop;
 }
 
+static struct loop_task *
+first_of(const struct loop *loop, enum loop_order order)
+{
+    return loop->queues[order].first;
+}
+
 /* Runs what was queued before this turn looked for events. */
 static void
 run_tasks(struct loop *loop, uint64_t turn)
 {
-    while (loop->tasks != NULL && loop->tasks->turn < turn) {
-        struct loop_task *task = loop->tasks;
+    struct loop_task *task;
 
+    while ((task = first_of(loop, LOOP_NEXT_TURN)) != NULL &&
+        task->turn < turn) {
         loop_cancel(loop, task);
         task->run(task->arg);
     }
+}
+
+/* NULL: there is none. */
+static struct loop_task *
+next_costly(const struct loop *loop)
+{
+    struct loop_task *task = first_of(loop, LOOP_AHEAD);
+
+    return task != NULL ? task : first_of(loop, LOOP_IN_LINE);
+}
+
+/* At least one, so that the line moves on. */
+static void
+run_costly(struct loop *loop)
+{
+    uint64_t end_ns;
+    struct loop_task *task = next_costly(loop);
+
+    if (task == NULL)
+        return;
+    end_ns = clock_now_ns() + COSTLY_NS_PER_TURN;
+    do {
+        loop_cancel(loop, task);
+        task->run(task->arg);
+        task = next_costly(loop);
+    } while (task != NULL && clock_now_ns() < end_ns);
+}
+
+static void
+run_last(struct loop *loop)
+{
+    struct loop_task *task;
+
+    while ((task = first_of(loop, LOOP_LAST)) != NULL) {
+        loop_cancel(loop, task);
+        task->run(task->arg);
+    }
+}
+
+static bool
+is_busy(const struct loop *loop)
+{
+    for (size_t i = 0; i < LOOP_ORDER_COUNT; i++)
+        if (loop->queues[i].first != NULL)
+            return true;
+    return false;
 }
 
 /* Whatever has ended has cancelled its tasks; what is left are last duties. */
@@ -78,11 +137,13 @@ loop_run(struct loop *loop)
 {
     loop->stopping = false;
     while (!loop->stopping) {
-        int wait = loop->tasks != NULL ? EVLOOP_NONBLOCK : 0;
+        int wait = is_busy(loop) ? EVLOOP_NONBLOCK : 0;
         uint64_t turn = ++loop->turn;
 
         event_base_loop(loop->base, EVLOOP_ONCE | wait);
         run_tasks(loop, turn);
+        run_costly(loop);
+        run_last(loop);
     }
 }
 
@@ -96,22 +157,48 @@ loop_stop(struct loop *loop)
 bool
 loop_may_log_exhaustion(struct loop *loop)
 {
-    uint64_t *last_ms = loop->exhausted_shared_ms;
+    return loop->may_log_exhaustion != NULL
+        ? loop->may_log_exhaustion(loop->may_log_arg)
+        : clock_is_due(&loop->exhausted_ms, SECONDS(1));
+}
 
-    return clock_is_due(
-        last_ms != NULL ? last_ms : &loop->exhausted_ms, SECONDS(1));
+static void
+append(struct loop *loop, struct loop_task *task, enum loop_order order)
+{
+    struct loop_queue *queue = &loop->queues[order];
+
+    if (task->link != NULL)
+        return;
+    task->order = order;
+    task->turn = loop->turn;
+    task->next = NULL;
+    task->link = queue->end;
+    *queue->end = task;
+    queue->end = &task->next;
 }
 
 void
 loop_defer(struct loop *loop, struct loop_task *task)
 {
-    if (task->link != NULL)
-        return;
-    task->turn = loop->turn;
-    task->next = NULL;
-    task->link = loop->tasks_end;
-    *loop->tasks_end = task;
-    loop->tasks_end = &task->next;
+    append(loop, task, LOOP_NEXT_TURN);
+}
+
+void
+loop_line_up(struct loop *loop, struct loop_task *task)
+{
+    append(loop, task, LOOP_IN_LINE);
+}
+
+void
+loop_line_up_ahead(struct loop *loop, struct loop_task *task)
+{
+    append(loop, task, LOOP_AHEAD);
+}
+
+void
+loop_conclude(struct loop *loop, struct loop_task *task)
+{
+    append(loop, task, LOOP_LAST);
 }
 
 void
@@ -123,6 +210,35 @@ loop_cancel(struct loop *loop, struct loop_task *task)
     if (task->next != NULL)
         task->next->link = task->link;
     else
-        loop->tasks_end = task->link;
+        loop->queues[task->order].end = task->link;
     task->link = NULL;
+}
+
+/* A descriptor that is to be closed. */
+struct closing {
+    struct loop_task task;
+    int fd;
+};
+
+static void
+on_close(void *arg)
+{
+    struct closing *closing = arg;
+
+    close(closing->fd);
+    free(closing);
+}
+
+void
+loop_close(struct loop *loop, int fd)
+{
+    struct closing *closing = calloc(1, sizeof(*closing));
+
+    if (closing == NULL) {
+        close(fd);
+        return;
+    }
+    closing->fd = fd;
+    closing->task = (struct loop_task){ .run = on_close, .arg = closing };
+    loop_defer(loop, &closing->task);
 }

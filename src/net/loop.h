@@ -24,26 +24,41 @@ enum { LOOP_RECORDS_BYTES = LOOP_SCRATCH_BYTES + (24 << 10) };
  * what most ciphers add to it. */
 enum { LOOP_INPUT_BYTES = LOOP_SCRATCH_BYTES + (2 << 10) };
 
-/* Work for the next turn.  Zero-initialise; set `run` and `arg` once. */
+enum loop_order {
+    LOOP_NEXT_TURN,
+    LOOP_AHEAD,
+    LOOP_IN_LINE,
+    LOOP_LAST,
+    LOOP_ORDER_COUNT,
+};
+
+/* Work put off, in one queue at most.  Zero-initialise; set `run` and `arg`
+ * once. */
 struct loop_task {
     struct loop_task *next;
     struct loop_task **link; /* what points to this task; NULL: not queued */
     uint64_t turn;           /* in which it was queued */
+    enum loop_order order;
     void (*run)(void *arg);
     void *arg;
 };
 
+struct loop_queue {
+    struct loop_task *first;
+    struct loop_task **end;
+};
+
 struct loop {
     struct event_base *base;
-    struct loop_task *tasks;
-    struct loop_task **tasks_end;
+    struct loop_queue queues[LOOP_ORDER_COUNT];
     uint64_t turn;
     bool stopping;
 
-    /* When running out of descriptors was last logged: by this process, or, if
-     * they share the time, by any. */
+    /* When running out of descriptors was last logged by this process; or, not
+     * NULL: whether it may be now, where several processes share that. */
     uint64_t exhausted_ms;
-    uint64_t *exhausted_shared_ms;
+    bool (*may_log_exhaustion)(void *arg);
+    void *may_log_arg;
 
     size_t kept; /* bytes that wait in all streams' `pending` */
 
@@ -69,6 +84,27 @@ NODISCARD bool loop_may_log_exhaustion(struct loop *loop);
 /* Queues `task` once for the next turn, behind a look at new events, so that
  * work without end cannot starve other connections. */
 void loop_defer(struct loop *loop, struct loop_task *task);
+
+/* Queues `task` once for the end of this turn, or a later one: of what may take
+ * a millisecond, such as a handshake, a turn does a few milliseconds' worth, in
+ * the order of the line, so that it delays nothing else by more. */
+void loop_line_up(struct loop *loop, struct loop_task *task);
+
+/* The same ahead of all that loop_line_up() queued: for work that has begun, so
+ * that it ends before more begins. */
+void loop_line_up_ahead(struct loop *loop, struct loop_task *task);
+
+/* Queues `task` once for the very end of this turn: for what many have added to
+ * by then, and that can leave as one. */
+void loop_conclude(struct loop *loop, struct loop_task *task);
 void loop_cancel(struct loop *loop, struct loop_task *task);
+
+/* Closes `fd`, whose events have been deleted, in the next turn: for what
+ * another process may have a duplicate of.  Closing does not end epoll(7)'s
+ * interest in such a descriptor, and the loop ends it only when it looks for
+ * events again; until then the number has to stay, or nothing could end it any
+ * more, and the loop would spin.  (libevent looks for nothing while it has no
+ * event at all, but a worker always has some.) */
+void loop_close(struct loop *loop, int fd);
 
 #endif

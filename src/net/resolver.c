@@ -1,6 +1,7 @@
 #include "net/resolver.h"
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include <assert.h>
 #include <ctype.h>
@@ -14,8 +15,12 @@
 #include "net/loop.h"
 
 enum {
-    TTL_LEAST_S = 1, /* TTL 0 must not mean a query per connection */
-    TTL_MOST_S = 3600,
+    REFUSAL_MS = 1000,   /* for so long it is kept */
+    FAILING_MS = 5000,   /* a failure this old says nothing about now */
+    IN_USE_MS = 60000,   /* since it was wanted last */
+    AHEAD_LEAST_MS = 200, /* of an answer's end a new one is asked for */
+    AHEAD_MOST_MS = 10000,
+    AHEAD_PART = 8,      /* of its time to live */
     BUCKET_BITS = 8, /* the low bits of a question's number are its bucket */
     BUCKETS = 1 << BUCKET_BITS,
 };
@@ -38,12 +43,16 @@ struct name {
     uint64_t asked_ms;
     uint64_t wanted_ms; /* when somebody last asked for it */
     uint64_t expires_ms;
+    uint64_t ttl_ms;
+    uint64_t failed_ms; /* the last answer was a failure, then; 0: it was not */
+    struct event refresh;
     size_t count; /* 0: no good answer so far */
     struct address *addresses;
     unsigned borrowed;            /* callbacks that look at it now */
     uint32_t question;            /* the last one */
     enum resolver_result refusal; /* while failing: what to say */
     bool failing;
+    bool waited; /* for the last question as long as there is need to */
     bool complained; /* the log knows */
     char host[];
 };
@@ -82,6 +91,7 @@ resolver_new(struct loop *loop, const struct resolver_source *source)
 static void
 free_name(struct name *name)
 {
+    event_del(&name->refresh);
     free(name->addresses);
     free(name);
 }
@@ -148,21 +158,34 @@ tell_waiting(struct name *name, enum resolver_result result)
     name->borrowed--;
 }
 
+/* When the timer has something to do; UINT64_MAX: never. */
+static uint64_t
+find_due_ms(const struct resolver *resolver)
+{
+    uint64_t patience_ms = resolver->source.patience_ms;
+    const struct name *name = resolver->asked;
+    uint64_t due_ms = UINT64_MAX;
+
+    if (name != NULL && patience_ms > 0)
+        due_ms = name->asked_ms + patience_ms;
+    while (name != NULL && name->waited)
+        name = name->asked_next;
+    if (name != NULL && name->asked_ms + resolver->source.wait_ms < due_ms)
+        due_ms = name->asked_ms + resolver->source.wait_ms;
+    return due_ms;
+}
+
 static void
 arm_timer(struct resolver *resolver)
 {
-    uint64_t patience_ms = resolver->source.patience_ms;
-    uint64_t now_ms = clock_now_ms(), end_ms;
+    uint64_t now_ms = clock_now_ms(), due_ms = find_due_ms(resolver);
     struct timeval wait;
 
-    if (patience_ms == 0)
-        return;
-    if (resolver->asked == NULL) {
+    if (due_ms == UINT64_MAX) {
         event_del(resolver->timer);
         return;
     }
-    end_ms = resolver->asked->asked_ms + patience_ms;
-    wait = clock_span(end_ms > now_ms ? end_ms - now_ms : 0);
+    wait = clock_span(due_ms > now_ms ? due_ms - now_ms : 0);
     event_add(resolver->timer, &wait);
 }
 
@@ -176,8 +199,7 @@ put_among_asked(struct name *name)
     name->asked_link = resolver->asked_end;
     *resolver->asked_end = name;
     resolver->asked_end = &name->asked_next;
-    if (resolver->asked == name)
-        arm_timer(resolver);
+    arm_timer(resolver);
 }
 
 static void
@@ -198,20 +220,32 @@ take_from_asked(struct name *name)
         arm_timer(resolver);
 }
 
+/* Asks for a new answer in so much time, if the name is in use then. */
+static void
+refresh_in(struct name *name, uint64_t delay_ms)
+{
+    struct timeval delay = clock_span(delay_ms);
+
+    if (name->resolver->source.refreshes)
+        event_add(&name->refresh, &delay);
+}
+
+static uint64_t
+bounded(uint64_t value, uint64_t least, uint64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
 /* Replaces what was known.  False: out of memory. */
 static bool
 remember(struct name *name, const struct resolver_reply *reply)
 {
+    const struct resolver_source *source = &name->resolver->source;
     size_t count = reply->count;
-    uint32_t ttl_s = reply->ttl_s;
     struct address *addresses;
 
     if (count > RESOLVER_ADDRESSES_MAX)
         count = RESOLVER_ADDRESSES_MAX;
-    if (ttl_s < TTL_LEAST_S)
-        ttl_s = TTL_LEAST_S;
-    if (ttl_s > TTL_MOST_S)
-        ttl_s = TTL_MOST_S;
     addresses = calloc(count, sizeof(*addresses));
     if (addresses == NULL)
         return false;
@@ -219,8 +253,23 @@ remember(struct name *name, const struct resolver_reply *reply)
     free(name->addresses);
     name->addresses = addresses;
     name->count = count;
-    name->expires_ms = clock_now_ms() + SECONDS(ttl_s);
+    name->ttl_ms =
+        bounded(reply->ttl_ms, source->ttl_least_ms, source->ttl_most_ms);
+    name->expires_ms = clock_now_ms() + name->ttl_ms;
+    refresh_in(name, name->ttl_ms -
+        bounded(name->ttl_ms / AHEAD_PART, AHEAD_LEAST_MS, AHEAD_MOST_MS));
     return true;
+}
+
+/* Last good addresses serve on; without any the refusal is kept a while. */
+static void
+note_failure(struct name *name)
+{
+    name->failed_ms = clock_now_ms();
+    if (name->count == 0)
+        name->expires_ms = name->failed_ms + REFUSAL_MS;
+    else
+        refresh_in(name, REFUSAL_MS);
 }
 
 static void
@@ -252,28 +301,56 @@ conclude(struct name *name, const struct resolver_reply *reply)
     take_from_asked(name);
     name->failing = result != RESOLVER_FOUND;
     name->refusal = result;
-    /* Last good addresses serve on; ask again no sooner than this. */
+    name->failed_ms = 0;
     if (name->failing)
-        name->expires_ms = clock_now_ms() + SECONDS(TTL_LEAST_S);
+        note_failure(name);
     log_change(name, name->failing, why);
     tell_waiting(name, name->count > 0 ? RESOLVER_FOUND : result);
 }
 
+/* One for which a new answer has been waited for long enough; NULL: none. */
+static struct name *
+find_waited(const struct resolver *resolver, uint64_t now_ms)
+{
+    struct name *name = resolver->asked;
+
+    while (name != NULL && name->waited)
+        name = name->asked_next;
+    return name != NULL &&
+            name->asked_ms + resolver->source.wait_ms <= now_ms
+        ? name
+        : NULL;
+}
+
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+give_up_asked(struct resolver *resolver, uint64_t now_ms)
 {
     static const struct resolver_reply nothing = {
         .result = RESOLVER_FAILED,
         .why = "there came no answer",
     };
+    uint64_t patience_ms = resolver->source.patience_ms;
+
+    while (patience_ms > 0 && resolver->asked != NULL &&
+        resolver->asked->asked_ms + patience_ms <= now_ms)
+        conclude(resolver->asked, &nothing);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
     struct resolver *resolver = arg;
     uint64_t now_ms = clock_now_ms();
+    struct name *name;
 
     (void)fd;
     (void)what;
-    while (resolver->asked != NULL &&
-        resolver->asked->asked_ms + resolver->source.patience_ms <= now_ms)
-        conclude(resolver->asked, &nothing);
+    give_up_asked(resolver, now_ms);
+    while ((name = find_waited(resolver, now_ms)) != NULL) {
+        name->waited = true;
+        if (name->count > 0)
+            tell_waiting(name, RESOLVER_FOUND);
+    }
     arm_timer(resolver);
 }
 
@@ -306,11 +383,25 @@ ask(struct name *name)
 
     if (name->asked_link != NULL)
         return;
+    name->waited = name->failed_ms != 0 &&
+        clock_now_ms() - name->failed_ms < FAILING_MS;
     /* From 1: zero is the number of no question. */
     name->question =
         ++resolver->questions << BUCKET_BITS | bucket_of(name->host);
     put_among_asked(name);
     resolver->source.ask(resolver->source.arg, name->question, name->host);
+}
+
+static void
+on_refresh(evutil_socket_t fd, short what, void *arg)
+{
+    struct name *name = arg;
+    uint64_t idle_ms = clock_now_ms() - name->wanted_ms;
+
+    (void)fd;
+    (void)what;
+    if (idle_ms <= IN_USE_MS || idle_ms <= name->ttl_ms)
+        ask(name);
 }
 
 void
@@ -389,46 +480,71 @@ find_or_add_name(struct resolver *resolver, const char *host)
         return NULL;
     memcpy(name->host, host, length);
     name->resolver = resolver;
+    evtimer_assign(&name->refresh, resolver->loop->base, on_refresh, name);
     name->next = *bucket;
     *bucket = name;
     resolver->name_count++;
     return name;
 }
 
-uint32_t
-resolver_ttl_s(const struct resolver *resolver, const char *host)
+uint64_t
+resolver_ttl_ms(const struct resolver *resolver, const char *host)
 {
     const struct name *name = find_name(resolver, host);
     uint64_t now_ms = clock_now_ms();
 
     if (name == NULL || name->expires_ms <= now_ms)
         return 0;
-    return (uint32_t)((name->expires_ms - now_ms + 999) / 1000);
+    return name->expires_ms - now_ms;
 }
 
-/* What can be said without asking.  False: nothing yet. */
-static bool
-answer_from_memory(
-    struct name *name, bool old_will_do, resolver_done_fn *done, void *arg)
+void
+resolver_expire(struct resolver *resolver)
 {
-    bool fresh = clock_now_ms() < name->expires_ms;
-
-    if (name->count > 0 && (fresh || old_will_do)) {
-        name->borrowed++;
-        if (!fresh)
-            ask(name);
-        done(arg, RESOLVER_FOUND, name->addresses, name->count);
-        name->borrowed--;
-        return true;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct name *name = resolver->buckets[i]; name != NULL;
+             name = name->next) {
+            name->expires_ms = 0;
+            name->failed_ms = 0;
+        }
     }
-    if (!name->failing || name->asked_link != NULL || !fresh)
+}
+
+/* True: a good answer, or one that is old and must do. */
+static bool
+has_answer(struct name *name)
+{
+    if (name->count == 0)
+        return false;
+    if (clock_now_ms() < name->expires_ms)
+        return true;
+    ask(name); /* it may be answered at once */
+    return clock_now_ms() < name->expires_ms || name->asked_link == NULL ||
+        name->waited;
+}
+
+/* What can be said without waiting.  False: nothing yet. */
+static bool
+answer_from_memory(struct name *name, resolver_done_fn *done, void *arg)
+{
+    bool known;
+
+    name->borrowed++;
+    known = has_answer(name);
+    if (known)
+        done(arg, RESOLVER_FOUND, name->addresses, name->count);
+    name->borrowed--;
+    if (known)
+        return true;
+    if (name->count > 0 || !name->failing || name->asked_link != NULL ||
+        clock_now_ms() >= name->expires_ms)
         return false;
     done(arg, name->refusal, NULL, 0);
     return true;
 }
 
-static void
-start(struct resolver *resolver, const char *host, bool old_will_do,
+void
+resolver_start(struct resolver *resolver, const char *host,
     resolver_done_fn *done, void *arg, struct resolver_query **handle)
 {
     struct name *name = find_or_add_name(resolver, host);
@@ -437,7 +553,7 @@ start(struct resolver *resolver, const char *host, bool old_will_do,
     *handle = NULL;
     if (name != NULL) {
         name->wanted_ms = clock_now_ms();
-        if (answer_from_memory(name, old_will_do, done, arg))
+        if (answer_from_memory(name, done, arg))
             return;
     }
     query = name != NULL ? calloc(1, sizeof(*query)) : NULL;
@@ -455,18 +571,4 @@ start(struct resolver *resolver, const char *host, bool old_will_do,
         query->next->link = &query->next;
     name->waiting = query;
     ask(name);
-}
-
-void
-resolver_start(struct resolver *resolver, const char *host,
-    resolver_done_fn *done, void *arg, struct resolver_query **handle)
-{
-    start(resolver, host, true, done, arg, handle);
-}
-
-void
-resolver_start_fresh(struct resolver *resolver, const char *host,
-    resolver_done_fn *done, void *arg, struct resolver_query **handle)
-{
-    start(resolver, host, false, done, arg, handle);
 }

@@ -2,10 +2,12 @@
  * Names to addresses without waiting: what is known of them, and who waits.
  *
  * The answers come from a *source*: the DNS (resolver_dns.h), or another
- * process.  They are kept for their time to live; after that the old answer is
- * handed out once more while a new one is fetched, and it stays good for as
- * long as none comes: a slow or dead source delays nobody who was served
- * before.  A refusal is kept for a second, so that a source is not hammered.
+ * process.  They are kept for their time to live.  After that a new one is
+ * waited for, a moment; if none comes by then the last good answer is used, and
+ * stays in use without another wait while the source goes on failing.  A source
+ * that says so is asked again before an answer ends, as long as the name is in
+ * use, so that nothing waits.  A refusal is kept for a second, so that a source
+ * is not hammered.
  *
  * Names usually come from the configuration, but not those that another process
  * asks for: what is remembered is bounded, and the name that was not wanted for
@@ -14,6 +16,7 @@
 #ifndef NET_RESOLVER_H
 #define NET_RESOLVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,16 +45,25 @@ struct resolver_source {
     void (*ask)(void *arg, uint32_t question, const char *host);
     void *arg;
 
-    /* Those who wait are told after this that it failed; 0: a source that is
+    /* A question without an answer has failed after this; 0: a source that is
      * sure to answer. */
     uint64_t patience_ms;
+
+    /* So long a new answer is waited for before an old one is used. */
+    uint64_t wait_ms;
+
+    /* Bounds of an answer's time to live. */
+    uint64_t ttl_least_ms;
+    uint64_t ttl_most_ms;
+
+    bool refreshes; /* asks before an answer ends, while the name is in use */
 };
 
 struct resolver_reply {
     enum resolver_result result;
     const struct address *addresses; /* borrowed; ports are not looked at */
     size_t count;
-    uint32_t ttl_s;
+    uint64_t ttl_ms;
     const char *why; /* it failed, for the log; NULL: others log that */
 };
 
@@ -71,16 +83,14 @@ void resolver_free(struct resolver *resolver);
 void resolver_start(struct resolver *resolver, const char *host,
     resolver_done_fn *done, void *arg, struct resolver_query **handle);
 
-/* The same for one who would rather wait than be told an old answer.  It is
- * told the last good one all the same if there comes no new one. */
-void resolver_start_fresh(struct resolver *resolver, const char *host,
-    resolver_done_fn *done, void *arg, struct resolver_query **handle);
-
 /* `done` will not run, the handle becomes NULL.  NULL is allowed. */
 void resolver_cancel(struct resolver_query *query);
 
 /* For how long what was answered is good; 0: it is an old answer. */
-uint32_t resolver_ttl_s(const struct resolver *resolver, const char *host);
+uint64_t resolver_ttl_ms(const struct resolver *resolver, const char *host);
+
+/* What is known is old from now on: the source may know better. */
+void resolver_expire(struct resolver *resolver);
 
 /* For the source.  A question may be answered more than once, and after it was
  * given up, until the name is asked for again: the last answer counts.  One that

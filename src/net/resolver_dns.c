@@ -3,20 +3,28 @@
 #include <ares.h>
 #include <event2/event.h>
 #include <netdb.h>
+#include <netinet/in.h>
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "net/hosts_file.h"
 #include "net/loop.h"
+#include "net/resolv_conf.h"
 #include "net/resolver.h"
 
 enum {
     TRIES = 2,
     TRY_TIMEOUT_MS = 2000,
-    REFRESH_S = 30, /* longer than a question takes with three servers */
+    HOSTS_TTL_S = 3600, /* a change of the file is told */
+    TTL_LEAST_MS = 1000, /* TTL 0 must not mean a query per connection */
+    WAIT_MS = 800,      /* so that a worker hears of it within a second */
+    OWN_NAME_SIZE = 256,
 };
 
 /* A socket of c-ares'. */
@@ -33,15 +41,21 @@ struct resolver_dns {
     ares_channel channel;
     struct event *timer;
     struct watch *watches;
-    size_t in_flight;
-    struct loop_task refresh;
-    uint64_t refreshed_ms;
+    struct resolv_conf conf;
+    char *hosts; /* NULL: empty */
+    size_t hosts_length;
+    struct question *paused; /* cancelled to be asked again */
+    bool pausing;
     bool closing;
 };
 
+/* One name, asked for under each of the names that it may stand for. */
 struct question {
+    struct question *next; /* among the paused */
     struct resolver_dns *dns;
     uint32_t number;
+    size_t candidate; /* which is asked for now */
+    bool failed;      /* one before it had no proper answer */
     char host[];
 };
 
@@ -117,52 +131,29 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
     event_add(watch->event, NULL);
 }
 
+/* No file and no variable of the environment has a say in it; c-ares opens the
+ * device that it numbers its questions by. */
 static int
-open_channel(struct resolver_dns *dns, ares_channel *channel)
+open_channel(struct resolver_dns *dns)
 {
     struct ares_options options = {
+        .flags = ARES_FLAG_NOSEARCH,
         .tries = TRIES,
         .timeout = TRY_TIMEOUT_MS,
+        .ndots = 1,
+        .lookups = (char[]){ "b" },
+        .resolvconf_path = (char[]){ "/dev/null" },
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = dns,
     };
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS |
+        ARES_OPT_NDOTS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
+        ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB;
 
-    return ares_init_options(channel, &options,
-        ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS | ARES_OPT_SOCK_STATE_CB);
-}
-
-/* c-ares reads resolv.conf(5) once; a daemon that started before the network
- * was there would ask the wrong servers for ever.  Where many ask, there may
- * never be a moment without a question: then all are asked again. */
-static void
-refresh(void *arg)
-{
-    struct resolver_dns *dns = arg;
-    ares_channel fresh, old = dns->channel;
-    uint64_t now_ms = clock_now_ms();
-
-    if (dns->in_flight > 0 && dns->refreshed_ms != 0 &&
-        now_ms - dns->refreshed_ms < SECONDS(REFRESH_S))
-        return;
-    if (open_channel(dns, &fresh) != ARES_SUCCESS)
-        return;
-    dns->refreshed_ms = now_ms;
-    dns->channel = fresh;
-    ares_destroy(old); /* last: on_found() asks the fresh one */
-}
-
-static void
-reply_failure(struct resolver_dns *dns, uint32_t question, int code)
-{
-    bool unknown = code == ARES_ENOTFOUND || code == ARES_ENODATA;
-    struct resolver_reply reply = {
-        .result = unknown ? RESOLVER_UNKNOWN : RESOLVER_FAILED,
-        .why = ares_strerror(code),
-    };
-
-    if (!unknown)
-        loop_defer(dns->loop, &dns->refresh);
-    resolver_reply(dns->resolver, question, &reply);
+#ifdef ARES_OPT_QUERY_CACHE /* ours is the only one */
+    mask |= ARES_OPT_QUERY_CACHE;
+#endif
+    return ares_init_options(&dns->channel, &options, mask);
 }
 
 static void
@@ -173,28 +164,58 @@ reply_addresses(struct resolver_dns *dns, uint32_t question,
     struct resolver_reply reply = {
         .result = RESOLVER_FOUND,
         .addresses = addresses,
-        .ttl_s = UINT32_MAX,
+        .ttl_ms = SECONDS(HOSTS_TTL_S),
     };
 
     for (const struct ares_addrinfo_node *node = found->nodes;
          node != NULL && reply.count < COUNT(addresses);
          node = node->ai_next) {
         struct address *address = &addresses[reply.count];
-        uint32_t ttl_s = node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0;
+        uint64_t ttl_ms = node->ai_ttl > 0 ? SECONDS(node->ai_ttl) : 0;
 
         if (node->ai_addrlen > sizeof(address->storage))
             continue;
         memset(address, 0, sizeof(*address));
         memcpy(&address->storage, node->ai_addr, node->ai_addrlen);
         address->length = node->ai_addrlen;
-        if (ttl_s < reply.ttl_s)
-            reply.ttl_s = ttl_s;
+        if (ttl_ms < reply.ttl_ms)
+            reply.ttl_ms = ttl_ms;
         reply.count++;
     }
     resolver_reply(dns->resolver, question, &reply);
 }
 
-static void ask_channel(struct question *question);
+static void
+reply_failure(struct question *question, int code)
+{
+    bool unknown = !question->failed &&
+        (code == ARES_ENOTFOUND || code == ARES_ENODATA);
+    const struct resolver_reply reply = {
+        .result = unknown ? RESOLVER_UNKNOWN : RESOLVER_FAILED,
+        .why = ares_strerror(code),
+    };
+
+    resolver_reply(question->dns->resolver, question->number, &reply);
+}
+
+/* Whether another name may be what was meant: this one does not exist, or those
+ * in charge of it cannot tell. */
+static bool
+goes_on(int code)
+{
+    return code == ARES_ENOTFOUND || code == ARES_ENODATA ||
+        code == ARES_ESERVFAIL || code == ARES_EREFUSED ||
+        code == ARES_EFORMERR || code == ARES_EBADNAME;
+}
+
+static bool ask_channel(struct question *question);
+
+static void
+pause_question(struct question *question)
+{
+    question->next = question->dns->paused;
+    question->dns->paused = question;
+}
 
 static void
 on_found(void *arg, int code, int timeouts, struct ares_addrinfo *found)
@@ -203,23 +224,29 @@ on_found(void *arg, int code, int timeouts, struct ares_addrinfo *found)
     struct resolver_dns *dns = question->dns;
 
     (void)timeouts;
-    dns->in_flight--;
-    if (code == ARES_EDESTRUCTION && !dns->closing) {
-        ask_channel(question);
+    if (dns->pausing && code != ARES_SUCCESS) {
+        pause_question(question);
         return;
     }
     if (code == ARES_SUCCESS && found->nodes == NULL)
         code = ARES_ENODATA;
+    if (!dns->closing && goes_on(code)) {
+        question->failed |= code != ARES_ENOTFOUND && code != ARES_ENODATA;
+        question->candidate++;
+        if (ask_channel(question))
+            return;
+    }
     if (!dns->closing && code == ARES_SUCCESS)
         reply_addresses(dns, question->number, found);
     else if (!dns->closing)
-        reply_failure(dns, question->number, code);
+        reply_failure(question, code);
     if (found != NULL)
         ares_freeaddrinfo(found);
     free(question);
 }
 
-static void
+/* False: there is no name left to ask for. */
+static bool
 ask_channel(struct question *question)
 {
     static const struct ares_addrinfo_hints hints = {
@@ -227,27 +254,120 @@ ask_channel(struct question *question)
         .ai_socktype = SOCK_STREAM,
     };
     struct resolver_dns *dns = question->dns;
+    char name[RESOLV_NAME_SIZE];
 
-    dns->in_flight++;
-    ares_getaddrinfo(
-        dns->channel, question->host, NULL, &hints, on_found, question);
+    if (!resolv_conf_candidate(
+            &dns->conf, question->host, question->candidate, name))
+        return false;
+    ares_getaddrinfo(dns->channel, name, NULL, &hints, on_found, question);
     arm_timer(dns);
+    return true;
+}
+
+static bool
+reply_from_hosts(struct resolver_dns *dns, uint32_t number, const char *host)
+{
+    struct address addresses[RESOLVER_ADDRESSES_MAX];
+    const struct resolver_reply reply = {
+        .result = RESOLVER_FOUND,
+        .addresses = addresses,
+        .count = hosts_file_find(dns->hosts, dns->hosts_length, host,
+            addresses, COUNT(addresses)),
+        .ttl_ms = SECONDS(HOSTS_TTL_S),
+    };
+
+    if (reply.count > 0)
+        resolver_reply(dns->resolver, number, &reply);
+    return reply.count > 0;
 }
 
 static void
 ask(void *arg, uint32_t number, const char *host)
 {
+    static const struct resolver_reply no_memory = {
+        .result = RESOLVER_FAILED,
+        .why = "out of memory",
+    };
+    struct resolver_dns *dns = arg;
     size_t length = strlen(host) + 1;
-    struct question *question = malloc(sizeof(*question) + length);
+    struct question *question;
 
+    if (reply_from_hosts(dns, number, host))
+        return;
+    question = calloc(1, sizeof(*question) + length);
     if (question == NULL) {
-        reply_failure(arg, number, ARES_ENOMEM);
+        resolver_reply(dns->resolver, number, &no_memory);
         return;
     }
-    question->dns = arg;
+    question->dns = dns;
     question->number = number;
     memcpy(question->host, host, length);
-    ask_channel(question);
+    if (ask_channel(question))
+        return;
+    reply_failure(question, ARES_ENOTFOUND);
+    free(question);
+}
+
+/* False: c-ares cannot ask one of them. */
+static bool
+set_servers(struct resolver_dns *dns, bool zones)
+{
+    char list[RESOLV_SERVERS_MAX * (RESOLV_SERVER_SIZE + 1)] = "";
+    int code;
+
+    for (size_t i = 0; i < dns->conf.server_count; i++) {
+        const char *server = dns->conf.servers[i];
+
+        if (zones || strchr(server, '%') == NULL)
+            snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+                *list != '\0' ? "," : "", server);
+    }
+    code = ares_set_servers_csv(dns->channel, list);
+    if (code != ARES_SUCCESS)
+        log_warn(NULL, "the name servers \"%s\" cannot be asked: %s", list,
+            ares_strerror(code));
+    return code == ARES_SUCCESS;
+}
+
+/* Of c-ares only a channel that is asked nothing takes other servers. */
+static void
+change_servers(struct resolver_dns *dns)
+{
+    struct question *next;
+
+    dns->pausing = true;
+    ares_cancel(dns->channel);
+    dns->pausing = false;
+    if (!set_servers(dns, true))
+        (void)set_servers(dns, false);
+    for (struct question *each = dns->paused; each != NULL; each = next) {
+        next = each->next;
+        ask(dns, each->number, each->host);
+        free(each);
+    }
+    dns->paused = NULL;
+}
+
+bool
+resolver_dns_set_files(
+    struct resolver_dns *dns, const struct resolver_files *files)
+{
+    char own_name[OWN_NAME_SIZE] = "";
+    char *hosts = malloc(files->hosts_length + 1);
+
+    if (hosts == NULL)
+        return false;
+    if (files->hosts_length > 0)
+        memcpy(hosts, files->hosts, files->hosts_length);
+    free(dns->hosts);
+    dns->hosts = hosts;
+    dns->hosts_length = files->hosts_length;
+    (void)gethostname(own_name, sizeof(own_name) - 1);
+    resolv_conf_parse(&dns->conf, files->resolv_conf,
+        files->resolv_conf_length, own_name);
+    resolver_expire(dns->resolver);
+    change_servers(dns);
+    return true;
 }
 
 /* False: out of memory. */
@@ -255,7 +375,14 @@ static bool
 make_parts(struct resolver_dns *dns)
 {
     /* c-ares has its own patience, and always answers in the end. */
-    const struct resolver_source source = { .ask = ask, .arg = dns };
+    const struct resolver_source source = {
+        .ask = ask,
+        .arg = dns,
+        .wait_ms = WAIT_MS,
+        .ttl_least_ms = TTL_LEAST_MS,
+        .ttl_most_ms = SECONDS(HOSTS_TTL_S),
+        .refreshes = true,
+    };
 
     dns->timer = evtimer_new(dns->loop->base, on_timer, dns);
     dns->resolver = resolver_new(dns->loop, &source);
@@ -273,11 +400,11 @@ resolver_dns_new(struct loop *loop, struct error *error)
         return NULL;
     }
     dns->loop = loop;
-    dns->refresh = (struct loop_task){ .run = refresh, .arg = dns };
-    code = open_channel(dns, &dns->channel);
+    resolv_conf_parse(&dns->conf, "", 0, NULL);
+    code = open_channel(dns);
     if (code != ARES_SUCCESS) {
-        error_add(error, "cannot start resolving names: %s; see "
-                         "/etc/resolv.conf", ares_strerror(code));
+        error_add(error, "cannot start resolving names: %s",
+            ares_strerror(code));
         free(dns);
         return NULL;
     }
@@ -295,13 +422,13 @@ resolver_dns_free(struct resolver_dns *dns)
     if (dns == NULL)
         return;
     dns->closing = true;
-    loop_cancel(dns->loop, &dns->refresh);
     ares_destroy(dns->channel);
     while (dns->watches != NULL)
         drop_watch(dns, dns->watches->fd);
     if (dns->timer != NULL)
         event_free(dns->timer);
     resolver_free(dns->resolver);
+    free(dns->hosts);
     free(dns);
 }
 

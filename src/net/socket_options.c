@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <limits.h>
 #include <stdint.h>
@@ -17,8 +18,8 @@ set(int fd, int level, int name, uint64_t value)
     return setsockopt(fd, level, name, &number, sizeof(number)) == 0;
 }
 
-static bool
-set_keepalive(int fd, const struct keepalive *keepalive)
+bool
+socket_options_keep_alive(int fd, const struct keepalive *keepalive)
 {
     if (!keepalive->on)
         return true;
@@ -29,7 +30,28 @@ set_keepalive(int fd, const struct keepalive *keepalive)
 }
 
 bool
-socket_options_set(int fd, bool is_inet, const struct leg_config *leg)
+socket_takes_urgent_in_line(int fd)
+{
+    return set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+bool
+socket_sends_at_once(int fd)
+{
+    return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+bool
+socket_close_resets(int fd, bool resets)
+{
+    const struct linger linger = { .l_onoff = resets, .l_linger = 0 };
+
+    return setsockopt(
+        fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0;
+}
+
+bool
+socket_options_set_at_once(int fd, bool is_inet, const struct leg_config *leg)
 {
     if (leg->receive_buffer_bytes > 0 &&
         !set(fd, SOL_SOCKET, SO_RCVBUF, leg->receive_buffer_bytes))
@@ -37,15 +59,34 @@ socket_options_set(int fd, bool is_inet, const struct leg_config *leg)
     if (leg->send_buffer_bytes > 0 &&
         !set(fd, SOL_SOCKET, SO_SNDBUF, leg->send_buffer_bytes))
         return false;
+    if (!socket_takes_urgent_in_line(fd))
+        return false;
     if (!is_inet)
         return true;
-    /* A relay never waits for more to send: what it has is all there is. */
-    if (!set(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+    if (!socket_close_resets(fd, true))
         return false;
-    if (leg->user_timeout_ms > 0 &&
-        !set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, leg->user_timeout_ms))
+    return leg->user_timeout_ms == 0 ||
+        set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, leg->user_timeout_ms);
+}
+
+bool
+socket_options_set(int fd, bool is_inet, const struct leg_config *leg)
+{
+    if (!socket_options_set_at_once(fd, is_inet, leg))
         return false;
-    return set_keepalive(fd, &leg->keepalive);
+    return !is_inet ||
+        (socket_sends_at_once(fd) &&
+            socket_options_keep_alive(fd, &leg->keepalive));
+}
+
+bool
+socket_options_never_wait(int fd)
+{
+    static const struct timeval moment = { .tv_usec = 1000 };
+
+    return setsockopt(
+               fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment)) == 0;
 }
 
 bool

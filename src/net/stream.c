@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net/loop.h"
+#include "net/socket_options.h"
 
 void
 stream_open(struct stream *stream, struct loop *loop, int fd,
@@ -23,6 +24,13 @@ stream_open(struct stream *stream, struct loop *loop, int fd,
         .fd = fd,
     };
     event_assign(&stream->event, loop->base, fd, EV_PERSIST, ready, arg);
+}
+
+void
+stream_set_connected(struct stream *stream)
+{
+    stream->connected = true;
+    stream->nagle = STREAM_NAGLE_UNUSED;
 }
 
 enum stream_status
@@ -53,6 +61,20 @@ would_block(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
+/* Nagle's algorithm holds a small segment back while an earlier one is not
+ * acknowledged (RFC 896), which the first never is: many connections send but
+ * that. */
+static void
+count_send(struct stream *stream)
+{
+    if (stream->nagle == STREAM_NAGLE_UNUSED) {
+        stream->nagle = STREAM_NAGLE_ON;
+        return;
+    }
+    stream->nagle = STREAM_NAGLE_OFF;
+    socket_sends_at_once(stream->fd);
+}
+
 /* Sends as much as the kernel takes; 0 is possible.  False: broken. */
 static bool
 send_some(struct stream *stream, const void *data, size_t size, size_t *sent)
@@ -64,14 +86,27 @@ send_some(struct stream *stream, const void *data, size_t size, size_t *sent)
     *sent = 0;
     if (stream->error != 0)
         return false;
+    if (stream->nagle != STREAM_NAGLE_OFF)
+        count_send(stream);
     do
-        n = send(stream->fd, data, size, MSG_NOSIGNAL | more);
+        n = send(stream->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL | more);
     while (n < 0 && errno == EINTR);
     if (n >= 0)
-        *sent = (size_t)n;
+        stream->moved += *sent = (size_t)n;
     else if (!would_block(errno))
         stream->error = errno;
     return stream->error == 0;
+}
+
+bool
+stream_keep(struct stream *stream, const void *data, size_t size)
+{
+    if (!buffer_append(&stream->pending, data, size)) {
+        stream->error = ENOMEM;
+        return false;
+    }
+    stream->loop->kept += size;
+    return true;
 }
 
 enum stream_status
@@ -84,13 +119,9 @@ stream_send(struct stream *stream, const void *data, size_t size)
         return STREAM_RESET;
     if (sent == size)
         return STREAM_OK;
-    if (!buffer_append(
-            &stream->pending, (const uint8_t *)data + sent, size - sent)) {
-        stream->error = ENOMEM;
-        return STREAM_FAILED;
-    }
-    stream->loop->kept += size - sent;
-    return STREAM_AGAIN;
+    return stream_keep(stream, (const uint8_t *)data + sent, size - sent)
+        ? STREAM_AGAIN
+        : STREAM_FAILED;
 }
 
 enum stream_status
@@ -100,10 +131,10 @@ stream_receive(struct stream *stream, void *data, size_t size, size_t *got)
 
     *got = 0;
     do
-        n = recv(stream->fd, data, size, 0);
+        n = recv(stream->fd, data, size, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
-        *got = (size_t)n;
+        stream->moved += *got = (size_t)n;
         return STREAM_OK;
     }
     if (n == 0)
@@ -216,6 +247,42 @@ stream_unsent(const struct stream *stream)
 }
 
 void
+stream_acknowledge(struct stream *stream)
+{
+    static const int on = 1;
+
+    /* No error matters: a unix socket has no acknowledgements. */
+    setsockopt(stream->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+/* A receiver holds its acknowledgement back for less than two full segments. */
+static size_t
+delayed_most(const struct stream *stream)
+{
+    int segment = 0;
+    socklen_t length = sizeof(segment);
+
+    if (getsockopt(
+            stream->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, &length) < 0)
+        return 0;
+    return 2 * (size_t)segment;
+}
+
+enum stream_receipt
+stream_receipt(const struct stream *stream)
+{
+    int queued = 0;
+
+    if (!stream_is_open(stream) || buffer_length(&stream->pending) > 0 ||
+        ioctl(stream->fd, SIOCOUTQ, &queued) < 0)
+        return STREAM_OUTSTANDING;
+    if (queued == 0)
+        return STREAM_ACKNOWLEDGED;
+    return (size_t)queued < delayed_most(stream) ? STREAM_PERHAPS
+                                                 : STREAM_OUTSTANDING;
+}
+
+void
 stream_watch(struct stream *stream, short what)
 {
     if (stream->watched == what)
@@ -231,11 +298,13 @@ stream_watch(struct stream *stream, short what)
     event_add(&stream->event, NULL);
 }
 
-void
-stream_close(struct stream *stream)
+static void
+close_socket(struct stream *stream, bool resets)
 {
     if (!stream_is_open(stream))
         return;
+    if (!resets || !stream->connected)
+        socket_close_resets(stream->fd, resets);
     stream_watch(stream, 0);
     stream->loop->kept -= buffer_length(&stream->pending);
     buffer_clear(&stream->pending);
@@ -244,14 +313,25 @@ stream_close(struct stream *stream)
 }
 
 void
+stream_close(struct stream *stream)
+{
+    close_socket(stream, false);
+}
+
+void
 stream_abort(struct stream *stream)
 {
-    static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    close_socket(stream, true);
+}
 
-    if (!stream_is_open(stream))
-        return;
-    setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    stream_close(stream);
+int
+stream_detach(struct stream *stream)
+{
+    int fd = stream->fd;
+
+    stream_watch(stream, 0);
+    stream->fd = -1;
+    return fd;
 }
 
 void

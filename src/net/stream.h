@@ -46,18 +46,28 @@ struct stream_ops {
 
 extern const struct stream_ops stream_plain_ops;
 
+/* Nagle's algorithm, tcp(7), on a socket that was connected from here. */
+enum stream_nagle {
+    STREAM_NAGLE_OFF,
+    STREAM_NAGLE_UNUSED, /* on, and nothing was sent yet */
+    STREAM_NAGLE_ON,     /* until the next send */
+};
+
 struct stream {
     const struct stream_ops *ops;
     struct loop *loop;
     void *state;           /* of `ops`; NULL for a plain stream */
     struct buffer pending; /* written, but not taken by the kernel yet */
     struct event event;
+    uint64_t moved; /* bytes that the kernel has given and taken */
     int fd;         /* -1: closed */
     int error;      /* errno of what broke the socket; 0: nothing did */
     short watched;  /* EV_READ | EV_WRITE */
     bool ending;    /* within stream_finish(): the FIN follows at once */
     bool finishing; /* stream_finish() was called */
     bool finished;  /* ... and the FIN is out */
+    bool connected; /* stream_set_connected() */
+    uint8_t nagle;  /* of enum stream_nagle */
     bool last;      /* a close follows the end: it will send the FIN */
 };
 
@@ -68,6 +78,10 @@ struct stream {
  * loop and may close the stream. */
 void stream_open(struct stream *stream, struct loop *loop, int fd,
     event_callback_fn ready, void *arg);
+
+/* The TCP socket was connected from here, with the options that are set at once
+ * (socket_options.h): the stream sees to TCP_NODELAY. */
+void stream_set_connected(struct stream *stream);
 
 static inline bool
 stream_is_open(const struct stream *stream)
@@ -97,7 +111,7 @@ NODISCARD enum stream_status stream_flush(struct stream *stream);
  * close_notify (RFC 8446 6.1) and FIN.  Returns as stream_flush() does. */
 NODISCARD enum stream_status stream_finish(struct stream *stream);
 
-/* True if input waits in user space, which no event will announce. */
+/* True if input waits in user space, which no event will manager_state. */
 bool stream_has_input(const struct stream *stream);
 
 /* How much the kernel would take now, about, behind the `*queued` bytes that it
@@ -108,9 +122,24 @@ size_t stream_room(const struct stream *stream, size_t *queued);
  * tcp(7)); 0 for a closed or broken stream. */
 size_t stream_unsent(const struct stream *stream);
 
+/* How much of what was written, a FIN included, the peer's kernel has received:
+ * asked of a connection that was reset since, too. */
+enum stream_receipt {
+    STREAM_ACKNOWLEDGED, /* all */
+    STREAM_PERHAPS,      /* so little lacks that a delayed acknowledgement may
+                          * be all that does: RFC 9293 3.8.6.3 */
+    STREAM_OUTSTANDING,
+};
+enum stream_receipt stream_receipt(const struct stream *stream);
+
 /* True if the peer has reset the socket, found out without reading from it.
  * Never of a unix socket: a peer that has closed it may have ended well. */
 bool stream_is_gone(const struct stream *stream);
+
+/* Has the kernel acknowledge now what was read (TCP_QUICKACK, tcp(7)).  Nothing
+ * that is sent soon would do it, and a peer that leaves Nagle's algorithm on
+ * keeps its next bytes until then: 40 ms or more. */
+void stream_acknowledge(struct stream *stream);
 
 /* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0),
  * level-triggered, until told otherwise. */
@@ -125,12 +154,21 @@ void stream_close(struct stream *stream);
  * well; what the kernel still has is lost.  Unix sockets know no reset. */
 void stream_abort(struct stream *stream);
 
+/* The stream is closed, and its socket the caller's, with all that the kernel
+ * has of it.  Nothing may be pending. */
+NODISCARD int stream_detach(struct stream *stream);
+
 /* Closes if need be, and frees what the stream owns. */
 void stream_free(struct stream *stream);
 
 /* For `ops`: sends straight from `data` and keeps what the kernel did not
  * take, behind what is pending already. */
 NODISCARD enum stream_status stream_send(
+    struct stream *stream, const void *data, size_t size);
+
+/* Keeps `data` behind what is pending, for stream_flush() to send.  False: out of
+ * memory, and the stream is broken. */
+NODISCARD bool stream_keep(
     struct stream *stream, const void *data, size_t size);
 
 /* For `ops`: reads from the socket.  STREAM_END is a FIN. */

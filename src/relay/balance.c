@@ -9,3 +9,16 @@ balance_should_move(uint64_t own, uint64_t least)
 {
     return own >= 2 && own - 2 >= least && own - 2 - least >= least / 2;
 }
+
+/* A connection that is drawn costs two that are accepted, of which a burst may be
+ * owed; what is not drawn is forgotten. */
+bool
+balance_draw(uint64_t *drawn, uint64_t accepted)
+{
+    uint64_t paid = *drawn > accepted ? *drawn : accepted;
+
+    if (paid - accepted >= 2 * BALANCE_BURST)
+        return false;
+    *drawn = paid + 2;
+    return true;
+}

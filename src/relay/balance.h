@@ -15,4 +15,14 @@
  * process that has the fewest. */
 bool balance_should_move(uint64_t own, uint64_t least);
 
+/* A process is handed every second one of the connections accepted here, and so
+ * many more when few have come to it. */
+enum { BALANCE_BURST = 16 };
+
+/* Whether a process may be handed the connection that is number `accepted` of
+ * those accepted here, from 1 on; counts it if so.  A process that has been taken
+ * over claims to have none, and is not to draw all clients to itself.  `drawn`:
+ * kept for that process, 0 at first. */
+bool balance_draw(uint64_t *drawn, uint64_t accepted);
+
 #endif

@@ -6,52 +6,50 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/scoreboard.h"
 #include "config/config.h"
 #include "net/connector.h"
-#include "relay/conn_parts.h"
+#include "relay/conn_internal.h"
+#include "relay/conn_stats.h"
+#include "relay/farewell.h"
 #include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"
-#include "relay/tally.h"
 #include "tls/tls_stream.h"
-
-enum {
-    LINGER_MS = 2000,
-    LINGER_BYTES = 256 << 10,
-};
 
 static void accept_tls_enter(struct conn *);
 static void accept_tls_wake(struct conn *);
-static void connect_enter(struct conn *);
-static void connect_wake(struct conn *);
-static void connect_tls_enter(struct conn *);
-static void connect_tls_wake(struct conn *);
-static void handshake_expire(struct conn *);
+static void accept_tls_expire(struct conn *);
 static void linger_enter(struct conn *);
 static void linger_wake(struct conn *);
 static void linger_expire(struct conn *);
 
 /* Each state's name, and what is done on entering it, on an event of either
- * stream, and when its time is over. */
+ * stream, and when its time is over.  What a handshake does on an event is
+ * costly, and stands in line (loop.h). */
 static const struct {
     const char *name;
     void (*enter)(struct conn *);
     void (*wake)(struct conn *);
     void (*expire)(struct conn *);
+    bool costly;
 } steps[] = {
     [CONN_START] = { .name = "start" },
     [CONN_ACCEPT_TLS] = { "accept-tls", accept_tls_enter, accept_tls_wake,
-        handshake_expire },
-    [CONN_CONNECT] = { "connect", connect_enter, connect_wake, NULL },
-    [CONN_CONNECT_TLS] = { "connect-tls", connect_tls_enter, connect_tls_wake,
-        handshake_expire },
+        accept_tls_expire, .costly = true },
+    [CONN_CONNECT] = { "connect", conn_connect_enter, conn_connect_wake,
+        conn_connect_expire, .costly = false },
+    [CONN_CONNECT_TLS] = { "connect-tls", conn_connect_tls_enter,
+        conn_connect_tls_wake, conn_connect_expire, .costly = true },
     [CONN_RELAY] = { "relay", conn_relay_enter, conn_relay_wake,
-        conn_relay_expire },
+        conn_relay_expire, .costly = false },
     [CONN_ABORT] = { "abort", conn_abort_step, conn_abort_step,
-        conn_abort_step },
-    [CONN_LINGER] = { "linger", linger_enter, linger_wake, linger_expire },
+        conn_abort_step, .costly = false },
+    [CONN_LINGER] = { "linger", linger_enter, linger_wake, linger_expire,
+        .costly = false },
 };
 
 const char *
@@ -70,6 +68,16 @@ conn_enter(struct conn *conn, enum conn_state next)
     steps[next].enter(conn);
 }
 
+/* 0 is no event: a signature has come for a handshake that has stood in line. */
+static void
+wake_conn(struct conn *conn, short what)
+{
+    if (what != 0 && steps[conn->state].costly)
+        loop_line_up(conn->relay->loop, &conn->task);
+    else
+        steps[conn->state].wake(conn);
+}
+
 /* A flow concerns its source's readiness to be read, and its sink's to be
  * written. */
 static void
@@ -80,18 +88,16 @@ on_client(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     conn->up_ready |= (what & EV_READ) != 0;
     conn->down_ready |= (what & EV_WRITE) != 0;
-    steps[conn->state].wake(conn);
+    conn->client_stirs = true;
+    wake_conn(conn, what);
 }
 
-static void
-on_server(evutil_socket_t fd, short what, void *arg)
+void
+conn_wake_by_server(struct conn *conn, short what)
 {
-    struct conn *conn = arg;
-
-    (void)fd;
     conn->down_ready |= (what & EV_READ) != 0;
     conn->up_ready |= (what & EV_WRITE) != 0;
-    steps[conn->state].wake(conn);
+    wake_conn(conn, what);
 }
 
 static void
@@ -133,8 +139,8 @@ conn_explain(struct conn *conn, const char *detail)
         conn->detail = strdup(detail);
 }
 
-static void
-keep_address(union conn_address *kept, const struct sockaddr *address,
+void
+conn_keep_address(union conn_address *kept, const struct sockaddr *address,
     socklen_t length)
 {
     if (length > sizeof(*kept))
@@ -165,8 +171,8 @@ unlink_conn(struct conn *conn)
 }
 
 void
-conn_start(struct relay *relay, struct service *service, bool tls, int fd,
-    const struct sockaddr *peer, socklen_t length)
+conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
+    bool tls, int fd, const struct sockaddr *peer, socklen_t length)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
 
@@ -179,10 +185,12 @@ conn_start(struct relay *relay, struct service *service, bool tls, int fd,
     }
     conn->relay = relay;
     conn->service = service_ref(service);
+    conn->acceptor = acceptor;
+    conn->changes = relay->changes;
     conn->started_ms = clock_now_ms();
     conn->task = (struct loop_task){ .run = on_task, .arg = conn };
     conn->server = (struct stream)STREAM_NONE;
-    keep_address(&conn->client_address, peer, length);
+    conn_keep_address(&conn->client_address, peer, length);
     evtimer_assign(&conn->timer, relay->loop->base, on_timer, conn);
     stream_open(&conn->client, relay->loop, fd, on_client, conn);
     link_conn(conn, relay);
@@ -197,32 +205,80 @@ is_clean(enum conn_reason reason)
     return reason == CONN_CLIENT_CLOSED || reason == CONN_SERVER_CLOSED;
 }
 
-void
-conn_end(struct conn *conn, enum conn_reason reason)
+/* Its streams are closed, and what counts it has been told. */
+static void
+conn_free(struct conn *conn)
 {
     struct relay *relay = conn->relay;
-    void (*close_stream)(struct stream *) =
-        is_clean(reason) ? stream_close : stream_abort;
 
-    conn->reason = reason;
-    conn_report_end(conn);
-    tally_end(conn);
     connector_cancel(conn->connector);
     loop_cancel(relay->loop, &conn->task);
     conn_disarm(conn);
-    flow_stop(&conn->up); /* flows first: they borrow the streams */
-    flow_stop(&conn->down);
-    close_stream(&conn->client);
-    close_stream(&conn->server);
     stream_free(&conn->client);
     stream_free(&conn->server);
     unlink_conn(conn);
     limits_leave(relay, conn->service->index);
     service_unref(conn->service);
     free(conn->detail);
+    free(conn->failed);
+    free(conn->tls_failure);
     free(conn);
     if (relay->ended != NULL)
         relay->ended(relay->arg);
+}
+
+void
+conn_end(struct conn *conn, enum conn_reason reason)
+{
+    void (*close_stream)(struct stream *) =
+        is_clean(reason) ? stream_close : stream_abort;
+
+    conn->reason = reason;
+    conn_report_end(conn);
+    conn_stats_end(conn);
+    flow_stop(&conn->up); /* flows first: they borrow the streams */
+    flow_stop(&conn->down);
+    close_stream(&conn->client);
+    close_stream(&conn->server);
+    conn_free(conn);
+}
+
+static bool
+is_silent(const struct conn *conn)
+{
+    return conn->state == CONN_ACCEPT_TLS && !tls_stream_is_tls(&conn->client);
+}
+
+static struct address
+client_of(const struct conn *conn)
+{
+    struct address client = { .length = sizeof(sa_family_t) };
+
+    if (conn->client_address.family == AF_INET)
+        client.length = sizeof(struct sockaddr_in);
+    else if (conn->client_address.family == AF_INET6)
+        client.length = sizeof(struct sockaddr_in6);
+    memcpy(&client.storage, &conn->client_address, client.length);
+    return client;
+}
+
+/* The other process counts it in by itself. */
+void
+conn_pass_silent(struct relay *relay, conn_pass_fn *pass, void *arg)
+{
+    struct conn *next;
+
+    for (struct conn *conn = relay->conns; conn != NULL; conn = next) {
+        struct address client = client_of(conn);
+
+        next = conn->next;
+        if (!is_silent(conn) || conn->service->index == SCOREBOARD_ALL ||
+            !pass(arg, conn->acceptor, conn->service->index, conn->client.fd,
+                &client))
+            continue;
+        loop_close(relay->loop, stream_detach(&conn->client));
+        conn_free(conn);
+    }
 }
 
 void
@@ -234,6 +290,8 @@ conn_end_all(struct relay *relay)
         next = conn->next;
         conn_end(conn, CONN_SHUTDOWN);
     }
+    farewell_end_all(relay);
+    ticker_close(&relay->aging);
 }
 
 /* Waits for what a handshake or a flush needs: the peer's next bytes, unless
@@ -263,57 +321,79 @@ conn_explain_side(
     conn_explain(conn, text);
 }
 
-static void
-explain_handshake(struct conn *conn, const struct stream *stream)
+static const char *
+handshake_failure(const struct stream *stream)
 {
     const char *failure = tls_stream_failure(stream);
 
-    if (failure == NULL)
-        failure = stream->error != 0 ? strerror(stream->error)
-                                     : "the peer closed before its first byte";
-    conn_explain_side(conn, stream, failure);
+    if (failure != NULL)
+        return failure;
+    return stream->error != 0 ? strerror(stream->error)
+                              : "the peer closed before its first byte";
 }
 
-/* One step of a handshake on either leg.  True: it is done. */
-static bool
-handshake(struct conn *conn, struct stream *stream)
+static void
+fail_handshake(
+    struct conn *conn, struct stream *stream, enum stream_status status)
 {
-    bool held = tls_stream_is_held(stream);
-    enum stream_status flushed = stream_flush(stream);
-    enum stream_status status = flushed == STREAM_RESET
-        ? STREAM_RESET
-        : tls_stream_handshake(stream);
+    const char *failure = handshake_failure(stream);
+    bool is_client = stream == &conn->client;
 
-    switch (status) {
-    case STREAM_OK:
-        return true;
-    case STREAM_AGAIN:
-        /* Most peers say nothing while they wait for us: only one that does is
-         * not watched any more, which costs system calls. */
-        watch_handshake(stream, !held || !tls_stream_is_held(stream));
-        return false;
-    case STREAM_END:
-        if (stream == &conn->client) {
-            conn_end(conn, CONN_CLIENT_CLOSED);
-            return false;
-        }
-        break;
-    default:
-        break;
+    /* Most often a port scan or a health check: no TLS has failed there. */
+    if (is_client && status != STREAM_FAILED &&
+        !tls_stream_has_begun(stream)) {
+        conn_end(conn, status == STREAM_END ? CONN_CLIENT_CLOSED
+                                            : CONN_RESET_BY_CLIENT);
+        return;
     }
-    explain_handshake(conn, stream);
+    if (!is_client && conn_try_next(conn, failure, false))
+        return;
+    conn_explain_side(conn, stream, failure);
     if (status == STREAM_FAILED)
         conn_linger(conn, stream, CONN_HANDSHAKE_FAILED);
     else
         conn_end(conn, CONN_HANDSHAKE_FAILED);
+}
+
+/* An alert that came before the socket broke says more than the break does, so
+ * it is read although nothing can be sent any more. */
+static enum stream_status
+shake(struct stream *stream)
+{
+    enum stream_status flushed = stream_flush(stream);
+    enum stream_status status = tls_stream_handshake(stream);
+
+    return flushed == STREAM_RESET &&
+            (status == STREAM_OK || status == STREAM_AGAIN)
+        ? STREAM_RESET
+        : status;
+}
+
+bool
+conn_handshake(struct conn *conn, struct stream *stream)
+{
+    bool held = tls_stream_is_held(stream), waits;
+    enum stream_status status = shake(stream);
+
+    if (status == STREAM_OK)
+        return true;
+    if (status != STREAM_AGAIN) {
+        fail_handshake(conn, stream, status);
+        return false;
+    }
+    waits = tls_stream_is_held(stream);
+    if (!waits && stream_has_input(stream))
+        loop_line_up(conn->relay->loop, &conn->task);
+    /* Most peers say nothing while they wait for us: only one that does is not
+     * watched any more, which costs system calls. */
+    watch_handshake(stream, !held || !waits);
     return false;
 }
 
 static void
-handshake_expire(struct conn *conn)
+accept_tls_expire(struct conn *conn)
 {
-    conn_explain(conn,
-        conn->state == CONN_ACCEPT_TLS ? "with the client" : "with the server");
+    conn_explain(conn, "with the client");
     conn_end(conn, CONN_HANDSHAKE_TIMEOUT);
 }
 
@@ -330,117 +410,17 @@ accept_tls_wake(struct conn *conn)
     struct stream *client = &conn->client;
 
     /* Not before its first byte: a silent client costs no TLS state. */
+    if (!tls_stream_is_tls(client))
+        conn_follow_reload(conn);
     if (!tls_stream_is_tls(client) &&
         !tls_stream_start(client, conn->service->accept_context, NULL)) {
         conn_end(conn, CONN_OUT_OF_RESOURCES);
         return;
     }
-    if (!handshake(conn, client))
+    if (!conn_handshake(conn, client))
         return;
-    tally_handshake(conn);
+    conn_stats_handshake(conn);
     conn_enter(conn, CONN_CONNECT);
-}
-
-static enum conn_reason
-reason_of(enum connector_result result)
-{
-    static const enum conn_reason reasons[] = {
-        [CONNECTOR_REFUSED] = CONN_CONNECT_REFUSED,
-        [CONNECTOR_TIMEOUT] = CONN_CONNECT_TIMEOUT,
-        [CONNECTOR_UNREACHABLE] = CONN_CONNECT_UNREACHABLE,
-        [CONNECTOR_FORBIDDEN] = CONN_CONNECT_UNREACHABLE,
-        [CONNECTOR_UNRESOLVED] = CONN_RESOLVE_FAILED,
-        [CONNECTOR_EXHAUSTED] = CONN_OUT_OF_RESOURCES,
-    };
-
-    return reasons[result];
-}
-
-static void
-on_connected(void *arg, enum connector_result result, int fd,
-    const struct endpoint *endpoint, const struct address *address)
-{
-    struct conn *conn = arg;
-
-    conn->endpoint = endpoint;
-    if (address != NULL)
-        keep_address(&conn->server_address,
-            (const struct sockaddr *)&address->storage, address->length);
-    if (result == CONNECTOR_FORBIDDEN)
-        conn_explain(conn, endpoint->kind == ENDPOINT_UNIX
-            ? "permission denied: the account that `user` names may not write "
-              "to the socket, or not enter a folder above it"
-            : "permission denied");
-    if (result != CONNECTOR_CONNECTED) {
-        conn_end(conn, reason_of(result));
-        return;
-    }
-    stream_open(&conn->server, conn->relay->loop, fd, on_server, conn);
-    conn_enter(conn, endpoint->tls ? CONN_CONNECT_TLS : CONN_RELAY);
-}
-
-/* What the client may do while the server is not there yet: take the end of
- * the handshake, if it was slow to.  That it speaks is none of our business
- * now, but to stop watching for it before it does would cost system calls. */
-static void
-watch_client(struct conn *conn, enum stream_status flushed)
-{
-    bool speaks = conn->up_ready;
-    short what = flushed == STREAM_AGAIN ? EV_WRITE : 0;
-
-    if (!speaks)
-        what |= conn->client.watched & EV_READ;
-    stream_watch(&conn->client, what);
-}
-
-static void
-connect_wake(struct conn *conn)
-{
-    enum stream_status status = stream_flush(&conn->client);
-
-    if (status == STREAM_AGAIN || status == STREAM_OK)
-        watch_client(conn, status);
-    else
-        conn_end(conn, CONN_RESET_BY_CLIENT);
-}
-
-static void
-connect_enter(struct conn *conn)
-{
-    conn_disarm(conn);
-    conn->up_ready = false;
-    watch_client(conn,
-        buffer_length(&conn->client.pending) > 0 ? STREAM_AGAIN : STREAM_OK);
-    connector_start(conn->relay->loop, conn->relay->resolver,
-        conn->service->config, on_connected, conn, &conn->connector);
-}
-
-static void
-connect_tls_enter(struct conn *conn)
-{
-    struct tls_peer peer;
-
-    conn_arm(conn, conn->service->config->handshake_timeout_ms);
-    service_peer(conn->service, conn->endpoint, &peer);
-    if (tls_stream_start(
-            &conn->server, conn->service->connect_context, &peer))
-        connect_tls_wake(conn);
-    else
-        conn_end(conn, CONN_OUT_OF_RESOURCES);
-}
-
-static void
-connect_tls_wake(struct conn *conn)
-{
-    enum stream_status status = stream_flush(&conn->client);
-
-    if (status == STREAM_RESET || status == STREAM_FAILED) {
-        conn_end(conn, CONN_RESET_BY_CLIENT);
-        return;
-    }
-    watch_client(conn, status);
-    if (handshake(conn, &conn->server))
-        conn_enter(conn, CONN_RELAY);
 }
 
 void
@@ -462,7 +442,7 @@ lingering(struct conn *conn)
 static void
 linger_enter(struct conn *conn)
 {
-    conn_arm(conn, LINGER_MS);
+    conn_arm(conn, FAREWELL_MS);
     linger_wake(conn);
 }
 
@@ -473,17 +453,15 @@ linger_expire(struct conn *conn)
     conn_end(conn, conn->reason);
 }
 
-/* Throws away what the peer still sends: unread, it would make the kernel
- * reset the connection.  False: the peer has closed, or sends without end. */
-static bool
-discard_input(struct conn *conn, struct stream *stream)
+bool
+conn_discard_input(struct conn *conn, struct stream *stream)
 {
     size_t size;
     enum stream_status got = stream_receive(
         stream, conn->relay->loop->scratch, LOOP_SCRATCH_BYTES, &size);
 
     conn->lingered += (uint32_t)size;
-    return (got == STREAM_OK && conn->lingered <= LINGER_BYTES) ||
+    return (got == STREAM_OK && conn->lingered <= FAREWELL_BYTES) ||
         got == STREAM_AGAIN;
 }
 
@@ -493,7 +471,7 @@ linger_wake(struct conn *conn)
     struct stream *stream = lingering(conn);
     enum stream_status sent = stream_finish(stream);
     bool blocked = sent == STREAM_AGAIN;
-    bool open = discard_input(conn, stream);
+    bool open = conn_discard_input(conn, stream);
 
     if (blocked)
         stream_watch(stream, (short)(EV_WRITE | (open ? EV_READ : 0)));

@@ -20,6 +20,7 @@ conn_reason_name(enum conn_reason reason)
         [CONN_IDLE_TIMEOUT] = "idle-timeout",
         [CONN_HALF_CLOSE_TIMEOUT] = "half-close-timeout",
         [CONN_LIFETIME] = "lifetime",
+        [CONN_NO_PROGRESS] = "no-progress",
         [CONN_SHUTDOWN] = "shutdown",
     };
 

@@ -21,6 +21,7 @@ enum conn_reason {
     CONN_IDLE_TIMEOUT,
     CONN_HALF_CLOSE_TIMEOUT,
     CONN_LIFETIME,
+    CONN_NO_PROGRESS, /* its sockets were ready without end, and nothing moved */
     CONN_SHUTDOWN,
 };
 

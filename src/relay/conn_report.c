@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "relay/conn_parts.h"
+#include "relay/conn_internal.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "tls/tls_stream.h"
@@ -43,8 +43,8 @@ format_address(
 
 /* Where the server's address is not known, or has no name of its own, what the
  * configuration calls it. */
-static const char *
-server_text(const struct conn *conn, char text[ADDRESS_TEXT_SIZE])
+const char *
+conn_report_server(const struct conn *conn, char text[ADDRESS_TEXT_SIZE])
 {
     sa_family_t family = conn->server_address.family;
 
@@ -82,6 +82,15 @@ conn_report_state(const struct conn *conn, enum conn_state next)
         conn_state_name(conn->state), conn_state_name(next));
 }
 
+/* Whether a server is left out of the line unless it is named among those that
+ * failed. */
+static bool
+has_other_failures(const struct conn *conn)
+{
+    return conn->failures > 1 ||
+        (conn->failures == 1 && conn->reached != CONN_CONNECT);
+}
+
 void
 conn_report_end(const struct conn *conn)
 {
@@ -99,7 +108,9 @@ conn_report_end(const struct conn *conn)
     add_text(&report, "reason", conn_reason_name(conn->reason));
     add_text(&report, "detail", conn->detail);
     add_text(&report, "client", format_address(&conn->client_address, client));
-    add_text(&report, "server", server_text(conn, server));
+    add_text(&report, "server", conn_report_server(conn, server));
+    if (has_other_failures(conn))
+        add_text(&report, "failed", conn->failed);
     add_number(&report, "up", conn->up.bytes);
     add_number(&report, "down", conn->down.bytes);
     add_number(&report, "duration_ms", clock_now_ms() - conn->started_ms);

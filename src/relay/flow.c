@@ -35,6 +35,13 @@ flow_cut(struct flow *flow)
         flow->state = FLOW_CUT;
 }
 
+void
+flow_accept_end(struct flow *flow)
+{
+    if (flow->state == FLOW_CUT)
+        flow->state = FLOW_ENDING;
+}
+
 bool
 flow_is_drained(const struct flow *flow)
 {
@@ -109,10 +116,27 @@ run(struct flow *flow)
     }
 }
 
+/* Payload that waits to be written.  Where none does, what is pending are TLS's
+ * own messages. */
+static size_t
+payload_waiting(const struct flow *flow)
+{
+    if (flow->wait != FLOW_WAITS_OUTPUT)
+        return 0;
+    return buffer_length(&flow->to->pending) +
+        (flow->pipe != NULL ? flow->pipe->length : 0);
+}
+
 enum flow_wait
 flow_run(struct flow *flow)
 {
+    size_t waiting = payload_waiting(flow);
+    enum flow_state state = flow->state;
+    uint64_t bytes = flow->bytes;
+
     flow->wait = run(flow);
+    flow->moved = flow->bytes != bytes || flow->state != state ||
+        payload_waiting(flow) < waiting;
     return flow->wait;
 }
 

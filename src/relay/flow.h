@@ -50,6 +50,7 @@ struct flow {
     bool tolerant;            /* a truncated source ended cleanly */
     bool splicing;            /* the traffic proved bulk */
     bool sink_full;           /* so nothing was read just now */
+    bool moved; /* payload or an end, in the last flow_run() */
 };
 
 /* Both streams, and `pipes` (NULL: never splice), must outlive the flow. */
@@ -64,6 +65,9 @@ bool flow_is_runnable(const struct flow *flow);
 
 /* Reads no more; what was read is still delivered by flow_run(). */
 void flow_cut(struct flow *flow);
+
+/* Takes the end of the source that cut the flow for a clean one after all. */
+void flow_accept_end(struct flow *flow);
 
 /* Gives its pipe back; bytes in it are lost. */
 void flow_stop(struct flow *flow);

@@ -1,29 +1,41 @@
 #include "relay/limits.h"
 
-#include "base/board.h"
+#include <event2/event.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/scoreboard.h"
 #include "config/config.h"
-#include "relay/door.h"
+#include "net/loop.h"
+#include "relay/acceptor.h"
+#include "relay/limits_handed.h"
+#include "relay/limits_share.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 
 /* A service at its limit comes and goes many times a second. */
 enum { LOG_EVERY_MS = 10000 };
 
+/* Another worker may be dead, stuck or taken over, and tell nobody. */
+static const struct timeval look_again = { .tv_usec = 250000 };
+
 /*
- * Why nobody waits for good: who finds no room counts itself out, looks for
- * those whom it was in the way of, marks itself as waiting and looks once more.
- * All of this has one order in all processes.  So either its mark was there when
- * somebody else counted out, who then tells it; or that was before its last
- * look, which found the room.
+ * Why no worker waits for good: one that finds no room counts itself out, wakes
+ * the others, which it may have been in the way of, marks itself as waiting and
+ * looks once more.  All of this has one order in all processes.  So either its
+ * mark was there when another process counted out, which then wakes it; or that
+ * was before its last look, which found the room.  A second word is sent only to
+ * a worker that has marked itself anew, which it does before each look.
+ *
+ * A worker has its own part of each limit as well (limits_share.h), and waits
+ * for itself when that is used up.
  */
 
 static void
 log_limit(struct relay *relay, const char *service, uint64_t most)
 {
-    if (clock_is_due(
-            board_notice(relay->board, BOARD_NOTICE_LIMIT), LOG_EVERY_MS))
+    if (scoreboard_notice_is_due(
+            relay->board, relay->slot, SCOREBOARD_NOTICE_LIMIT, LOG_EVERY_MS))
         log_warn(service,
             "max_connections = %llu is reached: more clients wait until a "
             "connection ends",
@@ -33,57 +45,80 @@ log_limit(struct relay *relay, const char *service, uint64_t most)
 static void
 count_in(struct relay *relay, unsigned index)
 {
-    board_gauge_enter(relay->board, relay->slot, BOARD_ALL);
-    if (index != BOARD_ALL)
-        board_gauge_enter(relay->board, relay->slot, index);
+    scoreboard_gauge_enter(relay->board, relay->slot, SCOREBOARD_ALL);
+    if (index != SCOREBOARD_ALL)
+        scoreboard_gauge_enter(relay->board, relay->slot, index);
 }
 
 static void
 count_out(struct relay *relay, unsigned index)
 {
-    board_gauge_leave(relay->board, relay->slot, BOARD_ALL);
-    if (index != BOARD_ALL)
-        board_gauge_leave(relay->board, relay->slot, index);
+    scoreboard_gauge_leave(relay->board, relay->slot, SCOREBOARD_ALL);
+    if (index != SCOREBOARD_ALL)
+        scoreboard_gauge_leave(relay->board, relay->slot, index);
 }
 
-/* How many a service has in all processes; in this one only if the board has no
- * column for it. */
+/* How many connections the service may have in all processes. */
 static uint64_t
-active_of(const struct relay *relay, const struct service *service)
+most_of(const struct relay *relay, const struct service *service)
 {
-    return service->index != BOARD_ALL
-        ? board_active(relay->board, service->index)
-        : service->connections;
+    return limits_share_of_service(relay->max_connections,
+        relay->service_count, service->config->max_connections);
 }
 
-/* 0: without limit. */
-static uint64_t
-most_of(const struct service *service)
+/* False: the limit of all services is met first, so there is nothing to count. */
+static bool
+is_bounded(const struct relay *relay, const struct service *service)
 {
-    return service->config->max_connections;
+    return most_of(relay, service) < relay->max_connections;
+}
+
+/* More than `most` in all, or than our part of it here: by `more` than there
+ * are. */
+static bool
+is_over(const struct relay *relay, unsigned index, uint64_t most,
+    uint64_t more)
+{
+    uint64_t here = scoreboard_slot_active(relay->board, relay->slot, index);
+
+    return here + more > limits_share_of_process(most, relay->workers) ||
+        scoreboard_active(relay->board, index) + more > most;
 }
 
 static bool
 has_room(const struct relay *relay)
 {
-    return board_active(relay->board, BOARD_ALL) < relay->max_connections;
+    return !is_over(relay, SCOREBOARD_ALL, relay->max_connections, 1);
+}
+
+/* A service without a column on the scoreboard is counted in this process only. */
+static bool
+is_service_over(
+    const struct relay *relay, const struct service *service, uint64_t more)
+{
+    uint64_t most = most_of(relay, service);
+
+    if (!is_bounded(relay, service))
+        return false;
+    if (service->index == SCOREBOARD_ALL)
+        return service->connections + 1 > most;
+    return is_over(relay, service->index, most, more);
 }
 
 static bool
 service_has_room(const struct relay *relay, const struct service *service)
 {
-    return most_of(service) == 0 ||
-        active_of(relay, service) < most_of(service);
+    return !is_service_over(relay, service, 1);
 }
 
 /* Marks us as waiting; false if there is room by now. */
 static bool
 must_wait(const struct relay *relay)
 {
-    board_set_waiting(relay->board, relay->slot, BOARD_ALL, true);
+    scoreboard_set_waiting(relay->board, relay->slot, SCOREBOARD_ALL, true);
     if (!has_room(relay))
         return true;
-    board_set_waiting(relay->board, relay->slot, BOARD_ALL, false);
+    scoreboard_set_waiting(relay->board, relay->slot, SCOREBOARD_ALL, false);
     return false;
 }
 
@@ -92,21 +127,21 @@ service_must_wait(const struct relay *relay, const struct service *service)
 {
     unsigned index = service->index;
 
-    if (index == BOARD_ALL)
+    if (index == SCOREBOARD_ALL)
         return !service_has_room(relay, service);
-    board_set_waiting(relay->board, relay->slot, index, true);
+    scoreboard_set_waiting(relay->board, relay->slot, index, true);
     if (!service_has_room(relay, service))
         return true;
-    board_set_waiting(relay->board, relay->slot, index, false);
+    scoreboard_set_waiting(relay->board, relay->slot, index, false);
     return false;
 }
 
 static void
 update_doors(struct relay *relay)
 {
-    for (struct door *door = relay->doors; door != NULL;
-         door = door_next(door))
-        door_update(door);
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = acceptor_next(acceptor))
+        acceptor_update(acceptor);
 }
 
 static void
@@ -121,27 +156,23 @@ wake(struct relay *relay, unsigned slot)
 static void
 wake_waiting(struct relay *relay, unsigned index)
 {
-    struct board *board = relay->board;
-    unsigned count = board_slot_count(board);
+    struct scoreboard *board = relay->board;
+    unsigned count = scoreboard_slot_count(board);
 
-    for (unsigned i = 0; i < count; i++) {
-        bool any = board_take_waiting(board, i, BOARD_ALL);
-        bool one = index != BOARD_ALL && board_take_waiting(board, i, index);
-
-        if (any || one)
+    for (unsigned i = 0; i < count; i++)
+        if (scoreboard_must_wake(board, i, index))
             wake(relay, i);
-    }
 }
 
 /* A service without a column waits for connections of this process only. */
 static void
 wake_own(struct relay *relay)
 {
-    for (struct door *door = relay->doors; door != NULL;
-         door = door_next(door)) {
-        const struct service *service = door_service(door);
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = acceptor_next(acceptor)) {
+        const struct service *service = acceptor_service(acceptor);
 
-        if (service->paused && service->index == BOARD_ALL) {
+        if (service->paused && service->index == SCOREBOARD_ALL) {
             limits_recheck(relay);
             return;
         }
@@ -152,10 +183,30 @@ void
 limits_leave(struct relay *relay, unsigned index)
 {
     count_out(relay, index);
-    if (board_any_waiting(relay->board))
+    if (scoreboard_any_waiting(relay->board))
         wake_waiting(relay, index);
-    if (index == BOARD_ALL)
+    if (index == SCOREBOARD_ALL)
         wake_own(relay);
+}
+
+static void
+on_look_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    limits_recheck(arg);
+}
+
+static void
+look_again_later(struct relay *relay)
+{
+    if (relay->loop == NULL)
+        return;
+    if (relay->look_again == NULL)
+        relay->look_again =
+            evtimer_new(relay->loop->base, on_look_again, relay);
+    if (relay->look_again != NULL)
+        event_add(relay->look_again, &look_again);
 }
 
 static void
@@ -164,6 +215,7 @@ pause_all(struct relay *relay)
     if (!must_wait(relay))
         return;
     relay->paused = true;
+    look_again_later(relay);
     log_limit(relay, NULL, relay->max_connections);
     update_doors(relay);
 }
@@ -174,18 +226,9 @@ pause_service(struct relay *relay, struct service *service)
     if (!service_must_wait(relay, service))
         return;
     service->paused = true;
-    log_limit(relay, service->config->name, most_of(service));
+    look_again_later(relay);
+    log_limit(relay, service->config->name, most_of(relay, service));
     update_doors(relay);
-}
-
-/* With ourselves counted in on the board, and not in service->connections. */
-static bool
-is_service_over(const struct relay *relay, const struct service *service)
-{
-    uint64_t own = service->index == BOARD_ALL ? 1 : 0;
-
-    return most_of(service) > 0 &&
-        active_of(relay, service) + own > most_of(service);
 }
 
 bool
@@ -194,8 +237,8 @@ limits_admit(struct relay *relay, struct service *service)
     bool over, service_over;
 
     count_in(relay, service->index);
-    over = board_active(relay->board, BOARD_ALL) > relay->max_connections;
-    service_over = is_service_over(relay, service);
+    over = is_over(relay, SCOREBOARD_ALL, relay->max_connections, 0);
+    service_over = is_service_over(relay, service, 0);
     if (!over && !service_over)
         return true;
     limits_leave(relay, service->index);
@@ -213,24 +256,38 @@ limits_enter(struct relay *relay, struct service *service)
 }
 
 void
-limits_move(struct relay *relay, unsigned index, unsigned from, unsigned to)
+limits_take(struct relay *relay, unsigned index)
 {
-    board_gauge_move(relay->board, BOARD_ALL, from, to);
-    if (index != BOARD_ALL)
-        board_gauge_move(relay->board, index, from, to);
+    count_in(relay, index);
+    scoreboard_note_move(relay->board, relay->slot);
 }
 
 void
 limits_recheck(struct relay *relay)
 {
+    bool waits;
+
     if (relay->paused)
         relay->paused = must_wait(relay);
-    for (struct door *door = relay->doors; door != NULL;
-         door = door_next(door)) {
-        struct service *service = door_service(door);
+    waits = relay->paused;
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = acceptor_next(acceptor)) {
+        struct service *service = acceptor_service(acceptor);
 
         if (service->paused)
             service->paused = service_must_wait(relay, service);
+        waits |= service->paused;
     }
+    if (waits)
+        look_again_later(relay);
     update_doors(relay);
+}
+
+void
+limits_clear(struct relay *relay)
+{
+    limits_handed_clear(relay);
+    if (relay->look_again != NULL)
+        event_free(relay->look_again);
+    relay->look_again = NULL;
 }

@@ -16,22 +16,25 @@ struct relay;
 struct service;
 
 /* Counts one more connection in.  False: there may be none; it is counted out
- * again, and unless there is room by now the doors concerned are paused. */
+ * again, and unless there is room by now the acceptors concerned are paused. */
 NODISCARD bool limits_admit(struct relay *relay, struct service *service);
 
 /* The same without asking, for clients who cannot be made to wait. */
 void limits_enter(struct relay *relay, struct service *service);
 
 /* It has ended, or nobody was there to be accepted.  `index`: the service's on
- * the board.  Whoever waits for it is told. */
+ * the scoreboard.  Whoever waits for it is told. */
 void limits_leave(struct relay *relay, unsigned index);
 
-/* It goes from one process to another; the sum is never short of it. */
-void limits_move(
-    struct relay *relay, unsigned index, unsigned from, unsigned to);
+/* The same for one that another process accepted and has sent here; after this
+ * that process may count it out (limits_handed.h). */
+void limits_take(struct relay *relay, unsigned index);
 
 /* Looks again, and goes on accepting if there is room: after a wake from
  * another process, a process's end, and a change of limits or of services. */
 void limits_recheck(struct relay *relay);
+
+/* For the relay's end. */
+void limits_clear(struct relay *relay);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 /* Past the user's soft limit a new pipe holds a page or two: not worth it. */
 enum { PIPE_LEAST_BYTES = 64 << 10 };
 
@@ -54,11 +56,55 @@ pipe_take(struct pipe_pool *pool)
     return pipe;
 }
 
+/* They are few, so looking for the last one costs nothing. */
+static struct pipe **
+end_of(struct pipe **list)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    return list;
+}
+
+void
+pipe_note_blocked(struct pipe_pool *pool, struct pipe *pipe, void *holder)
+{
+    if (pipe->holder != NULL)
+        return;
+    pipe->holder = holder;
+    pipe->since_ms = clock_now_ms();
+    pipe->next = NULL;
+    *end_of(&pool->blocked) = pipe;
+}
+
+static void
+forget_blocked(struct pipe_pool *pool, struct pipe *pipe)
+{
+    struct pipe **link = &pool->blocked;
+
+    if (pipe->holder == NULL)
+        return;
+    while (*link != pipe)
+        link = &(*link)->next;
+    *link = pipe->next;
+    pipe->holder = NULL;
+}
+
+void *
+pipe_longest_blocked(const struct pipe_pool *pool)
+{
+    const struct pipe *pipe = pool->blocked;
+
+    if (pipe == NULL || clock_now_ms() < pipe->since_ms + PIPE_BLOCKED_MS)
+        return NULL;
+    return pipe->holder;
+}
+
 void
 pipe_give(struct pipe_pool *pool, struct pipe *pipe)
 {
     if (pipe == NULL)
         return;
+    forget_blocked(pool, pipe);
     if (pipe->length > 0) {
         close_pipe(pool, pipe);
         return;

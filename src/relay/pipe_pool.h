@@ -3,20 +3,27 @@
  *
  * Pipe memory is a per-user resource (pipe(7)), so a few large pipes are
  * shared by the flows that move bulk at the moment, and a flow that gets none
- * copies.
+ * copies.  A flow whose sink takes nothing for a moment is to empty its pipe for
+ * another one: readers that stop must not hold them all.
  */
 #ifndef RELAY_PIPE_POOL_H
 #define RELAY_PIPE_POOL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
 /* The most pipes that one worker has open, and what each should hold. */
 enum { PIPE_POOL_MAX = 16, PIPE_BYTES = 1 << 20 };
 
+/* How long bytes may wait in a pipe that another flow needs. */
+enum { PIPE_BLOCKED_MS = 100 };
+
 struct pipe {
-    struct pipe *next; /* while in the pool */
+    struct pipe *next; /* of those that are idle, or blocked */
+    void *holder;      /* while it is blocked */
+    uint64_t since_ms; /* ... and since when */
     int read_fd;
     int write_fd;
     size_t size;   /* what it holds at most */
@@ -25,11 +32,21 @@ struct pipe {
 
 struct pipe_pool {
     struct pipe *idle;
+    struct pipe *blocked; /* taken; longest first */
     size_t open; /* idle and taken */
 };
 
 /* NULL: none to be had now. */
 NODISCARD struct pipe *pipe_take(struct pipe_pool *pool);
+
+/* Notes that the bytes in it wait for a sink, until it is given back; `holder` is
+ * what pipe_longest_blocked() returns. */
+void pipe_note_blocked(
+    struct pipe_pool *pool, struct pipe *pipe, void *holder);
+
+/* The holder whose bytes have waited longest; NULL: none have for longer than
+ * PIPE_BLOCKED_MS. */
+void *pipe_longest_blocked(const struct pipe_pool *pool);
 
 /* Gives back; one that is not empty is closed.  NULL is allowed. */
 void pipe_give(struct pipe_pool *pool, struct pipe *pipe);

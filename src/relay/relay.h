@@ -8,33 +8,51 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/connector.h"
+#include "net/ticker.h"
 #include "relay/pipe_pool.h"
 
 struct address;
-struct board;
+struct scoreboard;
 struct conn;
-struct door;
+struct acceptor;
+struct event;
+struct farewell;
+struct limits_handed;
 struct loop;
 struct resolver;
 struct service;
+struct tls_shared;
 
 struct relay {
     struct loop *loop;
     struct resolver *resolver;
     struct pipe_pool pipes;
-    struct board *board;
-    unsigned slot; /* ours on the board */
+    struct connector_memory connecting;
+    struct scoreboard *board;
+    unsigned slot; /* ours on the scoreboard */
+    struct tls_shared *shared; /* of the services' contexts; NULL: none */
     struct service **services;
     size_t service_count;
-    struct door *doors; /* that are open */
-    struct conn *conns;
+    unsigned changes;   /* how often `services` were replaced */
+    struct acceptor *acceptors; /* that are open */
+    uint64_t acceptor_ports[1024]; /* one bit for each port that any had */
+    struct conn *conns;  /* the youngest first */
+    struct ticker aging; /* conn_keepalive.c's: runs while one is young */
+    uint64_t aged_ms;    /* and has seen to those that began until then */
+    struct farewell *farewells;
+    unsigned farewell_count;
     size_t connections; /* of this process */
     size_t max_connections;    /* of all processes */
+    unsigned workers;          /* that share them; 0 as 1 */
     uint64_t drain_timeout_ms; /* for the last bytes of an aborted connection */
     bool paused;               /* at max_connections */
     bool draining;             /* accepting has ended */
+    struct event *look_again;  /* limits.c's; NULL: never paused */
+    struct limits_handed *handed; /* limits_handed.c's; NULL: nothing ever */
+    uint64_t accepted;         /* at acceptors of this process */
 
-    /* Each may be NULL, none may close a door.  `began` runs with each
+    /* Each may be NULL, none may close an acceptor.  `began` runs with each
      * connection, `ended` after its end. */
     void (*began)(void *arg);
     void (*ended)(void *arg);
@@ -44,10 +62,11 @@ struct relay {
     void (*wake)(void *arg, unsigned slot);
 
     /* Sends a copy of `fd`, which stays the caller's, to the process of that
-     * slot, which calls door_take() with door_service(door)->index as it is
-     * now and the client's address.  False: it could not. */
-    bool (*hand_over)(void *arg, unsigned slot, struct door *door, int fd,
-        const struct address *client);
+     * slot, which calls limits_take() and, once limits_handed() is called here
+     * or on its way, acceptor_take() with acceptor_service(acceptor)->index as
+     * it is now and the client's address.  False: it could not. */
+    bool (*hand_over)(void *arg, unsigned slot, struct acceptor *acceptor,
+        int fd, const struct address *client);
     void *arg;
 };
 

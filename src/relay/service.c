@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "base/address.h"
-#include "base/board.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scoreboard.h"
 #include "config/config.h"
-#include "relay/service_same.h"
 #include "tls/tls_context.h"
-#include "tls/tls_resume.h"
+#include "tls/tls_session_cache.h"
 #include "tls/tls_stream.h"
+#include "tls/tls_trial.h"
 
 static bool
 make_resume(struct service *service)
@@ -26,7 +26,7 @@ make_resume(struct service *service)
     for (size_t i = 0; i < config->connect.count; i++) {
         if (!config->connect.items[i].tls)
             continue;
-        service->resume[i] = tls_resume_new();
+        service->resume[i] = tls_session_cache_new();
         if (service->resume[i] == NULL)
             return false;
     }
@@ -43,12 +43,12 @@ service_ref(struct service *service)
 static void
 service_free(struct service *service)
 {
-    if (service->index != BOARD_ALL) /* more than tried */
+    if (service->index != SCOREBOARD_ALL) /* more than tried */
         log_debug(service->config->name,
             "nothing has these settings any more");
     if (service->resume != NULL)
         for (size_t i = 0; i < service->config->connect.count; i++)
-            tls_resume_free(service->resume[i]);
+            tls_session_cache_free(service->resume[i]);
     free(service->resume);
     tls_context_free(service->accept_context);
     tls_context_free(service->connect_context);
@@ -64,20 +64,28 @@ service_unref(struct service *service)
 }
 
 static bool
-make_contexts(struct service *service, const struct tls_secret *secret,
+make_contexts(struct service *service, const struct services_spec *spec,
     struct error *error)
 {
     const struct service_config *config = service->config;
+    struct tls_resources resources = {
+        .secret = spec->secret,
+        .signer = spec->signer,
+        .shared = spec->shared,
+    };
+    tls_trial_context_fn *make =
+        spec->tries ? tls_trial_context : tls_context_new;
     bool ok = true;
 
     if (config_endpoints_have_tls(&config->listen)) {
         service->accept_context =
-            tls_context_new(config, TLS_ACCEPT, secret, service->signer, error);
+            make(config, TLS_ACCEPT, &resources, error);
         ok = service->accept_context != NULL;
     }
     if (config_endpoints_have_tls(&config->connect)) {
+        resources.secret = NULL;
         service->connect_context =
-            tls_context_new(config, TLS_CONNECT, NULL, service->signer, error);
+            make(config, TLS_CONNECT, &resources, error);
         ok = ok && service->connect_context != NULL;
     }
     return ok;
@@ -95,11 +103,11 @@ make(const struct services_spec *spec, size_t which, struct error *error)
     service->config = &spec->config->services[which];
     service->signer = spec->signer;
     service->index = spec->board == NULL
-        ? (unsigned)BOARD_ALL
-        : board_service_find(spec->board, service->config->name);
+        ? (unsigned)SCOREBOARD_ALL
+        : scoreboard_service_find(spec->board, service->config->name);
     if (!make_resume(service))
         error_add(error, "out of memory");
-    else if (make_contexts(service, spec->secret, error))
+    else if (make_contexts(service, spec, error))
         return service;
     service_unref(service);
     return NULL;
@@ -115,53 +123,6 @@ service_new(
     if (service == NULL && error->count + error->dropped == before)
         error_add(error, "out of memory");
     return service;
-}
-
-/* NULL: there was none that would be made just the same. */
-static struct service *
-find_unchanged(const struct services_spec *spec, size_t which)
-{
-    const struct service_config *config = &spec->config->services[which];
-
-    for (size_t i = 0; i < spec->previous_count; i++)
-        if (spec->previous[i]->signer == spec->signer &&
-            service_is_same(spec->previous[i]->config, config))
-            return spec->previous[i];
-    return NULL;
-}
-
-void
-services_free(struct service **services, size_t count)
-{
-    if (services == NULL)
-        return;
-    for (size_t i = 0; i < count; i++)
-        service_unref(services[i]);
-    free(services);
-}
-
-struct service **
-services_new(const struct services_spec *spec, struct error *error)
-{
-    size_t count = spec->config->service_count;
-    struct service **services = calloc(count, sizeof(struct service *));
-    bool ok = true;
-
-    if (services == NULL) {
-        error_add(error, "out of memory");
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct service *unchanged = find_unchanged(spec, i);
-
-        services[i] = unchanged != NULL ? service_ref(unchanged)
-                                        : service_new(spec, i, error);
-        ok = ok && services[i] != NULL;
-    }
-    if (ok)
-        return services;
-    services_free(services, count);
-    return NULL;
 }
 
 static bool

@@ -7,9 +7,14 @@
 #include <string.h>
 
 #include "net/loop.h"
+#include "tls/tls_hello.h"
 
-/* A record that is full, about. */
-enum { WANT_LEAST = (16 << 10) + 64 };
+enum {
+    /* A record that is full, about. */
+    WANT_LEAST = (16 << 10) + 64,
+    /* For the header and the body of a record, which may lie in two pieces. */
+    READS_PER_CALL = 256,
+};
 
 static enum stream_status
 push(struct stream *stream)
@@ -32,6 +37,7 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
     struct loop *loop = input->stream->loop;
 
     *written = size;
+    input->spoke = true;
     if (input->severed)
         return 1;
     if (size > LOOP_RECORDS_BYTES - loop->records_length)
@@ -77,11 +83,37 @@ fill(struct tls_input *input)
         status = stream_receive(input->stream, input->stream->loop->input,
             input->want, &input->end);
     if (status == STREAM_OK)
-        input->began = input->filled = true;
+        input->began = input->filled = input->took = true;
     if (status == STREAM_END)
         input->ended = true;
     /* Fewer than asked for: the next recv(2) would only say EAGAIN. */
     input->drained = input->end < input->want;
+}
+
+static bool
+has_rest(const struct tls_input *input)
+{
+    return input->start < input->end || buffer_length(&input->left) > 0;
+}
+
+/* What one read of OpenSSL gets; 0: nothing now. */
+static size_t
+take_or_fill(struct tls_input *input, char *data, size_t size)
+{
+    size_t n;
+
+    if (input->severed || input->refused || input->reads == 0)
+        return 0;
+    input->reads--;
+    n = take(input, data, size);
+    if (n == 0 && !input->filled) {
+        fill(input);
+        n = take(input, data, size);
+    }
+    if (n > 0 && input->hello != NULL)
+        input->refused =
+            !tls_hello_look(input->hello, (const uint8_t *)data, n);
+    return input->refused ? 0 : n;
 }
 
 /* OpenSSL reads a record's header, then its body.  Both come from what one large
@@ -95,14 +127,10 @@ bio_read(BIO *bio, char *data, size_t size, size_t *got)
     struct tls_input *input = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    *got = input->severed ? 0 : take(input, data, size);
-    if (*got == 0 && !input->filled && !input->severed) {
-        fill(input);
-        *got = take(input, data, size);
-    }
+    *got = take_or_fill(input, data, size);
     if (*got > 0)
         return 1;
-    input->starved = input->drained;
+    input->starved = input->drained && !has_rest(input);
     BIO_set_retry_read(bio);
     return 0;
 }
@@ -152,6 +180,8 @@ tls_bio_begin(struct tls_input *input)
     assert(input->stream->loop->records_length == 0);
     assert(input->start == input->end);
     input->starved = input->drained = input->filled = input->asked = false;
+    input->took = input->spoke = false;
+    input->reads = READS_PER_CALL;
     tls_bio_want(input, 0);
 }
 
@@ -168,7 +198,7 @@ tls_bio_want(struct tls_input *input, size_t size)
 bool
 tls_bio_is_dry(const struct tls_input *input)
 {
-    return input->start == input->end && buffer_length(&input->left) == 0 &&
+    return !has_rest(input) &&
         (input->drained || !input->asked) && !input->ended &&
         input->stream->error == 0;
 }

@@ -12,25 +12,33 @@
 #include "base/base.h"
 #include "net/stream.h"
 
+struct tls_hello;
+
 /* How reading goes; part of the owner, to whom the BIO points. */
 struct tls_input {
     struct stream *stream;
     struct buffer left; /* read from the socket, but not by OpenSSL yet */
     size_t start, end;  /* the same, within a call, in the loop's `input` */
     size_t want;        /* how much to ask the socket for */
+    struct tls_hello *hello; /* looks at what is read; NULL: nothing does */
+    unsigned reads;     /* by OpenSSL, left for this call: two for a record */
     bool asked;   /* in this call the socket was read */
     bool drained; /* ... and had no more */
     bool starved; /* ... and OpenSSL has all there was, and wants more */
     bool filled;  /* the socket was read; no more before the owner clears it */
     bool began;   /* a first byte was read */
     bool ended;   /* a FIN was read; OpenSSL is not told, see tls_bio.c */
+    bool took;    /* in this call the socket gave something */
+    bool spoke;   /* in this call OpenSSL wrote something */
+    bool refused; /* `hello` is too large; OpenSSL is given no more */
     bool severed; /* what OpenSSL still does is for nobody */
 };
 
 /* NULL: out of memory.  `input` must outlive the BIO. */
 NODISCARD BIO *tls_bio_new(struct tls_input *input);
 
-/* Before each call into OpenSSL that may read or write. */
+/* Before each call into OpenSSL that may read or write.  In one call it reads a
+ * bounded number of records, whatever is in them. */
 void tls_bio_begin(struct tls_input *input);
 
 /* Asks the socket for records with about `size` bytes of data at once. */

@@ -204,6 +204,14 @@ tls_certificate_has_nul(const X509 *cert)
     return found;
 }
 
+int64_t
+tls_certificate_time(const ASN1_TIME *when)
+{
+    struct tm broken;
+
+    return ASN1_TIME_to_tm(when, &broken) == 1 ? timegm(&broken) : 0;
+}
+
 const char *
 tls_certificate_date(const ASN1_TIME *when, char text[TLS_DATE_SIZE])
 {

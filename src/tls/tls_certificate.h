@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -31,6 +32,9 @@ const char *tls_certificate_names(const X509 *cert, char text[TLS_NAMES_SIZE]);
 /* True if a name has a NUL byte in it, on which readers of C strings and
  * readers of ASN.1 disagree. */
 bool tls_certificate_has_nul(const X509 *cert);
+
+/* Seconds of time(2); 0 for what is no time. */
+int64_t tls_certificate_time(const ASN1_TIME *when);
 
 /* "2024-01-31", in UTC.  Returns `text`. */
 const char *tls_certificate_date(const ASN1_TIME *when,

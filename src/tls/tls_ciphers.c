@@ -11,17 +11,25 @@
 #include "tls/tls_error.h"
 #include "tls/tls_load.h"
 
-enum { REASON_SIZE = 256, WORD_SIZE = 128 };
+enum { REASON_SIZE = 256 };
 
 /* TLS 1.2 with forward secrecy and authenticated encryption, or not at all. */
-static const char default_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK";
+static const char default_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+/* Ends every list: without a certificate, or without encryption, there is
+ * nothing to verify and nothing to protect.  "!" removes for good, wherever a
+ * list names the cipher (openssl-ciphers(1)). */
+#define NEVER ":!aNULL:!eNULL:!PSK:!SRP"
+
+#define CIPHER_SEPARATORS ":, ;"
 
 /* The first is for libraries that know the hybrid of ML-KEM: recorded traffic
  * should stay secret from the machines of later years.  A '*' marks groups
- * that a client sends a key share of. */
+ * that a client sends a key share of.  P-521 comes last: with TLS 1.2 the list
+ * also says which curves a certificate may be on (RFC 8422 5.1). */
 static const char *const default_groups[] = {
-    "*X25519MLKEM768:*X25519:P-256:P-384",
-    "X25519:P-256:P-384",
+    "*X25519MLKEM768:*X25519:P-256:P-384:P-521",
+    "X25519:P-256:P-384:P-521",
 };
 
 static int
@@ -92,29 +100,48 @@ is_cipher_word(const char *word)
     return is_cipher(*word == '+' ? word + 1 : word);
 }
 
-static bool
-knows_words(const struct tls_load *load, const char *option, const char *list,
-    const char *separators, bool (*is_known)(const char *word))
-{
-    char word[WORD_SIZE];
-    size_t length;
+/* Judges one word of a list; a word that is refused ends the walk. */
+typedef bool judge_word_fn(
+    const struct tls_load *load, const char *list, const char *word);
 
-    for (const char *at = list; *at != '\0'; at += length) {
-        at += strspn(at, separators);
-        length = strcspn(at, separators);
-        if (length == 0)
-            break;
-        if (length < sizeof(word)) {
-            memcpy(word, at, length);
-            word[length] = '\0';
-        }
-        if (length >= sizeof(word) || !is_known(word)) {
-            tls_load_fault(load, option, "\"%s\": OpenSSL knows no \"%.*s\"",
-                list, (int)length, at);
-            return false;
-        }
-    }
-    return true;
+static bool
+each_word(const struct tls_load *load, const char *list,
+    const char *separators, judge_word_fn *judge)
+{
+    char *copy = strdup(list), *rest = copy, *word;
+    bool good = copy != NULL;
+
+    while (good && (word = strsep(&rest, separators)) != NULL)
+        good = *word == '\0' || judge(load, list, word);
+    if (copy == NULL)
+        tls_load_fault(load, "ciphers", "cannot be read: out of memory");
+    free(copy);
+    return good;
+}
+
+static bool
+knows_word(const struct tls_load *load, const char *option, const char *list,
+    const char *word, bool known)
+{
+    if (!known)
+        tls_load_fault(load, option, "\"%s\": OpenSSL knows no \"%s\"",
+            list, word);
+    return known;
+}
+
+static bool
+knows_cipher(
+    const struct tls_load *load, const char *list, const char *word)
+{
+    return knows_word(load, "ciphers", list, word, is_cipher_word(word));
+}
+
+static bool
+knows_ciphersuite(
+    const struct tls_load *load, const char *list, const char *word)
+{
+    return knows_word(
+        load, "ciphersuites", list, word, is_ciphersuite(word));
 }
 
 static bool
@@ -129,41 +156,120 @@ has_key_transport(SSL_CTX *ctx)
     return false;
 }
 
+/* The one place where a context gets its list for TLS 1.2.  `more`: what else
+ * to take out, as in ":!kRSA".  False: nothing of the list is left. */
+static bool
+use_list(SSL_CTX *ctx, const char *list, const char *more)
+{
+    char *safe = NULL;
+    bool set;
+
+    if (asprintf(&safe, "%s" NEVER "%s", list, more) < 0)
+        return false;
+    ERR_clear_error();
+    set = SSL_CTX_set_cipher_list(ctx, safe) == 1;
+    free(safe);
+    return set;
+}
+
+/* A judge_word_fn; a word that is there to take something out has done so. */
+static bool
+warn_of_word(const struct tls_load *load, const char *list, const char *word)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+    (void)list;
+    if (strchr("!-+@", *word) == NULL && ctx != NULL &&
+        !use_list(ctx, word, ""))
+        tls_load_warn(load, "ciphers", "\"%s\" has no effect: ciphers "
+            "without a certificate or without encryption are never used",
+            word);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    return true;
+}
+
+static const char *
+list_of(const struct tls_load *load)
+{
+    return load->leg->ciphers != NULL ? load->leg->ciphers : default_ciphers;
+}
+
 /* Key transport has a server decrypt with its key (RFC 5246 7.4.7.1); a client
  * encrypts with the server's. */
-void
-tls_ciphers_sign_only(const struct tls_load *load, SSL_CTX *ctx)
+static void
+sign_only(const struct tls_load *load, SSL_CTX *ctx)
 {
-    char *list = NULL;
-
     if (!load->accepts || !has_key_transport(ctx))
         return;
-    if (asprintf(&list, "%s:!kRSA", load->leg->ciphers) < 0)
-        list = NULL;
-    if (list == NULL || SSL_CTX_set_cipher_list(ctx, list) != 1)
+    if (!use_list(ctx, list_of(load), ":!kRSA"))
         tls_load_fault(load, "ciphers", "\"%s\": has nothing but RSA key "
             "exchange, which the keeper does not do; add ECDHE, or set "
-            "keeper = off in [global]", load->leg->ciphers);
+            "keeper = off in [global]", list_of(load));
     ERR_clear_error();
-    free(list);
+}
+
+/* "no cipher match" where OpenSSL alone would have found some. */
+static void
+explain_list(const struct tls_load *load)
+{
+    const char *list = list_of(load);
+    char reason[REASON_SIZE];
+
+    tls_error_reason(reason, sizeof(reason));
+    if (is_cipher(list))
+        tls_load_fault(load, "ciphers", "\"%s\": no cipher in this list has "
+            "both a certificate and encryption (aNULL, eNULL, PSK and SRP are "
+            "never used); add ECDHE+AESGCM", list);
+    else
+        tls_load_fault(load, "ciphers", "\"%s\": %s", list, reason);
+}
+
+/* What forums advise for old peers ("@SECLEVEL=0") lets in keys and digests
+ * that can be forged. */
+static void
+warn_of_level(const struct tls_load *load, int usual)
+{
+    int level = SSL_CTX_get_security_level(load->ctx);
+
+    if (level < usual)
+        tls_load_warn(load, "ciphers", "sets security level %d, below the "
+            "OpenSSL library's %d: WEAK keys, signatures and ciphers are "
+            "accepted", level, usual);
 }
 
 static void
 set_ciphers(const struct tls_load *load)
 {
     const char *list = load->leg->ciphers;
-    char reason[REASON_SIZE];
+    int usual = SSL_CTX_get_security_level(load->ctx);
 
     if (list != NULL &&
-        !knows_words(load, "ciphers", list, ":, ;", is_cipher_word))
+        !each_word(load, list, CIPHER_SEPARATORS, knows_cipher))
         return;
-    if (SSL_CTX_set_cipher_list(load->ctx,
-        list != NULL ? list : default_ciphers) != 1)
-        tls_load_fault(load, "ciphers", "\"%s\": %s",
-            list != NULL ? list : default_ciphers,
-            tls_error_reason(reason, sizeof(reason)));
-    else if (load->signer != NULL && load->leg->cert.count > 0)
-        tls_ciphers_sign_only(load, load->ctx);
+    if (!use_list(load->ctx, list_of(load), "")) {
+        explain_list(load);
+        return;
+    }
+    if (list != NULL)
+        (void)each_word(load, list, CIPHER_SEPARATORS, warn_of_word);
+    warn_of_level(load, usual);
+    if (load->signer != NULL && load->leg->cert.count > 0)
+        sign_only(load, load->ctx);
+}
+
+void
+tls_ciphers_check_keeper(const struct tls_load *load)
+{
+    SSL_CTX *ctx;
+
+    if (load->leg->ciphers == NULL)
+        return;     /* the default is ECDHE only */
+    ctx = SSL_CTX_new(TLS_server_method());
+    if (ctx != NULL && use_list(ctx, list_of(load), ""))
+        sign_only(load, ctx);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
 }
 
 static void
@@ -173,11 +279,35 @@ set_ciphersuites(const struct tls_load *load)
     char reason[REASON_SIZE];
 
     if (list == NULL ||
-        !knows_words(load, "ciphersuites", list, ":", is_ciphersuite))
+        !each_word(load, list, ":", knows_ciphersuite))
         return;
     if (SSL_CTX_set_ciphersuites(load->ctx, list) != 1)
         tls_load_fault(load, "ciphersuites", "\"%s\": %s", list,
             tls_error_reason(reason, sizeof(reason)));
+}
+
+/* RFC 9150 has suites for TLS 1.3 that encrypt nothing, and OpenSSL 3.4 has
+ * them; whatever a later library adds, the list is judged as it is. */
+static void
+insist_on_encryption(const struct tls_load *load)
+{
+    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(load->ctx);
+
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+
+        if (SSL_CIPHER_get_cipher_nid(cipher) == NID_undef ||
+            SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null)
+            tls_load_fault(load, SSL_CIPHER_get_kx_nid(cipher) == NID_kx_any ?
+                "ciphersuites" : "ciphers", "%s has no encryption or no "
+                "certificate; take it out", SSL_CIPHER_get_name(cipher));
+    }
+}
+
+const char *
+tls_ciphers_groups(const struct tls_load *load)
+{
+    return load->leg->groups != NULL ? load->leg->groups : default_groups[1];
 }
 
 static void
@@ -193,7 +323,7 @@ set_groups(const struct tls_load *load)
         set = SSL_CTX_set1_groups_list(load->ctx, default_groups[i]) == 1;
     if (!set)
         tls_load_fault(load, "groups", "\"%s\": OpenSSL cannot use this list "
-            "of groups: %s", list != NULL ? list : default_groups[1],
+            "of groups: %s", tls_ciphers_groups(load),
             tls_error_reason(reason, sizeof(reason)));
     ERR_clear_error();
 }
@@ -219,6 +349,7 @@ tls_ciphers_load(const struct tls_load *load)
     set_ciphersuites(load);
     set_groups(load);
     set_sigalgs(load);
+    insist_on_encryption(load);
     /* For ciphers with DHE, should the operator want them. */
     SSL_CTX_set_dh_auto(load->ctx, 1);
 }

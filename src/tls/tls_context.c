@@ -10,17 +10,27 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "tls/tls_cert_list.h"
 #include "tls/tls_ciphers.h"
+#include "tls/tls_context_certs.h"
 #include "tls/tls_error.h"
-#include "tls/tls_keys.h"
 #include "tls/tls_load.h"
-#include "tls/tls_tickets.h"
+#include "tls/tls_notes.h"
+#include "tls/tls_policy.h"
+#include "tls/tls_session.h"
+#include "tls/tls_ticket_keys.h"
 #include "tls/tls_trust.h"
 
 /* RFC 7301 3.1: a name has 1 to 255 bytes, and a length byte in front. */
 enum { ALPN_NAME_MAX = 255, ALPN_LIST_MAX = 65535 };
 
+/* How much early data is skipped (RFC 8446 4.2.10).  The server that gave out
+ * the ticket set the limit; OpenSSL's servers allow 16 KiB, in records of any
+ * size, each of which counts with its tag. */
+enum { EARLY_DATA_SKIPPED_BYTES = 256 << 10 };
+
 struct tls_context {
+    unsigned references;
     SSL_CTX *ctx;
     enum tls_role role;
     struct tls_signer *signer;  /* NULL: it has its keys, or needs none */
@@ -48,8 +58,17 @@ set_options(const struct tls_load *load)
         SSL_OP_LEGACY_SERVER_CONNECT);
     SSL_CTX_set_read_ahead(ctx, 0); /* tls_bio.c does that */
     SSL_CTX_set_quiet_shutdown(ctx, 0);
+    SSL_CTX_set_verify_depth(ctx, (int)load->leg->verify_depth);
+    SSL_CTX_set_max_cert_list(
+        ctx, (long)tls_cert_list_bytes(load->leg->verify_depth));
+#ifdef SSL_OP_NO_RX_CERTIFICATE_COMPRESSION
+    /* What it unpacks to is not bounded in time (tls_cert_list.h). */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+#endif
+    /* Our tickets allow none; a client that has another server's is served
+     * all the same.  A limit of 0 for receiving would be a fatal alert. */
     if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
-        SSL_CTX_set_recv_max_early_data(ctx, 0) != 1)
+        SSL_CTX_set_recv_max_early_data(ctx, EARLY_DATA_SKIPPED_BYTES) != 1)
         tls_error_add(load->error, "service %s: cannot turn early data off",
             load->service->name);
 }
@@ -71,6 +90,9 @@ set_sessions(const struct tls_load *load)
             SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     if (load->accepts && SSL_CTX_set_num_tickets(ctx, 0) != 1)
         tls_error_add(load->error, "service %s: cannot hold tickets back",
+            load->service->name);
+    if (!tls_session_install(ctx, load->leg->session_lifetime_ms))
+        tls_error_add(load->error, "service %s: cannot bound its sessions",
             load->service->name);
 }
 
@@ -149,19 +171,16 @@ static void
 set_session_context(
     const struct tls_load *load, const struct tls_secret *secret)
 {
-    const struct leg_config *leg = load->leg;
     unsigned char id[EVP_MAX_MD_SIZE];
-    unsigned policy[] = { leg->verify, leg->verify_depth };
     unsigned length = 0;
 
-    tls_load_digest(load, load->service->name, strlen(load->service->name));
-    tls_load_digest(load, policy, sizeof(policy));
+    tls_policy_digest(load);
     if (EVP_DigestFinal_ex(load->policy, id, &length) != 1 ||
         SSL_CTX_set_session_id_context(load->ctx, id, length) != 1)
         tls_error_add(load->error, "service %s: cannot name its sessions",
             load->service->name);
     else if (load->accepts && secret != NULL &&
-        !tls_tickets_seal(load->ctx, secret, id, length))
+        !tls_ticket_keys_seal(load->ctx, secret, id, length))
         tls_error_add(load->error, "service %s: cannot make ticket keys",
             load->service->name);
 }
@@ -173,8 +192,11 @@ fill(struct tls_context *context, const struct tls_load *load,
     set_options(load);
     set_sessions(load);
     tls_ciphers_load(load);     /* first: it may set the security level */
-    tls_keys_load(load);
+    tls_context_certs_load(load);
     tls_trust_load(load);
+    /* For servers that ask when they know what the client wants. */
+    if (!load->accepts && load->leg->cert.count > 0)
+        SSL_CTX_set_post_handshake_auth(load->ctx, 1);
     set_alpn(context, load);
     if (load->accepts)
         SSL_CTX_set_tlsext_servername_callback(load->ctx, acknowledge_name);
@@ -191,49 +213,83 @@ prepare(struct tls_context *context, struct tls_load *load)
         EVP_DigestInit_ex(load->policy, EVP_sha256(), NULL) == 1;
 }
 
-struct tls_context *
-tls_context_new(const struct service_config *service, enum tls_role role,
-    const struct tls_secret *secret, struct tls_signer *signer,
-    struct error *error)
+static bool
+is_faulty(const struct tls_load *load, size_t before)
+{
+    return load->error->count + load->error->dropped > before ||
+        (load->notes != NULL && load->notes->faulty);
+}
+
+struct tls_load
+tls_context_load_of(const struct service_config *service, enum tls_role role,
+    const struct tls_resources *resources, struct error *error)
 {
     bool accepts = role == TLS_ACCEPT;
-    struct tls_load load = {
+
+    return (struct tls_load){
         .service = service,
         .leg = accepts ? &service->listen_leg : &service->connect_leg,
         .files = tls_load_files(service),
         .side = accepts ? "listen" : "connect",
         .accepts = accepts,
-        .signer = signer,
+        .signer = resources->signer,
+        .shared = resources->shared,
         .error = error,
     };
-    size_t before = error->count + error->dropped;
+}
+
+struct tls_context *
+tls_context_load(struct tls_load *load, const struct tls_secret *secret)
+{
+    size_t before = load->error->count + load->error->dropped;
     struct tls_context *context = calloc(1, sizeof(*context));
 
     ERR_clear_error();
     if (context == NULL) {
-        error_add(error, "service %s: out of memory", service->name);
+        error_add(
+            load->error, "service %s: out of memory", load->service->name);
         return NULL;
     }
-    context->role = role;
-    if (load.leg->cert.count > 0)
-        context->signer = signer;
-    if (prepare(context, &load))
-        fill(context, &load, secret);
+    context->references = 1;
+    context->role = load->accepts ? TLS_ACCEPT : TLS_CONNECT;
+    if (load->leg->cert.count > 0)
+        context->signer = load->signer;
+    if (prepare(context, load))
+        fill(context, load, secret);
     else
-        tls_error_add(error, "service %s: cannot set up TLS", service->name);
-    EVP_MD_CTX_free(load.policy);
+        tls_error_add(load->error, "service %s: cannot set up TLS",
+            load->service->name);
+    EVP_MD_CTX_free(load->policy);
+    load->policy = NULL;
     ERR_clear_error();
-    if (error->count + error->dropped > before) {
+    if (is_faulty(load, before)) {
         tls_context_free(context);
         return NULL;
     }
     return context;
 }
 
+struct tls_context *
+tls_context_new(const struct service_config *service, enum tls_role role,
+    const struct tls_resources *resources, struct error *error)
+{
+    struct tls_load load =
+        tls_context_load_of(service, role, resources, error);
+
+    return tls_context_load(&load, resources->secret);
+}
+
+struct tls_context *
+tls_context_ref(struct tls_context *context)
+{
+    context->references++;
+    return context;
+}
+
 void
 tls_context_free(struct tls_context *context)
 {
-    if (context == NULL)
+    if (context == NULL || --context->references > 0)
         return;
     SSL_CTX_free(context->ctx);
     free(context->alpn);

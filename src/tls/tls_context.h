@@ -11,22 +11,42 @@
 
 struct error;
 struct service_config;
+struct tls_load;
 struct tls_secret;
+struct tls_shared;
 struct tls_signer;
 
 enum tls_role { TLS_ACCEPT, TLS_CONNECT };
 
 struct tls_context;
 
+/* What a process gives to all its contexts; each may be NULL. */
+struct tls_resources {
+    const struct tls_secret *secret; /* without it tickets open the context
+                                        that sealed them only */
+    struct tls_signer *signer; /* asked for signatures, and outlives the
+                                  context; private keys are not loaded then */
+    struct tls_shared *shared; /* has what other contexts loaded before */
+};
+
 /* Loads every file that the leg names and reports every fault in `error`
  * (file, what is wrong, what to do).  Warnings (an expired certificate, a
- * verification that is off) are logged.  `secret` NULL: tickets
- * open this context only.  With a `signer` private keys are not loaded: it is
- * asked for signatures, and outlives the context.  NULL: at least one fault. */
+ * verification that is off) are logged.  NULL: at least one fault. */
 NODISCARD struct tls_context *tls_context_new(
     const struct service_config *service, enum tls_role role,
-    const struct tls_secret *secret, struct tls_signer *signer,
+    const struct tls_resources *resources, struct error *error);
+
+/* In two steps: what loading begins with, which the caller may change, and the
+ * rest of it. */
+struct tls_load tls_context_load_of(const struct service_config *service,
+    enum tls_role role, const struct tls_resources *resources,
     struct error *error);
+NODISCARD struct tls_context *tls_context_load(
+    struct tls_load *load, const struct tls_secret *secret);
+
+/* One more reference, which goes back by tls_context_free() too.  Returns
+ * `context`. */
+struct tls_context *tls_context_ref(struct tls_context *context);
 
 /* Connections must not outlive their context. */
 void tls_context_free(struct tls_context *context);

@@ -183,3 +183,17 @@ tls_files_same(const struct service_config *service, struct files *before,
     return tls_files_each(service, before, compare, &two) &&
         tls_files_each(service, now, compare, &two);
 }
+
+bool
+tls_files_same_trust(const struct leg_config *leg, bool accepts,
+    struct files *before, struct files *now)
+{
+    struct two two = { before, now };
+    const struct seeing then = { before, compare, &two };
+    const struct seeing present = { now, compare, &two };
+
+    if (before == NULL || now == NULL)
+        return false;
+    return before == now || (see_trust(&then, leg, accepts) &&
+        see_trust(&present, leg, accepts));
+}

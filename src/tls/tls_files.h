@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "config/files.h"
+#include "files/files.h"
 
 struct config;
+struct leg_config;
 struct service_config;
 
 /* The system's store: its file counts, or if that is missing, its directory. */
@@ -35,6 +36,11 @@ void tls_files_gather(const struct config *config);
 /* True if the service's options mean the same bytes (or errors) in both.
  * `before` and `now` are files that keep, or a bundle. */
 bool tls_files_same(const struct service_config *service,
+    struct files *before, struct files *now);
+
+/* The same for the `ca` and `crl` of one leg; each may be NULL, which is the
+ * disk and never the same as anything else. */
+bool tls_files_same_trust(const struct leg_config *leg, bool accepts,
     struct files *before, struct files *now);
 
 struct tls_named {

@@ -10,9 +10,9 @@
 
 struct error;
 
-/* Before the first fork: has OpenSSL read and load now what it otherwise would
- * when it is first needed (its configuration file, providers, algorithms, words
- * for errors), so that children inherit it.  False: `error` says why. */
+/* Has OpenSSL read and load now what it otherwise would when it is first needed
+ * (its configuration file, providers, algorithms, words for errors), before the
+ * process is confined.  False: `error` says why. */
 NODISCARD bool tls_init(struct error *error);
 
 #endif

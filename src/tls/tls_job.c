@@ -25,6 +25,7 @@ enum tls_job_state {
 struct tls_asked {
     struct tls_signing signing; /* first: done() is given no more */
     struct tls_job *job;
+    struct tls_asked *next; /* while it is spare */
 };
 
 struct tls_job {
@@ -34,6 +35,7 @@ struct tls_job {
     struct tls_job *next, *previous; /* in line */
     struct tls_asked *asked;         /* while it is paused */
     struct loop_task task;           /* wakes the owner */
+    int (*step)(SSL *ssl);
     enum tls_job_state state;
     bool next_in_line; /* it was told that there is a job for it */
     bool refused;
@@ -49,7 +51,38 @@ give_back(struct tls_jobs *jobs)
     if (jobs->paused > 0 || jobs->peak <= JOBS_AT_REST)
         return;
     ASYNC_cleanup_thread();
+    tls_jobs_clear(jobs);
     jobs->peak = 0;
+}
+
+void
+tls_jobs_clear(struct tls_jobs *jobs)
+{
+    struct tls_asked *asked;
+
+    while ((asked = jobs->spare) != NULL) {
+        jobs->spare = asked->next;
+        free(asked);
+    }
+}
+
+/* With a signature's room, which is not to be made, and wiped, for each. */
+static struct tls_asked *
+take_asked(struct tls_jobs *jobs)
+{
+    struct tls_asked *asked = jobs->spare;
+
+    if (asked == NULL)
+        return malloc(sizeof(*asked));
+    jobs->spare = asked->next;
+    return asked;
+}
+
+static void
+put_asked(struct tls_jobs *jobs, struct tls_asked *asked)
+{
+    asked->next = jobs->spare;
+    jobs->spare = asked;
 }
 
 struct tls_job *
@@ -63,9 +96,32 @@ tls_job_new(SSL *ssl, struct tls_signer *signer, struct loop *loop,
     job->ssl = ssl;
     job->signer = signer;
     job->loop = loop;
+    job->step = SSL_do_handshake;
     job->task = (struct loop_task){ .run = wake, .arg = arg };
-    SSL_set_mode(ssl, SSL_MODE_ASYNC);
     return job;
+}
+
+/* What a job has begun is finished with the arguments of its beginning: so it
+ * reads nothing away, into memory that is other people's by then. */
+static int
+peek(SSL *ssl)
+{
+    static unsigned char byte;
+    size_t count;
+
+    return SSL_peek_ex(ssl, &byte, sizeof(byte), &count);
+}
+
+void
+tls_job_read_on(struct tls_job *job)
+{
+    job->step = peek;
+}
+
+static bool
+is_reading(const struct tls_job *job)
+{
+    return job->step == peek;
 }
 
 static void
@@ -101,7 +157,7 @@ call_next(struct tls_jobs *jobs)
     if (job == NULL || jobs->paused >= TLS_JOBS_MAX)
         return;
     job->next_in_line = true;
-    loop_defer(job->loop, &job->task);
+    loop_line_up_ahead(job->loop, &job->task);
 }
 
 /* tls_signing.done; nothing of OpenSSL runs here, for whoever answers is not to
@@ -112,7 +168,7 @@ on_signed(struct tls_signing *signing)
     struct tls_job *job = ((struct tls_asked *)signing)->job;
 
     job->state = TLS_JOB_ANSWERED;
-    loop_defer(job->loop, &job->task);
+    loop_line_up_ahead(job->loop, &job->task);
 }
 
 /* Newcomers do not overtake those in line. */
@@ -129,7 +185,8 @@ may_run(const struct tls_job *job)
     case TLS_JOB_IN_LINE:
         return job->next_in_line;
     default:
-        return jobs->first == NULL && jobs->paused < TLS_JOBS_MAX;
+        return is_reading(job) ||
+            (jobs->first == NULL && jobs->paused < TLS_JOBS_MAX);
     }
 }
 
@@ -139,9 +196,10 @@ is_paused(const struct tls_job *job)
     return job->state == TLS_JOB_PAUSED || job->state == TLS_JOB_ANSWERED;
 }
 
-/* Goes on where the handshake stopped, on the job's own stack. */
+/* Goes on where it stopped, on the job's own stack.  What is not run by this, as
+ * writing, is not to begin a job. */
 static int
-handshake(struct tls_job *job)
+run_step(struct tls_job *job)
 {
     struct tls_jobs *jobs = &job->signer->jobs;
     int result;
@@ -151,7 +209,9 @@ handshake(struct tls_job *job)
     job->state = TLS_JOB_FREE;
     assert(jobs->running == NULL);
     jobs->running = job;
-    result = SSL_do_handshake(job->ssl);
+    SSL_set_mode(job->ssl, SSL_MODE_ASYNC);
+    result = job->step(job->ssl);
+    SSL_clear_mode(job->ssl, SSL_MODE_ASYNC);
     jobs->running = NULL;
     if (result > 0 || !SSL_want_async(job->ssl))
         return result;
@@ -175,7 +235,7 @@ tls_job_run(struct tls_job *job, int *result)
     }
     if (job->state == TLS_JOB_IN_LINE)
         leave_line(job);
-    *result = handshake(job);
+    *result = run_step(job);
     give_back(&signer->jobs);
     call_next(&signer->jobs);
     /* Here, not in the job: a signer does not reckon with a small stack. */
@@ -206,7 +266,7 @@ run_to_end(struct tls_job *job)
     while (is_paused(job)) {
         job->asked->signing.length = 0;
         job->state = TLS_JOB_ANSWERED;
-        handshake(job);
+        run_step(job);
     }
 }
 
@@ -222,7 +282,6 @@ tls_job_free(struct tls_job *job)
     if (job->state == TLS_JOB_IN_LINE)
         leave_line(job);
     run_to_end(job);
-    SSL_clear_mode(job->ssl, SSL_MODE_ASYNC);
     free(job);
     give_back(jobs);
     call_next(jobs);
@@ -238,10 +297,15 @@ tls_job_sign(struct tls_signer *signer, const struct tls_sign_request *request,
 
     if (job == NULL || ASYNC_get_current_job() == NULL)
         return false;
-    asked = calloc(1, sizeof(*asked));
+    /* Only who waits in no line finds none free. */
+    job->refused = signer->jobs.paused >= TLS_JOBS_MAX;
+    if (job->refused)
+        return false;
+    asked = take_asked(&signer->jobs);
     if (asked == NULL)
         return false;
     asked->job = job;
+    asked->signing.length = 0;
     asked->signing.request = *request;
     asked->signing.done = on_signed;
     job->asked = asked;
@@ -253,7 +317,7 @@ tls_job_sign(struct tls_signer *signer, const struct tls_sign_request *request,
         *length = asked->signing.length;
     }
     job->refused = !given;
-    free(asked);
+    put_asked(&signer->jobs, asked);
     return given;
 }
 

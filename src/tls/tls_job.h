@@ -35,6 +35,11 @@ NODISCARD struct tls_job *tls_job_new(SSL *ssl, struct tls_signer *signer,
  * is without effect before `wake`. */
 NODISCARD bool tls_job_run(struct tls_job *job, int *result);
 
+/* The handshake is done: from now on tls_job_run() looks, with SSL_peek_ex(3), for
+ * data, and on the way answers a server that asks for a certificate only now
+ * (RFC 8446 4.6.2).  It waits in no line, and `result` is that of SSL_peek_ex. */
+void tls_job_read_on(struct tls_job *job);
+
 /* True if the last run ended held. */
 bool tls_job_is_held(const struct tls_job *job);
 

@@ -15,6 +15,7 @@
 #include "config/config_fault.h"
 #include "config/config_options.h"
 #include "tls/tls_error.h"
+#include "tls/tls_notes.h"
 
 enum { MESSAGE_SIZE = 1024, REASON_SIZE = 256, KEY_SIZE = 256 };
 
@@ -45,6 +46,10 @@ tls_load_fault(const struct tls_load *load, const char *option,
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    if (load->notes != NULL) {
+        tls_notes_add(load->notes, true, option, message);
+        return;
+    }
     snprintf(key, sizeof(key), "%s.%s", load->side, option);
     snprintf(section, sizeof(section), "service %s", load->service->name);
     origin = origin_of(load->service, key);
@@ -64,7 +69,11 @@ tls_load_warn(const struct tls_load *load, const char *option,
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    log_warn(load->service->name, "%s.%s: %s", load->side, option, message);
+    if (load->notes != NULL)
+        tls_notes_add(load->notes, false, option, message);
+    else
+        log_warn(load->service->name, "%s.%s: %s", load->side, option,
+            message);
 }
 
 struct files *
@@ -176,8 +185,8 @@ read_certificates(BIO *bio, STACK_OF(X509) *certs)
     return tls_file_ended();
 }
 
-static bool
-are_certificates(const struct tls_load *load, const char *option,
+bool
+tls_file_has_certificates(const struct tls_load *load, const char *option,
     const struct tls_file *file, bool read, int count)
 {
     char reason[REASON_SIZE];
@@ -210,7 +219,8 @@ tls_file_certificates(const struct tls_load *load, const char *option,
     ERR_clear_error();
     read = bio != NULL && certs != NULL && read_certificates(bio, certs);
     BIO_free(bio);
-    if (!are_certificates(load, option, file, read, sk_X509_num(certs))) {
+    if (!tls_file_has_certificates(
+            load, option, file, read, sk_X509_num(certs))) {
         sk_X509_pop_free(certs, X509_free);
         return NULL;
     }

@@ -14,11 +14,13 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "config/files.h"
+#include "files/files.h"
 
 struct error;
 struct leg_config;
 struct service_config;
+struct tls_notes;
+struct tls_shared;
 struct tls_signer;
 
 struct tls_load {
@@ -28,6 +30,9 @@ struct tls_load {
     const char *side;       /* "listen" or "connect" */
     bool accepts;           /* the TLS server's side */
     struct tls_signer *signer; /* NULL: private keys are loaded here */
+    struct tls_shared *shared; /* NULL: what is loaded is this leg's alone */
+    struct tls_notes *notes;   /* where messages go; NULL: to the errors and
+                                  the log */
     SSL_CTX *ctx;           /* being filled */
     EVP_MD_CTX *policy;     /* digest of all that decides who is let in */
     struct error *error;
@@ -75,6 +80,12 @@ bool tls_file_holds(const struct tls_file *file, const char *label);
  * errors. */
 NODISCARD STACK_OF(X509) *tls_file_certificates(const struct tls_load *load,
     const char *option, const struct tls_file *file);
+
+/* Whether `count` certificates are what a file is to have: at least one, and it
+ * was read to its end (`read`), or OpenSSL's error queue says why not.  False: the
+ * reason is among the errors. */
+NODISCARD bool tls_file_has_certificates(const struct tls_load *load,
+    const char *option, const struct tls_file *file, bool read, int count);
 
 /* A PEM callback: without one OpenSSL would ask on the terminal. */
 int tls_file_no_passphrase(char *text, int size, int writing, void *arg);

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "tls/tls_provider_parts.h"
+#include "tls/tls_provider_internal.h"
 
 static const OSSL_ALGORITHM *
 query(void *provider, int operation, int *may_not_be_kept)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "tls/tls_provider_parts.h"
+#include "tls/tls_provider_internal.h"
 
 /* A key's data is a struct tls_provided whose `known` is a reference; NULL
  * before it was imported. */

@@ -14,7 +14,8 @@ struct error;
 
 enum { TLS_SECRET_BYTES = 32, TLS_PRINT_BYTES = 32 };
 
-/* Made before the first fork, never written anywhere. */
+/* Made by the master, which gives it to workers and its successor alone; never
+ * written to a file. */
 struct tls_secret {
     unsigned char bytes[TLS_SECRET_BYTES];
 };

@@ -76,10 +76,12 @@ struct tls_signing {
     uint32_t number;
 };
 
+struct tls_asked;
 struct tls_job;
 
 /* Of tls_job.h: the handshakes of all keys of a signer, in turn. */
 struct tls_jobs {
+    struct tls_asked *spare; /* memory of signatures that were made */
     struct tls_job *running; /* while OpenSSL is in its handshake */
     struct tls_job *first;   /* those that wait for a free job */
     struct tls_job *last;
@@ -98,6 +100,9 @@ struct tls_signer {
     /* Nobody wants it any more: done() will not run. */
     void (*cancel)(struct tls_signer *signer, struct tls_signing *signing);
 };
+
+/* For signers that end: frees what is spare; nothing may be under way. */
+void tls_jobs_clear(struct tls_jobs *jobs);
 
 /* For signers: gives the answer and calls done().  `length` 0, or more than
  * fits: refused. */

@@ -13,8 +13,12 @@
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
 #include "tls/tls_error.h"
+#include "tls/tls_hello.h"
 #include "tls/tls_job.h"
-#include "tls/tls_resume.h"
+#include "tls/tls_key_shares.h"
+#include "tls/tls_limits.h"
+#include "tls/tls_session.h"
+#include "tls/tls_session_cache.h"
 #include "tls/tls_verify.h"
 
 enum {
@@ -24,15 +28,19 @@ enum {
      * patience, but cost more than data does: so many more than records with
      * data are an attack. */
     MESSAGES_MAX = 1000,
+    MESSAGES_PER_SIGNATURE = 100,
     FAILURE_SIZE = 512,
     PENDING_MAX = 2 * LOOP_RECORDS_BYTES,
 };
 
+#define REFUSED "asked to renegotiate, which is refused"
+
 struct tls_stream {
     SSL *ssl;
-    struct tls_job *job;       /* until the handshake is done, if it needs one */
-    struct tls_resume *resume; /* connect leg; may be NULL */
+    struct tls_job *job;       /* until no signature can be needed any more */
+    struct tls_session_cache *resume; /* connect leg; may be NULL */
     struct tls_input input;
+    struct tls_hello hello; /* listen leg, until the handshake is done */
     char *failure;
     unsigned messages;      /* since the handshake, beyond records with data */
     enum stream_status end; /* how reading ended; STREAM_OK: it has not */
@@ -41,6 +49,7 @@ struct tls_stream {
     bool broken;            /* OpenSSL will not go on: SSL_get_error(3) */
     bool ticket_due;        /* to be sent with the first data */
     bool ticket_came;       /* in this read */
+    bool renegotiated;      /* the peer asked to; it is refused */
 };
 
 static enum stream_status tls_read(
@@ -109,8 +118,28 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
     if (tls == NULL || tls->resume == NULL)
         return 0;
     tls->ticket_came = true;
-    tls_resume_keep(tls->resume, session);
+    if (!tls->established) /* TLS 1.2: within the handshake */
+        tls_session_stamp(ssl, session);
+    tls_session_cache_keep(tls->resume, session);
     return 1; /* the reference is ours */
+}
+
+static void
+keep_failure(struct tls_stream *tls, const char *text)
+{
+    if (tls->failure == NULL)
+        tls->failure = strdup(text);
+}
+
+static void
+count_message(struct tls_stream *tls, uint8_t type)
+{
+    bool old = SSL_version(tls->ssl) < TLS1_3_VERSION;
+
+    tls->messages +=
+        type == SSL3_MT_CERTIFICATE_REQUEST ? MESSAGES_PER_SIGNATURE : 1;
+    tls->renegotiated |= old &&
+        (type == SSL3_MT_HELLO_REQUEST || type == SSL3_MT_CLIENT_HELLO);
 }
 
 /* From OpenSSL, for each message that it reads or writes. */
@@ -119,10 +148,19 @@ on_message(int is_write, int version, int type, const void *data,
     size_t length, SSL *ssl, void *arg)
 {
     struct tls_stream *tls = arg;
+    char text[TLS_LIMITS_TEXT_SIZE];
 
-    (void)version, (void)data, (void)length, (void)ssl;
-    if (!is_write && type == SSL3_RT_HANDSHAKE && tls->established)
-        tls->messages++;
+    (void)version;
+    if (type != SSL3_RT_HANDSHAKE)
+        return;
+    if (is_write && tls_hello_is_retry(data, length))
+        tls_hello_again(&tls->hello);
+    if (is_write)
+        return;
+    if (tls->established)
+        count_message(tls, *(const uint8_t *)data);
+    else if (!tls_limits_check(ssl, data, length, text))
+        keep_failure(tls, text);
 }
 
 static bool
@@ -141,7 +179,7 @@ prepare_connect(struct tls_stream *tls, const struct tls_peer *peer)
     tls->resume = peer->resume;
     if (tls->resume != NULL) {
         SSL_CTX_sess_set_new_cb(SSL_get_SSL_CTX(tls->ssl), on_new_session);
-        tls_resume_offer(tls->resume, tls->ssl);
+        tls_session_cache_offer(tls->resume, tls->ssl);
     }
     return true;
 }
@@ -150,19 +188,23 @@ static void
 prepare_accept(struct tls_stream *tls)
 {
     SSL_set_accept_state(tls->ssl);
+    tls->input.hello = &tls->hello;
     tls->ticket_due =
         (SSL_get_options(tls->ssl) & SSL_OP_NO_TICKET) == 0;
 }
 
-/* The handshake need be held no longer. */
+/* A handshake, or a read, need be held no longer. */
 static void
 on_wake(void *arg)
 {
     struct stream *stream = arg;
 
+    const struct tls_stream *tls = stream->state;
+    short what = tls->established ? EV_READ : 0;
+
     if (stream_is_open(stream))
         event_get_callback(&stream->event)(
-            stream->fd, 0, event_get_callback_arg(&stream->event));
+            stream->fd, what, event_get_callback_arg(&stream->event));
     else
         drop_job(stream->state);
 }
@@ -212,11 +254,16 @@ fail:
     return false;
 }
 
+/* What the end came of, if that is known better than by what happened last. */
 static void
-keep_failure(struct tls_stream *tls, const char *text)
+keep_cause(struct tls_stream *tls, const char *text)
 {
-    if (tls->failure == NULL)
-        tls->failure = strdup(text);
+    char cause[FAILURE_SIZE + sizeof(REFUSED) + sizeof("; then: ")];
+
+    snprintf(cause, sizeof(cause), "%s%s%s",
+        tls->renegotiated ? REFUSED : "",
+        tls->renegotiated ? "; then: " : "", text);
+    keep_failure(tls, cause);
 }
 
 /* OpenSSL failed: by the peer's fault or by ours, the connection is over. */
@@ -232,7 +279,10 @@ fail(struct tls_stream *tls)
         ERR_clear_error();
     else
         tls_error_reason(text, sizeof(text));
-    keep_failure(tls, text[0] != '\0' ? text : "TLS failed");
+    if (!tls->established && tls_limits_broke_ticket(tls->ssl))
+        snprintf(text, sizeof(text), "the certificate is too large for a "
+            "ticket of TLS 1.2: session_tickets = no, or TLS 1.3, lets it in");
+    keep_cause(tls, text[0] != '\0' ? text : "TLS failed");
     return STREAM_FAILED;
 }
 
@@ -241,11 +291,11 @@ static enum stream_status
 judge_socket(const struct stream *stream, struct tls_stream *tls)
 {
     if (stream->error != 0) {
-        keep_failure(tls, strerror(stream->error));
+        keep_cause(tls, strerror(stream->error));
         return STREAM_RESET;
     }
     if (tls->input.ended) {
-        keep_failure(tls, "the peer closed without close_notify");
+        keep_cause(tls, "the peer closed without close_notify");
         return STREAM_TRUNCATED;
     }
     return STREAM_AGAIN;
@@ -273,7 +323,9 @@ shake_on(struct tls_stream *tls)
         tls->input.filled = false;
         code = shake(tls, &result) ? SSL_get_error(tls->ssl, result)
                                    : SSL_ERROR_WANT_ASYNC;
-    } while (code == SSL_ERROR_WANT_READ && !tls->input.starved);
+    } while (code == SSL_ERROR_WANT_READ && !tls->input.starved &&
+        tls->input.reads > 0 && !tls->input.refused);
+    tls->starved = code == SSL_ERROR_WANT_READ && tls->input.starved;
     tls_bio_end(&tls->input);
     return code;
 }
@@ -299,6 +351,59 @@ judge_held(struct stream *stream, struct tls_stream *tls, bool again)
     return STREAM_RESET;
 }
 
+/* For a certificate, which takes a signature (RFC 8446 4.6.2). */
+static bool
+may_be_asked_later(const SSL *ssl)
+{
+    return !SSL_is_server(ssl) && SSL_version(ssl) == TLS1_3_VERSION;
+}
+
+static enum stream_status
+establish(struct tls_stream *tls)
+{
+    if (!tls_verify_is_satisfied(tls->ssl)) {
+        keep_failure(tls, "the peer showed no verified certificate");
+        return fail(tls);
+    }
+    tls_session_stamp(tls->ssl, SSL_get_session(tls->ssl));
+    tls->established = true;
+    tls->input.hello = NULL;
+    if (tls->job != NULL && may_be_asked_later(tls->ssl))
+        tls_job_read_on(tls->job);
+    else
+        drop_job(tls);
+    tls_key_shares_release(tls->ssl);
+    return STREAM_OK;
+}
+
+/* In place of OpenSSL, which does not know of it. */
+static enum stream_status
+refuse_hello(struct stream *stream, struct tls_stream *tls)
+{
+    static const uint8_t illegal_parameter[] = { SSL3_RT_ALERT, 3, 3, 0, 2,
+        SSL3_AL_FATAL, SSL_AD_ILLEGAL_PARAMETER };
+    char text[FAILURE_SIZE];
+
+    snprintf(text, sizeof(text), "excessive ClientHello: %u bytes, at most %d "
+        "are taken", (unsigned)tls_hello_bytes(&tls->hello),
+        TLS_HELLO_BYTES_MAX);
+    keep_failure(tls, text);
+    tls->broken = true;
+    (void)!stream_send(stream, illegal_parameter, sizeof(illegal_parameter));
+    return STREAM_FAILED;
+}
+
+/* The handshake needs more of the peer, or is done, and the peer's next bytes may
+ * wait for the acknowledgement of what was read: in TLS 1.3 a client's first data
+ * for that of its Finished.  Bytes that OpenSSL wrote meanwhile carry it, and a
+ * peer whose next bytes are here does not wait. */
+static void
+acknowledge(struct stream *stream, const struct tls_input *input)
+{
+    if (input->took && !input->spoke && buffer_length(&input->left) == 0)
+        stream_acknowledge(stream);
+}
+
 enum stream_status
 tls_stream_handshake(struct stream *stream)
 {
@@ -308,11 +413,11 @@ tls_stream_handshake(struct stream *stream)
 
     if (code == SSL_ERROR_WANT_ASYNC)
         return judge_held(stream, tls, held);
-    if (code == SSL_ERROR_NONE) {
-        tls->established = true;
-        drop_job(tls);
-        return STREAM_OK;
-    }
+    if (tls->input.refused)
+        return refuse_hello(stream, tls);
+    acknowledge(stream, &tls->input);
+    if (code == SSL_ERROR_NONE)
+        return establish(tls);
     if (code != SSL_ERROR_WANT_READ)
         return fail(tls);
     if (tls->input.ended && !tls->input.began)
@@ -329,6 +434,22 @@ is_flood(const struct stream *stream, const struct tls_stream *tls)
         (tls->messages > 0 && buffer_length(&stream->pending) > PENDING_MAX);
 }
 
+/* SSL_get_error()'s code; SSL_ERROR_WANT_ASYNC: it is held.  Only what comes in
+ * front of data can need the job. */
+static int
+read_some(struct tls_stream *tls, uint8_t *data, size_t size, size_t *got)
+{
+    int result = 1;
+
+    ERR_clear_error();
+    if (tls->job != NULL && SSL_pending(tls->ssl) == 0 &&
+        !tls_job_run(tls->job, &result))
+        return SSL_ERROR_WANT_ASYNC;
+    if (result == 1)
+        result = SSL_read_ex(tls->ssl, data, size, got);
+    return SSL_get_error(tls->ssl, result);
+}
+
 /* One record's worth of data; see stream_read().  STREAM_AGAIN without
  * `input.starved`: there was no data, but there may be more. */
 static enum stream_status
@@ -339,14 +460,17 @@ read_record(struct stream *stream, struct tls_stream *tls, uint8_t *data,
 
     tls->input.filled = false;
     tls_bio_want(&tls->input, size);
-    ERR_clear_error();
-    if (SSL_read_ex(tls->ssl, data, size, got) == 1) {
+    code = read_some(tls, data, size, got);
+    if (code == SSL_ERROR_NONE) {
         if (tls->messages > 0)
             tls->messages--;
         return STREAM_OK;
     }
     *got = 0;
-    code = SSL_get_error(tls->ssl, 0);
+    if (code == SSL_ERROR_WANT_ASYNC) {
+        tls->input.starved = true; /* nothing before the answer */
+        return STREAM_AGAIN;
+    }
     if (code == SSL_ERROR_ZERO_RETURN)
         return STREAM_END;
     if (code != SSL_ERROR_WANT_READ)
@@ -368,7 +492,8 @@ static bool
 may_go_on(const struct tls_stream *tls, enum stream_status status)
 {
     return status == STREAM_OK ||
-        (status == STREAM_AGAIN && !tls->input.starved);
+        (status == STREAM_AGAIN && !tls->input.starved &&
+            tls->input.reads > 0);
 }
 
 /* Reads records until `size` bytes are there; perhaps by several recv(2), or the
@@ -381,7 +506,7 @@ read_records(struct stream *stream, struct tls_stream *tls, uint8_t *data,
 
     for (int i = 0; i < RECORDS_PER_READ && *got < size &&
          may_go_on(tls, status); i++) {
-        size_t n;
+        size_t n = 0;
 
         status = read_record(stream, tls, data + *got, size - *got, &n);
         *got += n;
@@ -405,6 +530,7 @@ tls_read(struct stream *stream, void *data, size_t size, size_t *got)
 {
     struct tls_stream *tls = stream->state;
     enum stream_status status = tls->end;
+    unsigned messages = tls->messages;
 
     tls_bio_begin(&tls->input);
     if (status == STREAM_OK)
@@ -418,6 +544,9 @@ tls_read(struct stream *stream, void *data, size_t size, size_t *got)
     tls_bio_end(&tls->input);
     if (*got > 0)
         return STREAM_OK; /* how it ended is told by the next call */
+    /* Behind tickets, say, a server's answer may wait. */
+    if (tls->messages > messages && !tls->input.spoke)
+        stream_acknowledge(stream);
     return status;
 }
 
@@ -449,6 +578,7 @@ send_ticket(struct tls_stream *tls)
 {
     tls->ticket_due = false;
     if (SSL_version(tls->ssl) == TLS1_3_VERSION &&
+        tls_limits_allow_ticket(tls->ssl) &&
         SSL_new_session_ticket(tls->ssl) != 1)
         ERR_clear_error(); /* no ticket is no harm */
 }
@@ -490,12 +620,42 @@ tls_finish(struct stream *stream)
     tls_bio_end(&tls->input);
 }
 
+bool
+tls_stream_is_within_record(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    /* Of a record whose header alone is there OpenSSL has nothing pending, but
+     * it reads a body. */
+    return tls_stream_is_tls(stream) &&
+        (buffer_length(&tls->input.left) > 0 || SSL_has_pending(tls->ssl) ||
+            strcmp(SSL_rstate_string(tls->ssl), "RB") == 0);
+}
+
+bool
+tls_stream_has_begun(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    return tls_stream_is_tls(stream) && tls->input.began;
+}
+
 const char *
 tls_stream_failure(const struct stream *stream)
 {
     const struct tls_stream *tls = stream->state;
 
     return tls_stream_is_tls(stream) ? tls->failure : NULL;
+}
+
+const char *
+tls_stream_refusal(const struct stream *stream)
+{
+    const struct tls_stream *tls = stream->state;
+
+    return tls_stream_is_tls(stream) && tls->renegotiated
+        ? REFUSED
+        : NULL;
 }
 
 bool

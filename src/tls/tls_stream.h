@@ -16,13 +16,13 @@
 #include "net/stream.h"
 
 struct tls_context;
-struct tls_resume;
+struct tls_session_cache;
 
 /* What a connection on a connect leg says and expects. */
 struct tls_peer {
     const char *name; /* to verify; NULL: verification is off */
     const char *sni;  /* server_name to send (RFC 6066); NULL: none */
-    struct tls_resume *resume; /* NULL: do not resume; outlives the stream */
+    struct tls_session_cache *resume; /* NULL: do not resume; outlives the stream */
 };
 
 /* What is worth knowing of a handshake.  The text lives as long as the stream;
@@ -47,15 +47,25 @@ NODISCARD bool tls_stream_start(struct stream *stream,
  * may be pending in any case. */
 NODISCARD enum stream_status tls_stream_handshake(struct stream *stream);
 
-/* True if the handshake waits for a signature (tls_signer.h), not for the peer:
- * its input is left unread, and the stream's `ready` is called with no event
- * when it can go on. */
+/* True if the handshake, or a read in which the server asks for a certificate,
+ * waits for a signature (tls_signer.h), not for the peer: its input is left
+ * unread, and the stream's `ready` is called when it can go on, with no event or,
+ * for a read, EV_READ. */
 bool tls_stream_is_held(const struct stream *stream);
 
 bool tls_stream_is_tls(const struct stream *stream);
 
+/* True if the input so far ends within a record. */
+bool tls_stream_is_within_record(const struct stream *stream);
+
+/* False: not TLS, or not a byte has come from the peer. */
+bool tls_stream_has_begun(const struct stream *stream);
+
 /* Why the handshake or a read failed, in words; NULL when nothing did. */
 const char *tls_stream_failure(const struct stream *stream);
+
+/* What the peer asked for in vain, in words; NULL: nothing. */
+const char *tls_stream_refusal(const struct stream *stream);
 
 /* False: not TLS, or the handshake is not done. */
 bool tls_stream_facts(const struct stream *stream, struct tls_facts *facts);

@@ -1,8 +1,5 @@
 /*
- * Whom a leg trusts: CA certificates and revocation lists.
- *
- * Everything is read here and now, directories too: no process but the master
- * may open a file, and it keeps what is asked for (config/files.h).
+ * Whom a leg trusts: CA certificates and revocation lists (tls_trust_set.h).
  */
 #ifndef TLS_TLS_TRUST_H
 #define TLS_TLS_TRUST_H
@@ -13,9 +10,7 @@ struct tls_load;
  * Loads the leg's `ca` and `crl` and has every peer verified as the leg says.
  * Faults are added to the errors; a verification that is off is logged.
  *
- * What `ca` names is trusted.  A chain ends at a self-signed root; only when
- * `ca` names an intermediate without its issuer, which could serve no purpose
- * otherwise, may it end there (X509_V_FLAG_PARTIAL_CHAIN).
+ * What `ca` names is trusted; where a chain may end, tls_anchors.h tells.
  *
  * With a `crl` every certificate of a chain but the trust anchor must have a
  * list by its issuer that is in date, or the peer is refused.

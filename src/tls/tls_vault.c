@@ -12,21 +12,27 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "tls/tls_certkey.h"
 #include "tls/tls_ciphers.h"
 #include "tls/tls_error.h"
-#include "tls/tls_kept.h"
 #include "tls/tls_load.h"
-#include "tls/tls_pair.h"
+#include "tls/tls_remote_key.h"
+#include "tls/tls_shared.h"
 
 struct held {
     struct tls_key_id id;
     enum tls_kind kind;
     EVP_PKEY *key;
+    /* Ready to sign, since it was first wanted; EdDSA has none. */
+    EVP_PKEY_CTX *ready[TLS_SIGN_SCHEME_COUNT][TLS_DIGEST_COUNT];
 };
 
 struct tls_vault {
     struct held *keys; /* in the order of their names */
     size_t count;
+    struct tls_shared_item **items; /* a reference for each pair that was read,
+                                       so that the next vault finds it */
+    size_t item_count;
 };
 
 static int
@@ -37,7 +43,7 @@ compare(const void *a, const void *b)
     return memcmp(&one->id, &other->id, sizeof(one->id));
 }
 
-static const struct held *
+static struct held *
 find(const struct tls_vault *vault, const struct tls_key_id *id)
 {
     const struct held wanted = { .id = *id };
@@ -47,14 +53,12 @@ find(const struct tls_vault *vault, const struct tls_key_id *id)
     return bsearch(&wanted, vault->keys, vault->count, sizeof(wanted), compare);
 }
 
-/* With a digest, as what is signed is one. */
-static size_t
-sign_digest(EVP_PKEY *key, const struct tls_sign_request *request,
-    unsigned char signature[TLS_SIGNATURE_MAX])
+/* With a digest, as what is signed is one.  NULL: the key cannot sign so. */
+static EVP_PKEY_CTX *
+make_ready(EVP_PKEY *key, const struct tls_sign_request *request)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
     bool pss = request->scheme == TLS_SIGN_RSA_PSS;
-    size_t length = TLS_SIGNATURE_MAX;
     bool good = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1;
 
     if (good && request->scheme != TLS_SIGN_ECDSA)
@@ -63,23 +67,36 @@ sign_digest(EVP_PKEY *key, const struct tls_sign_request *request,
     if (good && pss)
         good = EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx,
             RSA_PSS_SALTLEN_DIGEST) == 1;
-    good = good && EVP_PKEY_CTX_set_signature_md(
-        ctx, tls_kept_digest(request->digest)) == 1 &&
-        EVP_PKEY_sign(ctx, signature, &length, request->bytes,
-            request->length) == 1;
+    if (good && EVP_PKEY_CTX_set_signature_md(
+        ctx, tls_remote_key_digest(request->digest)) == 1)
+        return ctx;
     EVP_PKEY_CTX_free(ctx);
-    return good ? length : 0;
+    return NULL;
+}
+
+/* A context signs as often as it is asked to (EVP_PKEY_sign(3)). */
+static size_t
+sign_digest(struct held *held, const struct tls_sign_request *request,
+    unsigned char signature[TLS_SIGNATURE_MAX])
+{
+    EVP_PKEY_CTX **ctx = &held->ready[request->scheme][request->digest];
+    size_t length = TLS_SIGNATURE_MAX;
+
+    if (*ctx == NULL)
+        *ctx = make_ready(held->key, request);
+    return *ctx != NULL && EVP_PKEY_sign(*ctx, signature, &length,
+        request->bytes, request->length) == 1 ? length : 0;
 }
 
 /* EdDSA, which digests by itself, and twice (RFC 8032). */
 static size_t
-sign_message(EVP_PKEY *key, const struct tls_sign_request *request,
+sign_message(struct held *held, const struct tls_sign_request *request,
     unsigned char signature[TLS_SIGNATURE_MAX])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     size_t length = TLS_SIGNATURE_MAX;
     bool good = ctx != NULL &&
-        EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+        EVP_DigestSignInit(ctx, NULL, NULL, NULL, held->key) == 1 &&
         EVP_DigestSign(ctx, signature, &length, request->bytes,
             request->length) == 1;
 
@@ -88,13 +105,13 @@ sign_message(EVP_PKEY *key, const struct tls_sign_request *request,
 }
 
 static size_t
-sign(const struct held *held, const struct tls_sign_request *request,
+sign(struct held *held, const struct tls_sign_request *request,
     unsigned char signature[TLS_SIGNATURE_MAX])
 {
     size_t length;
 
     length = (request->scheme == TLS_SIGN_EDDSA ? sign_message : sign_digest)(
-        held->key, request, signature);
+        held, request, signature);
     ERR_clear_error(); /* the key is too small for the digest, at worst */
     return length;
 }
@@ -104,7 +121,7 @@ tls_vault_sign(const struct tls_vault *vault,
     const struct tls_sign_request *request,
     unsigned char signature[TLS_SIGNATURE_MAX])
 {
-    const struct held *held;
+    struct held *held;
 
     if (!tls_sign_is_sound(request->scheme, request->digest, request->length))
         return 0;
@@ -130,7 +147,7 @@ verify(EVP_PKEY *key, const EVP_MD *md, const unsigned char *message,
 
 /* The way that a handshake goes, for each kind of key in one scheme. */
 static bool
-signs_for(const struct held *held, X509 *cert)
+signs_for(struct held *held, X509 *cert)
 {
     static const unsigned char message[] = "Sallyport tries a key";
     static const enum tls_sign_scheme schemes[TLS_KIND_COUNT] = {
@@ -146,7 +163,7 @@ signs_for(const struct held *held, X509 *cert)
 
     if (request.scheme != TLS_SIGN_EDDSA) {
         request.digest = TLS_DIGEST_SHA256;
-        md = tls_kept_digest(request.digest);
+        md = tls_remote_key_digest(request.digest);
         if (EVP_Digest(message, sizeof(message), hash, &count, md, NULL) != 1)
             return false;
         request.bytes = hash;
@@ -157,7 +174,17 @@ signs_for(const struct held *held, X509 *cert)
         sizeof(message), signature, length);
 }
 
-/* Takes a reference to its key.  False: out of memory. */
+static void
+clear_ready(struct held *held)
+{
+    for (size_t i = 0; i < TLS_SIGN_SCHEME_COUNT; i++)
+        for (size_t j = 0; j < TLS_DIGEST_COUNT; j++) {
+            EVP_PKEY_CTX_free(held->ready[i][j]);
+            held->ready[i][j] = NULL;
+        }
+}
+
+/* Takes a reference to its key, and what is ready.  False: out of memory. */
 static bool
 insert(struct tls_vault *vault, const struct held *held)
 {
@@ -178,37 +205,59 @@ insert(struct tls_vault *vault, const struct held *held)
     return true;
 }
 
-/* tls_pair_see_fn: a pair whose halves belong together. */
 static void
-add(const struct tls_load *load, const struct tls_pair *pair, void *arg)
+release_held(struct held *held)
+{
+    clear_ready(held);
+    EVP_PKEY_free(held->key);
+}
+
+/* False: out of memory. */
+static bool
+refer(struct tls_vault *vault, struct tls_shared_item *item)
+{
+    struct tls_shared_item **items = reallocarray(
+        vault->items, vault->item_count + 1, sizeof(struct tls_shared_item *));
+
+    if (items == NULL)
+        return false;
+    vault->items = items;
+    items[vault->item_count++] = tls_shared_ref(item);
+    return true;
+}
+
+/* Once for each pair, however many vaults it comes into. */
+static bool
+is_tried(struct held *held, struct tls_certkey *pair)
+{
+    if (!pair->tried)
+        pair->tried = signs_for(held, pair->leaf);
+    return pair->tried;
+}
+
+/* tls_certkey_see_fn: a pair whose halves belong together. */
+static void
+add(const struct tls_load *load, struct tls_certkey *pair, void *arg)
 {
     struct tls_vault *vault = arg;
     struct held held = { .kind = tls_kind_of(pair->key), .key = pair->key };
 
-    if (held.kind == TLS_KIND_COUNT)
-        tls_pair_fault_unkept(load, pair);
-    else if (!tls_kept_name(pair->leaf, &held.id))
+    if (!refer(vault, pair->item))
+        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
+    else if (held.kind == TLS_KIND_COUNT)
+        tls_certkey_fault_unkept(load, pair);
+    else if (!tls_remote_key_name(pair->leaf, &held.id))
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
     else if (find(vault, &held.id) != NULL)
         return;
-    else if (!signs_for(&held, pair->leaf))
+    else if (!is_tried(&held, pair))
         tls_load_fault(load, "cert", "%s: this certificate does not verify "
             "what its key signs", pair->path);
-    else if (!insert(vault, &held))
+    else if (insert(vault, &held))
+        return;
+    else
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
-}
-
-/* Contexts that have no keys find the same fault; here it is found before. */
-static void
-check_ciphers(const struct tls_load *load)
-{
-    const char *list = load->leg->ciphers;
-    SSL_CTX *ctx = list != NULL ? SSL_CTX_new(TLS_server_method()) : NULL;
-
-    if (ctx != NULL && SSL_CTX_set_cipher_list(ctx, list) == 1)
-        tls_ciphers_sign_only(load, ctx);
-    SSL_CTX_free(ctx);
-    ERR_clear_error();
+    clear_ready(&held);
 }
 
 static bool
@@ -222,7 +271,7 @@ needs_keys(const struct service_config *service, bool accepts)
 
 static void
 load_leg(struct tls_vault *vault, const struct service_config *service,
-    bool accepts, struct error *error)
+    bool accepts, struct tls_shared *shared, struct error *error)
 {
     const struct tls_load load = {
         .service = service,
@@ -230,13 +279,14 @@ load_leg(struct tls_vault *vault, const struct service_config *service,
         .files = tls_load_files(service),
         .side = accepts ? "listen" : "connect",
         .accepts = accepts,
+        .shared = shared,
         .error = error,
     };
 
     if (!needs_keys(service, accepts))
         return;
     if (accepts)
-        check_ciphers(&load);
+        tls_ciphers_check_keeper(&load);
     tls_pairs_load(&load, add, vault);
 }
 
@@ -251,21 +301,34 @@ tls_vault_is_needed(const struct config *config)
 }
 
 struct tls_vault *
-tls_vault_new(const struct config *config, struct error *error)
+tls_vault_begin(struct error *error)
 {
     struct tls_vault *vault = calloc(1, sizeof(*vault));
+
+    if (vault == NULL)
+        error_add(error, "out of memory");
+    return vault;
+}
+
+void
+tls_vault_load(struct tls_vault *vault, const struct service_config *service,
+    struct tls_shared *shared, struct error *error)
+{
+    ERR_clear_error();
+    load_leg(vault, service, true, shared, error);
+    load_leg(vault, service, false, shared, error);
+    ERR_clear_error();
+}
+
+struct tls_vault *
+tls_vault_new(const struct config *config, struct tls_shared *shared,
+    struct error *error)
+{
+    struct tls_vault *vault = tls_vault_begin(error);
     size_t before = error->count + error->dropped;
 
-    ERR_clear_error();
-    if (vault == NULL) {
-        error_add(error, "out of memory");
-        return NULL;
-    }
-    for (size_t i = 0; i < config->service_count; i++) {
-        load_leg(vault, &config->services[i], true, error);
-        load_leg(vault, &config->services[i], false, error);
-    }
-    ERR_clear_error();
+    for (size_t i = 0; vault != NULL && i < config->service_count; i++)
+        tls_vault_load(vault, &config->services[i], shared, error);
     if (error->count + error->dropped == before)
         return vault;
     tls_vault_free(vault);
@@ -273,14 +336,15 @@ tls_vault_new(const struct config *config, struct error *error)
 }
 
 bool
-tls_vault_would_load(const struct config *config, struct error *error)
+tls_vault_would_load(const struct config *config, struct tls_shared *shared,
+    struct error *error)
 {
     struct tls_vault *vault;
 
     if (config->global.keeper == KEEPER_OFF)
         return true;
     log_hush(true);
-    vault = tls_vault_new(config, error);
+    vault = tls_vault_new(config, shared, error);
     log_hush(false);
     tls_vault_free(vault);
     return vault != NULL;
@@ -293,7 +357,10 @@ tls_vault_free(struct tls_vault *vault)
     if (vault == NULL)
         return;
     for (size_t i = 0; i < vault->count; i++)
-        EVP_PKEY_free(vault->keys[i].key);
+        release_held(&vault->keys[i]);
+    for (size_t i = 0; i < vault->item_count; i++)
+        tls_shared_put(vault->items[i]);
+    free(vault->items);
     free(vault->keys);
     free(vault);
 }

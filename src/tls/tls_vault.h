@@ -13,21 +13,32 @@
 
 struct config;
 struct error;
+struct service_config;
+struct tls_shared;
 struct tls_vault;
 
 /* True if a TLS leg of the configuration names a certificate. */
 bool tls_vault_is_needed(const struct config *config);
 
-/* Loads the private key of every certificate that a TLS leg names, and tries
- * each with a signature that its certificate verifies.  NULL: every fault is
- * in `error`. */
-NODISCARD struct tls_vault *tls_vault_new(
-    const struct config *config, struct error *error);
+/* Without a key.  NULL: out of memory, as `error` says. */
+NODISCARD struct tls_vault *tls_vault_begin(struct error *error);
+
+/* Loads the private key of every certificate that a TLS leg of the service names,
+ * and tries each with a signature that its certificate verifies.  What another
+ * vault has found in `shared`, which may be NULL, is not read nor tried again.
+ * Every fault is added to `error`. */
+void tls_vault_load(struct tls_vault *vault,
+    const struct service_config *service, struct tls_shared *shared,
+    struct error *error);
+
+/* The same for all services.  NULL: every fault is in `error`. */
+NODISCARD struct tls_vault *tls_vault_new(const struct config *config,
+    struct tls_shared *shared, struct error *error);
 
 /* Whether a keeper could load all of it, once the contexts have been made, which
  * have warned of what there is to warn of; true if there is to be none. */
-NODISCARD bool tls_vault_would_load(
-    const struct config *config, struct error *error);
+NODISCARD bool tls_vault_would_load(const struct config *config,
+    struct tls_shared *shared, struct error *error);
 
 /* Wipes the keys. */
 void tls_vault_free(struct tls_vault *vault);

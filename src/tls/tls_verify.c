@@ -149,48 +149,141 @@ tls_verify_explain(X509_STORE_CTX *store, char text[TLS_VERIFY_TEXT_SIZE])
     ERR_clear_error();
 }
 
-/* The slot of an SSL that holds the text of its failure.  OpenSSL hands out
+/* What a verification leaves behind, in a slot of the SSL.  OpenSSL hands out
  * slots once for the process. */
+struct verdict {
+    char *text;         /* of the failure; NULL: none */
+    int64_t crl_end;    /* the earliest of the CRLs that were looked into */
+};
+
 static CRYPTO_ONCE slot_once = CRYPTO_ONCE_STATIC_INIT;
 static int slot = -1;
+static X509_STORE_CTX_cert_crl_fn look_up_in_crl; /* the library's own */
 
 static void
-free_text(void *parent, void *text, CRYPTO_EX_DATA *data, int index, long l,
+free_verdict(void *parent, void *data, CRYPTO_EX_DATA *all, int index, long l,
     void *arg)
 {
-    (void)parent, (void)data, (void)index, (void)l, (void)arg;
-    OPENSSL_free(text);
+    struct verdict *verdict = data;
+
+    (void)parent, (void)all, (void)index, (void)l, (void)arg;
+    if (verdict != NULL)
+        OPENSSL_free(verdict->text);
+    OPENSSL_free(verdict);
 }
 
 static void
-make_slot(void)
+prepare_once(void)
 {
-    slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_text);
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *plain = X509_STORE_CTX_new();
+
+    if (store != NULL && plain != NULL &&
+        X509_STORE_CTX_init(plain, store, NULL, NULL) == 1)
+        look_up_in_crl = X509_STORE_CTX_get_cert_crl(plain);
+    X509_STORE_CTX_free(plain);
+    X509_STORE_free(store);
+    slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_verdict);
 }
 
-/* Most connections never fail: the text takes memory only when one does. */
-static void
-record(X509_STORE_CTX *store)
+/* Most connections need none: it takes memory with a failure or a CRL only. */
+static struct verdict *
+verdict_of(X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store,
         SSL_get_ex_data_X509_STORE_CTX_idx());
-    char text[TLS_VERIFY_TEXT_SIZE], *kept;
+    struct verdict *verdict;
 
-    if (ssl == NULL || slot < 0 || SSL_get_ex_data(ssl, slot) != NULL)
-        return;
-    tls_verify_explain(store, text);
-    kept = OPENSSL_strdup(text);
-    if (kept != NULL && SSL_set_ex_data(ssl, slot, kept) != 1)
-        OPENSSL_free(kept);
+    if (ssl == NULL || slot < 0)
+        return NULL;
+    verdict = SSL_get_ex_data(ssl, slot);
+    if (verdict != NULL)
+        return verdict;
+    verdict = OPENSSL_zalloc(sizeof(*verdict));
+    if (verdict == NULL)
+        return NULL;
+    verdict->crl_end = INT64_MAX;
+    if (SSL_set_ex_data(ssl, slot, verdict) == 1)
+        return verdict;
+    OPENSSL_free(verdict);
+    return NULL;
 }
 
-/* Nobody revokes what the operator declared to be trusted: the chain's last
- * certificate needs no CRL. */
+static void
+record(X509_STORE_CTX *store)
+{
+    struct verdict *verdict = verdict_of(store);
+    char text[TLS_VERIFY_TEXT_SIZE];
+
+    if (verdict == NULL || verdict->text != NULL)
+        return;
+    tls_verify_explain(store, text);
+    verdict->text = OPENSSL_strdup(text);
+}
+
 static bool
 is_anchor(X509_STORE_CTX *store)
 {
     return X509_STORE_CTX_get_error_depth(store) ==
         sk_X509_num(X509_STORE_CTX_get0_chain(store)) - 1;
+}
+
+/* An anchor whose issuer is not listed (tls_anchors.h).  There is no key by
+ * which to believe a CRL that speaks of it. */
+static bool
+is_lone_anchor(X509_STORE_CTX *store)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+
+    return is_anchor(store) && cert != NULL && X509_self_signed(cert, 0) == 0;
+}
+
+/* X509_STORE_CTX_cert_crl_fn: as the library does it, and keeps when the CRL
+ * ends.  Without memory the peer is refused. */
+static int
+look_up(X509_STORE_CTX *store, X509_CRL *crl, X509 *cert)
+{
+    const ASN1_TIME *end = X509_CRL_get0_nextUpdate(crl);
+    struct verdict *verdict = verdict_of(store);
+    int64_t seconds = end != NULL ? tls_certificate_time(end) : INT64_MAX;
+
+    if (verdict == NULL || look_up_in_crl == NULL) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_OUT_OF_MEM);
+        return 0;
+    }
+    if (seconds < verdict->crl_end && !is_lone_anchor(store))
+        verdict->crl_end = seconds;
+    return look_up_in_crl(store, crl, cert);
+}
+
+static bool
+is_about_the_crl(int error)
+{
+    static const int errors[] = { X509_V_ERR_UNABLE_TO_GET_CRL,
+        X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, X509_V_ERR_CRL_SIGNATURE_FAILURE,
+        X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE,
+        X509_V_ERR_CRL_NOT_YET_VALID, X509_V_ERR_CRL_HAS_EXPIRED,
+        X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD,
+        X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD,
+        X509_V_ERR_KEYUSAGE_NO_CRL_SIGN, X509_V_ERR_DIFFERENT_CRL_SCOPE,
+        X509_V_ERR_CRL_PATH_VALIDATION_ERROR,
+        X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION };
+
+    for (size_t i = 0; i < COUNT(errors); i++)
+        if (errors[i] == error)
+            return true;
+    return false;
+}
+
+/* The chain's last certificate is what the operator declared to be trusted: it
+ * needs no CRL.  A root's own CRL, if there is one, has to be good. */
+static bool
+is_waived(X509_STORE_CTX *store)
+{
+    int error = X509_STORE_CTX_get_error(store);
+
+    return (error == X509_V_ERR_UNABLE_TO_GET_CRL && is_anchor(store)) ||
+        (is_about_the_crl(error) && is_lone_anchor(store));
 }
 
 int
@@ -205,8 +298,7 @@ tls_verify_judge(int good, X509_STORE_CTX *store)
     }
     if (good)
         return 1;
-    if (X509_STORE_CTX_get_error(store) == X509_V_ERR_UNABLE_TO_GET_CRL &&
-        is_anchor(store)) {
+    if (is_waived(store)) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
@@ -217,15 +309,31 @@ tls_verify_judge(int good, X509_STORE_CTX *store)
 void
 tls_verify_install(SSL_CTX *ctx, bool demand)
 {
-    CRYPTO_THREAD_run_once(&slot_once, make_slot);
+    CRYPTO_THREAD_run_once(&slot_once, prepare_once);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
         (demand ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), tls_verify_judge);
+    X509_STORE_set_cert_crl(SSL_CTX_get_cert_store(ctx), look_up);
+}
+
+static const struct verdict *
+verdict_left(const SSL *ssl)
+{
+    return slot < 0 ? NULL : SSL_get_ex_data(ssl, slot);
+}
+
+int64_t
+tls_verify_crl_end(const SSL *ssl)
+{
+    const struct verdict *verdict = verdict_left(ssl);
+
+    return verdict != NULL ? verdict->crl_end : INT64_MAX;
 }
 
 bool
 tls_verify_failure(const SSL *ssl, char *text, size_t size)
 {
-    const char *kept = slot < 0 ? NULL : SSL_get_ex_data(ssl, slot);
+    const struct verdict *verdict = verdict_left(ssl);
+    const char *kept = verdict != NULL ? verdict->text : NULL;
     long result = SSL_get_verify_result(ssl);
 
     snprintf(text, size, "%s", kept != NULL ? kept : "");
@@ -235,6 +343,19 @@ tls_verify_failure(const SSL *ssl, char *text, size_t size)
         return false;
     snprintf(text, size, "%s", X509_verify_cert_error_string(result));
     return true;
+}
+
+bool
+tls_verify_is_satisfied(const SSL *ssl)
+{
+    int mode = SSL_get_verify_mode(ssl);
+
+    if (mode == SSL_VERIFY_NONE)
+        return true;
+    if (SSL_get0_peer_certificate(ssl) == NULL)
+        return SSL_is_server(ssl) &&
+            (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) == 0;
+    return SSL_get_verify_result(ssl) == X509_V_OK;
 }
 
 /* A leading dot would make OpenSSL accept every name below it, and a '*' is

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -24,6 +25,16 @@ NODISCARD bool tls_verify_expect(SSL *ssl, const char *name);
  * Names from the certificate are escaped.  False: verification did not fail
  * (text is then ""). */
 bool tls_verify_failure(const SSL *ssl, char *text, size_t size);
+
+/* The earliest end among the CRLs that the peer's chain was checked against, in
+ * seconds of time(2); INT64_MAX: none has one. */
+int64_t tls_verify_crl_end(const SSL *ssl);
+
+/* After a handshake, a resumed one too: false if its leg verifies and no
+ * verified certificate of the peer is there (VERIFY_OPTIONAL: if there is one
+ * that is not verified).  OpenSSL verifies what it is sent; ciphers that send
+ * nothing are the way around. */
+NODISCARD bool tls_verify_is_satisfied(const SSL *ssl);
 
 /* Makes every connection of `ctx` verify its peer; `demand`: a server refuses
  * clients that send no certificate.  To the library's checks it adds that of

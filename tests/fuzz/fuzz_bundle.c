@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "config/bundle.h"
 #include "config/config.h"
 #include "config/config_load.h"
-#include "config/files.h"
+#include "files/bundle.h"
+#include "files/files.h"
 #include "tls/tls_files.h"
 
 enum { LIMIT = 1 << 20 };
@@ -47,7 +47,7 @@ check_same(int fd, const void *data, size_t length)
 
 /* Every question that has an answer. */
 static void
-ask(struct files *files, const struct file_answer *answer)
+ask(struct files *files, const struct file_entry *answer)
 {
     struct strings names = { 0 };
     bool found;
@@ -58,7 +58,7 @@ ask(struct files *files, const struct file_answer *answer)
     found = files_match(files, answer->path, &names)
         || files_start(files, answer->path, &names);
     (void)found;
-    config_strings_clear(&names);
+    strings_clear(&names);
     free(files_directory(files, answer->path));
     free(files_variable(files, answer->path));
     if (!files_equal(files, files, answer->path))
@@ -68,7 +68,7 @@ ask(struct files *files, const struct file_answer *answer)
 static void
 check_renewed(const struct files *files)
 {
-    struct files *renewed = files_renew(files);
+    struct files *renewed = files_renew(files, NULL);
 
     if (renewed == NULL)
         abort();
@@ -130,10 +130,10 @@ check_pair(struct files *pair, struct files *seen)
     if (again == NULL || files_count(again) != files_count(seen))
         abort();
     for (size_t i = 0; i < files_count(pair); i++) {
-        const struct file_answer *answer = files_at(pair, i);
+        const struct file_entry *answer = files_at(pair, i);
 
-        if (answer->apart || !file_answer_same(answer, files_at(again, i))
-            || !file_answer_same(answer, files_at(seen, i)))
+        if (answer->apart || !file_entry_same(answer, files_at(again, i))
+            || !file_entry_same(answer, files_at(seen, i)))
             abort();
         ask(pair, answer);
     }

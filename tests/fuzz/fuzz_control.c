@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "observe/control_request.h"
+#include "admin/control_request.h"
 
 /* The one line that means this. */
 static void

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/address.h"
-#include "process/message.h"
+#include "ipc/message.h"
+#include "ipc/sign_batch.h"
 
 static void
 check_socket(const struct message *message)
@@ -34,14 +35,20 @@ check_addresses(const struct message *message)
 static void
 check_signing(const struct message *message)
 {
-    const struct message_sign *sign = message->payload;
-    const struct message_signed *answer = message->payload;
+    const struct message_sign *sign;
+    const struct message_signed *answer;
+    size_t at = 0, end = 0;
 
-    if (message->type == MESSAGE_SIGN
-            ? !tls_sign_is_sound((enum tls_sign_scheme)sign->scheme,
-                  (enum tls_sign_digest)sign->digest, message->text_length)
-            : message->text_length > TLS_SIGNATURE_MAX ||
-                (answer->ok != 0) != (message->text_length > 0))
+    while (message->type == MESSAGE_SIGN &&
+        (sign = sign_batch_sign(message, &at)) != NULL)
+        if (!tls_sign_is_sound((enum tls_sign_scheme)sign->scheme,
+                (enum tls_sign_digest)sign->digest, sign->length))
+            abort();
+    while (message->type == MESSAGE_SIGNED &&
+        (answer = sign_batch_signed(message, &end)) != NULL)
+        if (answer->length > TLS_SIGNATURE_MAX)
+            abort();
+    if (at + end != message->text_length)
         abort();
 }
 
@@ -55,7 +62,9 @@ check_message(const struct message *message, size_t length, size_t fds)
         message->text[message->text_length] != '\0' ||
         *message_name(message->type) == '\0')
         abort();
-    if (message->type == MESSAGE_SOCKET || message->type == MESSAGE_BOUND)
+    if (message->type == MESSAGE_SOCKET || message->type == MESSAGE_BOUND ||
+        message->type == MESSAGE_REBOUND || message->type == MESSAGE_HELD ||
+        message->type == MESSAGE_WANTED || message->type == MESSAGE_COVER)
         check_socket(message);
     else if (message->type == MESSAGE_RESOLVED)
         check_addresses(message);

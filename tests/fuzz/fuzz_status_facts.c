@@ -1,10 +1,10 @@
-/* What the master tells the observer: what was understood can be written and
+/* What the master tells the admin: what was understood can be written and
  * is then understood to be the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "observe/status_facts.h"
+#include "admin/status_facts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

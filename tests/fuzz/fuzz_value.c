@@ -8,8 +8,8 @@
 
 #include "config/config.h"
 #include "config/config_fault.h"
-#include "config/config_format.h"
 #include "config/config_options.h"
+#include "config/config_type.h"
 #include "config/config_value.h"
 
 struct both {
@@ -36,11 +36,11 @@ check_same(const struct option *option, struct both *first)
 {
     struct both second = { 0 };
     void *base = base_of(option, first), *copy = base_of(option, &second);
-    size_t count = config_format_count(option, base);
+    size_t count = config_type_count(option, base);
     struct fault fault;
 
     for (size_t i = 0; i < count; i++) {
-        char *text = config_format(option, base, i);
+        char *text = config_type(option, base, i);
 
         if (text == NULL
             || !config_value_parse(option, text, NULL, NULL, copy,
@@ -48,11 +48,11 @@ check_same(const struct option *option, struct both *first)
             abort();
         free(text);
     }
-    if (config_format_count(option, copy) != count)
+    if (config_type_count(option, copy) != count)
         abort();
     for (size_t i = 0; i < count; i++) {
-        char *text = config_format(option, base, i);
-        char *again = config_format(option, copy, i);
+        char *text = config_type(option, base, i);
+        char *again = config_type(option, copy, i);
 
         if (strcmp(text, again) != 0)
             abort();

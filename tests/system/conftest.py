@@ -1,10 +1,12 @@
-"""What every scenario may ask for."""
+"""The fixtures of every test."""
 import ipaddress
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -14,17 +16,31 @@ import figures              # noqa: E402
 import names                # noqa: E402
 import pairs                # noqa: E402
 import peers                # noqa: E402
+import progress             # noqa: E402
 import sallyport            # noqa: E402
+
+
+DESCRIPTORS = 20000
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers",
                             "slow: takes long; left out by --quick")
+    config.addinivalue_line("markers",
+                            "promise(number, ...): shows these promises of "
+                            "docs/promises.md")
+    name = config.getoption("--progress")
+    # Of several processes (pytest-xdist) only the first tells.
+    if name and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(progress.Progress(name, 3))
 
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true",
                      help="leave out the tests that take long")
+    parser.addoption("--progress", metavar="NAME",
+                     help="tell on descriptor 3 how the run of that name is "
+                     "getting on")
     parser.addoption("--soak", type=int, metavar="CONNECTIONS",
                      help="how many test_soak.py has, instead of a few")
 
@@ -38,9 +54,25 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionstart(session):
+    # A login has 1024, and some scenarios hold thousands of connections.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE,
+                       (max(soft, min(hard, DESCRIPTORS)), hard))
     if not pathlib.Path(sallyport.BINARY).exists():
         pytest.exit(f"{sallyport.BINARY}: no such binary; build it, or name "
                     "another in SALLYPORT", 2)
+
+
+def pytest_sessionfinish(session):
+    """One of several processes (pytest-xdist) hands over what it measured."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["figures"] = figures.lines()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    figures.add(getattr(node, "workeroutput", {}).get("figures", []))
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -63,9 +95,12 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def tmp_path(tmp_path):
-    """Workers that are nobody (see `user` in the manual) find the way to a
-    unix socket in it."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    """A folder in which workers of the account "nobody" (see `user` in the
+    manual) reach unix sockets."""
+    top = pathlib.Path(tempfile.gettempdir())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder in top.parents or folder == top:
+            break
         if folder.stat().st_uid == os.getuid():
             folder.chmod(folder.stat().st_mode | 0o011)
     return tmp_path
@@ -88,8 +123,8 @@ def load_program(tmp_path_factory):
     if not shutil.which("cmake"):
         pytest.skip("no cmake to build the load generator with")
     folder = tmp_path_factory.mktemp("bench")
-    subprocess.run(["cmake", "-S", sallyport.ROOT / "bench", "-B", folder],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "-G", "Ninja", "-S", sallyport.ROOT / "bench",
+                    "-B", folder], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", folder, "--parallel", "--target",
                     "load"], check=True, stdout=subprocess.DEVNULL)
     return folder / "load"
@@ -168,12 +203,31 @@ def pair(relay, server, client, certs):
 
 @pytest.fixture
 def free_port():
+    """free_port() is a port that no program has."""
     return sallyport.free_port
+
 
 @pytest.fixture
 def two_workers(monkeypatch):
-    """For scenarios that count on it; a configuration may still say otherwise."""
+    """Daemons have two workers, unless their configuration says otherwise."""
     monkeypatch.setattr(sallyport, "WORKERS", "2")
+
+
+@pytest.fixture
+def children_may_die(monkeypatch):
+    """For tests that end some of a daemon's children, or have them end."""
+    monkeypatch.setattr(sallyport.Relay, "may_lose_children", True)
+
+
+@pytest.fixture
+def binary(tmp_path, monkeypatch):
+    """A copy of the program, which all daemons run from then on, and which a
+    test may replace."""
+    path = tmp_path / "bin" / "sallyport"
+    path.parent.mkdir()
+    shutil.copy(sallyport.BINARY, path)
+    monkeypatch.setattr(sallyport, "BINARY", str(path))
+    return path
 
 
 @pytest.fixture

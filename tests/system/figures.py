@@ -14,5 +14,10 @@ def tell(text):
     print(text)
 
 
+def add(lines_of_another):
+    """Adds what another process of the run has measured."""
+    _lines.extend(lines_of_another)
+
+
 def lines():
     return list(_lines)

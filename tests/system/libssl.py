@@ -158,6 +158,10 @@ class Tls:
         assert _ssl.SSL_do_handshake(self._ssl) == 1
         return self.take()
 
+    def close_notify(self):
+        _ssl.SSL_shutdown(self._ssl)
+        return self.take()
+
     # The same, sent.
 
     def handshake(self):

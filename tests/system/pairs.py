@@ -1,4 +1,5 @@
 """Both peers of one relayed connection, in the hands of the test."""
+import itertools
 import queue
 import threading
 
@@ -6,6 +7,8 @@ import peers
 from sallyport import PATIENCE, free_port
 
 KINDS = ["plain", "1.2", "1.3"]
+LEGS = list(itertools.product(KINDS, KINDS))
+NEARS = ["client", "server"]
 
 
 class Pair:

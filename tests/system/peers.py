@@ -116,7 +116,7 @@ def server_context(certs, name="server", version=None, client_ca=None,
 
 def client_context(certs, name=None, version=None, ca="ca.pem", alpn=None,
                    ciphers=None):
-    """Of a client that trusts `ca` (None: everybody) and may show certificate
+    """Of a client that trusts `ca` (None: any server) and may show certificate
     `name`."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT, version, alpn, ciphers)
     if ca:
@@ -297,7 +297,7 @@ class TlsPeer(Peer):
         self._shaken = False
 
     def _flush(self):
-        # Whoever holds the lock takes along what others leave behind.
+        # The holder of the lock sends what other threads leave behind.
         while self._out.pending and self._sending.acquire(blocking=False):
             try:
                 while True:
@@ -452,7 +452,7 @@ def open_socket(address, receive_buffer=None, send_buffer=None, timeout=None):
 
 
 def is_refused(address):
-    """True if nobody listens there."""
+    """True if no socket listens there."""
     try:
         open_socket(address).close()
         return False
@@ -473,7 +473,7 @@ def _unix_path(path):
 
 
 def _bind_for_all(sock, path):
-    """Whoever the workers are, they may connect."""
+    """Workers of any account may connect."""
     sock.bind(_unix_path(path))
     if not str(path).startswith("@"):
         os.chmod(path, 0o666)
@@ -599,8 +599,8 @@ class Server:
 
 
 class FullListener:
-    """A listening socket that accepts nobody and whose queue is full: whoever
-    connects waits without an answer."""
+    """A listening socket that accepts no client and whose queue is full: one
+    that connects waits without an answer."""
 
     def __init__(self, path=None):
         if path:
@@ -640,6 +640,20 @@ def in_background(function, *arguments, **options):
 
     threading.Thread(target=run, daemon=True).start()
     return future
+
+
+# What a client of an echo sees.
+
+def is_served(peer, question=b"served?"):
+    """True if what this peer sends comes back."""
+    peer.send(question)
+    return peer.recv_exactly(len(question)) == question
+
+
+def serves(address, **options):
+    """True if a new connection, which connect() opens, is served."""
+    with connect(address, **options) as peer:
+        return is_served(peer)
 
 
 # Handlers.

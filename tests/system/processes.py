@@ -3,6 +3,7 @@ its control socket."""
 import collections
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import socket
 import struct
 import subprocess
 import termios
+import time
 
 import sallyport
 from sallyport import wait_until
@@ -48,6 +50,26 @@ def state(pid):
     return stat[stat.rindex(")") + 2]
 
 
+def slice_ns(pid):
+    """How long it runs before the kernel looks for another process, as
+    sched_getattr(2) tells; 0: the kernel has one slice for all (Linux before
+    6.12)."""
+    number = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
+    attr = ctypes.create_string_buffer(56)      # struct sched_attr
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.syscall(number, pid, attr, len(attr), 0) == 0, \
+        os.strerror(ctypes.get_errno())
+    [runtime_ns] = struct.unpack_from("=Q", attr, 24)
+    return runtime_ns
+
+
+def status_fields(pid):
+    """{"Uid": ["0", "0", "0", "0"], "CapEff": [...], ...}: the words of each
+    line of /proc/PID/status."""
+    return {key: words.split() for key, _, words in
+            (line.partition(":") for line in _read(pid, "status").splitlines())}
+
+
 def is_alive(pid):
     """False: it has gone, or only waits for its parent to notice."""
     return state(pid) not in ("", "Z", "X")
@@ -60,16 +82,17 @@ def stop(pid):
 
 
 def role(pid):
-    """"w0" for the first worker, "obser", "scout", "trial"; "" if it has gone
+    """"w0" for the first worker, "admin", "scout", "trial"; "" if it has gone
     or is none of them."""
     words = name(pid).split(":")
     return words[1] if words[0] == "sallyport" and len(words) == 2 else ""
 
 
 def roles(master):
-    """{"w0": pid, "obser": pid...} of those that live now."""
-    return {role(pid): pid for pid in children(master)
-            if role(pid) and is_alive(pid)}
+    """{"w0": pid, "admin": pid...} of those that live now."""
+    named = {pid: role(pid) for pid in children(master)}
+    return {name: pid for pid, name in named.items()
+            if name and is_alive(pid)}
 
 
 def workers(master):
@@ -92,8 +115,22 @@ def wait_roles(master, wanted):
         raise AssertionError(f"{problem}: there are {roles(master)}") from None
 
 
+def wait_replaced(master, role, before):
+    """Waits until another process than the one of pid `before` has that role;
+    returns its pid."""
+    return wait_until(
+        lambda: (lambda pid: pid if pid != before else None)(
+            roles(master).get(role)), f"another {role}")
+
+
 def wait_gone(pids):
     wait_until(lambda: not any(map(is_alive, pids)), f"the end of {pids}")
+
+
+def program(pid):
+    """The file that it runs, whatever its name leads to by now."""
+    file = os.stat(f"/proc/{pid}/exe")
+    return file.st_dev, file.st_ino
 
 
 # Memory.
@@ -111,7 +148,7 @@ def private_kib(pid):
 
 def own_kib(pid):
     """Its memory, and its share of what it shares, without what is mapped from
-    files, of which its share depends on who else runs."""
+    files, of which its share depends on what else runs."""
     rollup = _read(pid, "smaps_rollup")
     return sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", rollup,
                                    re.M)))
@@ -149,13 +186,33 @@ def _kind(target, sockets):
     return target
 
 
-def links(pid):
-    """{fd: what it is}."""
+def _is_settled(pid):
+    """The process sleeps or is stopped, and each of its children has a role:
+    none was just forked, looks at files through a pipe, as one does every two
+    seconds, or has just ended."""
+    return state(pid) in ("S", "T") and all(
+        role(child) and is_alive(child) for child in children(pid))
+
+
+def _links_now(pid):
     found = {}
     for fd in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):
             found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
     return found
+
+
+def links(pid):
+    """{fd: what it is}, without what a master has for a moment: two looks that
+    agree, while it has nothing to do."""
+    last = None
+    for _ in range(100):
+        now = _links_now(pid)
+        if now == last and _is_settled(pid):
+            break
+        last = now
+        time.sleep(0.005)
+    return now
 
 
 def kinds(pid):
@@ -183,11 +240,30 @@ def borrow(pid, fd):
     pidfd = os.pidfd_open(pid)
     got = libc.syscall(_PIDFD_GETFD, pidfd, fd, 0)
     os.close(pidfd)
-    assert got >= 0, os.strerror(ctypes.get_errno())
+    if got < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
     return socket.socket(fileno=got)
 
 
-def way(pid, far):
+def each_socket(pid):
+    """(fd, inode as of links(), the socket, borrowed until the next one) of
+    each socket of the process, but those that it closes meanwhile, or loses by
+    its end."""
+    for fd, what in links(pid).items():
+        if not what.startswith("socket:"):
+            continue
+        try:
+            one = borrow(pid, fd)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            continue
+        with one:
+            yield fd, what, one
+
+
+def channel(pid, far):
     """The socket over which it speaks to the process `far`, borrowed from
     it."""
     told = subprocess.run(["ss", "-Hx"], check=True, capture_output=True,
@@ -224,13 +300,15 @@ def reload(relay, **options):
     return done
 
 
-def reloads(relay):
-    """How many reloads its log tells of, good or bad."""
-    return len(relay.matching(r"reloaded: generation|reload failed"))
+def wait_reload(relay, start):
+    """Waits until the log, behind its first `start` bytes, tells of a reload,
+    good or bad."""
+    wait_until(lambda: relay.matching("reloaded: generation|reload failed",
+                                      start), "a reload")
 
 
 def hang_up(relay):
     """SIGHUP; waits until the log tells what became of it."""
-    before = reloads(relay)
+    start = relay.log_size()
     relay.signal(signal.SIGHUP)
-    wait_until(lambda: reloads(relay) > before, "a reload")
+    wait_reload(relay, start)

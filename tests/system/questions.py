@@ -6,8 +6,8 @@ takes to be answered.
         asker.connect(port, one.workers()[0])
         times = asker.ask(300)
 
-One process of its own is the client and the server, so that nobody else's work
-in Python is in the times.  Nor are those in which the machine had no processor
+One process of its own is the client and the server, so that no other work in
+Python is in the times.  Nor are those in which the machine had no processor
 to spare for it, or for the daemon.
 """
 import contextlib
@@ -46,9 +46,9 @@ class Asker:
 
     def ask(self, count, pause=0.001):
         """The seconds that each answer took, with so many of a pause between
-        an answer and the next question.  While an answer is waited for nobody
-        asks; so there are as many more times in the list as there would have
-        been of others who asked then, one after each pause."""
+        an answer and the next question.  While an answer is waited for no
+        question is sent; so the list has as many more times as there would
+        have been of others sent then, one after each pause."""
         return [took - late * pause for took in self._say("ask", count, pause)
                 for late in range(int(took / pause) + 1)]
 

@@ -9,16 +9,17 @@ say which.
 import contextlib
 import os
 import pathlib
-import random
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import time
 
+from ports import free_port           # noqa: F401
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("SALLYPORT", str(ROOT / "build/release/src/sallyport"))
+BINARY = os.path.abspath(
+    os.environ.get("SALLYPORT", ROOT / "build/release/src/sallyport"))
 SANITIZED = os.environ.get("SALLYPORT_SANITIZED", "") not in ("", "0")
 WORKERS = os.environ.get("SALLYPORT_WORKERS", "")
 SANDBOX = os.environ.get("SALLYPORT_SANDBOX", "")
@@ -35,34 +36,6 @@ _FIELD = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
 _COUNTED = ("up", "down", "duration_ms")
 
-# Two sessions at a time are given ranges of their own, as in "20000-25999".
-_PORTS = [int(end) for end in
-          os.environ.get("SALLYPORT_PORTS", "20000-31999").split("-")]
-_ports_given = set()
-
-
-def free_port():
-    """A loopback port that nobody uses, IPv4 or IPv6, given once only.
-
-    It is taken from below the range of ports that the kernel gives to clients
-    (ip_local_port_range), so that no client of ours can be in the way."""
-    while True:
-        port = random.randrange(*_PORTS)
-        if port in _ports_given:
-            continue
-        try:
-            for family, host in ((socket.AF_INET, "127.0.0.1"),
-                                 (socket.AF_INET6, "::1")):
-                with socket.socket(family) as probe:
-                    probe.setsockopt(socket.SOL_SOCKET,
-                                     socket.SO_REUSEADDR, 1)
-                    probe.bind((host, port))
-        except OSError:
-            continue
-        _ports_given.add(port)
-        return port
-
-
 def wait_until(condition, what, timeout=None):
     """Returns the first true value of condition(); fails after `timeout`."""
     deadline = time.monotonic() + (timeout or PATIENCE)
@@ -78,6 +51,7 @@ def wait_until(condition, what, timeout=None):
 def _environment(extra=None):
     env = dict(os.environ)
     env.pop("JOURNAL_STREAM", None)     # its lines would carry no time
+    env.pop("NOTIFY_SOCKET", None)      # a test starts no managed daemon
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     env.update(extra or {})
@@ -102,12 +76,13 @@ def sallyport(*arguments, timeout=None, env=None, cwd=None, stdin="",
 
 def parse_fields(text):
     """{"key": "value"} of key=value key="quoted value" ...; the counts that
-    the `end` line carries are numbers."""
+    the `end` line carries are numbers, unless the line is torn."""
     fields = {}
     for key, value in _FIELD.findall(text):
         if value.startswith('"'):
             value = _ESCAPE.sub(_unescape, value[1:-1])
-        fields[key] = int(value) if key in _COUNTED else value
+        fields[key] = int(value) if key in _COUNTED and value.isdigit() \
+            else value
     return fields
 
 
@@ -167,6 +142,8 @@ class Relay:
     """One running daemon: a master, whose process id is `pid`, and its
     children.  Made by the fixture `relay`, which also ends it."""
 
+    may_lose_children = False   # True: the test ends some of them
+
     def __init__(self, config, folder, command=None, ready=r"\bready\b",
                  log=None, env=None, limit_nofile=None, within=(), passed=()):
         """`config` is the text of the INI file, or None if `command` (the
@@ -184,7 +161,6 @@ class Relay:
         self.command = _words_as_asked_for(
             [str(word) for word in command or ("run", "-c", self.config)])
         self.checked = False
-        self.may_lose_children = False  # the test ends some of them
         with open(self.stderr, "wb") as stderr:
             self.process = subprocess.Popen(
                 [*map(str, within), *self._limited(limit_nofile), BINARY,
@@ -208,10 +184,10 @@ class Relay:
         """Rewrites the file; telling the daemon is the test's part."""
         self.config.write_text(as_asked_for(config))
 
-    # Who it is.
+    # Its processes.
 
     def children(self):
-        """{pid: name} of its children, such as "w0", "observ"; one that has
+        """{pid: name} of its children, such as "w0", "admin"; one that has
         just been forked has no name yet."""
         words = _proc(self.pid, f"task/{self.pid}/children").split()
         return {int(pid): _comm(pid).partition(":")[2] for pid in words}
@@ -235,7 +211,7 @@ class Relay:
 
     def holder(self, port):
         """The pid of the process that holds the connection whose other end is
-        a socket of that TCP port; None if nobody does."""
+        a socket of that TCP port; None if none does."""
         inodes = set()
         for name in ("tcp", "tcp6"):
             for line in _proc("self", f"net/{name}").splitlines()[1:]:
@@ -264,9 +240,10 @@ class Relay:
 
     def has_spliced(self):
         """True if a worker has moved bytes through a pipe, which it keeps for
-        the next flow.  One that each has is libevent's, for signals."""
+        the next flow.  Two that each has are libevent's, for signals, and the
+        way of its log lines to the master."""
         return any(len({file for file in self.open_files(pid)
-                        if file.startswith("pipe:")}) > 1
+                        if file.startswith("pipe:")}) > 2
                    for pid in self.workers().values())
 
     def _settle(self):
@@ -287,21 +264,31 @@ class Relay:
 
     # What it said.
 
-    def text(self):
-        """The whole log so far."""
+    def log_size(self):
+        """In bytes, so far."""
         try:
-            return self.log.read_text(errors="backslashreplace")
+            return self.log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def text(self, start=0):
+        """The log so far, behind its first `start` bytes."""
+        try:
+            with open(self.log, "rb") as log:
+                log.seek(start)
+                return log.read().decode(errors="backslashreplace")
         except FileNotFoundError:
             return ""
 
-    def log_lines(self):
-        """The whole lines of the log so far."""
-        text = self.text()
+    def log_lines(self, start=0):
+        """The whole lines of the log so far, behind its first `start` bytes."""
+        text = self.text(start)
         return text[:text.rfind("\n") + 1].splitlines()
 
-    def matching(self, pattern):
-        """The lines that match."""
-        return [line for line in self.log_lines() if re.search(pattern, line)]
+    def matching(self, pattern, start=0):
+        """The lines behind the first `start` bytes that match."""
+        return [line for line in self.log_lines(start)
+                if re.search(pattern, line)]
 
     def wait_log(self, pattern, timeout=None, count=1):
         """Waits until `count` lines match; returns the last of them."""
@@ -410,7 +397,7 @@ class Relay:
                 pass
 
     def kill(self):
-        """All of it, in the order in which nobody replaces anybody."""
+        """All of it, the master first, so that it replaces no child."""
         if self.running():
             children = self.children()
             self.process.kill()
@@ -424,6 +411,8 @@ class Relay:
         failed that was not meant to."""
         self.checked = True
         text = self.stderr.read_text(errors="backslashreplace")
+        if self.log != self.stderr:
+            text += self.text()
         fault = _FAULTS.search(text)
         assert not fault, text[max(0, fault.start() - 500):][:8000]
         failed = self.may_lose_children or _CHILD_FAILED.search(self.text())

@@ -31,7 +31,7 @@ import time
 THREADS = 16
 PATIENCE = 60
 RATE = 1000
-SPARE = 0.1     # of the time: nobody was short of it
+SPARE = 0.1     # of the time: the machine was not short of it
 
 
 class Stream:

@@ -1,5 +1,5 @@
-"""A reader that stops holds up who sends to it, and costs one bounded buffer;
-a slow one gets every byte."""
+"""A reader that stops holds up the side that sends to it, and costs one
+bounded buffer; a slow reader gets every byte."""
 import pytest
 
 import figures
@@ -36,9 +36,12 @@ def stuck_pair(pair, listen, connect, near, options=""):
     return it, here, there, sending
 
 
+@pytest.mark.promise(18)
 @pytest.mark.parametrize("near", ["client", "server"])
 @pytest.mark.parametrize("listen,connect", LEGS)
 def test_stopped_reader_closes_the_sources_window(pair, listen, connect, near):
+    """A sender is held up while its reader has stopped, and its bytes arrive
+    when the reader goes on."""
     it, here, there, sending = stuck_pair(pair, listen, connect, near)
     # What is on its way at first is no business of its own making.
     wait_until(lambda: it.relay.is_idle(0.3), "rest: it is busy with nothing")
@@ -55,13 +58,15 @@ def test_stopped_reader_closes_the_sources_window(pair, listen, connect, near):
     assert got.end == here.clean_end
 
 
+@pytest.mark.promise(18)
 @pytest.mark.slow
 @pytest.mark.skipif(SANITIZED, reason="its allocator keeps what is freed")
 @pytest.mark.parametrize("splice", ["auto", "never"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_stopped_readers_cost_a_bounded_buffer_each(relay, server, client,
-                                                    certs, kind, splice,
-                                                    free_port):
+def test_stopped_reader_costs_a_bounded_buffer(relay, server, client, certs,
+                                               kind, splice, free_port):
+    """Each stopped reader costs one bounded buffer, and other connections move
+    on."""
     far = server(peers.source(b"".join(peers.blocks(SIZE))))
     port = free_port()
     listen = "127.0.0.1" if kind == "plain" else "tls://127.0.0.1"
@@ -91,8 +96,10 @@ def test_stopped_readers_cost_a_bounded_buffer_each(relay, server, client,
         one.close()
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("listen,connect", LEGS)
 def test_slow_reader_gets_every_byte(pair, listen, connect):
+    """A reader that takes little at a time gets every byte and the end."""
     size = SIZE // 4
     it = pair(listen, connect, options=BUFFERS, receive_buffer=64 << 10)
     sending = peers.in_background(it.server.send, peers.blocks(size))

@@ -6,6 +6,7 @@ import re
 import pytest
 
 import configs
+import processes
 import sallyport
 
 GOOD = """[service s]
@@ -129,10 +130,10 @@ FAULTY = {
                           [(3, "connect.name")]),
 
     # Files.
-    "no-cert": (TLS.replace("server.pem", "nobody.pem"),
-                [(4, "nobody.pem.*No such file")]),
-    "no-key": (TLS.replace("server.key", "nobody.key"),
-               [(5, "nobody.key.*No such file")]),
+    "no-cert": (TLS.replace("server.pem", "missing.pem"),
+                [(4, "missing.pem.*No such file")]),
+    "no-key": (TLS.replace("server.key", "missing.key"),
+               [(5, "missing.key.*No such file")]),
     "cert-is-folder": (TLS.replace("{certs}/server.pem", "{dir}"),
                        [(4, "directory")]),
     "cert-is-device": (TLS.replace("{certs}/server.pem", "/dev/zero"),
@@ -155,10 +156,10 @@ FAULTY = {
     "empty-passphrase": (TLS.replace("server.key", "server-encrypted.key") +
                          "listen.passphrase_file = {dir}/empty\n",
                          [(6, "empty")]),
-    "no-ca": (OUT + "connect.ca = {certs}/nobody.pem\n",
-              [(4, "nobody.pem.*No such file")]),
-    "no-crl": (OUT + "connect.crl = {certs}/nobody.pem\n",
-               [(4, "nobody.pem.*No such file")]),
+    "no-ca": (OUT + "connect.ca = {certs}/missing.pem\n",
+              [(4, "missing.pem.*No such file")]),
+    "no-crl": (OUT + "connect.crl = {certs}/missing.pem\n",
+               [(4, "missing.pem.*No such file")]),
     "crl-is-cert": (OUT + "connect.crl = {certs}/ca.pem\n",
                     [(4, "ca.pem.*CRL")]),
     "ciphers": (TLS + "listen.ciphers = ROT13\n", [(6, "ROT13")]),
@@ -181,8 +182,16 @@ def write(path, text, **values):
     return path
 
 
+def without_times(text):
+    """What is warned of on the way goes to the log, which has the time."""
+    return re.sub(r"^20\d\d-\S+Z ", "", text, flags=re.M)
+
+
+@pytest.mark.promise(37, 52)
 @pytest.mark.parametrize("name", FAULTY)
-def test_fault(certs, tmp_path, name):
+def test_fault_is_told_with_its_place(certs, tmp_path, name):
+    """`run` and `check` tell a fault alike, with file and line, and start
+    nothing."""
     text, faults = FAULTY[name]
     config = write(tmp_path / "bad.ini", text, certs=certs, dir=tmp_path)
     (tmp_path / "empty").touch()
@@ -190,7 +199,7 @@ def test_fault(certs, tmp_path, name):
     run = sallyport.sallyport("run", "-c", config)
     check = sallyport.sallyport("check", "-c", config)
     assert (run.returncode, check.returncode) == (1, 1)
-    assert run.stderr == check.stderr
+    assert without_times(run.stderr) == without_times(check.stderr)
     assert run.stdout == check.stdout == ""
     lines = run.stderr.splitlines()
     for line, said in faults:
@@ -204,9 +213,10 @@ def test_fault(certs, tmp_path, name):
     assert not (tmp_path / "door").exists()
 
 
-def test_all_faults_at_once(certs, tmp_path):
-    """Of the language, of values, of files, of several services: one run
-    tells them all."""
+@pytest.mark.promise(37)
+def test_faults_of_all_kinds_are_told_at_once(certs, tmp_path):
+    """One run tells the faults of the language, of values, of files and of
+    several services."""
     config = write(tmp_path / "bad.ini", """[global]
 log_level = loud
 max_connections = 0
@@ -214,12 +224,12 @@ max_connections = 0
 listen = tls://127.0.0.1:1
   connect = 127.0.0.1:2
 connect = 127.0.0.1:99999
-listen.cert = {certs}/nobody.pem
+listen.cert = {certs}/missing.pem
 tiemout.idle = 5m
 [service b]
 listen = 127.0.0.1:1
 connect = tls://127.0.0.1:3
-connect.ca = {certs}/nobody.pem
+connect.ca = {certs}/missing.pem
 splice = maybe
 [servise c]
 listen = 127.0.0.1:4
@@ -231,12 +241,14 @@ listen = 127.0.0.1:4
     assert {2, 3, 6, 7, 9, 14, 15} <= places, done.stderr
 
 
-def test_all_faults_of_files_at_once(certs, tmp_path):
+@pytest.mark.promise(37)
+def test_faults_of_all_files_are_told_at_once(certs, tmp_path):
+    """One run tells the faults of every file that the services name."""
     text = "".join(
         configs.service(f"tls://127.0.0.1:{port}", "tls://localhost:9",
-                        f"listen.cert = {certs}/nobody.pem",
+                        f"listen.cert = {certs}/missing.pem",
                         "listen.ciphers = ROT13",
-                        f"connect.ca = {certs}/nobody.pem", name=f"s{port}")
+                        f"connect.ca = {certs}/missing.pem", name=f"s{port}")
         for port in (1, 2, 3))
     config = write(tmp_path / "bad.ini", text)
     done = sallyport.sallyport("check", "-c", config)
@@ -247,7 +259,9 @@ def test_all_faults_of_files_at_once(certs, tmp_path):
             assert f"bad.ini:{line}: " in done.stderr, (line, done.stderr)
 
 
-def test_a_thousand_faults_are_bounded(tmp_path):
+def test_thousand_faults_are_bounded(tmp_path):
+    """A file of nothing but faults gets a bounded list and a count of the
+    rest."""
     config = write(tmp_path / "bad.ini", GOOD + "nonsense\n" * 1000)
     done = sallyport.sallyport("check", "-c", config)
     assert done.returncode == 1
@@ -255,10 +269,13 @@ def test_a_thousand_faults_are_bounded(tmp_path):
     assert re.search("and [0-9]+ more", done.stderr)
 
 
+@pytest.mark.promise(52)
 @pytest.mark.parametrize("what,said", [
     ("missing", "No such file"), ("folder", "directory"),
     ("unreadable", "Permission denied")])
-def test_unusable_file(tmp_path, what, said):
+def test_unusable_file_is_told(tmp_path, what, said):
+    """A configuration that is missing, a folder or unreadable is told by its
+    path."""
     config = tmp_path / "bad.ini"
     within = ()
     if what == "folder":
@@ -266,7 +283,7 @@ def test_unusable_file(tmp_path, what, said):
     if what == "unreadable":
         config.write_text(GOOD)
         config.chmod(0)
-        if os.geteuid() == 0:   # who may read everything
+        if os.geteuid() == 0:   # root may read everything
             within = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
     for command in ("run", "check"):
         done = sallyport.sallyport(command, "-c", config, within=within)
@@ -274,7 +291,10 @@ def test_unusable_file(tmp_path, what, said):
         assert re.search(rf"{config}.*{said}", done.stderr), done.stderr
 
 
-def test_unreadable_key(certs, tmp_path):
+@pytest.mark.promise(52)
+def test_unreadable_key_is_told(certs, tmp_path):
+    """A key that may not be read is told with its path and the line that names
+    it."""
     key = tmp_path / "server.key"
     key.write_bytes((certs / "server.key").read_bytes())
     key.chmod(0)
@@ -290,28 +310,31 @@ def test_unreadable_key(certs, tmp_path):
                          done.stderr), done.stderr
 
 
-def test_unknown_owner(tmp_path):
-    config = write(tmp_path / "bad.ini",
-                   GOOD + "listen.owner = no-such-user\n", dir=tmp_path)
+# What only the start finds out.
+START_FAULTY = {
+    "unknown-owner": (GOOD + "listen.owner = no-such-user\n",
+                      r"bad.ini:\d+: .*listen.owner"),
+    "no-folder-of-log": (configs.settings("log = file:{dir}/none/log") + GOOD,
+                         "cannot open log file {dir}/none/log: No such file"),
+}
+
+
+@pytest.mark.parametrize("name", START_FAULTY)
+def test_fault_of_the_start_is_told(tmp_path, name):
+    """A start that cannot have its owner or its log says so, and makes no
+    socket."""
+    text, said = START_FAULTY[name]
+    config = write(tmp_path / "bad.ini", text, dir=tmp_path)
     done = sallyport.sallyport("run", "-c", config)
     assert done.returncode == 1
-    assert re.search(r"bad.ini:\d+: .*listen.owner", done.stderr)
+    assert re.search(said.replace("{dir}", str(tmp_path)), done.stderr)
     assert not (tmp_path / "door").exists()
 
 
-def test_log_that_cannot_be_opened(tmp_path):
-    config = write(tmp_path / "bad.ini", configs.settings(
-        f"log = file:{tmp_path}/none/log") + GOOD, dir=tmp_path)
-    done = sallyport.sallyport("run", "-c", config)
-    assert done.returncode == 1
-    assert f"cannot open log file {tmp_path}/none/log: No such file" in \
-        done.stderr
-    assert not (tmp_path / "door").exists()
-
-
+@pytest.mark.promise(11, 52)
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_warnings_do_not_stop(certs, relay, tmp_path, command):
-    """An expired certificate, and a check that is turned off."""
+def test_warnings_do_not_stop_a_start(certs, relay, tmp_path, command):
+    """An expired certificate and a check that is turned off are warned of."""
     text = TLS.replace("server.", "server-expired.") + \
         "connect = tls://localhost:9\nconnect.verify = none\n"
     config = write(tmp_path / "odd.ini", text, certs=certs, dir=tmp_path)
@@ -327,8 +350,28 @@ def test_warnings_do_not_stop(certs, relay, tmp_path, command):
     assert re.search(r"warn.*connect.verify: is none", said), said
 
 
-def test_odd_but_good(tmp_path):
-    """What may look wrong and is not."""
+@pytest.mark.promise(52)
+def test_configuration_that_any_user_may_change_is_warned_of(relay, tmp_path,
+                                                             free_port):
+    """A file that any user may write to decides what the daemon does: check,
+    start and reload warn of it."""
+    text = configs.plain(free_port(), 9)
+    more = tmp_path / "more.ini"
+    more.write_text(configs.plain(free_port(), 9, name="more"))
+    one = relay(configs.settings(f"include = {more}") + text)
+    warning = f"warn {more} may be changed by any user .mode 0666."
+    assert not one.matching(warning)
+    more.chmod(0o666)
+    done = sallyport.sallyport("check", "-c", one.config)
+    assert done.returncode == 0
+    assert re.search(warning, done.stderr), done.stderr
+    processes.reload(one)
+    assert one.matching(warning)
+
+
+def test_odd_but_good_file_is_accepted(tmp_path):
+    """Comments, missing blanks and a last line without an end are no
+    faults."""
     text = ("\n; a comment\n# another\n\n[global]\nlog_level=debug\n"
             "[service a.b-c_9]  ; named\nlisten=unix:{dir}/door\n"
             "connect   =   127.0.0.1:9   ; nine\nsplice = never")

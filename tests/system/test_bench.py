@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -120,7 +121,8 @@ BULK = ("--count", 2_000_000, "--connections", 2)
 
 
 @pytest.mark.parametrize("mode", ["down", "up"])
-def test_counts_what_an_honest_relay_carries(load, forger, mode):
+def test_load_counts_what_an_honest_relay_carries(load, forger, mode):
+    """A run through an honest relay reports the bytes that were asked for."""
     relay = forger()
     result = accepted(load(mode, relay.port, relay.backend, *BULK, "--warm",
                            1_000_000))
@@ -133,7 +135,8 @@ def test_counts_what_an_honest_relay_carries(load, forger, mode):
     (flip, "corrupted"), (drop, "corrupted"), (double, "corrupted"),
     (end, "too early")])
 @pytest.mark.parametrize("place", [GREETING, GREETING + 300_001])
-def test_sees_every_forgery(load, forger, mode, change, word, place):
+def test_load_sees_every_forgery(load, forger, mode, change, word, place):
+    """A run fails when one byte was changed, lost, doubled or cut off."""
     relay = forger(**{mode: at(place, change)})
     done = load(mode, relay.port, relay.backend, *BULK, "--warm", 100_000,
                 "--check")
@@ -141,33 +144,47 @@ def test_sees_every_forgery(load, forger, mode, change, word, place):
     assert word in done.stderr
 
 
-def test_sees_forged_greetings(load, forger):
-    relay = forger(up=at(10, flip))
-    done = load("churn", relay.port, relay.backend, "--count", 10)
-    assert done.returncode == 1 and "greeting was corrupted" in done.stderr
-
-    relay = forger(down=at(63, flip))
-    done = load("churn", relay.port, relay.backend, "--count", 10)
-    assert done.returncode == 1 and "answer was corrupted" in done.stderr
-
-
-def test_sees_too_many_bytes_without_looking_at_them(load, forger):
-    relay = forger(down=at(GREETING + 1_999_999, double))
-    done = load("down", relay.port, relay.backend, "--count", 2_000_000)
-    assert done.returncode == 1 and "more bytes" in done.stderr
-
-
-def test_sees_too_few_bytes_without_looking_at_them(load, forger):
-    relay = forger(down=at(GREETING + 1_000_000, drop))
-    done = load("down", relay.port, relay.backend, "--count", 2_000_000,
-                limit=2)
-    assert done.returncode == 1 and "took too long" in done.stderr
+# The mode, what is forged, --count, --limit, and what is said.
+FORGED = {
+    "greeting": ("churn", {"up": at(10, flip)}, 10, 20,
+                 "greeting was corrupted"),
+    "answer": ("churn", {"down": at(63, flip)}, 10, 20,
+               "answer was corrupted"),
+    "ping": ("ping", {"down": at(GREETING + 64 * 5 + 3, flip)}, 100, 20,
+             "answer was corrupted"),
+    "too-many": ("down", {"down": at(GREETING + 1_999_999, double)},
+                 2_000_000, 20, "more bytes"),
+    "too-few": ("down", {"down": at(GREETING + 1_000_000, drop)},
+                2_000_000, 2, "took too long"),
+}
 
 
-def test_sees_forged_pings(load, forger):
-    relay = forger(down=at(GREETING + 64 * 5 + 3, flip))
-    done = load("ping", relay.port, relay.backend, "--count", 100)
-    assert done.returncode == 1 and "answer was corrupted" in done.stderr
+@pytest.mark.parametrize("name", FORGED)
+def test_load_sees_a_forgery_without_checking_all(load, forger, name):
+    """A run that compares few of its bytes still fails when one of these is
+    changed, or there is one too many or too few."""
+    mode, forge, count, limit, said = FORGED[name]
+    relay = forger(**forge)
+    done = load(mode, relay.port, relay.backend, "--count", count,
+                limit=limit)
+    assert done.returncode == 1 and said in done.stderr
+
+
+def test_load_counts_paced_exchanges_from_when_they_were_due(load, forger):
+    """A relay that once stands still is late with all that fell due then."""
+    still = 300
+    def stand_still(data, offset):
+        if offset <= GREETING + 64 * 20 < offset + len(data):
+            time.sleep(still / 1000)
+        return data
+
+    relay = forger(down=stand_still)
+    told = accepted(load("pace", relay.port, relay.backend, "--count", 200,
+                         "--every", 10_000))
+    late = told["latency_us"]
+    assert told["units"] >= 200
+    assert late["max"] >= still * 1000
+    assert late["p99"] >= still * 1000 / 2      # and not one of 200 alone
 
 
 # Through the daemon: every mode, every combination of legs.
@@ -197,12 +214,15 @@ def route(relay, certs):
 
 
 @pytest.mark.parametrize("legs", LEGS)
-def test_modes_through_the_daemon(load, route, legs):
+def test_load_modes_work_through_the_daemon(load, route, legs):
+    """Each mode runs through the daemon, in each combination of legs."""
     port, backend, options = route(*legs)
     modes = [
         ("down", "--count", 20_000_000, "--connections", 8, "--check"),
         ("up", "--count", 20_000_000, "--connections", 8, "--check"),
         ("ping", "--count", 1000, "--connections", 8),
+        ("pace", "--count", 200, "--warm", 20, "--connections", 8,
+         "--every", 5000),
         ("churn", "--count", 100, "--connections", 8),
         ("hold", "--connections", 50),
         ("slow", "--connections", 20, "--receive-buffer", 65536,
@@ -219,7 +239,23 @@ def test_modes_through_the_daemon(load, route, legs):
             assert result.get(side, {"cipher": SUITE})["cipher"] == SUITE
 
 
-def test_counts_what_really_resumed(load, route):
+def test_load_counts_a_server_that_closes_at_once(load, forger, route):
+    """Connections that the server closes at once are counted as clean."""
+    port, backend, _ = route(False, False)
+    result = accepted(load("shut", port, backend, "--count", 100,
+                           "--connections", 8))
+    assert result["units"] == 100 and result["dirty_ends"] == 0
+
+
+def test_load_sees_bytes_of_a_server_that_sent_none(load, server):
+    """A run fails when bytes come from a server that sent none."""
+    relay = server(lambda peer: peer.send(b"x"))
+    done = load("shut", relay.port, sallyport.free_port(), "--count", 10)
+    assert done.returncode == 1 and "more bytes" in done.stderr
+
+
+def test_load_counts_resumed_sessions(load, route):
+    """A run reports how many of its handshakes were resumed."""
     port, backend, options = route(True, False)
     words = ("--count", 40, "--warm", 10, *options)
     result = accepted(load("churn", port, backend, *words))
@@ -236,12 +272,16 @@ def samples(*figures):
             for one in figures]
 
 
-def test_ratios_pair_the_samples_of_a_round():
+def test_report_pairs_the_samples_of_a_round():
+    """A ratio compares two relays in the same round, and leaves out a failed
+    one."""
     ours, theirs = samples(1, 2, 6, 1), samples(2, None, 3, 4)
     assert report.ratios(ours, theirs) == [0.5, 2, 0.25]
 
 
-def test_the_best_peer_is_the_one_that_we_do_worst_against():
+def test_report_names_the_best_peer():
+    """The best peer of a group is the relay that Sallyport does worst
+    against."""
     class Row:
         name = "row"
 

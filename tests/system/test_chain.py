@@ -20,8 +20,10 @@ def tunnel(relay, certs):
     return start
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_carries_both_ways_at_once(tunnel, server, client, version):
+def test_tunnel_carries_both_ways_at_once(tunnel, server, client, version):
+    """20 MB come back whole through two relays while more is sent."""
     far = server(peers.echo)
     way = tunnel(far, version)
     near = client(way.port)
@@ -40,8 +42,11 @@ def test_carries_both_ways_at_once(tunnel, server, client, version):
     assert near_end["connect_cipher"] == far_end["listen_cipher"]
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_carries_a_reset_of_the_client(tunnel, server, client, version):
+def test_tunnel_carries_a_reset_of_the_client(tunnel, server, client, version):
+    """A client's reset reaches the server as a reset, behind all that was
+    sent."""
     arrived = threading.Event()
 
     def take(peer):
@@ -61,8 +66,10 @@ def test_carries_a_reset_of_the_client(tunnel, server, client, version):
         assert ends[0]["up"] == 100_000
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_carries_a_reset_of_the_server(tunnel, server, client, version):
+def test_tunnel_carries_a_reset_of_the_server(tunnel, server, client, version):
+    """A server's reset reaches the client as a reset."""
     def cut(peer):
         peer.recv_exactly(5)
         peer.reset()
@@ -77,7 +84,9 @@ def test_carries_a_reset_of_the_server(tunnel, server, client, version):
         assert ends[0]["reason"] == "reset-by-server"
 
 
-def test_answers_after_the_question_has_ended(tunnel, server, client):
+@pytest.mark.promise(2)
+def test_tunnel_carries_an_answer_behind_a_half_close(tunnel, server, client):
+    """An answer of 1 MB arrives whole after the client has ended its side."""
     data = peers.payload(1 << 20)
     far = server(peers.answer(data))
     way = tunnel(far)
@@ -89,8 +98,9 @@ def test_answers_after_the_question_has_ended(tunnel, server, client):
     assert far.result().data == b"question"
 
 
-def test_many_at_once(tunnel, server, client):
-    """Each gets its own bytes back, however they are mixed."""
+@pytest.mark.promise(1)
+def test_tunnel_carries_many_connections_at_once(tunnel, server, client):
+    """Each of 40 clients gets its own bytes back, however they are mixed."""
     far = server(peers.echo)
     way = tunnel(far)
     count, size = 40, 500_000

@@ -10,43 +10,41 @@ import pytest
 import configs
 import peers
 import sallyport
+from peers import is_served
 from sallyport import sallyport as command
-
-
-def asks(peer, question=b"question"):
-    peer.send(question)
-    return peer.recv_exactly(len(question)) == question
 
 
 COMMANDS = ["run", "check", "config show", "tunnel", "demo", "status", "reload",
             "upgrade", "drain", "version", "help"]
 
 
-def test_no_command():
-    done = command()
+@pytest.mark.parametrize("words,said", [([], ""), (["serve"], '"serve"')])
+def test_wrong_command_points_to_help(words, said):
+    """A missing or unknown command is told, and `sallyport help` named."""
+    done = command(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "sallyport help" in done.stderr
-
-
-def test_unknown_command():
-    done = command("serve")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert '"serve"' in done.stderr and "sallyport help" in done.stderr
+    assert said in done.stderr and "sallyport help" in done.stderr
 
 
 @pytest.mark.parametrize("words", [
     ["run", "-c"], ["run", "x"], ["run", "-c", "a", "b"], ["run", "--config"],
     ["check", "-c"], ["check", "x", "y"], ["config"], ["config", "list"],
     ["config", "show", "-c"], ["config", "show", "x"], ["version", "x"],
-    ["help", "a", "b"], ["tunnel"], ["tunnel", "127.0.0.1:1"]])
-def test_wrong_usage(words):
+    ["help", "a", "b"], ["tunnel"], ["tunnel", "127.0.0.1:1"],
+    ["status", "x"], ["status", "-c"], ["status", "-s"], ["status", "-x"],
+    ["reload", "x"], ["reload", "--json"], ["upgrade", "x"],
+    ["upgrade", "--json"], ["drain"], ["drain", "a", "b"],
+    ["drain", "--json", "a"], ["drain", ""]])
+def test_wrong_usage_prints_the_usage(words):
+    """Words that a command does not take print its usage, exit code 2."""
     done = command(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"usage: sallyport {words[0]}")
 
 
 @pytest.mark.parametrize("word", ["help", "--help", "-h"])
-def test_help(word):
+def test_help_lists_commands_and_options(word):
+    """`help` lists every command and option."""
     done = command(word)
     assert (done.returncode, done.stderr) == (0, "")
     for name in COMMANDS:
@@ -64,7 +62,8 @@ def options():
                    for leg in ("listen", "connect")})
 
 
-def test_help_of_each_option():
+def test_help_explains_each_option():
+    """`help OPTION` tells the value and the default of each option."""
     names = options()
     assert len(names) > 40, names
     for name in names:
@@ -74,14 +73,16 @@ def test_help_of_each_option():
         assert "\nValue:" in done.stdout and "\nDefault:" in done.stdout
 
 
-def test_help_of_an_unknown_option():
+def test_help_suggests_an_option():
+    """`help` of a misspelt option suggests the right one."""
     done = command("help", "tiemout.idle")
     assert done.returncode == 1
     assert '"tiemout.idle"' in done.stderr and "timeout.idle" in done.stderr
 
 
 @pytest.mark.parametrize("word", ["version", "--version"])
-def test_version(word):
+def test_version_names_the_libraries(word):
+    """`version` names the program's version and those of its libraries."""
     done = command(word)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"sallyport \d+\.\d+\.\d+\n", done.stdout)
@@ -92,8 +93,8 @@ def test_version(word):
 
 @pytest.mark.parametrize("words", [["help"], ["version"],
                                    ["help", "listen"]])
-def test_output_that_cannot_be_written(words):
-    """A full disk is no success."""
+def test_output_that_cannot_be_written_is_an_error(words):
+    """A command whose output meets a full disk fails."""
     with open("/dev/full", "w") as full:
         done = subprocess.run([sallyport.BINARY, *words], stdout=full,
                               stderr=subprocess.PIPE, text=True, check=False)
@@ -101,7 +102,8 @@ def test_output_that_cannot_be_written(words):
     assert "No space left on device" in done.stderr
 
 
-def test_check(certs, tmp_path):
+def test_check_counts_the_services(certs, tmp_path):
+    """`check` of a good file says so, with the number of services."""
     config = tmp_path / "good.ini"
     config.write_text(configs.tls(1, 2, certs) +
                       configs.plain(3, 4, name="t"))
@@ -111,7 +113,8 @@ def test_check(certs, tmp_path):
 
 
 def test_check_changes_nothing(certs, tmp_path):
-    """No path is made, no log opened, no port bound, no name resolved."""
+    """`check` makes no path, opens no log, binds no port and resolves no
+    name."""
     with peers.FullListener() as taken:
         config = tmp_path / "good.ini"
         config.write_text(
@@ -125,7 +128,8 @@ def test_check_changes_nothing(certs, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["run"], ["check"], ["config", "show"]])
-def test_default_file(words):
+def test_default_file_is_named_when_missing(words):
+    """A command without -c that finds no file names the default one."""
     if os.path.exists("/etc/sallyport/sallyport.ini"):
         pytest.skip("there is a configuration on this machine")
     done = command(*words)
@@ -192,7 +196,9 @@ def without_origins(text):
             if line and line[0] != ";"]
 
 
-def test_config_show_loads_again(certs, tmp_path):
+def test_config_show_can_be_loaded_again(certs, tmp_path):
+    """What `config show` prints is a good file that means the same, with the
+    origin of each value."""
     (tmp_path / "more").mkdir()
     config, shown = tmp_path / "all.ini", tmp_path / "shown.ini"
     config.write_text(EVERYTHING.replace("{dir}", str(tmp_path)).replace(
@@ -219,7 +225,8 @@ def test_config_show_loads_again(certs, tmp_path):
     assert first.stdout.count("[service ") == 2
 
 
-def test_config_show_of_a_bad_file(tmp_path):
+def test_config_show_of_a_bad_file_tells_the_fault(tmp_path):
+    """`config show` of a bad file prints its faults and nothing else."""
     config = tmp_path / "bad.ini"
     config.write_text("[service a]\nlisten = nowhere\n")
     done = command("config", "show", "-c", config)
@@ -229,20 +236,22 @@ def test_config_show_of_a_bad_file(tmp_path):
 
 # tunnel
 
-def test_tunnel(relay, server, client, free_port):
+def test_tunnel_relays(relay, server, client, free_port):
+    """`tunnel` relays between two endpoints without a file."""
     port = free_port()
     far = server(peers.echo)
     one = relay(None, command=["tunnel", f"127.0.0.1:{port}",
                                f"127.0.0.1:{far.port}"])
     peer = client(port)
-    assert asks(peer)
+    assert is_served(peer)
     peer.half_close()
     [end] = one.wait_ends()
     assert (end["service"], end["reason"]) == ("tunnel", "client-closed")
 
 
-def test_tunnel_with_tls_on_both_legs(relay, certs, server, client,
-                                      free_port):
+def test_tunnel_relays_with_tls_on_both_legs(relay, certs, server, client,
+                                             free_port):
+    """`tunnel` takes every option of the legs as an argument."""
     port = free_port()
     far = server(peers.echo, tls=peers.server_context(
         certs, client_ca="ca.pem"))
@@ -256,7 +265,7 @@ def test_tunnel_with_tls_on_both_legs(relay, certs, server, client,
         "--log_level=debug"])
     peer = client(port, tls=peers.client_context(certs, "client",
                                                  alpn=["http/1.1"]))
-    assert asks(peer) and peer.alpn == "http/1.1"
+    assert is_served(peer) and peer.alpn == "http/1.1"
     assert one.matching(" debug ")
 
 
@@ -272,7 +281,9 @@ def test_tunnel_with_tls_on_both_legs(relay, certs, server, client,
     (["127.0.0.1:1", "[::1]:1", "--timeout.idle=1s\n"], "control byte"),
     (["tls://127.0.0.1:1", "[::1]:1"], "listen.cert"),
 ])
-def test_tunnel_with_wrong_words(words, said):
+def test_tunnel_with_wrong_words_tells_the_fault(words, said):
+    """`tunnel` tells what is wrong with its arguments, printable whatever they
+    hold."""
     done = command("tunnel", *words)
     assert done.returncode in (1, 2)
     assert re.search(f"sallyport: command line: .*{said}", done.stderr), \
@@ -281,7 +292,8 @@ def test_tunnel_with_wrong_words(words, said):
                for line in done.stderr.splitlines())
 
 
-def test_tunnel_whose_port_is_taken():
+def test_tunnel_whose_port_is_taken_tells_the_fault():
+    """`tunnel` says that its port is taken, without a line number."""
     with peers.FullListener() as taken:
         done = command("tunnel", f"127.0.0.1:{taken.port}", "[::1]:1")
     assert done.returncode == 1
@@ -292,6 +304,8 @@ def test_tunnel_whose_port_is_taken():
 
 def test_run_logs_where_it_listens(relay, certs, server, free_port,
                                    tmp_path):
+    """`run` logs each address that it listens on, and then that it is
+    ready."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.settings("log_format = json") +

@@ -1,5 +1,6 @@
-"""status, reload, upgrade and drain: how they find a daemon, what they ask, and
-what they make of its answer.  The daemon here is a socket of the test's own."""
+"""status, reload, upgrade and drain: how they find a daemon, what they ask,
+and what they make of its answer. The daemon here is a socket of the test's
+own."""
 import contextlib
 import os
 import socket
@@ -16,15 +17,16 @@ ASKED = [(["status"], b"status\n"), (["status", "--json"], b"status json\n"),
 
 
 @contextlib.contextmanager
-def daemon(path, answer, reads=True):
-    """Answers one client; the list that is returned has what it asked."""
+def daemon(path, *answers, reads=True):
+    """Gives each answer to a client; the list that is returned has what they
+    asked."""
     asked = []
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen()
     server.settimeout(sallyport.PATIENCE)
 
-    def serve():
+    def serve_one(answer):
         client, _ = server.accept()
         with client:
             client.settimeout(sallyport.PATIENCE)
@@ -33,6 +35,10 @@ def daemon(path, answer, reads=True):
             # It may have heard enough.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 client.sendall(answer)
+
+    def serve():
+        for answer in answers:
+            serve_one(answer)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -45,7 +51,8 @@ def daemon(path, answer, reads=True):
 
 
 @pytest.mark.parametrize("words, line", ASKED)
-def test_asks_and_prints(words, line, tmp_path):
+def test_command_sends_a_request_and_prints_the_answer(words, line, tmp_path):
+    """Each command sends one line and prints the answer."""
     with daemon(tmp_path / "s", b"ok\none\ntwo\n") as asked:
         done = command(*words, "-s", tmp_path / "s")
     assert (done.returncode, done.stdout, done.stderr) == \
@@ -53,8 +60,29 @@ def test_asks_and_prints(words, line, tmp_path):
     assert asked == [line]
 
 
+def test_command_asks_the_next_daemon_after_an_upgrade(tmp_path):
+    """A command that meets an upgrade asks the daemon that listens there
+    now."""
+    path = tmp_path / "s"
+    with daemon(path, b"again\n", b"ok\nreloaded\n") as asked:
+        done = command("reload", "-s", path)
+    assert (done.returncode, done.stdout, done.stderr) == \
+        (0, "reloaded\n", "")
+    assert asked == 2 * [b"reload\n"]
+
+
+def test_command_asks_again_a_few_times_only(tmp_path):
+    """A command that is sent on again and again gives up."""
+    path = tmp_path / "s"
+    with daemon(path, *8 * [b"again\n"]) as asked:
+        done = command("status", "-s", path)
+    assert done.returncode == 1
+    assert asked == 8 * [b"status\n"]
+
+
 @pytest.mark.parametrize("words, line", ASKED)
-def test_failure_goes_to_stderr(words, line, tmp_path):
+def test_failure_is_printed_on_stderr(words, line, tmp_path):
+    """A failed request prints its lines on standard error, exit code 1."""
     with daemon(tmp_path / "s", b"failed\nx.ini:1: no\nand no\n"):
         done = command(*words, "-s", tmp_path / "s")
     assert (done.returncode, done.stdout) == (1, "")
@@ -63,7 +91,8 @@ def test_failure_goes_to_stderr(words, line, tmp_path):
 
 @pytest.mark.parametrize("answer", [b"", b"o", b"ok", b"okay\n", b"\nok\n",
                                     b"failed", b"\0"])
-def test_answer_that_is_none(answer, tmp_path):
+def test_broken_answer_is_told(answer, tmp_path):
+    """An answer that is cut off, or is none, is told as such."""
     with daemon(tmp_path / "s", answer):
         done = command("reload", "-s", tmp_path / "s")
     assert (done.returncode, done.stdout) == (1, "")
@@ -71,19 +100,23 @@ def test_answer_that_is_none(answer, tmp_path):
         "answer\n"
 
 
-def test_refusal_before_the_question_is_heard(tmp_path):
+def test_refusal_before_the_request_is_printed(tmp_path):
+    """A daemon that refuses before it reads has its refusal printed."""
     with daemon(tmp_path / "s", b"failed\nnot you\n", reads=False):
         done = command("reload", "-s", tmp_path / "s")
     assert (done.returncode, done.stderr) == (1, "sallyport: not you\n")
 
 
-def test_answer_cannot_reach_the_terminal(tmp_path):
+@pytest.mark.promise(29)
+def test_answer_is_escaped(tmp_path):
+    """Control bytes in an answer do not reach the terminal."""
     with daemon(tmp_path / "s", b"ok\n\x1b[31m\r\xc2\x9b\0 \"\\ end"):
         done = command("status", "-s", tmp_path / "s")
     assert done.stdout == '\\x1b[31m\\x0d\\xc2\\x9b\\x00 "\\ end\n'
 
 
-def test_answer_without_end_is_cut_off(tmp_path):
+def test_endless_answer_is_cut_off(tmp_path):
+    """An answer that is too long is given up."""
     with daemon(tmp_path / "s", b"ok\n" + b"x" * (4 << 20)):
         done = command("status", "-s", tmp_path / "s")
     assert (done.returncode, done.stdout) == (1, "")
@@ -98,7 +131,9 @@ def configured(tmp_path, text):
 
 @pytest.mark.parametrize("rest", ["", "[service x]\nlisten = nonsense\n",
                                   "nonsense\n", "[nonsense]\n"])
-def test_socket_is_found_in_a_broken_file(rest, tmp_path):
+def test_control_socket_is_found_in_a_broken_file(rest, tmp_path):
+    """The path of the control socket is found whatever else is wrong with the
+    file."""
     file = configured(tmp_path, f"[global]\ncontrol = {tmp_path}/s\n" + rest)
     with daemon(tmp_path / "s", b"ok\n") as asked:
         done = command("reload", "-c", file)
@@ -106,7 +141,9 @@ def test_socket_is_found_in_a_broken_file(rest, tmp_path):
     assert asked == [b"reload\n"]
 
 
-def test_no_daemon(tmp_path):
+def test_missing_daemon_is_told(tmp_path):
+    """A command without a daemon names the socket, and the file if there was
+    one."""
     file = configured(tmp_path, f"[global]\ncontrol = {tmp_path}/s\n")
     done = command("status", "-c", file)
     assert (done.returncode, done.stdout) == (1, "")
@@ -118,7 +155,8 @@ def test_no_daemon(tmp_path):
         f"{tmp_path}/s: No such file or directory\n"
 
 
-def test_no_daemon_and_no_file(tmp_path):
+def test_missing_daemon_without_a_file_is_told(tmp_path):
+    """A command without daemon or file names the socket that it looked for."""
     done = command("status", "-c", tmp_path / "x.ini")
     assert done.returncode == 1
     folder = "/run/sallyport/" if os.geteuid() == 0 else "/"
@@ -127,7 +165,8 @@ def test_no_daemon_and_no_file(tmp_path):
         in done.stderr
 
 
-def test_no_control_socket(tmp_path):
+def test_missing_control_socket_is_told(tmp_path):
+    """A command says that `control = none` leaves no socket to ask at."""
     file = configured(tmp_path, "[global]\ncontrol = none\n")
     done = command("status", "-c", file)
     assert (done.returncode, done.stderr) == \
@@ -136,7 +175,8 @@ def test_no_control_socket(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
-def test_daemon_of_another_user_is_not_believed():
+def test_daemon_of_another_user_is_refused():
+    """A command does not talk to a socket of another user."""
     name = f"sallyport-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"\0{name}")
@@ -150,19 +190,9 @@ def test_daemon_of_another_user_is_not_believed():
     assert "is user 65534, neither root nor you" in done.stderr
 
 
-@pytest.mark.parametrize("words", [
-    ["status", "x"], ["status", "-c"], ["status", "-s"], ["status", "-x"],
-    ["reload", "x"], ["reload", "--json"], ["upgrade", "x"],
-    ["upgrade", "--json"], ["drain"], ["drain", "a", "b"],
-    ["drain", "--json", "a"], ["drain", ""]])
-def test_wrong_usage(words):
-    done = command(*words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"usage: sallyport {words[0]}")
-
-
 @pytest.mark.parametrize("name", ["a b", "a\nreload", "x" * 41, "x" * 600])
-def test_drain_of_what_cannot_be_a_service(name, tmp_path):
+def test_drain_refuses_what_is_no_name_of_a_service(name, tmp_path):
+    """`drain` refuses a word that cannot be a service's name."""
     done = command("drain", "-s", tmp_path / "s", name)
     assert (done.returncode, done.stderr) == \
         (1, "sallyport: this is not the name of a service\n")

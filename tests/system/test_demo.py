@@ -51,7 +51,8 @@ def is_alive(pid):
     return text[text.rindex(")") + 2] != "Z"
 
 
-def test_curl_line_gets_the_page(demo):
+def test_demo_curl_line_gets_the_page(demo):
+    """The curl line that the demo prints gets its page over TLS 1.3."""
     one = demo()
     done = subprocess.run(printed(one, "curl") + " --silent --show-error",
                           shell=True, capture_output=True, text=True,
@@ -63,7 +64,8 @@ def test_curl_line_gets_the_page(demo):
     assert end["reason"] in ("client-closed", "server-closed")
 
 
-def test_openssl_line_sends_lines_back(demo):
+def test_demo_openssl_line_gets_lines_back(demo):
+    """The openssl line that the demo prints gets back what is typed."""
     line = shlex.split(printed(demo(), "openssl"))
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as openssl:
@@ -78,15 +80,17 @@ def test_openssl_line_sends_lines_back(demo):
     assert "verify return:1" in said and "error" not in said
 
 
-def test_curl_needs_the_file(demo):
-    """The certificate is no good without the authority that it made."""
+def test_demo_certificate_needs_its_authority(demo):
+    """curl refuses the demo's certificate without the authority that it
+    made."""
     line = re.sub(r"--cacert \S+", "", printed(demo(), "curl"))
     done = subprocess.run(line, shell=True, capture_output=True, text=True,
                           timeout=PATIENCE)
     assert done.returncode == 60, done.stderr       # CURLE_PEER_FAILED_...
 
 
-def test_both_loopback_addresses_listen(demo):
+def test_demo_listens_on_both_loopback_addresses(demo):
+    """The page is there at 127.0.0.1 and at ::1."""
     one = demo()
     line = printed(one, "curl")
     assert one.matching(r"listening on 127\.0\.0\.1:\d+ with TLS")
@@ -96,7 +100,8 @@ def test_both_loopback_addresses_listen(demo):
         assert done.returncode == 0, done.stderr
 
 
-def test_server_answers_head_and_refuses_the_rest(demo):
+def test_demo_server_answers_head_and_refuses_the_rest(demo):
+    """The demo's server answers HEAD, and says 405 to POST."""
     line = printed(demo(), "curl") + " --silent --show-error --include "
     for option, wanted in (("--head", "HTTP/1.1 200 OK"),
                            ("--data x=1", "HTTP/1.1 405 ")):
@@ -106,7 +111,9 @@ def test_server_answers_head_and_refuses_the_rest(demo):
         assert done.stdout.startswith(wanted)
 
 
-def test_certificates_are_as_they_should_be(demo):
+def test_demo_certificates_are_sound(demo):
+    """The demo's certificates are for localhost, for a few days, and no key is
+    written to a file."""
     one = demo()
     [file] = one.folder_of_files.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -127,7 +134,8 @@ def test_certificates_are_as_they_should_be(demo):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_it_cleanly(demo, number):
+def test_demo_ends_cleanly_on_a_signal(demo, number):
+    """SIGINT and SIGTERM end relay and server, and remove the file."""
     one = demo()
     server = server_of(one)
     one.signal(number)
@@ -137,7 +145,8 @@ def test_signal_ends_it_cleanly(demo, number):
     assert "stopped" in one.text()
 
 
-def test_signal_while_it_starts(demo):
+def test_demo_ends_cleanly_while_it_starts(demo):
+    """A signal during the start leaves no file behind."""
     one = demo(ready=None)
     wait_until(lambda: list(one.folder_of_files.iterdir()), "the file")
     one.signal(signal.SIGTERM)
@@ -145,14 +154,17 @@ def test_signal_while_it_starts(demo):
     assert not list(one.folder_of_files.iterdir())
 
 
-def test_file_that_cannot_be_made_is_told(tmp_path):
+def test_demo_says_that_its_file_cannot_be_made(tmp_path):
+    """The demo names the temporary file that it cannot make, and starts
+    nothing."""
     done = sallyport("demo", env={"TMPDIR": str(tmp_path / "missing")})
     assert done.returncode == 1
     assert "cannot make the temporary file" in done.stderr
     assert done.stdout == ""
 
 
-def test_signal_while_a_client_is_there(demo, client):
+def test_demo_ends_cleanly_with_a_client(demo, client):
+    """A signal ends the demo although a client is connected."""
     one = demo()
     port = int(re.search(r"localhost:(\d+)", one.text()).group(1))
     client(port)
@@ -161,7 +173,8 @@ def test_signal_while_a_client_is_there(demo, client):
     assert not list(one.folder_of_files.iterdir())
 
 
-def test_closed_terminal_ends_it(demo):
+def test_demo_ends_with_its_terminal(demo):
+    """SIGHUP to each process, as a closed terminal sends it, ends the demo."""
     one = demo()
     server = server_of(one)
     for pid in (one.pid, server):      # the kernel tells every process
@@ -170,7 +183,8 @@ def test_closed_terminal_ends_it(demo):
     assert not list(one.folder_of_files.iterdir())
 
 
-def test_killed_relay_takes_its_server_along(demo):
+def test_demo_server_ends_with_a_killed_relay(demo):
+    """No process is left of a demo whose relay was killed."""
     one = demo()
     port = server_port(one)
     server = server_of(one)
@@ -184,8 +198,9 @@ def test_killed_relay_takes_its_server_along(demo):
     one.check()
 
 
-def test_reader_who_goes_away_leaves_no_file(tmp_path):
-    # Standard output is a pipe that nobody reads: what to try cannot be told.
+def test_demo_leaves_no_file_when_its_output_is_closed(tmp_path):
+    """A demo whose output goes into a closed pipe fails and leaves no file."""
+    # Standard output is a pipe without a reader: what to try cannot be told.
     ours, theirs = os.pipe()
     os.close(ours)
     with subprocess.Popen([BINARY, "demo"], stdout=theirs,
@@ -199,14 +214,16 @@ def test_reader_who_goes_away_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_few_descriptors_are_enough(demo):
+def test_demo_works_with_few_descriptors(demo):
+    """The demo works with the 1024 descriptors of a login."""
     one = demo(limit_nofile="1024:1024")
     done = subprocess.run(printed(one, "curl"), shell=True,
                           capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0
 
 
-def test_takes_no_arguments():
+def test_demo_takes_no_arguments():
+    """The demo with an argument prints its usage."""
     done = sallyport("demo", "--help")
     assert done.returncode == 2
     assert done.stderr == "usage: sallyport demo\n"

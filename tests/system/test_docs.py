@@ -1,8 +1,10 @@
 """The manuals say what the program does: no more options, reasons, fields and
 commands than there are, and no fewer; what they show works."""
+import ast
 import re
 import shutil
 import subprocess
+import xml.etree.ElementTree as tree
 
 import pytest
 
@@ -11,6 +13,14 @@ from sallyport import BINARY, PATIENCE, ROOT, sallyport
 PAGES = [ROOT / "docs/man/sallyport.8", ROOT / "docs/man/sallyport.ini.5"]
 TEXTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md",
                 *ROOT.glob("*/*.md")])
+# The changelog is left out: it may name what is gone.
+NAMING = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"),
+                 *ROOT.glob("*/README.md"), *ROOT.glob("src/**/README.md"),
+                 *ROOT.glob("tests/**/README.md")} - {ROOT / "CHANGELOG.md"})
+TOP_FOLDER = re.compile(
+    r"(?:src|tests|scripts|docs|bench|conf|systemd|cmake|packaging|\.ci)/")
+TREE_PATH = re.compile(TOP_FOLDER.pattern + r".+|[\w*/]+\.(?:[ch]|py)")
+MADE = {"bench/floor", "bench/results/"}    # by a build or a run
 EXAMPLES = sorted(ROOT.glob("conf/**/*.ini"))
 
 
@@ -55,12 +65,14 @@ def option_names():
 # What is made of the option table.
 
 def test_reference_is_up_to_date():
+    """The list of options in the manual is the one of the program."""
     done = subprocess.run([ROOT / "scripts/make-reference", "--check", BINARY],
                           capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
 
 def test_reference_that_is_out_of_date_is_noticed(tmp_path):
+    """A list of options that was changed by hand is noticed, and made anew."""
     for name in ("scripts", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name)
     options = tmp_path / "docs/options.md"
@@ -75,6 +87,8 @@ def test_reference_that_is_out_of_date_is_noticed(tmp_path):
 
 
 def test_every_option_is_in_the_manuals():
+    """The manual page and docs/options.md explain every option, and no
+    other."""
     names = option_names()
     assert {"listen", "listen.cert", "connect.cert", "include",
             "timeout.idle"} <= names
@@ -90,12 +104,14 @@ def test_every_option_is_in_the_manuals():
 # What is made of words in the source.
 
 def test_every_reason_is_in_the_manuals():
+    """The manuals explain every reason of an `end` line, and no other."""
     reasons = in_source("src/relay/conn_reason.c", r'= "([a-z-]+)"')
     assert page_terms("Reasons", PAGES[0]) == reasons
     assert table_terms("Reasons", ROOT / "docs/operating.md") == reasons
 
 
 def test_every_log_field_is_in_the_manuals():
+    """The manuals explain every field of an `end` line, and no other."""
     source = "src/relay/conn_report.c"
     fields = in_source(source, r'add_(?:text|number)\(&report, "(\w+)"') | \
         in_source(source, r'"((?:listen|connect)_\w+)"')
@@ -106,6 +122,7 @@ def test_every_log_field_is_in_the_manuals():
 
 
 def test_every_command_is_in_the_manuals():
+    """The manual page explains every command, and no other."""
     usage = sallyport("help").stdout.split("\n\n")[1]
     commands = set(re.findall(r"^  ([a-z]+)", usage, re.M))
     assert {"run", "check", "demo"} <= commands
@@ -118,7 +135,8 @@ def test_every_command_is_in_the_manuals():
 
 
 def test_every_signal_is_in_the_manuals():
-    signals = in_source("src/process/master.c",
+    """The manuals explain every signal, and no other."""
+    signals = in_source("src/master/master.c",
                         r"\{ (SIG[A-Z0-9]+), on_") - {"SIGCHLD"}
     assert {"SIGTERM", "SIGHUP"} <= signals
     assert page_terms("SIGNALS", PAGES[0]) == signals
@@ -129,7 +147,8 @@ def test_every_signal_is_in_the_manuals():
 # The form of the manuals.
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_page_is_well_formed(page):
+def test_manual_page_is_well_formed(page):
+    """groff has no warning about a manual page."""
     if not shutil.which("groff"):
         pytest.skip("no groff")
     done = subprocess.run(["groff", "-ww", "-man", "-Tutf8", "-z", page],
@@ -138,7 +157,8 @@ def test_page_is_well_formed(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_page_is_of_this_version(page):
+def test_manual_page_is_of_this_version(page):
+    """A manual page names the version, and the changelog has it."""
     version = re.search(r"project\(sallyport VERSION ([\d.]+)",
                         (ROOT / "CMakeLists.txt").read_text()).group(1)
     title = re.search(r"^\.TH .*$", page.read_text(), re.M).group()
@@ -154,6 +174,7 @@ def anchors(text):
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
 def test_links_lead_somewhere(text):
+    """Each link of a text leads to a file or a heading that is there."""
     for target in re.findall(r"\]\(([^)\s]+)\)", text.read_text()):
         if "://" in target:
             continue
@@ -161,6 +182,119 @@ def test_links_lead_somewhere(text):
         file = text.parent / path if path else text
         assert file.exists(), f"{target} is not there"
         assert not anchor or anchor in anchors(file), f"no {target}"
+
+
+def named_paths(text):
+    """The words of code in a text, of Markdown or of a manual page, that look
+    like paths of the tree; a word in capitals stands for any other word."""
+    source = page_text(text)
+    if text.suffix == ".md":
+        spans = re.findall(r"^```\w*\n(.*?)^```|`([^`\n]+)`|\[([^\]\n]+)\]\(",
+                           source, re.M | re.S)
+        source = " ".join(part for span in spans for part in span)
+    for word in re.findall(r"(?<![\w/.~$*-])[\w.*][\w./*@-]*", source):
+        word = re.sub(r"(?<![A-Z])[A-Z]+(?![\w.])|(?<=_)[A-Z]+(?=\.)", "*",
+                      word.rstrip("."))
+        if TREE_PATH.fullmatch(word):
+            yield word
+
+
+def is_in_tree(word):
+    if TOP_FOLDER.match(word):
+        return any(ROOT.glob(word.rstrip("/")))
+    return any(any(ROOT.glob(f"{folder}/**/{word}"))
+               for folder in ("src", "tests", "bench"))
+
+
+@pytest.mark.parametrize("text", [*NAMING, *PAGES], ids=lambda text: str(
+    text.relative_to(ROOT)))
+def test_paths_that_a_text_names_are_there(text):
+    """Every path that a text names is in the tree."""
+    missing = sorted({word for word in named_paths(text)
+                      if not is_in_tree(word)} - MADE)
+    assert not missing
+
+
+def test_path_that_is_not_there_is_noticed(tmp_path):
+    """A path that is not in the tree is found, and no other word is."""
+    text = tmp_path / "text.md"
+    text.write_text(
+        "`src/relay/nothing.c`, [docs/none.md](x), `flow_nothing.h` and\n"
+        "`relay/nothing*.c`, src/text.c, `/usr/src/x.c`, `a.conf`,\n"
+        "`src/main*.c`, `main.c`, `test_docs.py`, `base/base.h`,\n"
+        "`tests/unit/FOLDER/test_*.c`, `tests/system/test_NAME.py`,\n"
+        "`src/base`, `src/nothing/`\n```sh\nscripts/nothing --x\n```\n")
+    words = list(named_paths(text))
+    assert sorted(word for word in words if not is_in_tree(word)) == [
+        "docs/none.md", "flow_nothing.h", "relay/nothing*.c",
+        "scripts/nothing", "src/nothing/", "src/relay/nothing.c"]
+    assert len(words) == 13
+
+
+@pytest.mark.parametrize("folder", sorted(
+    {path.parent for path in ROOT.glob("src/*/*.c")}), ids=lambda folder: folder.name)
+def test_readme_of_a_folder_lists_its_files(folder):
+    """A reader finds every source of a folder in its README, and no other."""
+    listed = re.findall(r"`([a-z_0-9]+)`(?=[,:])",
+                        (folder / "README.md").read_text())
+    assert len(listed) == len(set(listed))
+    there = {path.stem for path in folder.glob("*.c")}
+    assert there <= set(listed)
+    assert all((folder / f"{name}.h").exists() for name in set(listed) - there)
+
+
+# Drawings.
+
+def draw(root, *options):
+    return subprocess.run([root / "scripts/draw-architecture", *options],
+                          capture_output=True, text=True, timeout=PATIENCE)
+
+
+def test_drawings_are_up_to_date():
+    """The drawings show the folders that there are."""
+    done = draw(ROOT, "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_drawing_that_is_out_of_date_is_noticed(tmp_path):
+    """A drawing that lacks a folder is found."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    (tmp_path / "docs").mkdir()
+    for layer in ("base", "relay"):
+        (tmp_path / "src" / layer).mkdir(parents=True)
+        (tmp_path / f"src/{layer}/x.c").touch()
+    layers = tmp_path / "src/CMakeLists.txt"
+    layers.write_text("sallyport_layer(base)\nsallyport_layer(relay)\n")
+    assert draw(tmp_path).returncode == 0
+    assert draw(tmp_path, "--check").returncode == 0
+    drawn = (tmp_path / "docs/layers.svg").read_text()
+    assert drawn.index("relay/") < drawn.index("base/")
+    layers.write_text("sallyport_layer(base)\n")
+    done = draw(tmp_path, "--check")
+    assert done.returncode == 1
+    assert "docs/layers.svg is not up to date" in done.stderr
+    layers.write_text("sallyport_layer(unheard_of)\n")
+    (tmp_path / "src/unheard_of").mkdir()
+    (tmp_path / "src/unheard_of/x.c").touch()
+    assert "no text for unheard_of" in draw(tmp_path).stderr
+
+
+@pytest.mark.parametrize("drawing", ["processes", "layers"])
+def test_drawing_is_shown_and_is_xml(drawing):
+    """Each drawing is well-formed, and shown in the architecture."""
+    root = tree.parse(ROOT / f"docs/{drawing}.svg").getroot()
+    assert root.tag.endswith("}svg")
+    assert f"]({drawing}.svg)" in (ROOT / "docs/architecture.md").read_text()
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("tests/system/test_*.py")),
+                         ids=lambda file: file.stem)
+def test_each_test_says_what_a_user_sees(file):
+    """Each system test has a docstring."""
+    silent = [node.name for node in ast.parse(file.read_text()).body
+              if isinstance(node, ast.FunctionDef) and
+              node.name.startswith("test_") and not ast.get_docstring(node)]
+    assert not silent
 
 
 # What the manuals show works.
@@ -220,12 +354,14 @@ def shown_configurations():
 
 @pytest.mark.parametrize("config", shown_configurations())
 def test_configuration_in_a_text_is_good(config, tmp_path, certs):
+    """`check` accepts each configuration that a text shows."""
     check(config, tmp_path, certs)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_example_is_good(example, tmp_path, certs):
-    """Just as it is, with the certificates that it says how to make."""
+    """`check` accepts each example as it is, with the certificates that it
+    says how to make."""
     file = tmp_path / example.name
     shutil.copy(example, file)
     (tmp_path / "certs").symlink_to(certs)
@@ -234,10 +370,12 @@ def test_example_is_good(example, tmp_path, certs):
 
 
 def test_examples_are_there():
+    """The examples are found, or the test of each would test nothing."""
     assert ROOT / "conf/sallyport.ini" in EXAMPLES and len(EXAMPLES) > 3
 
 
 def test_bad_configuration_in_a_text_is_noticed(tmp_path, certs):
+    """A text that showed a bad configuration would fail its test."""
     with pytest.raises(AssertionError, match="there is no"):
         check("[service x]\nlisten = :1\nconnect = a:1\nlissten.ca = x\n",
               tmp_path, certs)
@@ -262,6 +400,8 @@ def install(to):
 
 
 def test_everything_is_installed_where_debian_has_it(tmp_path):
+    """`cmake --install` puts each file where Debian has it, and `check`
+    accepts the installed configuration."""
     root = install(tmp_path)
     installed = {str(path.relative_to(root)) for path in root.rglob("*")
                  if path.is_file()}
@@ -294,7 +434,9 @@ def test_everything_is_installed_where_debian_has_it(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_manual_finds_the_pages(tmp_path):
+def test_man_finds_the_pages(tmp_path):
+    """`man sallyport` and `man sallyport.ini` show their pages without a
+    warning."""
     if not shutil.which("man"):
         pytest.skip("no man")
     for page in PAGES:

@@ -1,14 +1,17 @@
-"""An end is passed on as what it was, whoever ends, in every combination of
-legs, while the other direction is full: bytes, ends and reasons compared."""
+"""An end is passed on as what it was, whichever side ends, in every
+combination of legs, while the other direction is full: bytes, ends and reasons
+compared."""
 import functools
-import itertools
 import time
 
 import pytest
 
+import pairs
 import peers
-from pairs import KINDS
+from pairs import NEARS
 from sallyport import SANITIZED, wait_until
+
+pytestmark = pytest.mark.promise(3)
 
 # Sanitized code moves bytes at a fraction of the speed, so that each pair of
 # legs has all of them once only; and fewer would all wait in the kernel if its
@@ -22,8 +25,9 @@ OPTIONS = "".join(f"{leg}.{which}_buffer = {BUFFER}\n"
 
 HEAD = peers.payload(300_007)
 
-LEGS = [(listen, connect) for listen in KINDS for connect in KINDS
+LEGS = [(listen, connect) for listen, connect in pairs.LEGS
         if listen == "plain" or connect in ("plain", "1.3")]
+COPIED = "splice = never\n"
 
 
 @functools.cache
@@ -74,25 +78,57 @@ def counts(near, sent, back):
     return (sent, back) if near == "client" else (back, sent)
 
 
-CELLS = [(near, listen, connect) for (listen, connect), near in
-         itertools.product(LEGS, ["client", "server"])]
+def sides(tls=False):
+    """Each side of each pair of legs: (near, listen, connect); `tls`: if the
+    near side's own leg is TLS."""
+    for listen, connect in LEGS:
+        for near in NEARS:
+            if not tls or (listen if near == "client" else connect) != "plain":
+                yield near, listen, connect
 
 
-def cells(ending):
-    """The cells in which the near side can end so."""
-    for near, listen, connect in CELLS:
-        kind = listen if near == "client" else connect
-        if ending == "close_notify" and kind == "plain":
-            continue
-        if ending == "truncate" and kind == "plain":
-            continue
-        yield pytest.param(near, listen, connect,
-                           id=f"{near}-{listen}-{connect}")
+def row(*values, name, marks=()):
+    return pytest.param(*values, id="-".join(name), marks=marks)
 
 
-def check_clean(pair, near, listen, connect, end, options="", size=QUEUED):
-    it, here, there, sending = start(pair, near, listen, connect, options,
-                                     size=size)
+def rows(tls=False):
+    return [row(*side, name=side) for side in sides(tls)]
+
+
+# What the near side does, and what has it taken for a clean end.
+CLEAN = {
+    "half-close": (lambda peer: peer.half_close(), ""),
+    "close-notify": (lambda peer: peer.close_notify(), ""),
+    "tolerated-fin": (lambda peer: peer.fin(), "truncation = tolerate\n"),
+}
+
+
+def clean_rows():
+    """(how, near, listen, connect, options, size)"""
+    for how in CLEAN:
+        for side in sides(tls=how != "half-close"):
+            yield row(how, *side, "", QUEUED, name=(how, *side),
+                      marks=pytest.mark.slow)
+    for near in NEARS:
+        yield row("half-close", near, "plain", "plain", COPIED, QUEUED,
+                  name=("copied", near))
+    for legs in LEGS:
+        yield row("half-close", "client", *legs, "", FULL,
+                  name=("full-size", *legs), marks=[
+                      pytest.mark.slow, pytest.mark.skipif(
+                          not SANITIZED,
+                          reason="all others are of full size")])
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("how,near,listen,connect,options,size", clean_rows())
+def test_clean_end_is_passed_on(pair, how, near, listen, connect, options,
+                                size):
+    """A side's clean end arrives behind its bytes, and so does all that is
+    queued the other way."""
+    end, tolerated = CLEAN[how]
+    it, here, there, sending = start(pair, near, listen, connect,
+                                     options + tolerated, size=size)
     arriving = there.receive_later(keep=False)
     here.send(HEAD)
     end(here)
@@ -112,37 +148,18 @@ def check_clean(pair, near, listen, connect, end, options="", size=QUEUED):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("near,listen,connect", cells("fin"))
-def test_clean_end(pair, near, listen, connect):
-    check_clean(pair, near, listen, connect, lambda peer: peer.half_close())
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not SANITIZED, reason="all others are of full size")
-@pytest.mark.parametrize("listen,connect", LEGS)
-def test_clean_end_of_full_size(pair, listen, connect):
-    check_clean(pair, "client", listen, connect,
-                lambda peer: peer.half_close(), size=FULL)
-
-
-@pytest.mark.parametrize("near", ["client", "server"])
-def test_clean_end_without_splicing(pair, near):
-    check_clean(pair, near, "plain", "plain", lambda peer: peer.half_close(),
-                "splice = never\n")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("near,listen,connect", cells("close_notify"))
-def test_close_notify_without_fin(pair, near, listen, connect):
-    check_clean(pair, near, listen, connect, lambda peer: peer.close_notify())
-
-
-def check_truncated(it, near, here, there, sending):
+@pytest.mark.parametrize("near,listen,connect", rows(tls=True))
+def test_fin_without_close_notify_becomes_a_reset(pair, near, listen, connect):
     """The far side gets all that was sent and then a reset; so does the near
     side, which gets at least what the relay had taken by then."""
+    it, here, there, sending = start(pair, near, listen, connect, ends=False)
     arriving = there.receive_later(keep=False)
-    here.send(HEAD)
+    here.send(HEAD[:-1])
+    # A kernel whose buffer is full makes room now and then.  What it takes
+    # behind the last byte of the near side would make its end a clean one.
+    wait_until(lambda: it.is_held_up(there), "the head to be carried")
     taken = there.acknowledged()[1]
+    here.send(HEAD[-1:])
     here.fin()
     back = here.receive(keep=True)
     assert back.end == "reset"
@@ -157,21 +174,12 @@ def check_truncated(it, near, here, there, sending):
     assert line["up" if near == "client" else "down"] == len(HEAD)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("near,listen,connect", cells("truncate"))
-def test_fin_without_close_notify(pair, near, listen, connect):
-    it, *rest = start(pair, near, listen, connect, ends=False)
-    check_truncated(it, near, *rest)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("near,listen,connect", cells("truncate"))
-def test_tolerated_truncation(pair, near, listen, connect):
-    check_clean(pair, near, listen, connect, lambda peer: peer.fin(),
-                "truncation = tolerate\n")
-
-
-def check_reset(pair, near, listen, connect, options=""):
+@pytest.mark.parametrize("near,listen,connect,options", [
+    *(row(*side, "", name=side) for side in sides()),
+    *(row(near, "plain", "plain", COPIED, name=("copied", near))
+      for near in NEARS)])
+def test_reset_is_passed_on(pair, near, listen, connect, options):
+    """A side's reset arrives as a reset, behind the bytes that were taken."""
     it, here, there, sending = start(pair, near, listen, connect, options)
     here.send(HEAD)
     # A reset makes the kernel forget what was not acknowledged.
@@ -185,16 +193,6 @@ def check_reset(pair, near, listen, connect, options=""):
     assert line["up" if near == "client" else "down"] == len(HEAD)
 
 
-@pytest.mark.parametrize("near,listen,connect", cells("reset"))
-def test_reset(pair, near, listen, connect):
-    check_reset(pair, near, listen, connect)
-
-
-@pytest.mark.parametrize("near", ["client", "server"])
-def test_reset_without_splicing(pair, near):
-    check_reset(pair, near, "plain", "plain", "splice = never\n")
-
-
 def fill(peer):
     """Sends until nothing more is taken."""
     peer.socket.settimeout(0.2)
@@ -203,10 +201,11 @@ def fill(peer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("near,listen,connect", cells("reset"))
-def test_reset_behind_a_full_direction(pair, near, listen, connect):
-    """Both directions are full: what the relay's kernel holds of the side that
-    resets is delivered all the same, and nothing spins meanwhile."""
+@pytest.mark.parametrize("near,listen,connect", rows())
+def test_reset_behind_a_full_direction_is_delivered(pair, near, listen,
+                                                    connect):
+    """What the relay's kernel holds of a side that resets is delivered
+    although both directions are full, and nothing spins meanwhile."""
     it, here, there, sending = start(pair, near, listen, connect,
                                      globals_="log_level = debug\n")
     fill(here)
@@ -224,12 +223,17 @@ def test_reset_behind_a_full_direction(pair, near, listen, connect):
     assert it.end()["reason"] == f"reset-by-{near}"
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("near,listen,connect", [
     ("client", "1.3", "plain"), ("server", "plain", "1.2")])
-def test_a_side_that_truncates_and_does_not_read(pair, near, listen, connect):
-    """What waits for it, it has the drain timeout to take."""
+def test_truncating_side_that_does_not_read_ends_in_time(pair, near, listen,
+                                                         connect):
+    """A side that truncates has the drain timeout to take what waits for
+    it."""
     it, here, there, sending = start(pair, near, listen, connect,
                                      globals_="drain_timeout = 1s\n")
+    here.send(HEAD)         # or it would be a close: test_no_close_notify.py
+    assert there.recv_exactly(len(HEAD)) == HEAD
     begun = time.monotonic()
     here.fin()
     assert not sending.result()
@@ -238,12 +242,16 @@ def test_a_side_that_truncates_and_does_not_read(pair, near, listen, connect):
     assert it.end()["reason"] == "truncated"
 
 
-@pytest.mark.parametrize("near,listen,connect", [
+BROKEN_SIDES = pytest.mark.parametrize("near,listen,connect", [
     ("client", "1.2", "plain"), ("client", "1.3", "1.3"),
     ("server", "plain", "1.2"), ("server", "1.2", "1.3")])
-def test_an_alert_is_readable_behind_a_full_direction(pair, near, listen,
-                                                      connect):
-    """Of TLS that breaks, the peer hears why before it is reset, and it gets
+
+
+@pytest.mark.promise(6)
+@BROKEN_SIDES
+def test_alert_is_readable_behind_a_full_direction(pair, near, listen,
+                                                   connect):
+    """A peer whose TLS breaks reads the alert before it is reset, and gets
     what was on its way."""
     it, here, there, sending = start(pair, near, listen, connect)
     here.socket.sendall(b"this is no record of TLS" * 10)
@@ -251,6 +259,28 @@ def test_an_alert_is_readable_behind_a_full_direction(pair, near, listen,
     assert back.end.startswith("alert: ")
     assert b"".join(queued(QUEUED)[0]).startswith(back.data)
     assert back.size > 0
+    assert here.receive_raw_end() == "fin"
+    here.close()
     assert there.receive().end == "reset"
     assert not sending.result()
+    assert it.end()["reason"] == "tls-failed"
+
+
+@pytest.mark.promise(6)
+@BROKEN_SIDES
+def test_broken_tls_ends_with_alert_and_fin(pair, near, listen, connect):
+    """A peer whose TLS breaks gets the alert and a FIN at once, and what it
+    still sends does not make a reset of them; what it had said before is
+    delivered."""
+    it = pair(listen, connect)
+    here, there = it.sides(near)
+    here.send(HEAD)
+    here.socket.sendall(b"this is no record of TLS" * 10)
+    for _ in range(20):
+        here.socket.sendall(b"and there is more of it")
+    assert here.receive().end.startswith("alert: ")
+    assert here.receive_raw_end() == "fin"
+    here.close()
+    got = there.receive()
+    assert (got.data, got.end) == (HEAD, "reset")
     assert it.end()["reason"] == "tls-failed"

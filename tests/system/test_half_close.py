@@ -1,23 +1,23 @@
 """One direction ends, the other goes on: for as long as it has something to
 say, and no longer than half_close allows."""
-import itertools
 import time
 
 import pytest
 
 import peers
-from pairs import KINDS
+from pairs import KINDS, LEGS, NEARS
 from sallyport import free_port, wait_until
 
 ANSWER = peers.payload(1 << 20)
 
-LEGS = list(itertools.product(KINDS, KINDS))
-NEARS = ["client", "server"]
 
-
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("listen,connect", LEGS)
 @pytest.mark.parametrize("near", NEARS)
-def test_answer_after_the_end_of_the_question(pair, near, listen, connect):
+def test_answer_arrives_after_the_end_of_the_question(pair, near, listen,
+                                                      connect):
+    """An answer of 1 MB arrives whole, and its end, after the question's
+    end."""
     it = pair(listen, connect)
     here, there = it.sides(near)
     here.send(b"question")
@@ -30,8 +30,9 @@ def test_answer_after_the_end_of_the_question(pair, near, listen, connect):
     assert it.end()["reason"] == f"{near}-closed"
 
 
+@pytest.mark.promise(1, 5)
 @pytest.mark.parametrize("listen,connect", LEGS)
-def test_both_end_at_once(pair, listen, connect):
+def test_both_directions_may_end_at_once(pair, listen, connect):
     """What is on its way when both have ended arrives."""
     it = pair(listen, connect)
     for peer in it.client, it.server:
@@ -50,12 +51,14 @@ def send_and_end(peer):
     peer.half_close()
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("listen,connect", LEGS)
 @pytest.mark.parametrize("near", NEARS)
-def test_one_who_only_writes_and_closes_loses_nothing(pair, near, listen,
-                                                      connect):
-    """It never reads: what were sent to it, a ticket say, would make its
-    kernel reset the connection and forget the tail."""
+def test_side_that_only_writes_and_closes_loses_nothing(pair, near, listen,
+                                                        connect):
+    """A side that never reads loses nothing at its close: what were sent to
+    it, a ticket say, would make its kernel reset the connection and forget the
+    tail."""
     it = pair(listen, connect)
     here, there = it.sides(near)
     arriving = there.receive_later(keep=False)
@@ -71,6 +74,8 @@ def test_one_who_only_writes_and_closes_loses_nothing(pair, near, listen,
 @pytest.mark.parametrize("near,listen,connect", [
     ("client", "plain", "plain"), ("server", "1.3", "1.2")])
 def test_silence_after_one_end_is_bounded(pair, near, listen, connect):
+    """A side that is silent after the other has ended is reset, and one that
+    speaks now and then is not."""
     it = pair(listen, connect, options="timeout.half_close = 1s\n")
     here, there = it.sides(near)
     time.sleep(1.3)     # before any end it means nothing
@@ -87,10 +92,12 @@ def test_silence_after_one_end_is_bounded(pair, near, listen, connect):
     assert it.end()["reason"] == "half-close-timeout"
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("near,listen,connect", [
     ("client", "1.2", "plain"), ("server", "plain", "1.3")])
-def test_a_side_that_ends_and_then_goes_is_noticed(pair, near, listen,
+def test_side_that_ends_and_then_resets_is_noticed(pair, near, listen,
                                                    connect):
+    """A side that resets behind its own end has its reset passed on."""
     it = pair(listen, connect)
     here, there = it.sides(near)
     here.send(b"question")
@@ -109,7 +116,10 @@ def unix_relay(relay, server, tmp_path, handler):
                             f"connect = 127.0.0.1:{far.port}\n")
 
 
-def test_half_close_over_a_unix_socket(relay, server, client, tmp_path):
+@pytest.mark.promise(2)
+def test_half_close_works_over_a_unix_socket(relay, server, client, tmp_path):
+    """An answer of 1 MB arrives after a client of a unix socket has ended its
+    side."""
     path, far, _ = unix_relay(relay, server, tmp_path, peers.answer(ANSWER))
     near = client(path)
     near.send(b"question")
@@ -119,9 +129,11 @@ def test_half_close_over_a_unix_socket(relay, server, client, tmp_path):
     assert far.result().data == b"question"
 
 
-def test_a_unix_client_that_sends_and_goes_ended_cleanly(relay, server, client,
-                                                         tmp_path):
-    """Its close() is all the end that it will ever show."""
+@pytest.mark.promise(3)
+def test_unix_client_that_sends_and_closes_ends_cleanly(relay, server, client,
+                                                        tmp_path):
+    """The close of a client of a unix socket is all the end that it will ever
+    show, and is a clean one."""
     def slow(peer):
         got = peer.receive()
         time.sleep(2.5)     # long enough to be told more, if there were more
@@ -137,10 +149,12 @@ def test_a_unix_client_that_sends_and_goes_ended_cleanly(relay, server, client,
     assert end["reason"] == "client-closed"
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_client_that_has_said_all_before_the_server_is_there(
-        relay, server, certs, client, kind):
-    """Question and end wait for the connection to the server."""
+def test_question_and_end_wait_for_the_server(relay, server, certs, client,
+                                              kind):
+    """A client's question and its end wait for the connection to the
+    server."""
     port = free_port()
     listen = "127.0.0.1" if kind == "plain" else "tls://127.0.0.1"
     far_port = free_port()

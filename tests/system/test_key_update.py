@@ -31,8 +31,9 @@ connect = 127.0.0.1:{far.port}
 
 
 @pytest.mark.parametrize("command", ["k", "K"])
-def test_clients_may_change_their_keys(door, command):
-    """K asks for our new keys as well, k does not."""
+def test_client_may_change_its_keys(door, command):
+    """A client changes its keys 200 times (K asks for our new keys too) and is
+    served."""
     near, through = door("-tls1_3")
     near.say("before")
     near.expect("^before$")
@@ -76,7 +77,8 @@ connect.ca = {certs}/ca.pem
 
 
 @pytest.mark.parametrize("command", ["k", "K"])
-def test_servers_may_change_their_keys(way, command):
+def test_server_may_change_its_keys(way, command):
+    """A server changes its keys 200 times and is served."""
     near, far, through = way("-tls1_3")
     for count in range(1, MANY + 1):
         far.say(command)
@@ -92,8 +94,9 @@ def test_servers_may_change_their_keys(way, command):
     assert through.wait_ends()[0]["reason"] == "client-closed"
 
 
-def test_clients_may_not_renegotiate(door):
-    """The client hears no, and takes it for the end."""
+@pytest.mark.promise(13)
+def test_client_may_not_renegotiate(door):
+    """A client that renegotiates is refused, and takes that for the end."""
     near, through = door("-tls1_2")
     near.say("before")
     near.expect("^before$")
@@ -105,8 +108,9 @@ def test_clients_may_not_renegotiate(door):
     assert (end["up"], end["down"]) == (7, 7)
 
 
-def test_servers_may_not_renegotiate(way, client):
-    """The server hears no, and takes it for the end."""
+@pytest.mark.promise(13)
+def test_server_may_not_renegotiate(way, client):
+    """A server that renegotiates is refused, and takes that for the end."""
     near, far, through = way("-tls1_2")
     far.say("R")
     assert near.receive().end == "reset"

@@ -1,5 +1,5 @@
 """Where the relay listens: every kind of endpoint, several at once, unix paths
-and whom they let in."""
+and which clients they let in."""
 import grp
 import os
 import pwd
@@ -14,11 +14,7 @@ import pytest
 import configs
 import peers
 import sallyport
-
-
-def asks(peer, question=b"question"):
-    peer.send(question)
-    return peer.recv_exactly(len(question)) == question
+from peers import is_served, serves
 
 
 def ends_well(one, count=1):
@@ -40,7 +36,9 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("kind", ENDPOINTS)
-def test_inet(relay, certs, server, client, free_port, kind):
+def test_tcp_endpoint_of_each_kind_listens(relay, certs, server, client,
+                                           free_port, kind):
+    """An endpoint of each kind accepts at its addresses, and at no other."""
     text, hosts = ENDPOINTS[kind]
     port = free_port()
     tls = kind.startswith("tls")
@@ -51,7 +49,7 @@ def test_inet(relay, certs, server, client, free_port, kind):
     context = peers.client_context(certs) if tls else None
     for host in hosts:
         peer = client((host, port), tls=context)
-        assert asks(peer)
+        assert is_served(peer)
         own = peer.socket.getsockname()
         peer.half_close()
         assert peer.recv() == b""
@@ -68,16 +66,18 @@ def test_inet(relay, certs, server, client, free_port, kind):
     ends_well(one, len(hosts))
 
 
-def test_both_families_side_by_side(relay, server, client, free_port):
+def test_ipv4_and_ipv6_share_a_port(relay, server, client, free_port):
+    """A service may listen on 0.0.0.0 and [::] with one port."""
     port = free_port()
     far = server(peers.echo)
     relay(configs.service(f"0.0.0.0:{port}", far.port,
                           f"listen = [::]:{port}"))
-    assert asks(client(("127.0.0.1", port))) and asks(client(("::1", port)))
+    assert serves(("127.0.0.1", port)) and serves(("::1", port))
 
 
-def test_several(relay, certs, server, client, free_port, tmp_path):
-    """One service, all doors, plain and TLS."""
+def test_service_listens_at_several_endpoints(relay, certs, server, client,
+                                              free_port, tmp_path):
+    """One service accepts at TCP, unix and abstract sockets, plain and TLS."""
     ports = [free_port() for _ in range(3)]
     far = server(peers.echo)
     one = relay(configs.service(
@@ -93,7 +93,7 @@ def test_several(relay, certs, server, client, free_port, tmp_path):
              (f"@sallyport-{ports[0]}", None)]
     for address, tls in doors:
         peer = client(address, tls=tls)
-        assert asks(peer)
+        assert is_served(peer)
         peer.half_close()
         assert peer.recv() == b""
     ends_well(one, len(doors))
@@ -101,17 +101,16 @@ def test_several(relay, certs, server, client, free_port, tmp_path):
     assert len(one.matching(": listening on .* with TLS")) == 2
 
 
-def test_service_name_of_a_port(relay, server):
-    """Ports may be written as in /etc/services."""
+def test_port_may_be_a_name(relay, server):
+    """A port may be written as in /etc/services."""
     far = server(peers.echo)
     name, number = "postgresql", socket.getservbyname("postgresql")
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.9", number)) == 0:
-            pytest.skip(f"somebody listens on port {number}")
+            pytest.skip(f"port {number} is taken")
     one = relay(configs.service(f"127.0.0.9:{name}", far.port))
     assert one.matching(f"listening on 127.0.0.9:{number}")
-    with peers.connect(("127.0.0.9", number)) as peer:
-        assert asks(peer)
+    assert serves(("127.0.0.9", number))
 
 
 # Unix paths.
@@ -120,7 +119,8 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_unix_mode(relay, server, client, tmp_path):
+def test_unix_socket_has_its_mode(relay, server, client, tmp_path):
+    """A unix socket has the mode of the configuration, whatever the umask."""
     far = server(peers.echo)
     umask = os.umask(0)
     try:
@@ -134,13 +134,15 @@ def test_unix_mode(relay, server, client, tmp_path):
     assert mode(tmp_path / "default") == 0o660
     assert mode(tmp_path / "open") == 0o666
     assert mode(tmp_path / "shut") == 0o600
-    assert asks(client(tmp_path / "shut"))
+    assert is_served(client(tmp_path / "shut"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("owner,uid,gid", [
     ("nobody", "nobody", None), ("daemon:adm", "daemon", "adm")])
-def test_unix_owner(relay, server, client, tmp_path, owner, uid, gid):
+def test_unix_socket_has_its_owner(relay, server, client, tmp_path, owner, uid,
+                                   gid):
+    """A unix socket has the owner and group of the configuration."""
     far = server(peers.echo)
     path = tmp_path / "door"
     relay(configs.service(f"unix:{path}", far.port,
@@ -149,10 +151,11 @@ def test_unix_owner(relay, server, client, tmp_path, owner, uid, gid):
     assert path.stat().st_uid == user.pw_uid
     assert path.stat().st_gid == (grp.getgrnam(gid).gr_gid if gid
                                   else user.pw_gid)
-    assert asks(client(path))
+    assert is_served(client(path))
 
 
 def test_stale_path_is_taken_over(relay, server, client, tmp_path):
+    """A start takes over the path of a daemon that was killed."""
     far = server(peers.echo)
     path = tmp_path / "door"
     config = configs.service(f"unix:{path}", far.port)
@@ -161,13 +164,13 @@ def test_stale_path_is_taken_over(relay, server, client, tmp_path):
     crashed.check()
     assert path.is_socket()
     one = relay(config)
-    assert asks(client(path))
+    assert is_served(client(path))
     one.stop(at_once=True)
     assert not path.exists()
 
 
 def test_path_of_another_is_left_alone(relay, server, tmp_path):
-    """At its end it removes its own socket only."""
+    """A stop removes the daemon's own socket only."""
     far = server(peers.echo)
     path = tmp_path / "door"
     one = relay(configs.service(f"unix:{path}", far.port))
@@ -179,8 +182,9 @@ def test_path_of_another_is_left_alone(relay, server, tmp_path):
         assert path.is_socket()
 
 
-def test_long_path(relay, server, client, tmp_path):
-    """107 bytes are the most: unix(7)."""
+def test_unix_path_of_the_longest_kind_listens(relay, server, client,
+                                               tmp_path):
+    """A unix path may have 107 bytes, which are the most: unix(7)."""
     far = server(peers.echo)
     folder = tmp_path / "f"
     folder.mkdir()
@@ -189,13 +193,13 @@ def test_long_path(relay, server, client, tmp_path):
         pytest.skip("the folder's own path is too long")
     path += "x" * (107 - len(path))
     relay(configs.service(f"unix:{path}", far.port))
-    assert asks(client(path))
+    assert is_served(client(path))
 
 
 # Sockets.
 
-def test_backlog(relay, server, free_port):
-    """It bounds how many wait while accepting pauses."""
+def test_backlog_bounds_the_queue(relay, server, free_port):
+    """listen.backlog bounds how many clients wait while accepting pauses."""
     port, other = free_port(), free_port()
     far = server(peers.echo)
     relay(configs.service(f"127.0.0.1:{port}", far.port,
@@ -208,7 +212,7 @@ def test_backlog(relay, server, free_port):
         assert out.stdout.split()[2] == str(size), out.stdout
 
 
-def test_restart_at_once(relay, server, free_port):
+def test_restart_binds_its_port_at_once(relay, server, free_port):
     """Connections in TIME_WAIT do not keep the port."""
     port = free_port()
     far = server(peers.source(b"bye"))
@@ -221,8 +225,9 @@ def test_restart_at_once(relay, server, free_port):
         one.stop()
 
 
-def test_port_in_use(relay, server, free_port, tmp_path):
-    """Nothing is half started, and the one that runs is left alone."""
+def test_port_in_use_is_an_error(relay, server, free_port, tmp_path):
+    """A start whose port is taken starts nothing, and leaves the daemon that
+    has it alone."""
     port, free = free_port(), free_port()
     far = server(peers.echo)
     first = relay(configs.plain(port, far.port))
@@ -238,13 +243,14 @@ def test_port_in_use(relay, server, free_port, tmp_path):
                      "; another program .*choose another", done.stderr)
     assert not (tmp_path / "half").exists()
     assert "info ready" not in done.stderr
-    with peers.connect(port) as peer:
-        assert asks(peer)
+    assert serves(port)
     first.signal(signal.SIGTERM)
     assert first.wait_exit() == 0
 
 
-def test_live_unix_path_in_use(relay, server, client, tmp_path):
+def test_unix_path_in_use_is_an_error(relay, server, client, tmp_path):
+    """A start whose unix path is taken says so, and leaves the daemon that has
+    it alone."""
     far = server(peers.echo)
     path = tmp_path / "door"
     config = configs.service(f"unix:{path}", far.port)
@@ -255,11 +261,11 @@ def test_live_unix_path_in_use(relay, server, client, tmp_path):
     assert done.returncode == 1
     assert re.search(r"second.ini:2: \[service s\] listen: unix:.*a server "
                      "listens on it.*stop that server", done.stderr)
-    assert asks(client(path))
+    assert is_served(client(path))
 
 
-def test_full_unix_path_in_use(tmp_path):
-    """A server too busy to accept is a server."""
+def test_unix_path_of_a_busy_server_is_in_use(tmp_path):
+    """A server that is too busy to accept keeps its path."""
     path = tmp_path / "door"
     config = tmp_path / "sallyport.ini"
     config.write_text(configs.service(f"unix:{path}", "127.0.0.1:9"))
@@ -271,7 +277,9 @@ def test_full_unix_path_in_use(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "link", "fifo"])
-def test_path_that_is_no_socket(tmp_path, what):
+def test_unix_path_that_is_no_socket_is_left_alone(tmp_path, what):
+    """A start whose unix path is a file, folder, link or fifo says so and
+    leaves it alone."""
     path = tmp_path / "door"
     other = tmp_path / "other"
     other.write_text("precious")

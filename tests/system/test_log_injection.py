@@ -1,5 +1,6 @@
 """Nothing that a peer sends forges a line of the log, or carries a byte into
 it that a terminal would obey."""
+import contextlib
 import json
 import re
 import subprocess
@@ -10,6 +11,9 @@ import configs
 import libssl
 import peers
 import sallyport
+from peers import is_served
+
+pytestmark = pytest.mark.promise(29)
 
 FORGED = b"\n2026-01-01T00:00:00.000Z info end service=forged reason=none"
 NAMES = {
@@ -57,6 +61,17 @@ def unescaped(text):
                   text.encode("latin-1"))
 
 
+def tls_server(**options):
+    """A handler that does the handshake and waits for a byte; the options are
+    those of libssl.Tls."""
+    def handler(peer):
+        with libssl.Tls(peer.socket, **options) as far, \
+                contextlib.suppress(ConnectionError):
+            far.handshake()
+            far.recv_exactly(1)
+    return handler
+
+
 @pytest.fixture(params=["text", "json"])
 def form(request):
     return request.param
@@ -64,7 +79,9 @@ def form(request):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_sni(relay, certs, server, free_port, form, name, version):
+def test_sni_is_escaped(relay, certs, server, free_port, form, name, version):
+    """A server name of any bytes stands in the log escaped, and can be read
+    back."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.settings(f"log_format = {form}",
@@ -73,8 +90,7 @@ def test_sni(relay, certs, server, free_port, form, name, version):
     with libssl.Tls(peers.open_socket(port), version=version,
                     sni=NAMES[name]) as peer:
         peer.handshake()
-        peer.send(b"x")
-        assert peer.recv_exactly(1) == b"x"
+        assert is_served(peer)
     end = the_end(one, form)
     said = end["listen_sni"]
     if form == "text":      # where one more layer was undone
@@ -84,8 +100,9 @@ def test_sni(relay, certs, server, free_port, form, name, version):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_offered_protocols(relay, certs, server, free_port, form, name):
-    """A client that is refused for them, and one that is not."""
+def test_offered_protocols_are_escaped(relay, certs, server, free_port, form,
+                                       name):
+    """The protocols that a client offers forge nothing, refused or not."""
     port, picky = free_port(), free_port()
     far = server(peers.echo)
     for refused in (False, True):
@@ -106,20 +123,12 @@ def test_offered_protocols(relay, certs, server, free_port, form, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_protocol_that_a_server_chose(relay, certs, server, client, free_port,
-                                      form, name):
+def test_protocol_of_a_server_is_escaped(relay, certs, server, client,
+                                         free_port, form, name):
+    """The protocol that a server chooses forges nothing."""
     port = free_port()
 
-    def rude(peer):
-        with libssl.Tls(peer.socket, server=certs / "server",
-                        choice=NAMES[name]) as far:
-            try:
-                far.handshake()
-                far.recv_exactly(1)
-            except ConnectionError:
-                pass
-
-    far = server(rude)
+    far = server(tls_server(server=certs / "server", choice=NAMES[name]))
     one = relay(configs.settings(f"log_format = {form}") +
                 configs.tls_out(port, far.port, certs, "connect.alpn = h2"),
                 ready="ready")
@@ -161,8 +170,9 @@ SUBJECTS = {
 
 @pytest.mark.parametrize("name", SUBJECTS)
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_certificate_of_a_client(relay, certs, server, free_port, tmp_path,
-                                 form, name, version):
+def test_client_certificate_is_escaped(relay, certs, server, free_port,
+                                       tmp_path, form, name, version):
+    """The names in a refused client's certificate forge nothing."""
     port = free_port()
     far = server(peers.echo)
     make_certificate(certs, tmp_path, SUBJECTS[name], "other-ca")
@@ -183,21 +193,14 @@ def test_certificate_of_a_client(relay, certs, server, free_port, tmp_path,
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_certificate_of_a_server(relay, certs, server, client, free_port,
-                                 tmp_path, form, name):
-    """One that does not have the name we want: the log says which it has."""
+def test_server_certificate_is_escaped(relay, certs, server, client, free_port,
+                                       tmp_path, form, name):
+    """The names in a refused server's certificate forge nothing, and the log
+    says which name was wanted."""
     port = free_port()
     make_certificate(certs, tmp_path, SUBJECTS[name], "ca")
 
-    def rude(peer):
-        with libssl.Tls(peer.socket, server=tmp_path / "odd") as far:
-            try:
-                far.handshake()
-                far.recv_exactly(1)
-            except ConnectionError:
-                pass
-
-    far = server(rude)
+    far = server(tls_server(server=tmp_path / "odd"))
     one = relay(configs.settings(f"log_format = {form}") +
                 configs.tls_out(port, far.port, certs), ready="ready")
     assert client(port).receive().end == "reset"
@@ -209,28 +212,21 @@ def test_certificate_of_a_server(relay, certs, server, client, free_port,
 @pytest.mark.parametrize("value", [
     b"DNS:a\x1b[2Jb", b"DNS:a\x07", b"DNS:x\xff", b"URI:x\x1b",
     b"email:a\x1b@b"])
-def test_alternative_names_of_a_server(relay, certs, server, client,
-                                       free_port, tmp_path, form, value):
+def test_alternative_names_are_escaped(relay, certs, server, client, free_port,
+                                       tmp_path, form, value):
+    """The alternative names of a server's certificate forge nothing."""
     port = free_port()
     make_certificate(certs, tmp_path, b"odd", "ca", names=value)
 
-    def rude(peer):
-        with libssl.Tls(peer.socket, server=tmp_path / "odd") as far:
-            try:
-                far.handshake()
-                far.recv_exactly(1)
-            except ConnectionError:
-                pass
-
-    far = server(rude)
+    far = server(tls_server(server=tmp_path / "odd"))
     one = relay(configs.settings(f"log_format = {form}") +
                 configs.tls_out(port, far.port, certs), ready="ready")
     assert peers.connect(port).receive().end == "reset"
     assert the_end(one, form)["reason"] == "handshake-failed"
 
 
-def test_configuration_error_carries_nothing(tmp_path):
-    """The operator's own terminal is safe from the file as well."""
+def test_configuration_error_is_escaped(tmp_path):
+    """Control bytes in a file do not reach the operator's terminal."""
     config = tmp_path / "bad.ini"
     config.write_bytes(b"[service s]\nlisten = unix:/tmp/\xc2\x9b31m\n"
                        b"connect = \x1b]0;x\x07:1\n\x1b[2J = x\n")
@@ -240,7 +236,8 @@ def test_configuration_error_carries_nothing(tmp_path):
         assert re.fullmatch(r"[ -~\n]*", done.stderr), repr(done.stderr)
 
 
-def test_file_names_carry_nothing(tmp_path):
+def test_file_name_is_escaped(tmp_path):
+    """Control bytes in a file's name do not reach the operator's terminal."""
     odd = tmp_path / "a\n\x1b[2J.ini"
     for command in ("check", "run"):
         done = sallyport.sallyport(command, "-c", odd)

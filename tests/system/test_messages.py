@@ -1,8 +1,8 @@
-"""A process that says to another what it must not say: the one that hears it
-ends it, or the way between them, and nobody else notices."""
+"""A process that sends another a message that is not in order: the receiver has
+it killed, or closes the channel between them, and no other process notices."""
 import array
+import contextlib
 import os
-import re
 import socket
 import struct
 
@@ -12,24 +12,18 @@ import configs
 import peers
 import processes
 import sallyport
+from messages import TYPES
+from peers import is_served
 
 pytestmark = [
+    pytest.mark.promise(46),
     pytest.mark.usefixtures("two_workers"),
     pytest.mark.skipif(os.geteuid() != 0,
                        reason="only root may speak for another process"),
 ]
 
-ROLES = ["w0", "w1", "k0", "scout", "obser"]
-
-
-def types():
-    """{"BUNDLE": 0, ...} as src/process/message.h counts them."""
-    text = (sallyport.ROOT / "src/process/message.h").read_text()
-    names = re.findall(r"^    MESSAGE_(\w+),", text, re.M)
-    return {name: number for number, name in enumerate(names)}
-
-
-TYPES = types()
+STATUS = 3              # enum request_verb
+ROLES = ["w0", "w1", "k0", "scout", "admin"]
 
 
 def packet(name, payload=b"", length=None):
@@ -53,7 +47,7 @@ KINDS = {
     "no-such-type": (struct.pack("=II", TYPES["TYPE_COUNT"], 0), 0,
                      told("TYPE_COUNT", 8)),
     # What only the master says, what only a trial says.
-    "wrong-direction": (packet("SWITCH", bytes(8)), 0, told("SWITCH", 16)),
+    "wrong-direction": (packet("COMMIT", bytes(8)), 0, told("COMMIT", 16)),
     "wrong-role": (packet("VERDICT", struct.pack("=QII", 1, 1, 0)), 0,
                    told("VERDICT", 24)),
     "length-that-lies": (packet("READY", length=8), 0, told("READY", 8)),
@@ -64,27 +58,15 @@ KINDS = {
 }
 
 
-def say(way, data, fd_count=0):
+def say(channel, data, fd_count=0):
     with open(os.devnull, "rb") as file:
         fds = array.array("i", [file.fileno()] * fd_count)
-        way.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
-                    if fd_count else [])
-
-
-def asks(peer, question=b"served?"):
-    peer.send(question)
-    return peer.recv_exactly(len(question)) == question
-
-
-def replaced(one, role, before):
-    """The pid of who is there instead."""
-    return sallyport.wait_until(
-        lambda: (lambda pid: pid if pid != before else None)(
-            processes.roles(one.pid).get(role)), f"another {role}")
+        channel.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
+                        if fd_count else [])
 
 
 class Daemon:
-    """With a process of every role, and clients whom each worker serves."""
+    """A daemon with a process of every role, and clients of each worker."""
 
     def __init__(self, relay, far, certs):
         self.port, self.secure = sallyport.free_port(), sallyport.free_port()
@@ -96,7 +78,7 @@ class Daemon:
         self.trust = peers.client_context(certs)
         self.roles = processes.wait_roles(self.one.pid, ROLES)
         self.held = [self.connect(turn % 2) for turn in range(12)]
-        assert all(map(asks, self.held))
+        assert all(map(is_served, self.held))
         self.holders = [self.one.wait_holder(peer.socket.getsockname()[1])
                         for peer in self.held]
         assert set(self.holders) == {self.roles["w0"], self.roles["w1"]}
@@ -107,7 +89,7 @@ class Daemon:
                              tls=self.trust if secure else None)
 
     def of(self, role):
-        """The clients whom that worker serves."""
+        """The clients that this worker serves."""
         return [peer for peer, pid in zip(self.held, self.holders)
                 if pid == self.roles[role]]
 
@@ -117,12 +99,13 @@ class Daemon:
                   for turn in range(8)]
         for each in coming:
             with each.result(sallyport.PATIENCE) as peer:
-                assert asks(peer)
+                assert is_served(peer)
         assert processes.status(self.one)["master"]["pid"] == self.one.pid
 
     def assert_replaced(self, role):
-        """That one, and nobody else; the master has lost no descriptor."""
-        self.roles[role] = replaced(self.one, role, self.roles[role])
+        """It, and no other process; the master has lost no descriptor."""
+        self.roles[role] = processes.wait_replaced(self.one.pid, role,
+                                                   self.roles[role])
         assert processes.wait_roles(self.one.pid, ROLES) == self.roles
         self.assert_serves()
         sallyport.wait_until(lambda: processes.fd_counts(self.one.pid)[
@@ -135,6 +118,7 @@ class Daemon:
 
 @pytest.fixture
 def daemon(relay, server, certs):
+    """A running Daemon."""
     far = server(peers.echo, timeout=5 * sallyport.PATIENCE)
     one = Daemon(relay, far.port, certs)
     yield one
@@ -142,74 +126,114 @@ def daemon(relay, server, certs):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_to_the_master(daemon, kind):
+def test_master_kills_a_child_that_sends_nonsense(daemon, kind):
+    """The master kills a child whose message is not in order, and replaces it;
+    no other process is touched."""
     data, fd_count, said = KINDS[kind]
-    for role in ("obser", "scout", "k0", "w0"):
+    for role in ("admin", "scout", "k0", "w0"):
         speaker = daemon.roles[role]
         gone = daemon.of(role) if role == "w0" else []
-        with processes.way(speaker, daemon.one.pid) as way:
-            say(way, data, fd_count)
+        with processes.channel(speaker, daemon.one.pid) as channel:
+            say(channel, data, fd_count)
         daemon.one.wait_log(rf"error .*\(pid {speaker}\) {said}.*"
                             ", and is killed$")
         daemon.assert_replaced(role)
-        assert all(asks(peer) for peer in daemon.held if peer not in gone)
+        assert all(is_served(peer) for peer in daemon.held if peer not in gone)
     assert all(peer.receive().end in ("reset", "fin") for peer in gone)
 
 
-def test_from_the_master(daemon):
-    """A child that hears nonsense ends, a worker after its connections."""
-    for role in ("obser", "scout", "w0"):
+def test_child_ends_when_the_master_sends_nonsense(daemon):
+    """A child that the master sends nonsense ends, a worker after its
+    connections, and is replaced."""
+    for role in ("admin", "scout", "w0"):
         hearer = daemon.roles[role]
         for peer in daemon.of(role) if role == "w0" else []:
             peer.half_close()
             assert peer.receive().end == peer.clean_end
-        with processes.way(daemon.one.pid, hearer) as way:
-            say(way, KINDS["garbage"][0])
+        with processes.channel(daemon.one.pid, hearer) as channel:
+            say(channel, KINDS["garbage"][0])
         daemon.assert_replaced(role)
         daemon.one.wait_log(rf"error .*\(pid {hearer}\) ended with exit")
-    assert all(map(asks, daemon.of("w1")))
+    assert all(map(is_served, daemon.of("w1")))
 
 
-def ways(pid):
+def channels(pid):
     """How many it has to other processes."""
     return processes.kinds(pid)["unix-seqpacket"]
 
 
 def assert_joined_again(daemon):
-    """Each worker has ways to the master, the keeper and the scout once it has
-    had something to ask; and whoever asked meanwhile was answered."""
+    """Each worker has channels to the master, the keeper and the scout once it
+    has used them; every request meanwhile was answered."""
     def look():
         daemon.assert_serves()
-        return [ways(daemon.roles[role]) for role in ("w0", "w1")] == [3, 3]
+        return [channels(daemon.roles[role]) for role in ("w0", "w1")] == [3, 3]
     sallyport.wait_until(look, "the workers to be joined to their helpers")
     assert processes.wait_roles(daemon.one.pid, ROLES) == daemon.roles
-    assert all(map(asks, daemon.held))
+    assert all(map(is_served, daemon.held))
 
 
 @pytest.mark.parametrize("kind", ["garbage", "extra-descriptor"])
 @pytest.mark.parametrize("helper", ["keeper", "scout"])
-def test_to_a_helper(daemon, helper, kind):
-    """It listens to these workers no more, until they come another way."""
+def test_helper_drops_a_worker_that_sends_nonsense(daemon, helper, kind):
+    """A keeper or scout closes the channel of a worker that sends nonsense;
+    the worker gets another one and serves on."""
     data, fd_count, said = KINDS[kind]
     pid = daemon.roles["k0" if helper == "keeper" else helper]
     for role in ("w0", "w1"):
-        with processes.way(daemon.roles[role], pid) as way:
-            say(way, data, fd_count)
+        with processes.channel(daemon.roles[role], pid) as channel:
+            say(channel, data, fd_count)
     daemon.one.wait_log(rf"error a worker {said}; the {helper} listens to it "
                         "no more", count=2)
     assert_joined_again(daemon)
 
 
 @pytest.mark.parametrize("kind", ["garbage", "extra-descriptor"])
-def test_to_a_worker(daemon, kind):
-    """From both of its helpers: it goes on with others."""
+def test_worker_drops_a_helper_that_sends_nonsense(daemon, kind):
+    """A worker closes the channel of a keeper or scout that sends nonsense,
+    and goes on with another one."""
     data, fd_count, _ = KINDS[kind]
     for helper in ("scout", "k0"):
         for role in ("w0", "w1"):
             hearer = daemon.roles[role]
-            before = ways(hearer)
-            with processes.way(daemon.roles[helper], hearer) as way:
-                say(way, data, fd_count)
-            sallyport.wait_until(lambda: ways(hearer) < before,
+            before = channels(hearer)
+            with processes.channel(daemon.roles[helper], hearer) as channel:
+                say(channel, data, fd_count)
+            sallyport.wait_until(lambda: channels(hearer) < before,
                                  f"{role} to part from the {helper}")
     assert_joined_again(daemon)
+
+
+# What is in order, but out of turn or without end.
+
+def assert_offended(daemon, role, data, said):
+    """It is sent in that process's place until that is killed for it."""
+    speaker = daemon.roles[role]
+    processes.stop(speaker)
+    with processes.channel(speaker, daemon.one.pid) as channel:
+        channel.settimeout(sallyport.PATIENCE)
+        with contextlib.suppress(ConnectionError):  # until it is closed
+            while True:
+                channel.send(data)
+    daemon.one.wait_log(rf"error .*\(pid {speaker}\) says {said}, and is "
+                        "killed$")
+    daemon.assert_replaced(role)
+
+
+@pytest.mark.parametrize("role,name,payload,how", [
+    ("w0", "KEEPER_LOST", b"", "too often"),
+    ("w0", "SCOUT_LOST", b"", "too often"),
+    ("w0", "HEARTBEAT", b"", "too often"),
+    ("w0", "READY", b"", "out of turn"),
+    ("w0", "PREPARED", struct.pack("=QII", 1, 1, 0), "out of turn"),
+    ("w0", "COMMITTED", struct.pack("=Q", 1), "out of turn"),
+    ("w0", "FAULT", b"x", "out of turn"),
+    ("k0", "HEARTBEAT", b"", "too often"),
+    ("admin", "REQUEST", struct.pack("=IIiI", 1, STATUS, 0, 0), "too often"),
+])
+def test_master_kills_a_child_that_sends_out_of_turn(daemon, role, name,
+                                                     payload, how):
+    """The master kills a child that sends a proper message out of turn or too
+    often; the helpers that the message is about go on."""
+    word = name.lower().replace("_", "-")
+    assert_offended(daemon, role, packet(name, payload), f'"{word}" {how}')

@@ -56,6 +56,8 @@ def digest_of_file(path):
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory, certs):
+    """A running servers.Nginx with the file "big"; nginx.big is its digest and
+    size."""
     folder = tmp_path_factory.mktemp("nginx")
     with servers.Nginx(folder / "nginx", certs) as nginx:
         with open(nginx.files / "big", "wb") as big:
@@ -88,59 +90,64 @@ def curl_to(legs, port, certs):
 
 @pytest.fixture(params=LEGS, ids="-".join)
 def legs(request):
+    """The legs towards the client and the server, such as ("tcp", "tls")."""
     return request.param
 
 
 @pytest.fixture
-def way(legs, relay, nginx, certs, free_port):
-    """A relay to nginx: way.url leads through it, way.curl are the words that
+def web(legs, relay, nginx, certs, free_port):
+    """A relay to nginx: web.url leads through it, web.curl are the words that
     start curl."""
     port = free_port()
-    way = relay(service(legs, "web", port, nginx.port, nginx.tls_port, certs))
-    way.splices = legs == ("tcp", "tcp")
-    way.curl, way.url = curl_to(legs, port, certs)
-    return way
+    web = relay(service(legs, "web", port, nginx.port, nginx.tls_port, certs))
+    web.splices = legs == ("tcp", "tcp")
+    web.curl, web.url = curl_to(legs, port, certs)
+    return web
 
 
 @pytest.fixture
-def check_memory(way):
+def check_memory(web):
     """check_memory(what) bounds what it has cost since the test began."""
-    before = way.memory_kib()
+    before = web.memory_kib()
 
     def check(what):
-        now = way.memory_kib()
+        now = web.memory_kib()
         figures.tell(f"{before} KiB before, {now} KiB after {what}")
         # The sanitizer keeps freed memory, to notice its use.
         assert sallyport.SANITIZED or now - before <= LEFT_KIB
     return check
 
 
+@pytest.mark.promise(1)
 @pytest.mark.slow
-def test_carries_a_big_file_down(way, nginx, check_memory):
-    with subprocess.Popen([*way.curl, f"{way.url}/big"],
+def test_big_download_arrives_whole(web, nginx, check_memory):
+    """A download of a big file arrives whole, and leaves no memory behind."""
+    with subprocess.Popen([*web.curl, f"{web.url}/big"],
                           stdout=subprocess.PIPE) as curl:
         got = digest_of(curl.stdout.read)
     assert (curl.returncode, *got) == (0, *nginx.big)
-    end, = way.wait_ends()
+    end, = web.wait_ends()
     assert end["reason"] == "client-closed"
     assert end["down"] > BIG
-    assert way.has_spliced() == way.splices
+    assert web.has_spliced() == web.splices
     check_memory(f"{BIG >> 20} MiB down")
 
 
+@pytest.mark.promise(1)
 @pytest.mark.slow
-def test_carries_a_big_file_up(way, nginx, check_memory):
-    servers.run(*way.curl, "--upload-file", nginx.files / "big",
-                f"{way.url}/upload/big", timeout=15 * sallyport.PATIENCE)
+def test_big_upload_arrives_whole(web, nginx, check_memory):
+    """An upload of a big file arrives whole, and leaves no memory behind."""
+    servers.run(*web.curl, "--upload-file", nginx.files / "big",
+                f"{web.url}/upload/big", timeout=15 * sallyport.PATIENCE)
     uploaded = nginx.uploads / "big"
     try:
         assert digest_of_file(uploaded) == nginx.big
     finally:
         uploaded.unlink()
-    end, = way.wait_ends()
+    end, = web.wait_ends()
     assert end["reason"] == "client-closed"
     assert end["up"] > BIG
-    assert way.has_spliced() == way.splices
+    assert web.has_spliced() == web.splices
     check_memory(f"{BIG >> 20} MiB up")
 
 
@@ -154,30 +161,31 @@ def expected_parts(nginx):
             yield offset, hashlib.sha256(big.read(PART)).hexdigest()
 
 
-def start_part(way, offset):
+def start_part(web, offset):
     return subprocess.Popen(
-        [*way.curl, "--range", f"{offset}-{offset + PART - 1}",
-         f"{way.url}/big"], stdout=subprocess.PIPE)
+        [*web.curl, "--range", f"{offset}-{offset + PART - 1}",
+         f"{web.url}/big"], stdout=subprocess.PIPE)
 
 
-def check_many(way, before, during, what):
+def check_many(web, before, during, what):
     """What the slow ones cost while they hang is bounded."""
     bound = SLOW * BLOCKED_KIB + PARTS * CONNECTION_KIB
     figures.tell(f"{before} KiB before, {during} KiB with {SLOW} {what} "
                  f"(bound: {bound} KiB more)")
     # The sanitizer keeps freed memory, to notice its use.
     assert during - before <= bound or sallyport.SANITIZED
-    assert {end["reason"] for end in way.wait_ends(PARTS)} == {"client-closed"}
+    assert {end["reason"] for end in web.wait_ends(PARTS)} == {"client-closed"}
 
 
+@pytest.mark.promise(1)
 @pytest.mark.slow
-def test_many_at_once_and_some_that_do_not_read(way, nginx):
-    """Slow readers have begun, and then take next to nothing until the others
-    are through."""
+def test_slow_readers_delay_no_other_download(web, nginx):
+    """Fifty downloads at once arrive whole, although some clients read next to
+    nothing until the others are through."""
     parts = list(expected_parts(nginx))
-    before = way.memory_kib()
+    before = web.memory_kib()
     hurry = threading.Event()
-    curls = [start_part(way, offset) for offset, _ in parts]
+    curls = [start_part(web, offset) for offset, _ in parts]
     try:
         with concurrent.futures.ThreadPoolExecutor(PARTS) as pool:
             try:
@@ -187,9 +195,9 @@ def test_many_at_once_and_some_that_do_not_read(way, nginx):
                            for index, curl in enumerate(curls)]
                 for digest in digests[SLOW:]:
                     digest.result()
-                way.wait_ends(PARTS - SLOW)
-                during = way.memory_kib()
-                assert len(way.ends()) == PARTS - SLOW
+                web.wait_ends(PARTS - SLOW)
+                during = web.memory_kib()
+                assert len(web.ends()) == PARTS - SLOW
             finally:
                 hurry.set()
             assert [digest.result() for digest in digests] == \
@@ -199,7 +207,7 @@ def test_many_at_once_and_some_that_do_not_read(way, nginx):
             curl.stdout.close()
             curl.wait()
     assert {curl.returncode for curl in curls} == {0}
-    check_many(way, before, during, "blocked downloads")
+    check_many(web, before, during, "blocked downloads")
 
 
 class SlowServer:
@@ -247,15 +255,18 @@ def parts(tmp_path_factory):
     return made
 
 
+@pytest.mark.promise(1)
 @pytest.mark.slow
-def test_many_uploads_and_some_servers_that_do_not_read(
-        legs, relay, nginx, server, parts, certs, free_port):
+def test_slow_servers_delay_no_other_upload(legs, relay, nginx, server, parts,
+                                            certs, free_port):
+    """Fifty uploads at once arrive whole, although some servers read next to
+    nothing until the others are through."""
     port, slow_port = free_port(), free_port()
     slow = SlowServer(server, certs)
-    way = relay(service(legs, "web", port, nginx.port, nginx.tls_port, certs) +
+    web = relay(service(legs, "web", port, nginx.port, nginx.tls_port, certs) +
                 service(legs, "slow", slow_port, slow.plain.port,
                         slow.tls.port, certs))
-    before = way.memory_kib()
+    before = web.memory_kib()
     curls = []
     try:
         for index, (path, _) in enumerate(parts):
@@ -266,9 +277,9 @@ def test_many_uploads_and_some_servers_that_do_not_read(
                  f"{url}/upload/{path.name}"], stdout=subprocess.DEVNULL))
         for curl in curls[SLOW:]:
             curl.wait(15 * sallyport.PATIENCE)
-        way.wait_ends(PARTS - SLOW)
-        during = way.memory_kib()
-        assert len(way.ends()) == PARTS - SLOW
+        web.wait_ends(PARTS - SLOW)
+        during = web.memory_kib()
+        assert len(web.ends()) == PARTS - SLOW
         slow.hurry.set()
         taken = slow.digests()
     finally:
@@ -281,4 +292,4 @@ def test_many_uploads_and_some_servers_that_do_not_read(
         taken.append(digest_of_file(uploaded))
         uploaded.unlink()
     assert sorted(taken) == sorted(digest for _, digest in parts)
-    check_many(way, before, during, "blocked uploads")
+    check_many(web, before, during, "blocked uploads")

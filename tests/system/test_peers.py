@@ -23,8 +23,9 @@ def contexts(certs, kind):
     ("fin", "fin", "fin"),
     ("reset", "reset", "reset"),
 ])
-def test_tells_endings_apart(certs, server, client, kind, ending, plain_end,
-                             tls_end):
+def test_peer_tells_endings_apart(certs, server, client, kind, ending,
+                                  plain_end, tls_end):
+    """A test's peer reports each way of ending as what it was."""
     want = plain_end if kind == "plain" else tls_end
     if want is None:
         pytest.skip("plain has no close_notify")
@@ -43,7 +44,8 @@ def test_tells_endings_apart(certs, server, client, kind, ending, plain_end,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_answers_after_half_close(certs, server, client, kind):
+def test_peer_receives_after_half_close(certs, server, client, kind):
+    """An answer that is sent after the client's end arrives whole."""
     accept, connect = contexts(certs, kind)
     data = peers.payload(3 << 20)
     far = server(peers.answer(data), tls=accept)
@@ -56,7 +58,8 @@ def test_answers_after_half_close(certs, server, client, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_half_close_keeps_what_had_arrived(certs, server, client, kind):
+def test_half_close_keeps_arrived_bytes(certs, server, client, kind):
+    """A peer's own half-close loses no byte that had arrived."""
     accept, connect = contexts(certs, kind)
     data = peers.payload(100_000)
     far = server(peers.source(data), tls=accept)
@@ -68,7 +71,9 @@ def test_half_close_keeps_what_had_arrived(certs, server, client, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_sends_and_receives_at_once(certs, server, client, kind):
+def test_peer_sends_and_receives_at_once(certs, server, client, kind):
+    """A peer sends in one thread and receives in another, without losing a
+    byte."""
     accept, connect = contexts(certs, kind)
     far = server(peers.echo, tls=accept)
     near = client(far.port, tls=connect)
@@ -80,7 +85,8 @@ def test_sends_and_receives_at_once(certs, server, client, kind):
     assert got.result().size == size
 
 
-def test_sees_who_is_not_trusted(certs, server):
+def test_peer_refuses_an_untrusted_server(certs, server):
+    """A test's client refuses a server that its authority has not signed."""
     far = server(peers.echo, tls=peers.server_context(certs, "server-untrusted"))
     with pytest.raises(ssl.SSLCertVerificationError):
         peers.connect(far.port, tls=peers.client_context(certs))

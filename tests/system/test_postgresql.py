@@ -14,12 +14,14 @@ ROWS = 200_000
 
 @pytest.fixture(scope="module")
 def postgres():
+    """A running servers.Postgres."""
     with servers.Postgres() as postgres:
         yield postgres
 
 
 @pytest.fixture
 def tunnel(relay, certs, postgres):
+    """A Tunnel to PostgreSQL."""
     return Tunnel(relay, certs, f"127.0.0.1:{postgres.port}")
 
 
@@ -32,8 +34,9 @@ def psql(port, *more, **options):
                               "ON_ERROR_STOP=1", *more), **options).stdout
 
 
-def test_queries_and_copies(tunnel, postgres, tmp_path):
-    """The table that came back is the one that went in."""
+@pytest.mark.promise(1)
+def test_copied_table_comes_back_whole(tunnel, postgres, tmp_path):
+    """A large table that psql copies in and out comes back as it went in."""
     rows = "".join(f"{index}\t{hashlib.sha256(b'%d' % index).hexdigest()}\n"
                    for index in range(ROWS))
     (tmp_path / "rows").write_text(rows)
@@ -52,8 +55,8 @@ def test_queries_and_copies(tunnel, postgres, tmp_path):
             "client-closed", "server-closed"}
 
 
-def test_notices_cross_while_a_query_waits(tunnel):
-    """The server speaks when it is ready, not when it is asked."""
+def test_notices_arrive_while_a_query_runs(tunnel):
+    """Notices that the server sends during a query arrive."""
     done = servers.run(*words(
         "psql", tunnel.port, "-X", "-c",
         "do $$ begin for i in 1..5 loop raise notice 'step %', i; "
@@ -62,9 +65,9 @@ def test_notices_cross_while_a_query_waits(tunnel):
 
 
 @pytest.mark.slow
-def test_pgbench(tunnel):
-    """Short transactions of ten clients; once more with a connection for each
-    transaction."""
+def test_pgbench_loses_no_transaction(tunnel):
+    """Ten clients of pgbench lose no transaction, also with a connection for
+    each one."""
     servers.run(*words("pgbench", tunnel.port, "-i", "-q", "postgres"))
     for each, count in (((), TRANSACTIONS),
                         (("-C", "-n"), TRANSACTIONS // 10)):
@@ -77,8 +80,9 @@ def test_pgbench(tunnel):
     assert int(total) == 10 * (TRANSACTIONS + TRANSACTIONS // 10)
 
 
-def test_a_cancel_request_goes_through(tunnel):
-    """It comes on a connection of its own, which is closed without a word."""
+def test_cancel_request_reaches_the_server(tunnel):
+    """A cancel request, which comes on a connection of its own and closes
+    without a word, cancels the query."""
     done = servers.run("timeout", "--signal=INT", "1", *words(
         "psql", tunnel.port, "-X", "-c", "select pg_sleep(60)"), ok=False)
     assert "canceling statement due to user request" in done.stderr

@@ -16,8 +16,8 @@ SEED = int(os.environ.get("TRANSFER_SEED", "0")) or random.randrange(1, 1 << 30)
 
 
 @pytest.fixture
-def way(relay, server, client, certs, free_port):
-    """way(role, version, handler, lines=..., **options): TLS in that role, or
+def link(relay, server, client, certs, free_port):
+    """link(role, version, handler, lines=..., **options): TLS in that role, or
     in "both" or "neither", between an own client and an own server; returns
     the client's connect and the server.  `options` are of both peers."""
     def start(role, version, handler, lines="", server_options=None):
@@ -110,17 +110,18 @@ def transfer(connect, seed, number, largest):
     near.close()
 
 
+@pytest.mark.promise(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("role,version", [
     *((role, version) for role in (*ROLES, "both") for version in VERSIONS),
     ("neither", None)])
-def test_seeded_transfers(way, role, version):
-    """Both ways at once, sizes from 1 B to 50 MB, with relay and peers given
-    small and large socket buffers."""
+def test_transfers_of_any_size_arrive_whole(link, role, version):
+    """Transfers both ways at once, from 1 B to 50 MB, arrive whole with small
+    and large socket buffers of relay and peers."""
     print(f"TRANSFER_SEED={SEED}")
     chance = random.Random(f"{SEED} {role} {version}")
     for relay_buffer, largest in CASES:
-        connect, far, _ = way(role, version, respond, buffers(relay_buffer))
+        connect, far, _ = link(role, version, respond, buffers(relay_buffer))
         for number in range(EACH):
             seed = chance.randrange(1, 1 << 30)
             transfer(connect, seed, number, largest)
@@ -130,17 +131,19 @@ def test_seeded_transfers(way, role, version):
             assert up.sha256 == peers.sha256(peers.payload(up_size, seed))
 
 
+@pytest.mark.promise(1)
 @both
 @pytest.mark.slow
-def test_large_transfer(way, role, version):
-    """50 MB each way, one after the other, so that each fills the way."""
+def test_large_transfers_arrive_whole(link, role, version):
+    """Transfers of 50 MB each way, one after the other, arrive whole, and the
+    log counts every byte."""
     def respond(peer):
         got = peer.receive(keep=False)
         peer.send(peers.blocks(LARGEST, seed=2))
         peer.half_close()
         return got
 
-    connect, far, through = way(role, version, respond)
+    connect, far, through = link(role, version, respond)
     near = connect()
     near.send(peers.blocks(LARGEST), chunk=999_983)
     near.half_close()
@@ -153,11 +156,14 @@ def test_large_transfer(way, role, version):
     assert (end["up"], end["down"]) == (LARGEST, LARGEST)
 
 
+@pytest.mark.promise(1)
 @both
 @pytest.mark.parametrize("size,chunk", [
     (3000, 1), (50_021, 7), (300_007, 127), (1_000_003, 16_381)])
-def test_small_and_prime_writes(way, role, version, size, chunk):
-    connect, far, _ = way(role, version, peers.echo)
+def test_writes_of_any_length_arrive_whole(link, role, version, size, chunk):
+    """Bytes that a client writes one by one, or in pieces of odd lengths, come
+    back whole."""
+    connect, far, _ = link(role, version, peers.echo)
     near = connect()
     got = near.receive_later()
     data = peers.payload(size)
@@ -167,14 +173,16 @@ def test_small_and_prime_writes(way, role, version, size, chunk):
     assert got.result().end == near.clean_end
 
 
+@pytest.mark.promise(1)
 @both
-def test_tiny_buffers_everywhere(way, role, version):
-    """The smallest that the kernel gives, one direction after the other."""
+def test_tiny_buffers_lose_nothing(link, role, version):
+    """Transfers arrive whole with the smallest buffers that the kernel
+    gives."""
     tiny = {"receive_buffer": 1, "send_buffer": 1}
     size = 200_003
     down = peers.payload(size, seed=2)
-    connect, far, _ = way(role, version, peers.answer(down), buffers("4k"),
-                          tiny)
+    connect, far, _ = link(role, version, peers.answer(down), buffers("4k"),
+                           tiny)
     near = connect(**tiny)
     near.send(peers.payload(size))
     near.half_close()
@@ -184,13 +192,14 @@ def test_tiny_buffers_everywhere(way, role, version):
 
 # Endings.
 
+@pytest.mark.promise(2)
 @both
 @pytest.mark.parametrize("pause", [False, True])
-def test_answers_after_half_close(way, role, version, pause):
-    """1 MB that the server begins to send after the end of the question, to
-    a client that waits a little before it reads, or does not."""
+def test_answer_after_half_close_arrives_whole(link, role, version, pause):
+    """An answer of 1 MB that begins after the client's end arrives whole,
+    whether the client reads at once or later."""
     data = peers.payload(1 << 20)
-    connect, far, through = way(role, version, peers.answer(data))
+    connect, far, through = link(role, version, peers.answer(data))
     near = connect()
     near.send(b"question")
     near.half_close()
@@ -203,14 +212,14 @@ def test_answers_after_half_close(way, role, version, pause):
     assert (end["reason"], end["down"]) == ("client-closed", 1 << 20)
 
 
+@pytest.mark.promise(4)
 @both
 @pytest.mark.parametrize("attempt", range(3))
-def test_loses_nothing_of_a_client_that_only_writes(way, role, version,
-                                                    attempt):
-    """It never reads, and closes: what lies unread in its kernel would turn
-    its end into a reset, and the reset would swallow the tail."""
+def test_client_that_only_writes_loses_nothing(link, role, version, attempt):
+    """A client that never reads, writes 8 MiB and closes loses nothing: unread
+    tickets would turn its end into a reset."""
     size = 8 << 20
-    connect, far, through = way(role, version, peers.sink)
+    connect, far, through = link(role, version, peers.sink)
     near = connect()
     near.send(peers.blocks(size))
     if near.tls:
@@ -234,7 +243,7 @@ def read_alert(near):
 
 
 @pytest.fixture
-def door(relay, server, certs, free_port):
+def acceptor(relay, server, certs, free_port):
     """A TLS listener with these options; near(context) is a peer that has not
     shaken hands yet."""
     def start(lines):
@@ -272,21 +281,25 @@ ALERTS = {
 }
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("case", ALERTS)
-def test_alerts_can_be_read(door, certs, case):
+def test_alert_arrives_before_the_end(acceptor, certs, case):
+    """A client whose handshake fails reads the alert that says why, and then a
+    FIN."""
     lines, options, words = ALERTS[case]
-    through, near = door(lines.format(certs=certs))
+    through, near = acceptor(lines.format(certs=certs))
     with near(peers.client_context(certs, **options)) as peer:
         assert words in read_alert(peer)
         assert peer.receive_raw_end() == "fin"
     assert through.wait_ends()[0]["reason"] == "handshake-failed"
 
 
-def test_alerts_can_be_read_by_who_talks_on(door, certs):
-    """A TLS 1.3 client sends a while before it looks and learns that it is
-    refused; a reset for those bytes could swallow the alert."""
-    through, near = door(f"listen.verify = required\n"
-                         f"listen.ca = {certs}/ca.pem")
+@pytest.mark.promise(6)
+def test_alert_arrives_although_the_client_sends_on(acceptor, certs):
+    """A refused TLS 1.3 client that goes on sending reads the alert; no reset
+    swallows it."""
+    through, near = acceptor(f"listen.verify = required\n"
+                             f"listen.ca = {certs}/ca.pem")
     with near(peers.client_context(certs, version="1.3")) as peer:
         peer.handshake()
         peer.send(peers.payload(100_000), chunk=5000, pause=0.005)

@@ -14,6 +14,7 @@ COMMANDS = 20_000 if sallyport.SANITIZED else 100_000
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
+    """A running servers.Redis."""
     with servers.Redis(tmp_path_factory.mktemp("redis")) as redis:
         yield redis
 
@@ -41,8 +42,10 @@ def command(*words):
     return b"".join(parts)
 
 
-def test_loads_a_pipeline(cli, redis, tmp_path):
-    """Each command has an answer, and each value arrived."""
+@pytest.mark.promise(1)
+def test_pipeline_loses_no_command(cli, redis, tmp_path):
+    """Each command of a long pipeline has an answer, and each value
+    arrived."""
     chance = random.Random(7)
     with open(tmp_path / "commands", "wb") as commands:
         for index in range(COMMANDS):
@@ -58,8 +61,11 @@ def test_loads_a_pipeline(cli, redis, tmp_path):
     assert servers.run(*direct, "get", "all").stdout == in_order + "\n"
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("size", [1, 16384, 16385, 10_000_019])
-def test_large_values(cli, redis, tmp_path, size):
+def test_large_values_come_back_whole(cli, redis, tmp_path, size):
+    """A value around a record's size, or of 10 MB, comes back as it was
+    set."""
     value = peers.payload(size).hex()[:size]
     (tmp_path / "value").write_text(value)
     with open(tmp_path / "value", "rb") as stdin:
@@ -68,8 +74,9 @@ def test_large_values(cli, redis, tmp_path, size):
     assert got == value + "\n"
 
 
-def test_benchmark_with_pipelines(cli):
-    """50 clients, 16 commands in flight for each."""
+def test_benchmark_runs_through(cli):
+    """redis-benchmark with 50 clients, 16 commands in flight for each, runs
+    through."""
     done = servers.run(*cli("redis-benchmark"), "-q", "-P", 16, "-c", 50,
                        "-n", COMMANDS, "-t", "ping_mbulk,set,get,lrange_100",
                        "-d", 100)
@@ -78,3 +85,12 @@ def test_benchmark_with_pipelines(cli):
     figures.tell("requests per second: " +
                  ", ".join(f"{name} {rate}" for name, rate in rates))
     assert {"PING_MBULK", "SET", "GET", "LRANGE_100"} <= {n for n, _ in rates}
+
+
+def test_redis_cli_is_no_failure(cli, request):
+    """redis-cli, which closes without close_notify once it has its answer, is
+    no failure in the log."""
+    for _ in range(10):
+        assert servers.run(*cli("redis-cli"), "ping").stdout == "PONG\n"
+    ends = request.node.relays[0].wait_ends(10)
+    assert {end["reason"] for end in ends} == {"client-closed"}, ends

@@ -1,42 +1,46 @@
 """Sessions are resumed on both legs, unless an option says no; and a session
 opens the service that it was made for, and no other."""
+import time
+
 import pytest
 
 import openssl
 import peers
+import processes
+import sallyport
 
 VERSIONS = ["-tls1_2", "-tls1_3"]
 
 
 @pytest.fixture
-def door(relay, server, certs, free_port):
-    """One relay in front of an echo, with several TLS services: door(name=
-    lines...) ; door.ports[name] is where each listens."""
+def acceptor(relay, server, certs, free_port):
+    """acceptor(name=lines, ...) is a relay in front of an echo, with those TLS
+    services; its ports[name] is where each listens."""
     def start(**services):
         far = server(peers.echo)
         ports = {name: free_port() for name in services}
-        door = relay("".join(f"""
+        one = relay("".join(f"""
 [service {name}]
 listen = tls://127.0.0.1:{ports[name]}
 listen.cert = {certs}/server-both.pem
 connect = 127.0.0.1:{far.port}
 {lines}
 """ for name, lines in services.items()))
-        door.ports = ports
-        return door
+        one.ports = ports
+        return one
     return start
 
 
-def visit(door, name, *options):
+def visit(relay, name, *options):
     """One echoed line; returns the end line."""
-    count = len(door.ends())
-    with openssl.Client(door.ports[name], *options) as client:
+    count = len(relay.ends())
+    with openssl.Client(relay.ports[name], *options) as client:
         client.connected()
         client.say("hello")
         client.expect("^hello$")
         client.hang_up()
         client.end()
-    end = door.wait_ends(count + 1)[-1]
+    end = relay.wait_ends(count + 1)[-1]
     assert (end["reason"], end["down"]) == ("client-closed", 6)
     return end
 
@@ -46,8 +50,9 @@ def shown(certs, name):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_clients_resume(door, tmp_path, version):
-    one, session = door(one=""), tmp_path / "session"
+def test_client_resumes_its_session(acceptor, tmp_path, version):
+    """A client that comes back with its session resumes it."""
+    one, session = acceptor(one=""), tmp_path / "session"
     end = visit(one, "one", version, "-sess_out", session)
     assert end["listen_resumed"] == "no"
     assert session.exists()
@@ -58,9 +63,11 @@ def test_clients_resume(door, tmp_path, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_clients_resume_with_their_certificate(door, certs, tmp_path,
-                                               version):
-    one = door(one=f"listen.verify = required\nlisten.ca = {certs}/ca.pem")
+def test_client_with_a_certificate_resumes_its_session(acceptor, certs,
+                                                       tmp_path, version):
+    """A session that was made with a client certificate is resumed without
+    showing it again."""
+    one = acceptor(one=f"listen.verify = required\nlisten.ca = {certs}/ca.pem")
     session = tmp_path / "session"
     visit(one, "one", version, "-sess_out", session, *shown(certs, "client"))
     end = visit(one, "one", version, "-sess_in", session)
@@ -68,9 +75,10 @@ def test_clients_resume_with_their_certificate(door, certs, tmp_path,
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_clients_never_resume_without_tickets(door, tmp_path, version):
-    """The client is given nothing that it could come back with."""
-    one = door(one="listen.session_tickets = no")
+def test_no_session_without_tickets(acceptor, tmp_path, version):
+    """A client is given no session to come back with where `session_tickets =
+    no`."""
+    one = acceptor(one="listen.session_tickets = no")
     session = tmp_path / "session"
     for _ in range(2):
         end = visit(one, "one", version, "-sess_out", session)
@@ -78,10 +86,26 @@ def test_clients_never_resume_without_tickets(door, tmp_path, version):
     assert not session.exists()
 
 
+@pytest.mark.promise(9, 42)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_session_opens_no_other_service(door, certs, tmp_path, version):
-    both = door(open="", guarded=f"listen.verify = required\n"
-                                 f"listen.ca = {certs}/ca.pem")
+def test_renewed_ticket_prolongs_no_session(acceptor, tmp_path, version):
+    """A client that gets a new ticket each time does a full handshake once the
+    session's lifetime is over (promise 42)."""
+    one, session = acceptor(one="listen.session_lifetime = 2s"), tmp_path / "s"
+    visit(one, "one", version, "-sess_out", session)
+    deadline = time.monotonic() + sallyport.PATIENCE
+    while visit(one, "one", version, "-sess_in", session, "-sess_out",
+                session)["listen_resumed"] == "yes":
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.promise(7, 8)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_session_opens_no_other_service(acceptor, certs, tmp_path, version):
+    """A session of an open service does not let a client into one that
+    requires a certificate."""
+    both = acceptor(open="", guarded="listen.verify = required\n"
+                    f"listen.ca = {certs}/ca.pem")
     session = tmp_path / "session"
     visit(both, "open", version, "-sess_out", session)
     with openssl.Client(both.ports["guarded"], version,
@@ -95,13 +119,32 @@ def test_a_session_opens_no_other_service(door, certs, tmp_path, version):
     assert end["listen_resumed"] == "yes"
 
 
+@pytest.mark.promise(42)
+def test_reload_ends_sessions_of_removed_ciphers(acceptor, tmp_path):
+    """A TLS 1.2 session is not resumed after a reload that removed its cipher
+    (promise 42)."""
+    weak = "listen.ciphers = ECDHE+AESGCM:AES128-SHA:@SECLEVEL=0"
+    one = acceptor(one=f"{weak}\nlisten.max_version = 1.2")
+    session = tmp_path / "session"
+    old = ["-tls1_2", "-cipher", "AES128-SHA:ECDHE+AESGCM:@SECLEVEL=0"]
+    visit(one, "one", *old, "-sess_out", session)
+    end = visit(one, "one", *old, "-sess_in", session)
+    assert end["listen_resumed"] == "yes"
+    one.reload_config(one.config.read_text().replace(
+        "ECDHE+AESGCM:AES128-SHA:@SECLEVEL=0", "ECDHE+AESGCM"))
+    processes.reload(one)
+    end = visit(one, "one", *old, "-sess_in", session)
+    assert end["listen_resumed"] == "no"
+    assert "GCM" in end["listen_cipher"]
+
+
 @pytest.fixture
-def way(relay, certs, free_port, client):
-    """way(server, ...): a relay with a TLS leg to an openssl.Server, whose
-    visit() returns the end line of one connection."""
+def connector(relay, certs, free_port, client):
+    """connector(server, ...) is a relay with a TLS leg to an openssl.Server;
+    its visit() returns the end line of one connection."""
     def start(far, *lines):
         port = free_port()
-        way = relay("\n".join((f"""
+        one = relay("\n".join((f"""
 [service tunnel]
 listen = 127.0.0.1:{port}
 connect = tls://localhost:{far.port}
@@ -109,15 +152,15 @@ connect.ca = {certs}/ca.pem
 """,) + lines))
 
         def visit():
-            count = len(way.ends())
+            count = len(one.ends())
             near = client(port)
             near.send(b"abc\n")
             near.half_close()
             assert near.receive().data == b"cba\n"
-            return way.wait_ends(count + 1)[-1]
+            return one.wait_ends(count + 1)[-1]
 
-        way.visit = visit
-        return way
+        one.visit = visit
+        return one
     return start
 
 
@@ -126,45 +169,67 @@ ONE_WORKER = "[global]\nworkers = 1\n"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_resumes_with_servers(way, certs, version):
+def test_server_session_is_resumed(connector, certs, version):
+    """The second connection to a server resumes the session of the first."""
     with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
-        through = way(far, ONE_WORKER)
+        through = connector(far, ONE_WORKER)
         assert [through.visit()["connect_resumed"] for _ in range(4)] == \
             ["no", "yes", "yes", "yes"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_worker_resumes_with_servers(way, certs, version):
+def test_each_worker_resumes_server_sessions(connector, certs, version):
+    """Each worker does one full handshake with a server, and resumes from then
+    on."""
     with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
-        through = way(far)
+        through = connector(far)
         count = len(through.workers())
         resumed = [through.visit()["connect_resumed"] for _ in range(6 * count)]
         assert 1 <= resumed.count("no") <= count
         assert resumed.count("yes") == len(resumed) - resumed.count("no")
 
 
+@pytest.mark.promise(9, 42)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_never_resumes_if_told_so(way, certs, version):
+def test_server_is_verified_again_after_the_lifetime(connector, certs,
+                                                     version):
+    """A server is verified anew once the session's lifetime is over, although
+    it renews its tickets (promise 42)."""
     with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
-        through = way(far, "connect.session_tickets = no")
+        through = connector(far, "connect.session_lifetime = 2s", ONE_WORKER)
+        assert through.visit()["connect_resumed"] == "no"
+        deadline = time.monotonic() + sallyport.PATIENCE
+        while through.visit()["connect_resumed"] == "yes":
+            assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_server_session_without_tickets(connector, certs, version):
+    """No session with a server is resumed where `connect.session_tickets =
+    no`."""
+    with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
+        through = connector(far, "connect.session_tickets = no")
         assert [through.visit()["connect_resumed"] for _ in range(3)] == \
             ["no", "no", "no"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_goes_on_with_servers_that_resume_nothing(way, certs, version):
+def test_server_that_resumes_nothing_is_served(connector, certs, version):
+    """A server that keeps no session gets a full handshake each time."""
     with openssl.Server(version, *shown(certs, "server"), "-no_ticket",
                         "-no_cache", echo=True) as far:
-        through = way(far)
+        through = connector(far)
         assert [through.visit()["connect_resumed"] for _ in range(3)] == \
             ["no", "no", "no"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_server_may_forget(way, certs, free_port, version):
-    """A restarted server knows none of the sessions that we kept."""
+def test_server_that_forgot_its_sessions_is_served(connector, certs, free_port,
+                                                   version):
+    """A restarted server, which knows none of the kept sessions, gets a full
+    handshake."""
     with openssl.Server(version, *shown(certs, "server"), echo=True) as far:
-        through = way(far, ONE_WORKER)
+        through = connector(far, ONE_WORKER)
         through.visit()
         assert through.visit()["connect_resumed"] == "yes"
     with openssl.Server(version, *shown(certs, "server"), echo=True,

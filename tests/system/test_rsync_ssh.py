@@ -11,12 +11,14 @@ from tunnel import Tunnel
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory):
+    """A running servers.Sshd."""
     with servers.Sshd(tmp_path_factory.mktemp("ssh") / "sshd") as sshd:
         yield sshd
 
 
 @pytest.fixture(params=["plain", "tunnel"])
-def port(request, relay, certs, sshd, free_port):
+def ssh_port(request, relay, certs, sshd, free_port):
+    """The port of a relay, or of a tunnel, to the ssh server."""
     target = f"127.0.0.1:{sshd.port}"
     if request.param == "tunnel":
         return Tunnel(relay, certs, target).port
@@ -52,10 +54,13 @@ def assert_same(one, other):
         pending += now.subdirs.values()
 
 
-def test_rsync_there_and_back(port, sshd, tmp_path):
+@pytest.mark.promise(1)
+def test_rsync_copies_a_tree_there_and_back(ssh_port, sshd, tmp_path):
+    """rsync copies a tree there, back, and the delta of a changed file,
+    without a difference."""
     make_tree(tmp_path / "from")
     rsync = ["rsync", "--archive", "--checksum", "-e", " ".join(
-        sshd.ssh(port))]
+        sshd.ssh(ssh_port))]
     here, there, back = (f"{tmp_path}/{name}/"
                          for name in ("from", "there", "back"))
     servers.run(*rsync, here, f"127.0.0.1:{there}")
@@ -70,10 +75,11 @@ def test_rsync_there_and_back(port, sshd, tmp_path):
     assert_same(here, there)
 
 
-def test_ssh_carries_pipes_and_exit_codes(port, sshd, tmp_path):
+def test_ssh_carries_pipes_and_exit_codes(ssh_port, sshd, tmp_path):
+    """ssh carries 5 MB into a remote program, and its exit code back."""
     data = peers.payload(5_000_000)
     (tmp_path / "data").write_bytes(data)
-    ssh = [*sshd.ssh(port), "127.0.0.1"]
+    ssh = [*sshd.ssh(ssh_port), "127.0.0.1"]
     with open(tmp_path / "data", "rb") as stdin:
         done = servers.run(*ssh, "sha256sum; exit 7", stdin=stdin, ok=False)
     assert done.returncode == 7

@@ -9,6 +9,7 @@ import pytest
 import configs
 import processes
 import sallyport
+from processes import status_fields
 
 pytestmark = pytest.mark.usefixtures("two_workers")
 
@@ -25,13 +26,6 @@ AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
 MASTER_MAY_HAVE = sum(1 << number for number in (0, 2, 3, 5, 6, 7, 8, 10, 24))
 
 
-def facts(pid):
-    """{"Uid": [...], "CapEff": [...], ...} of /proc/PID/status."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return {key: value.split() for key, _, value in
-                (line.partition(":") for line in file)}
-
-
 def limits(pid):
     """{"core file size": (soft, hard), ...} of /proc/PID/limits."""
     with open(f"/proc/{pid}/limits", encoding="ascii") as file:
@@ -45,7 +39,7 @@ def is_dumpable(pid):
 
 
 def judge_child(role, pid, user):
-    seen = facts(pid)
+    seen = status_fields(pid)
     assert seen["Uid"] == seen["Gid"] == [str(user)] * 4, role
     assert seen["Groups"] == [], role
     for kind in ("Inh", "Prm", "Eff", "Amb"):
@@ -58,13 +52,13 @@ def judge_child(role, pid, user):
     return seen
 
 
-ROLES = {"w0", "w1", "scout", "obser"}
-EVERYBODY = ROLES | {"k0"}
+ROLES = {"w0", "w1", "scout", "admin"}
+ALL_ROLES = ROLES | {"k0"}
 
 
 def judge(pid, roles=ROLES):
-    """Every process of the daemon whose master it is, which root started."""
-    master = facts(pid)
+    """Every process of the daemon of this master, which root started."""
+    master = status_fields(pid)
     assert int(master["CapEff"][0], 16) & ~MASTER_MAY_HAVE == 0
     assert int(master["CapPrm"][0], 16) & ~MASTER_MAY_HAVE == 0
     assert int(master["CapBnd"][0], 16) & ~MASTER_MAY_HAVE == 0
@@ -83,69 +77,102 @@ def config(port, far, *options):
         configs.plain(port, f"localhost:{far}")
 
 
+@pytest.mark.promise(25)
 @unconfined
 @as_root
-def test_after_start_reload_and_upgrade(relay, certs, free_port):
+def test_processes_are_confined_after_reload_and_upgrade(relay, certs,
+                                                         free_port):
+    """Every process is confined after the start, after a reload and after an
+    upgrade."""
     text = config(free_port(), 9) + \
         configs.tls(free_port(), 9, certs, name="secure")
     one = relay(text)
-    judge(one.pid, EVERYBODY)
+    judge(one.pid, ALL_ROLES)
     one.reload_config(text + configs.plain(free_port(), 9, name="t"))
     processes.reload(one)
-    judge(one.pid, EVERYBODY)
+    judge(one.pid, ALL_ROLES)
     done = processes.command(one, "upgrade")
     assert done.returncode == 0, done.stderr
     master = processes.status(one)["master"]["pid"]
     assert master != one.pid
     try:
-        judge(master, EVERYBODY)
+        judge(master, ALL_ROLES)
         processes.reload(one)
-        judge(master, EVERYBODY)
+        judge(master, ALL_ROLES)
     finally:
         os.kill(master, signal.SIGTERM)
         processes.wait_gone([master])
 
 
+@pytest.mark.promise(25)
 @unconfined
 @as_root
 @pytest.mark.parametrize("mode", ["on", "kill"])
-def test_a_worker_that_is_replaced(relay, free_port, mode):
+def test_replaced_worker_is_confined(relay, free_port, mode):
+    """A worker that replaces a dead one is confined as it was."""
     one = relay(config(free_port(), 9, f"sandbox = {mode}"))
     one.may_lose_children = True
     first = one.workers()[0]
     os.kill(first, 9)
     one.wait_worker(0, other_than=first)
     sallyport.wait_until(
-        lambda: facts(one.workers()[0])["Seccomp"] == ["2"], "the filter")
+        lambda: status_fields(one.workers()[0])["Seccomp"] == ["2"],
+        "the filter")
     judge(one.pid)
 
 
+@pytest.fixture
+def owned_folder(tmp_path):
+    """A folder that belongs to the account "nobody"."""
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o755)
+    os.chown(folder, NOBODY, NOBODY)
+    return folder
+
+
+@pytest.mark.promise(25)
 @unconfined
 @as_root
-def test_started_by_somebody_without_privilege(relay, free_port, tmp_path):
-    """The same but for the user, which is already given up."""
-    folder = tmp_path / "theirs"
-    folder.mkdir()
-    os.chown(folder, NOBODY, NOBODY)
-    one = relay(configs.settings(f"control = {folder}/control") +
+def test_daemon_of_an_ordinary_user_is_confined(relay, free_port,
+                                                owned_folder):
+    """A daemon that an ordinary user starts is confined as root's is, under
+    that user."""
+    one = relay(configs.settings(f"control = {owned_folder}/control") +
                 configs.plain(free_port(), "localhost:9"), within=AS_NOBODY)
     for role, pid in processes.roles(one.pid).items():
         judge_child(role, pid, NOBODY)
-    master = facts(one.pid)
+    master = status_fields(one.pid)
     assert int(master["CapPrm"][0], 16) == 0
     assert master["NoNewPrivs"] == ["1"]
     assert not is_dumpable(one.pid)
 
 
+@unconfined
 @as_root
-def test_off(relay, free_port):
-    """Who it is, is given up all the same."""
+def test_kept_groups_are_reported(relay, free_port, owned_folder):
+    """The log and `status` say that the other groups of an account stay, which
+    only root can give up."""
+    groups = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+              "--groups=12345", "--"]
+    one = relay(configs.settings(f"control = {owned_folder}/control") +
+                configs.plain(free_port(), "localhost:9"), within=groups)
+    done = processes.command(one, "status", "-s", owned_folder / "control",
+                             within=groups)
+    assert "no supplementary group (not started as root)" in done.stdout
+    assert one.matching("supplementary group")
+    assert status_fields(processes.roles(one.pid)["w0"])["Groups"] == ["12345"]
+
+
+@as_root
+def test_sandbox_off_still_gives_up_root(relay, free_port):
+    """`sandbox = off` confines no process, says so in a warning, and still
+    gives up user, groups and capabilities."""
     one = relay(config(free_port(), 9, "sandbox = off"))
     assert one.matching("warn sandbox = off: processes are not confined")
-    assert facts(one.pid)["NoNewPrivs"] == ["0"]
+    assert status_fields(one.pid)["NoNewPrivs"] == ["0"]
     assert limits(one.pid)["core file size"] == ("0", "0")
     for role, pid in processes.roles(one.pid).items():
-        seen = facts(pid)
+        seen = status_fields(pid)
         assert seen["Uid"] == [str(NOBODY)] * 4, role
         assert seen["Groups"] == [], role
         assert int(seen["CapPrm"][0], 16) == 0, role
@@ -156,7 +183,10 @@ def test_off(relay, free_port):
     assert told["sandbox_not_enforced"] == ""
 
 
-def test_status_tells(relay, free_port):
+@pytest.mark.promise(26)
+def test_status_reports_the_sandbox(relay, free_port):
+    """`status` says whether the sandbox is on and what this kernel does not
+    enforce."""
     one = relay(config(free_port(), 9, "sandbox = on")
                 if os.getuid() == 0 else
                 configs.settings("sandbox = on") +
@@ -169,58 +199,62 @@ def test_status_tells(relay, free_port):
     assert f"not enforced   {told['sandbox_not_enforced']}" in text
 
 
-# What each may do, and nothing else: worker, keeper, scout, observer.  W: it
-# works; a number: refused by a Landlock of that version, and by nothing else.
+# What each may do, and nothing else: worker, keeper, scout, admin, trial.
+# W: it works; a number: refused by a Landlock of that version, and by nothing
+# else.
 MAY = {
-    "compute: memory, time, randomness": "W W W W",
-    "send over a socket that it was given": "W W W W",
-    "make a TCP socket": "W - W -",
-    "connect to a port of its servers": "W - 4 -",
-    "connect to another port": "4 - 4 -",
-    "connect while sending (TCP fast open)": "- - - -",
-    "bind a TCP socket": "- - - -",
-    "listen": "- - - -",
-    "make a UDP socket": "- - W -",
-    "make a unix socket": "W - - -",
-    "connect to another's abstract socket": "6 - - -",
-    "send to another's abstract socket": "- - 6 -",
-    "make a raw socket": "- - - -",
-    "make an MPTCP socket": "- - - -",
-    "make a packet socket": "- - - -",
-    "make a netlink socket": "- - - -",
-    "make a socket of AF_ALG": "- - - -",
-    "attach a filter to a socket": "- - - -",
-    "read /etc/passwd": "- - W -",
-    "read /proc/self/status": "- - 1 -",
-    "list /": "- - 1 -",
-    "make a file in /tmp": "- - - -",
-    "make a folder in /tmp": "- - - -",
-    "change its folder": "- - - -",
-    "watch files": "- - - -",
-    "make a file in memory": "- - - -",
-    "mount": "- - - -",
-    "run a program": "- - - -",
-    "make a process": "- - - -",
-    "make a thread": "- - - -",
-    "trace its parent": "- - - -",
-    "read its parent's memory": "- - - -",
-    "send its parent a signal": "- - - -",
-    "send any other process a signal": "- - - -",
-    "have signals sent by a socket": "- - - -",
-    "map memory to be executed": "- - - -",
-    "make memory executable": "- - - -",
-    "set its user": "- - - -",
-    "set its capabilities": "- - - -",
-    "set a limit": "- - - -",
-    "be dumpable": "- - - -",
-    "change its personality": "- - - -",
-    "make a user namespace": "- - - -",
-    "make a mount namespace": "- - - -",
-    "use io_uring": "- - - -",
-    "use bpf": "- - - -",
-    "use perf events": "- - - -",
-    "use userfaultfd": "- - - -",
-    "use the kernel's keys": "- - - -",
+    "compute: memory, time, randomness": "W W W W W",
+    "send over a socket that it was given": "W W W W W",
+    "have a socket block that it was given": "- - - - -",
+    "end reading for all who have a socket": "- - - - -",
+    "make a TCP socket": "W - W - W",
+    "connect to a port of its servers": "W - 4 - 4",
+    "connect to another port": "4 - 4 - 4",
+    "connect while sending (TCP fast open)": "- - - - -",
+    "bind a TCP socket": "- - - - 4",
+    "listen": "- - - - W",
+    "make a UDP socket": "- - W - -",
+    "make a unix socket": "W - - - W",
+    "connect to another's abstract socket": "6 - - - 6",
+    "send to another's abstract socket": "- - 6 - -",
+    "make a raw socket": "- - - - -",
+    "make an MPTCP socket": "- - - - -",
+    "make a packet socket": "- - - - -",
+    "make a netlink socket": "- - - - -",
+    "make a socket of AF_ALG": "- - - - -",
+    "attach a filter to a socket": "- - - - -",
+    "read /etc/passwd": "- - - - -",
+    "read /proc/self/status": "- - - - -",
+    "list /": "- - - - -",
+    "make a file in /tmp": "- - - - -",
+    "make a folder in /tmp": "- - - - -",
+    "change its folder": "- - - - -",
+    "watch files": "- - - - -",
+    "make a file in memory": "- - - - -",
+    "mount": "- - - - -",
+    "run a program": "- - - - -",
+    "make a process": "- - - - -",
+    "make a thread": "- - - - -",
+    "trace its parent": "- - - - -",
+    "read its parent's memory": "- - - - -",
+    "send its parent a signal": "- - - - -",
+    "send any other process a signal": "- - - - -",
+    "have signals sent by a socket": "- - - - -",
+    "have a mapping grow": "- - - - -",
+    "map memory to be executed": "- - - - -",
+    "make memory executable": "- - - - -",
+    "set its user": "- - - - -",
+    "set its capabilities": "- - - - -",
+    "set a limit": "- - - - -",
+    "be dumpable": "- - - - -",
+    "change its personality": "- - - - -",
+    "make a user namespace": "- - - - -",
+    "make a mount namespace": "- - - - -",
+    "use io_uring": "- - - - -",
+    "use bpf": "- - - - -",
+    "use perf events": "- - - - -",
+    "use userfaultfd": "- - - - -",
+    "use the kernel's keys": "- - - - -",
 }
 
 LANDLOCK_CREATE_RULESET = 444   # the same on every architecture
@@ -242,9 +276,11 @@ def word_of(cell):
     return "not enforced"
 
 
+@pytest.mark.promise(24, 26)
 @pytest.mark.parametrize("within", [(), AS_NOBODY], ids=["own", "nobody"])
-def test_selftest(within):
-    """Row by row: what the table above says, no more and no less."""
+def test_selftest_shows_what_each_role_may(within):
+    """`selftest sandbox` shows what each role may do: what the table above
+    says, no more and no less."""
     if within and os.getuid() != 0:
         pytest.skip("only root can become nobody")
     done = sallyport.sallyport("selftest", "sandbox", within=within)
@@ -253,7 +289,7 @@ def test_selftest(within):
     if sallyport.SANITIZED:
         return
     head, *lines = done.stdout.partition("\n\n")[0].splitlines()
-    assert head.split() == ["worker", "keeper", "scout", "observer"]
+    assert head.split() == ["worker", "keeper", "scout", "admin", "trial"]
     rows = {line[:40].rstrip(): re.split(" {2,}", line[40:].rstrip())
             for line in lines}
     assert len(rows) == len(lines)
@@ -262,7 +298,8 @@ def test_selftest(within):
 
 
 @pytest.mark.parametrize("words", [[], ["sandbox", "x"], ["keeper"]])
-def test_selftest_of_nothing(words):
+def test_selftest_of_anything_else_is_refused(words):
+    """`selftest` of anything but the sandbox fails with the usage."""
     done = sallyport.sallyport("selftest", *words)
     assert done.returncode == 2
     assert "usage: sallyport selftest sandbox" in done.stderr
@@ -270,16 +307,14 @@ def test_selftest_of_nothing(words):
 
 @as_root
 @pytest.mark.parametrize("mode, works", [("on", False), ("off", True)])
-def test_root_writes_where_the_permissions_let_it(
-        relay, free_port, tmp_path, mode, works):
-    """Without CAP_DAC_OVERRIDE, at the start as at a reload."""
-    folder = tmp_path / "theirs"
-    folder.mkdir(mode=0o755)
-    os.chown(folder, NOBODY, NOBODY)
+def test_root_writes_only_where_permissions_let_it(relay, free_port,
+                                                   owned_folder, mode, works):
+    """A daemon of root that is confined cannot open a log in a folder that
+    root may not write to by its permissions."""
     text = config(free_port(), 9, f"sandbox = {mode}",
-                  f"log = file:{folder}/log")
+                  f"log = file:{owned_folder}/log")
     if works:
-        relay(text, log=folder / "log")
+        relay(text, log=owned_folder / "log")
         return
     one = relay(text, ready=None)
     assert one.wait_exit() == 1

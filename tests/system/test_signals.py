@@ -10,22 +10,19 @@ import pytest
 import configs
 import peers
 import sallyport
-
-
-def asks(peer, question=b"question"):
-    peer.send(question)
-    return peer.recv_exactly(len(question)) == question
+from peers import is_served, serves
 
 
 @pytest.fixture
-def full():
+def full_listener():
+    """A peers.FullListener."""
     with peers.FullListener() as listener:
         yield listener
 
 
 @pytest.fixture
-def busy(relay, certs, server, client, free_port):
-    """busy(*settings) is a relay that carries one plain and one TLS
+def busy_relay(relay, certs, server, client, free_port):
+    """busy_relay(*settings) is a relay that carries one plain and one TLS
     connection."""
     def start(*settings):
         plain, tls = free_port(), free_port()
@@ -36,74 +33,23 @@ def busy(relay, certs, server, client, free_port):
         one.ports = plain, tls
         one.peers = (client(plain),
                      client(tls, tls=peers.client_context(certs)))
-        assert all(asks(peer) for peer in one.peers)
+        assert all(is_served(peer) for peer in one.peers)
         return one
     return start
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_connections_finish(busy, number):
-    one = busy()
-    names = {"127.0.0.1:%d" % peer.socket.getsockname()[1]
-             for peer in one.peers}
-    one.signal(number)
-    one.wait_log("stopping: 2 connections have 30000 ms to finish")
-    # Workers hear of it a moment later; whom they let in meanwhile may finish.
-    for port in one.ports:
-        sallyport.wait_until(lambda: peers.is_refused(port), "closed doors")
-    for peer in one.peers:
-        for turn in range(50):
-            assert asks(peer, b"%d" % turn)
-        peer.half_close()
-        assert peer.receive().end == peer.clean_end
-    assert one.wait_exit() == 0
-    assert [end["reason"] for end in one.ends() if end["client"] in names] == \
-        ["client-closed"] * 2
-    assert one.log_lines()[-1].endswith("info stopped")
-
-
-def test_idle_stops_at_once(relay, server, free_port):
-    far = server(peers.echo)
-    one = relay(configs.settings("drain_timeout = 1h") +
-                configs.plain(free_port(), far.port))
-    one.signal(signal.SIGTERM)
-    assert one.wait_exit() == 0
-
-
-def test_drain_timeout_aborts_the_rest(busy):
-    one = busy("drain_timeout = 1s")
-    one.signal(signal.SIGTERM)
-    assert [peer.receive().end for peer in one.peers] == ["reset", "reset"]
-    assert one.wait_exit() == 0
-    # Each worker tells of its own.
-    told = one.matching(r"warn drain_timeout is over: ending \d connections")
-    assert sum(int(re.search(r"ending (\d)", line)[1]) for line in told) == 2
-    assert [end["reason"] for end in one.ends()] == ["shutdown", "shutdown"]
-    assert min(end["duration_ms"] for end in one.ends()) >= 990
-
-
-@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_second_signal_ends_at_once(busy, second):
-    one = busy("drain_timeout = 1h")
-    one.signal(signal.SIGTERM)
-    one.wait_log("stopping")
-    assert asks(one.peers[0])
-    one.signal(second)
-    assert [peer.receive().end for peer in one.peers] == ["reset", "reset"]
-    assert one.wait_exit() == 0
-    assert one.matching("second .*: ending 2 connections now")
-    assert [end["reason"] for end in one.ends()] == ["shutdown", "shutdown"]
-
-
-def test_stops_in_every_state(relay, certs, server, client, free_port, full):
-    """Handshakes, connects, a lingering refusal and half-closed connections
-    are all ended by the second signal."""
+@pytest.mark.promise(34)
+def test_second_signal_ends_connections_in_every_state(relay, certs, server,
+                                                       client, free_port,
+                                                       full_listener):
+    """A second signal ends handshakes, connects, a lingering refusal and
+    half-closed connections."""
     plain, tls, stuck = free_port(), free_port(), free_port()
     far = server(lambda peer: peer.receive(keep=False))
     one = relay(configs.settings("drain_timeout = 1h") +
                 configs.plain(plain, far.port, name="plain") +
                 configs.tls(tls, far.port, certs, name="tls") +
-                configs.plain(stuck, full.port, name="stuck"))
+                configs.plain(stuck, full_listener.port, name="stuck"))
     silent = client(tls)
     half = client(tls)
     half.send(b"\x16\x03\x01\x02\0\1")
@@ -125,49 +71,38 @@ def test_stops_in_every_state(relay, certs, server, client, free_port, full):
     one.check()
 
 
-def test_waiting_clients_are_let_in(relay, server, client, free_port):
-    """At max_connections some wait in the kernel's queue, which is emptied
-    before it is closed."""
+def test_stop_lets_queued_clients_in(relay, server, client, free_port):
+    """A stop serves the clients that wait in the kernel's queue at
+    max_connections before it closes the queue."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.settings("max_connections = 1") +
                 configs.plain(port, far.port))
     held = client(port)
-    assert asks(held)
+    assert is_served(held)
     late = client(port)
     one.signal(signal.SIGTERM)
-    assert asks(late) and asks(held)
-    sallyport.wait_until(lambda: peers.is_refused(port), "closed doors")
+    assert is_served(late) and is_served(held)
+    sallyport.wait_until(lambda: peers.is_refused(port), "a refusal")
     for peer in (late, held):
         peer.half_close()
         assert peer.receive().end == "fin"
     assert one.wait_exit() == 0
 
 
-def test_other_signals_change_nothing(busy):
-    one = busy()
+def test_other_signals_disturb_no_connection(busy_relay):
+    """SIGHUP, SIGUSR1 and SIGPIPE disturb no connection."""
+    one = busy_relay()
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
         for _ in range(20):
             one.signal(number)
-            assert all(asks(peer) for peer in one.peers)
+            assert all(is_served(peer) for peer in one.peers)
     one.wait_log("info reloaded: generation")
     assert one.running()
 
 
-def test_signals_to_children_change_nothing(busy):
-    """A terminal, or a service manager, may send them to every process."""
-    one = busy()
-    children = one.children()
-    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
-                   signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
-        for pid in children:
-            os.kill(pid, number)
-        assert all(asks(peer) for peer in one.peers)
-    assert one.children() == children
-    assert not one.matching("stopping|reload|upgrade")
-
-
 def test_usr1_reopens_the_log(relay, server, free_port, tmp_path):
+    """SIGUSR1 has the log written to a new file under the old name."""
     port, log = free_port(), tmp_path / "log"
     old = tmp_path / "log.1"
     far = server(peers.echo)
@@ -175,17 +110,17 @@ def test_usr1_reopens_the_log(relay, server, free_port, tmp_path):
                 configs.plain(port, far.port), log=log)
     for turn in range(5):
         log.rename(old)
-        with peers.connect(port) as peer:   # goes to the renamed file
-            assert asks(peer)
+        assert serves(port)     # which goes to the renamed file
         sallyport.wait_until(lambda: "info end" in old.read_text(),
                              "the old log")
         one.signal(signal.SIGUSR1)
         sallyport.wait_until(log.exists, "the new log")
         sallyport.wait_until(
-            lambda: all(one.open_files(pid).count(str(log)) == 1
-                        for pid in one.pids()), "all to have the new log")
-        with peers.connect(port) as peer:
-            assert asks(peer)
+            lambda: one.open_files(one.pid).count(str(log)) == 1,
+            "the master to have it")
+        assert not any(str(log) in one.open_files(pid)
+                       for pid in one.children())
+        assert serves(port)
         one.wait_ends(1)
         assert log.stat().st_mode & 0o777 == 0o640
         old.unlink()
@@ -193,8 +128,9 @@ def test_usr1_reopens_the_log(relay, server, free_port, tmp_path):
                    for name in one.open_files(pid))
 
 
-def test_usr1_keeps_the_old_log_if_it_must(relay, server, free_port,
-                                           tmp_path):
+def test_usr1_keeps_the_old_log_if_it_must(relay, server, free_port, tmp_path):
+    """SIGUSR1 keeps the old log file where no new one can be made, and the log
+    says so."""
     port, folder = free_port(), tmp_path / "logs"
     folder.mkdir()
     far = server(peers.echo)
@@ -205,15 +141,15 @@ def test_usr1_keeps_the_old_log_if_it_must(relay, server, free_port,
     one.log = moved / "log"
     one.signal(signal.SIGUSR1)
     one.wait_log("error .*No such file or directory.*old one stays in use")
-    with peers.connect(port) as peer:
-        assert asks(peer)
+    assert serves(port)
     one.wait_ends(1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1,
                                     signal.SIGUSR2])
-def test_signals_before_ready(relay, server, free_port, number):
-    """A reload, a log rotation or an upgrade that comes while it starts."""
+def test_signal_before_ready_stops_no_start(relay, server, free_port, number):
+    """A SIGHUP, SIGUSR1 or SIGUSR2 during the start does not end it; a reload
+    is made up for."""
     far = server(peers.echo)
     one = relay(configs.plain(free_port(), far.port), ready=None)
     # Not before it has become the daemon, which has read nothing then.
@@ -233,8 +169,9 @@ def expects(pid, number):
                re.findall(r"^Sig(?:Blk|Cgt):\s*(\w+)", status, re.M))
 
 
-def test_stop_amid_a_rush(relay, server, free_port):
-    """Every client is served or learns that it is not."""
+@pytest.mark.promise(34)
+def test_stop_amid_a_rush_answers_every_client(relay, server, free_port):
+    """Every client of a rush is served, or refused, when a stop comes."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.plain(port, far.port))
@@ -245,7 +182,7 @@ def test_stop_amid_a_rush(relay, server, free_port):
         while True:
             try:
                 with peers.connect(port) as peer:
-                    if asks(peer):
+                    if is_served(peer):
                         served.set()
             except (ConnectionRefusedError, ConnectionResetError):
                 return
@@ -267,25 +204,28 @@ def test_stop_amid_a_rush(relay, server, free_port):
         "client-closed", "server-closed", "reset-by-client"}
 
 
-def test_unix_path_is_gone_when_draining(relay, server, tmp_path):
+def test_stop_removes_the_unix_path_at_once(relay, server, tmp_path):
+    """A stop removes the path of a unix listener at once; its connection goes
+    on."""
     far = server(peers.echo)
-    path = tmp_path / "door"
+    path = tmp_path / "socket"
     one = relay(configs.service(f"unix:{path}", far.port))
     with peers.connect(path) as peer:
-        assert asks(peer)
+        assert is_served(peer)
         one.signal(signal.SIGTERM)
         sallyport.wait_until(lambda: not path.exists(), "the path to go")
         with pytest.raises(FileNotFoundError):
             peers.connect(path)
-        assert asks(peer)
+        assert is_served(peer)
         peer.fin()
         assert peer.recv() == b""
     assert one.wait_exit() == 0
 
 
-def test_stdin_and_others_closed(server, free_port, tmp_path):
-    """Started without standard descriptors, nothing is written where it does
-    not belong."""
+def test_start_without_standard_descriptors_opens_dev_null(server, free_port,
+                                                           tmp_path):
+    """A daemon that is started without standard descriptors opens /dev/null
+    there, so that nothing is written where it does not belong."""
     port = free_port()
     far = server(peers.echo)
     config, log = tmp_path / "sallyport.ini", tmp_path / "log"
@@ -299,8 +239,7 @@ def test_stdin_and_others_closed(server, free_port, tmp_path):
             lambda: log.exists() and "ready" in log.read_text(), "ready")
         names = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)]
         assert names == ["/dev/null"] * 3
-        with peers.connect(port) as peer:
-            assert asks(peer)
+        assert serves(port)
     finally:
         os.kill(pid, signal.SIGTERM)
         _, status = os.waitpid(pid, 0)

@@ -93,7 +93,8 @@ class Soaked:
         """All is given back; then what the log says of them goes away."""
         sallyport.wait_until(lambda: self.relay.fds() == self.fds,
                              f"descriptors to be {self.fds} again")
-        ends = collections.Counter(end["reason"] for end in self.relay.ends())
+        ends = collections.Counter(
+            end["reason"] for end in self.relay.wait_ends(count))
         assert ends == {"client-closed": count}
         os.truncate(self.log, 0)
 
@@ -110,8 +111,13 @@ def slope(samples):
                              itertools.combinations(samples, 2))
 
 
+@pytest.mark.promise(22)
 @pytest.mark.slow
-def test_nothing_grows(request, relay, certs, tmp_path, load_program):
+def test_connections_of_every_kind_leave_nothing_behind(request, relay, certs,
+                                                        tmp_path,
+                                                        load_program):
+    """Connections of every kind, in rounds, leave descriptors and memory where
+    they were."""
     count = request.config.getoption("--soak") or FEW
     one = Soaked(relay, certs, tmp_path, load_program)
     samples = []

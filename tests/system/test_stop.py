@@ -1,5 +1,6 @@
 """The end of a daemon of many processes, and of a service."""
 import os
+import re
 import signal
 import threading
 
@@ -9,13 +10,9 @@ import configs
 import peers
 import processes
 import sallyport
+from peers import is_served
 
 pytestmark = pytest.mark.usefixtures("two_workers")
-
-
-def asks(peer, question=b"served?"):
-    peer.send(question)
-    return peer.recv_exactly(len(question)) == question
 
 
 class Busy:
@@ -25,21 +22,21 @@ class Busy:
         self.far = server(peers.echo)
         self.trust = peers.client_context(certs)
         self.port, self.secure = sallyport.free_port(), sallyport.free_port()
-        self.door = folder / "door"
+        self.path = folder / "socket"
         self.one = relay(
             configs.settings("workers = 3", *options) +
             configs.service(f"127.0.0.1:{self.port}",
                             f"localhost:{self.far.port}",
-                            f"listen = unix:{self.door}", name="plain") +
+                            f"listen = unix:{self.path}", name="plain") +
             configs.tls(self.secure, self.far.port, certs, name="secure"))
-        self.addresses = [self.port, self.secure, self.door]
+        self.addresses = [self.port, self.secure, self.path]
         self.held = [client(self.port) for _ in range(6)] + \
             [client(self.secure, tls=self.trust) for _ in range(6)] + \
-            [client(self.door) for _ in range(3)]
-        assert all(asks(peer) for peer in self.held)
+            [client(self.path) for _ in range(3)]
+        assert all(is_served(peer) for peer in self.held)
         self.children = processes.wait_roles(
             self.one.pid,
-            ["w0", "w1", "w2", "obser", "scout", "k0", "k1"])
+            ["w0", "w1", "w2", "admin", "scout", "k0", "k1"])
 
     def ends(self):
         """How they end; a unix socket knows no reset."""
@@ -49,70 +46,79 @@ class Busy:
     def assert_gone(self):
         """No process, no path: those of the control socket too."""
         processes.wait_gone(self.children.values())
-        assert not self.door.exists()
+        assert not self.path.exists()
         done = processes.command(self.one, "status")
         assert done.returncode == 1
         assert "No such file or directory" in done.stderr
 
 
 @pytest.fixture
-def busy(relay, server, client, certs, tmp_path):
+def busy_daemon(relay, server, client, certs, tmp_path):
+    """busy_daemon(option...) is a Busy."""
     return lambda *options: Busy(relay, server, client, certs, tmp_path,
                                  *options)
 
 
-def test_connections_finish(busy):
-    """New clients are refused at once, those who are there finish, in every
-    worker."""
-    all_ = busy()
-    all_.one.signal(signal.SIGTERM)
-    all_.one.wait_log("stopping: 15 connections have 30000 ms to finish")
-    for address in all_.addresses:
+@pytest.mark.promise(34)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_lets_connections_finish(busy_daemon, number):
+    """A stop refuses new clients at once; the connections of every worker go
+    on until their clients end."""
+    daemon = busy_daemon()
+    daemon.one.signal(number)
+    daemon.one.wait_log("stopping: 15 connections have 30000 ms to finish")
+    for address in daemon.addresses:
         sallyport.wait_until(lambda: peers.is_refused(address), "a refusal")
-    for _ in range(20):
-        assert all(asks(peer) for peer in all_.held)
-    for peer in all_.held:
+    for turn in range(50):
+        assert all(is_served(peer, b"%d" % turn) for peer in daemon.held)
+    for peer in daemon.held:
         peer.half_close()
         assert peer.receive().end == peer.clean_end
-    assert all_.one.wait_exit() == 0
-    assert {end["reason"] for end in all_.one.ends()} == {"client-closed"}
-    assert all_.one.log_lines()[-1].endswith("info stopped")
-    all_.assert_gone()
+    assert daemon.one.wait_exit() == 0
+    assert {end["reason"] for end in daemon.one.ends()} == {"client-closed"}
+    assert daemon.one.log_lines()[-1].endswith("info stopped")
+    daemon.assert_gone()
 
 
-def test_drain_timeout(busy):
-    all_ = busy("drain_timeout = 1s")
-    all_.one.signal(signal.SIGTERM)
-    assert all_.ends() == ({"reset"}, {"fin"})
-    assert all_.one.wait_exit() == 0
-    ends = all_.one.ends()
+@pytest.mark.promise(34)
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_drain_timeout_resets_the_rest(busy_daemon, seconds):
+    """A stop resets the connections that are left after drain_timeout, at once
+    if that is 0."""
+    daemon = busy_daemon(f"drain_timeout = {seconds}s")
+    daemon.one.signal(signal.SIGTERM)
+    assert daemon.ends() == ({"reset"}, {"fin"})
+    assert daemon.one.wait_exit() == 0
+    ends = daemon.one.ends()
     assert [end["reason"] for end in ends] == ["shutdown"] * 15
-    assert min(end["duration_ms"] for end in ends) >= 990
-    all_.assert_gone()
+    assert min(end["duration_ms"] for end in ends) >= 990 * seconds
+    # Each worker tells of its own.
+    told = daemon.one.matching("warn drain_timeout is over: ending")
+    assert seconds == 0 or sum(
+        int(re.search(r"ending (\d+) connections", line)[1])
+        for line in told) == 15
+    daemon.assert_gone()
 
 
-def test_no_drain_timeout(busy):
-    all_ = busy("drain_timeout = 0s")
-    all_.one.signal(signal.SIGTERM)
-    assert all_.ends() == ({"reset"}, {"fin"})
-    assert all_.one.wait_exit() == 0
-    assert {end["reason"] for end in all_.one.ends()} == {"shutdown"}
-    all_.assert_gone()
+@pytest.mark.promise(34)
+@pytest.mark.parametrize("number,name", [
+    (signal.SIGTERM, "Terminated"), (signal.SIGINT, "Interrupt")])
+def test_second_signal_ends_at_once(busy_daemon, number, name):
+    """A second SIGTERM or SIGINT ends all connections at once."""
+    daemon = busy_daemon("drain_timeout = 1h")
+    daemon.one.signal(signal.SIGTERM)
+    daemon.one.wait_log("stopping")
+    assert all(is_served(peer) for peer in daemon.held)
+    daemon.one.signal(number)
+    assert daemon.ends() == ({"reset"}, {"fin"})
+    assert daemon.one.wait_exit() == 0
+    assert [end["reason"] for end in daemon.one.ends()] == ["shutdown"] * 15
+    assert daemon.one.matching(f"second {name}: ending 15 connections now")
+    daemon.assert_gone()
 
 
-def test_second_signal(busy):
-    all_ = busy("drain_timeout = 1h")
-    all_.one.signal(signal.SIGTERM)
-    all_.one.wait_log("stopping")
-    assert all(asks(peer) for peer in all_.held)
-    all_.one.signal(signal.SIGINT)
-    assert all_.ends() == ({"reset"}, {"fin"})
-    assert all_.one.wait_exit() == 0
-    assert all_.one.matching("second Interrupt: ending 15 connections now")
-    all_.assert_gone()
-
-
-def test_idle_stops_at_once(relay, server, free_port):
+def test_idle_daemon_stops_at_once(relay, server, free_port):
+    """A daemon without connections stops at once."""
     for _ in range(10):
         one = relay(configs.settings("drain_timeout = 1h") +
                     configs.plain(free_port(), 9))
@@ -122,9 +128,9 @@ def test_idle_stops_at_once(relay, server, free_port):
         processes.wait_gone(children.values())
 
 
-def test_stop_during_a_reload(relay, server, free_port):
-    """In every stage of it; whoever asked hears that it was in vain, or that
-    it was done."""
+def test_stop_during_a_reload_ends_both(relay, server, free_port):
+    """A stop in any stage of a reload ends the daemon; the reload command ends
+    too."""
     for turn in range(3 if sallyport.SANITIZED else 15):
         port = free_port()
         one = relay(configs.plain(port, 9))
@@ -139,7 +145,8 @@ def test_stop_during_a_reload(relay, server, free_port):
         one.check()
 
 
-def test_stop_during_start(relay, free_port):
+def test_stop_during_start_leaves_no_process(relay, free_port):
+    """A stop in any stage of the start leaves no process behind."""
     for turn in range(3 if sallyport.SANITIZED else 15):
         one = relay(configs.plain(free_port(), 9), ready=None)
         threading.Event().wait(0.001 * turn)
@@ -151,66 +158,70 @@ def test_stop_during_start(relay, free_port):
         one.check()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_children_leave_signals_to_the_master(busy, number):
-    """A terminal's Ctrl-C reaches all of them."""
-    all_ = busy()
-    for pid in all_.children.values():
-        os.kill(pid, number)
-        os.kill(pid, signal.SIGHUP)
-        os.kill(pid, signal.SIGUSR2)
-    assert all(asks(peer) for peer in all_.held)
-    assert processes.roles(all_.one.pid) == all_.children
-    processes.reload(all_.one)
+def test_signals_to_children_change_nothing(busy_daemon):
+    """Signals that reach the children too, as a terminal's Ctrl-C does, end no
+    connection and no process."""
+    daemon = busy_daemon()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
+                   signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
+        for pid in daemon.children.values():
+            os.kill(pid, number)
+        assert all(is_served(peer) for peer in daemon.held)
+    assert processes.roles(daemon.one.pid) == daemon.children
+    assert not daemon.one.matching("stopping|reload|upgrade")
+    processes.reload(daemon.one)
 
 
-def test_drain_a_service(busy):
-    """Its clients are refused, those that are there go on; others notice
-    nothing, and a reload opens it again."""
-    all_ = busy()
+def test_drain_refuses_new_clients_of_one_service(busy_daemon):
+    """`drain` refuses the new clients of a service; its connections and other
+    services go on, and a reload opens it again."""
+    daemon = busy_daemon()
     for _ in range(3):
-        done = processes.command(all_.one, "drain", "plain")
+        done = processes.command(daemon.one, "drain", "plain")
         assert done.returncode == 0
         assert "no client is let in any more; 9 connections go on" in \
             done.stdout
-        for address in (all_.port, all_.door):
+        for address in (daemon.port, daemon.path):
             sallyport.wait_until(lambda: peers.is_refused(address),
                                  "a refusal")
-        assert all(asks(peer) for peer in all_.held)
-        with peers.connect(all_.secure, tls=all_.trust) as peer:
-            assert asks(peer)
+        assert all(is_served(peer) for peer in daemon.held)
+        with peers.connect(daemon.secure, tls=daemon.trust) as peer:
+            assert is_served(peer)
             peer.half_close()
             assert peer.receive().end == "close_notify"
-        again = processes.command(all_.one, "drain", "plain")
+        again = processes.command(daemon.one, "drain", "plain")
         assert again.returncode == 0
-        processes.reload(all_.one)
-        for address in (all_.port, all_.door):
+        processes.reload(daemon.one)
+        for address in (daemon.port, daemon.path):
             with peers.connect(address) as peer:
-                assert asks(peer)
+                assert is_served(peer)
                 peer.half_close()
                 assert peer.receive().end == "fin"
         # Before the next turn counts, all but the held have ended.
         sallyport.wait_until(
-            lambda: processes.status(all_.one)["all"]["active"] == 15,
+            lambda: processes.status(daemon.one)["all"]["active"] == 15,
             "15 connections")
-    assert processes.roles(all_.one.pid).items() >= all_.children.items()
+    assert processes.roles(daemon.one.pid).items() >= daemon.children.items()
 
 
-def test_drain_of_nothing(busy):
-    all_ = busy()
-    done = processes.command(all_.one, "drain", "plian")
+def test_drain_of_an_unknown_service_fails(busy_daemon):
+    """`drain` of an unknown service fails, and changes nothing."""
+    daemon = busy_daemon()
+    done = processes.command(daemon.one, "drain", "plian")
     assert (done.returncode, done.stderr) == \
         (1, 'sallyport: there is no service "plian"\n')
-    assert not peers.is_refused(all_.port)
+    assert not peers.is_refused(daemon.port)
 
 
-def test_worker_that_dies_while_it_drains(busy):
-    """Nobody waits for it, or puts another in its place."""
-    all_ = busy("drain_timeout = 1h")
-    all_.one.may_lose_children = True
-    all_.one.signal(signal.SIGTERM)
-    all_.one.wait_log("stopping")
+@pytest.mark.promise(34)
+def test_stop_ends_although_workers_die(busy_daemon):
+    """A stop ends, and starts no worker anew, when the workers die while they
+    drain."""
+    daemon = busy_daemon("drain_timeout = 1h")
+    daemon.one.may_lose_children = True
+    daemon.one.signal(signal.SIGTERM)
+    daemon.one.wait_log("stopping")
     for role in ("w0", "w1", "w2"):
-        os.kill(all_.children[role], signal.SIGKILL)
-    assert all_.one.wait_exit() == 0
-    all_.assert_gone()
+        os.kill(daemon.children[role], signal.SIGKILL)
+    assert daemon.one.wait_exit() == 0
+    daemon.assert_gone()

@@ -9,16 +9,13 @@ import time
 import pytest
 
 import configs
+import libssl
 import peers
 import sallyport
+from peers import is_served
 
 # Clocks that wake a timer may be a little early.
 EARLY_MS = 20
-
-
-def asks(peer, question=b"question"):
-    peer.send(question)
-    return peer.recv_exactly(len(question)) == question
 
 
 def only_end(one, reason, least_ms):
@@ -29,7 +26,10 @@ def only_end(one, reason, least_ms):
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_connect(relay, certs, client, free_port, tls):
+def test_connect_timeout_ends_the_connection(relay, certs, client, free_port,
+                                             tls):
+    """A server that does not accept in time ends the connection at
+    timeout.connect."""
     port = free_port()
     with peers.FullListener() as full:
         make = configs.tls_out if tls else \
@@ -42,7 +42,10 @@ def test_connect(relay, certs, client, free_port, tls):
         (f"127.0.0.1:{full.port}", "connect")
 
 
-def test_connect_to_a_full_unix_socket(relay, client, free_port, tmp_path):
+def test_connect_timeout_holds_for_a_full_unix_socket(relay, client, free_port,
+                                                      tmp_path):
+    """A full unix socket ends the connection at timeout.connect; a client is
+    served when the queue gets room in time."""
     port = free_port()
     with peers.FullListener(tmp_path / "full") as full:
         one = relay(configs.service(f"127.0.0.1:{port}",
@@ -63,7 +66,10 @@ def test_connect_to_a_full_unix_socket(relay, client, free_port, tmp_path):
         waiting.close()
 
 
-def test_handshake_with_the_client(relay, certs, server, client, free_port):
+@pytest.mark.promise(17)
+def test_handshake_timeout_ends_a_silent_client(relay, certs, server, client,
+                                                free_port):
+    """A silent TLS client is ended at timeout.handshake."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.tls(port, far.port, certs,
@@ -73,8 +79,10 @@ def test_handshake_with_the_client(relay, certs, server, client, free_port):
     assert (end["state"], end["detail"]) == ("accept-tls", "with the client")
 
 
-def test_handshake_drop_by_drop(relay, certs, server, client, free_port):
-    """Bytes that come do not make the time longer."""
+@pytest.mark.promise(17)
+def test_handshake_timeout_counts_from_the_start(relay, certs, server, client,
+                                                 free_port):
+    """A client that sends its handshake byte by byte gets no more time."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.tls(port, far.port, certs,
@@ -88,7 +96,10 @@ def test_handshake_drop_by_drop(relay, certs, server, client, free_port):
     assert end["duration_ms"] < 1000 * sallyport.PATIENCE
 
 
-def test_handshake_with_the_server(relay, certs, server, client, free_port):
+def test_handshake_timeout_ends_a_silent_server(relay, certs, server, client,
+                                                free_port):
+    """A TLS server that does not answer ends the connection at
+    timeout.handshake."""
     port = free_port()
     far = server(lambda peer: peer.receive())      # never answers
     one = relay(configs.tls_out(port, far.port, certs,
@@ -123,12 +134,14 @@ def never_end(peer):
     return bool(gone.poll(1000 * sallyport.PATIENCE))
 
 
-def test_idle(link):
+def test_idle_timeout_ends_an_idle_connection(link):
+    """A connection is ended at timeout.idle after its last byte, not while it
+    is busy."""
     one, far, peer = link(peers.echo, "timeout.idle = 1s")
     until = time.monotonic() + 1.5
     turns = 0
     while time.monotonic() < until:     # busy for longer than the timeout
-        assert asks(peer)
+        assert is_served(peer, b"question")
         turns += 1
     assert peer.receive().end == "reset"
     end = only_end(one, "idle-timeout", 2500)
@@ -136,7 +149,8 @@ def test_idle(link):
     assert far.result() == "reset"
 
 
-def test_idle_in_one_direction_is_not_idle(link):
+def test_idle_timeout_counts_both_directions(link):
+    """A connection on which one side sends is not idle."""
     stopped = threading.Event()
 
     def talk(peer):
@@ -154,7 +168,49 @@ def test_idle_in_one_direction_is_not_idle(link):
     assert one.wait_ends()[0]["reason"] == "server-closed"
 
 
-def test_half_close(link):
+def drip(end, step):
+    """Does `step` ten times a second until it fails: the connection has
+    ended."""
+    deadline = time.monotonic() + sallyport.PATIENCE
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() < deadline:
+            step()
+            time.sleep(0.1)
+    assert end()["duration_ms"] < 1000 * sallyport.PATIENCE
+
+
+@pytest.mark.promise(51)
+def test_idle_timeout_ignores_half_a_record(relay, certs, server, client,
+                                            free_port):
+    """A client that sends one TLS record byte by byte moves no payload, and is
+    ended at timeout.idle (promise 51)."""
+    port, far = free_port(), server(peers.echo)
+    one = relay(configs.tls(port, far.port, certs, "timeout.idle = 1s"))
+    peer = client(port, tls=peers.client_context(certs))
+    assert is_served(peer)
+    peer.socket.sendall(b"\x17\x03\x03\x40\0")
+    drip(lambda: only_end(one, "idle-timeout", 1000),
+         lambda: peer.socket.sendall(b"x"))
+
+
+@pytest.mark.promise(51)
+@pytest.mark.parametrize("answer", [False, True])
+def test_idle_timeout_ignores_key_updates(relay, certs, server, free_port,
+                                          answer):
+    """A client that sends KeyUpdates only is ended at timeout.idle, whether or
+    not they are answered (promise 51)."""
+    port, far = free_port(), server(peers.echo)
+    one = relay(configs.tls(port, far.port, certs, "timeout.idle = 1s"))
+    with libssl.Tls(peers.open_socket(port), version="1.3") as tls:
+        tls.handshake()
+        assert is_served(tls)
+        drip(lambda: only_end(one, "idle-timeout", 1000),
+             lambda: tls.socket.sendall(tls.key_update(answer)))
+
+
+def test_half_close_timeout_ends_a_silent_server(link):
+    """A half-closed connection whose server sends nothing is ended at
+    timeout.half_close."""
     one, far, peer = link(never_end, "timeout.half_close = 1s")
     peer.send(b"question")
     peer.half_close()
@@ -164,7 +220,8 @@ def test_half_close(link):
     assert far.result()
 
 
-def test_half_close_waits_while_the_answer_flows(link):
+def test_half_close_timeout_waits_while_the_answer_flows(link):
+    """A half-closed connection goes on while the answer flows."""
     def answer_slowly(peer):
         peer.receive()
         for _ in range(20):             # two seconds
@@ -179,27 +236,29 @@ def test_half_close_waits_while_the_answer_flows(link):
     only_end(one, "client-closed", 2000)
 
 
-def test_half_close_is_not_idle(link):
-    """A connection that is whole is not ended by timeout.half_close."""
+def test_half_close_timeout_spares_open_connections(link):
+    """A connection that is not half-closed is not ended by
+    timeout.half_close."""
     one, far, peer = link(peers.echo, "timeout.half_close = 1s",
                           "timeout.idle = 3s")
-    assert asks(peer)
+    assert is_served(peer)
     assert peer.receive().end == "reset"
     only_end(one, "idle-timeout", 3000)
 
 
-def test_lifetime_ends_the_busy(link):
+def test_lifetime_ends_a_busy_connection(link):
+    """A busy connection is ended at timeout.lifetime."""
     one, far, peer = link(peers.echo, "timeout.lifetime = 1s")
     with pytest.raises((EOFError, ConnectionError)):
         while True:
-            assert asks(peer)
+            assert is_served(peer)
     end = only_end(one, "lifetime", 1000)
     assert end["up"] > 8
     assert far.result() == "reset"
 
 
 def test_lifetime_delivers_what_was_read(link):
-    """What the far side sent before the end still arrives."""
+    """Bytes that the server sent before timeout.lifetime still arrive."""
     size = 200_000
 
     def send(peer):
@@ -214,8 +273,9 @@ def test_lifetime_delivers_what_was_read(link):
     assert far.result() == "reset"
 
 
-def test_lifetime_of_a_blocked_connection(link):
-    """A reader that has stopped does not keep the server."""
+def test_lifetime_frees_the_server_of_a_blocked_client(link):
+    """A client that has stopped reading does not keep the server past
+    timeout.lifetime."""
     def pour(peer):
         with contextlib.suppress(ConnectionError):
             while True:

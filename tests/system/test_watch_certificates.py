@@ -1,19 +1,23 @@
-"""Certificates that change on disk are taken over without being told, however
-they are replaced; what is no good is reported, and the old goes on."""
+"""Certificates that change on disk are reloaded automatically, however they are
+replaced; a bad one is reported, and the old one is served."""
 import os
 import shutil
 import ssl
+import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 import configs
 import figures
+import names
 import peers
 import processes
 import sallyport
 import steady
+from peers import is_served
 
 pytestmark = pytest.mark.usefixtures("two_workers")
 
@@ -49,17 +53,16 @@ class Watched:
         self.far = server(peers.echo)
         self.ports = [sallyport.free_port() for _ in range(services)]
         self.trust = peers.client_context(certs)
-        self.start = lambda: relay(
+        self.start = lambda **more: relay(
             configs.settings(*options) + "".join(
                 configs.tls(port, self.far.port, folder if services == 1 else
                             folder / str(i), name=f"s{i}")
-                for i, port in enumerate(self.ports)))
+                for i, port in enumerate(self.ports)), **more)
 
     def shown(self, index=0):
         """The number of the certificate generation that is served."""
         with peers.connect(self.ports[index], tls=self.trust) as peer:
-            peer.send(b"?")
-            assert peer.recv_exactly(1) == b"?"
+            assert is_served(peer)
             return int(peer.ssl.getpeercert()["serialNumber"], 16) - 1000
 
     def wait_shown(self, wanted, index=0):
@@ -97,6 +100,13 @@ def by_removal(source, folder, index):
     copy(source, folder, index)
 
 
+def in_place_as_old(source, folder, index):
+    """As rsync -t writes what was made long ago: no time tells."""
+    copy(source, folder, index)
+    for name in ("server.pem", "server.key"):
+        os.utime(folder / name, (1000, 1000))
+
+
 def switch(link, target):
     new = link.with_name(link.name + ".new")
     new.symlink_to(target)
@@ -128,24 +138,36 @@ def as_kubernetes(source, folder, index):
         shutil.rmtree(folder / old)
 
 
-@pytest.mark.parametrize("replace", [
-    by_rename, in_pieces, by_removal, as_certbot, as_kubernetes])
-def test_renewal(relay, server, certs, renewed, tmp_path, replace):
+@pytest.fixture
+def live(tmp_path, renewed):
+    """The folder of server.pem and server.key, of generation 0."""
     folder = tmp_path / "live"
     folder.mkdir()
-    (copy if replace in (by_rename, in_pieces, by_removal) else replace)(
-        renewed, folder, 0)
+    copy(renewed, folder, 0)
+    return folder
+
+
+@pytest.mark.parametrize("replace", [
+    by_rename, in_pieces, by_removal, in_place_as_old, as_certbot,
+    as_kubernetes])
+def test_renewed_certificate_is_served(relay, server, certs, renewed, tmp_path,
+                                       replace):
+    """A renewed certificate is served by every worker, however the files are
+    replaced; connections go on."""
+    folder = tmp_path / "live"
+    folder.mkdir()
+    (replace if replace in (in_place_as_old, as_certbot, as_kubernetes) else
+     copy)(renewed, folder, 0)
     watched = Watched(relay, server, certs, folder)
     one = watched.start()
-    before = processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
+    before = processes.wait_roles(one.pid, ["w0", "w1", "admin", "k0"])
     held = peers.connect(watched.ports[0], tls=watched.trust)
     watched.wait_shown(0)
     for index in range(1, GENERATIONS):
         replace(renewed, folder, index)
         watched.wait_shown(index)
     assert processes.wait_roles(one.pid, before) == before
-    held.send(b"still")
-    assert held.recv_exactly(5) == b"still"
+    assert is_served(held, b"still")
     held.close()
     assert not one.matching("reload failed|died|killed")
 
@@ -185,26 +207,27 @@ def bad_expired(folder, certs, renewed):
 
 @pytest.mark.parametrize("spoil", [
     bad_pair, bad_garbage, bad_empty, bad_missing, bad_folder, bad_expired])
-def test_what_is_no_good(relay, server, certs, renewed, tmp_path, spoil):
-    folder = tmp_path / "live"
-    folder.mkdir()
-    copy(renewed, folder, 0)
-    watched = Watched(relay, server, certs, folder)
+def test_bad_certificate_keeps_the_old_one(relay, server, certs, renewed, live,
+                                           spoil):
+    """A changed certificate that is no good is reported, and the old one is
+    served until a good one comes."""
+    watched = Watched(relay, server, certs, live)
     one = watched.start()
-    before = processes.wait_roles(one.pid, ["w0", "w1", "obser", "k0"])
-    said = spoil(folder, certs, renewed)
+    before = processes.wait_roles(one.pid, ["w0", "w1", "admin", "k0"])
+    said = spoil(live, certs, renewed)
     one.wait_log("error changed files are not taken over, the old ones stay "
                  f"in force: .*({said})")
     assert {watched.shown() for _ in range(4)} == {0}
-    if (folder / "server.pem").is_dir():
-        (folder / "server.pem").rmdir()
-    copy(renewed, folder, 1)
+    if (live / "server.pem").is_dir():
+        (live / "server.pem").rmdir()
+    copy(renewed, live, 1)
     watched.wait_shown(1)
     assert processes.wait_roles(one.pid, before) == before
 
 
-def test_one_bad_service_does_not_hold_up_another(relay, server, certs,
-                                                  renewed, tmp_path):
+def test_bad_certificate_delays_no_other_service(relay, server, certs, renewed,
+                                                 tmp_path):
+    """A certificate that is no good delays no other service's."""
     folders = [tmp_path / str(i) for i in range(3)]
     for folder in folders:
         folder.mkdir()
@@ -223,8 +246,63 @@ def test_one_bad_service_does_not_hold_up_another(relay, server, certs,
     assert [watched.shown(i) for i in range(3)] == [1, 2, 3]
 
 
-def test_ca_that_changes(relay, server, certs, tmp_path):
-    """Of the connect leg, too."""
+# Mounts a file system whose server (fuse(4)) never answers, as NFS does not
+# when its server is gone, and has a process hold it.
+DEAD = """
+import ctypes, os, signal, sys
+folder, told = sys.argv[1:3]
+fd = os.open("/dev/fuse", os.O_RDWR)
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.mount(b"none", folder.encode(), b"fuse", 0,
+              b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fd):
+    sys.exit(os.strerror(ctypes.get_errno()))
+between = os.fork()
+if between == 0:
+    if os.fork() == 0:
+        with open(told, "w") as file:
+            file.write(str(os.getpid()))
+        signal.pause()
+    os._exit(0)
+os.waitpid(between, 0)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+
+
+@pytest.mark.skipif(not names.mounts_are_allowed() or
+                    not os.access("/dev/fuse", os.W_OK),
+                    reason="this machine allows no mounts")
+def test_dead_file_system_delays_no_other_service(relay, server, certs,
+                                                  renewed, tmp_path):
+    """A file system that does not answer delays neither `status` nor other
+    services; the log says when it does again."""
+    folders = [tmp_path / str(i) for i in range(2)]
+    for folder in folders:
+        folder.mkdir()
+        copy(renewed, folder, 0)
+    dead = tmp_path / "dead"
+    dead.mkdir()
+    watched = Watched(relay, server, certs, tmp_path, services=2)
+    one = watched.start(within=[*names.WITHIN, sys.executable, "-c", DEAD,
+                                dead, tmp_path / "holder"])
+    holder = int((tmp_path / "holder").read_text())
+    try:
+        switch(folders[0] / "server.pem", dead / "server.pem")
+        one.wait_log("warn no answer from the file system of .*/0/server.pem")
+        for index in range(1, GENERATIONS):
+            copy(renewed, folders[1], index)
+            watched.wait_shown(index, 1)
+            assert watched.shown(0) == 0
+        assert processes.status(one)
+    finally:
+        os.kill(holder, signal.SIGKILL)
+    one.wait_log("info the file system of .*/0/server.pem answers again")
+    (folders[0] / "server.pem").unlink()
+    copy(renewed, folders[0], 1)
+    watched.wait_shown(1)
+
+
+def test_changed_ca_of_the_connect_leg_counts(relay, server, certs, tmp_path):
+    """A changed CA file of the connect leg counts for the next connection."""
     folder = tmp_path / "trust"
     folder.mkdir()
     shutil.copy(certs / "other-ca.pem", folder / "ca.pem")
@@ -242,8 +320,10 @@ def test_ca_that_changes(relay, server, certs, tmp_path):
         assert peer.receive().end == "fin"
 
 
-def test_crl_that_changes(relay, server, certs, tmp_path):
-    """Whom it names is not let in any more, and nobody else is shut out."""
+@pytest.mark.promise(10)
+def test_changed_crl_refuses_the_revoked_client_only(relay, server, certs,
+                                                     tmp_path):
+    """A changed CRL refuses the clients that it names, and no other."""
     folder = tmp_path / "crl"
     folder.mkdir()
     empty_crl(certs, folder)
@@ -257,8 +337,7 @@ def test_crl_that_changes(relay, server, certs, tmp_path):
         try:
             with peers.connect(port, tls=peers.client_context(
                     certs, name)) as peer:
-                peer.send(b"?")
-                return peer.recv_exactly(1) == b"?"
+                return is_served(peer)
         except (OSError, EOFError, ssl.SSLError):
             return False
     assert is_let_in("client") and is_let_in("client-revoked")
@@ -270,7 +349,7 @@ def test_crl_that_changes(relay, server, certs, tmp_path):
 
 
 def empty_crl(certs, folder):
-    """folder / "crl.pem": a list of the authority's on which nobody is."""
+    """folder / "crl.pem": an empty list of the authority's."""
     (folder / "index").touch()
     (folder / "ca.conf").write_text(
         f"[ca]\ndefault_ca = this\n[this]\ndatabase = {folder}/index\n"
@@ -281,12 +360,9 @@ def empty_crl(certs, folder):
                    capture_output=True)
 
 
-def test_certificate_that_servers_see(relay, server, certs, renewed,
-                                      tmp_path):
-    folder = tmp_path / "live"
-    folder.mkdir()
-    copy(renewed, folder, 0)
-
+def test_renewed_certificate_is_shown_to_servers(relay, server, certs, renewed,
+                                                 live):
+    """A server is shown the renewed certificate of the connect leg."""
     def tell(peer):
         """Which certificate it was shown."""
         peer.send(b"%d" % (int(peer.ssl.getpeercert()["serialNumber"], 16) -
@@ -296,22 +372,24 @@ def test_certificate_that_servers_see(relay, server, certs, renewed,
     far = server(tell, tls=peers.server_context(certs, client_ca="ca.pem"))
     port = sallyport.free_port()
     one = relay(configs.tls_out(port, far.port, certs,
-                                f"connect.cert = {folder}/server.pem",
-                                f"connect.key = {folder}/server.key"))
+                                f"connect.cert = {live}/server.pem",
+                                f"connect.key = {live}/server.key"))
 
     def shown():
         with peers.connect(port) as peer:
             return int(peer.recv_exactly(1))
     assert {shown() for _ in range(4)} == {0}
     for index in range(1, GENERATIONS):
-        by_rename(renewed, folder, index)
+        by_rename(renewed, live, index)
         sallyport.wait_until(lambda: {shown() for _ in range(4)} == {index},
                              f"certificate {index}")
     assert not one.matching("reload failed|died|killed")
 
 
-def test_passphrase_that_changes(relay, server, certs, renewed, tmp_path):
-    """A key under another passphrase is no good until that comes too."""
+def test_changed_passphrase_counts_with_its_key(relay, server, certs, renewed,
+                                                tmp_path):
+    """A key under another passphrase is reported as no good until the
+    passphrase file changes too."""
     folder = tmp_path / "live"
     folder.mkdir()
 
@@ -341,34 +419,28 @@ def test_passphrase_that_changes(relay, server, certs, renewed, tmp_path):
         watched.wait_shown(index)
 
 
-def test_no_watch(relay, server, certs, renewed, tmp_path):
-    folder = tmp_path / "live"
-    folder.mkdir()
-    copy(renewed, folder, 0)
-    watched = Watched(relay, server, certs, folder, "watch = no")
+def test_watch_no_needs_a_reload(relay, server, certs, renewed, live):
+    """`watch = no` serves the old certificate until a reload."""
+    watched = Watched(relay, server, certs, live, "watch = no")
     one = watched.start()
-    for pid in [one.pid, *processes.roles(one.pid).values()]:
-        assert "inotify" not in processes.kinds(pid)
-    copy(renewed, folder, 1)
+    copy(renewed, live, 1)
     assert {watched.shown() for _ in range(8)} == {0}
     processes.reload(one)
     assert {watched.shown() for _ in range(8)} == {1}
 
 
-def test_watch_is_turned_on_and_off(relay, server, certs, renewed, tmp_path):
-    folder = tmp_path / "live"
-    folder.mkdir()
-    copy(renewed, folder, 0)
-    watched = Watched(relay, server, certs, folder, "watch = no")
+def test_reload_turns_watch_on_and_off(relay, server, certs, renewed, live):
+    """A reload turns the watching of files on and off."""
+    watched = Watched(relay, server, certs, live, "watch = no")
     one = watched.start()
     off = one.config.read_text()
     one.reload_config(off.replace("watch = no", "watch = yes"))
     processes.reload(one)
-    copy(renewed, folder, 1)
+    copy(renewed, live, 1)
     watched.wait_shown(1)
     one.reload_config(off)
     processes.reload(one)
-    copy(renewed, folder, 2)
+    copy(renewed, live, 2)
     assert {watched.shown() for _ in range(8)} == {1}
     # What changed meanwhile is seen when watching begins again, or at the
     # next change; a reload takes it in any case.
@@ -377,14 +449,13 @@ def test_watch_is_turned_on_and_off(relay, server, certs, renewed, tmp_path):
     assert {watched.shown() for _ in range(8)} == {2}
 
 
-def test_replaced_in_a_loop_under_load(relay, certs, renewed, tmp_path):
-    """Neither order, nor moment, nor halves of files fail a handshake."""
-    folder = tmp_path / "live"
-    folder.mkdir()
-    copy(renewed, folder, 0)
+def test_certificates_replaced_under_load_fail_no_handshake(relay, certs,
+                                                            renewed, live):
+    """Files that are replaced in a loop, in any order and by halves, fail no
+    handshake."""
     port = sallyport.free_port()
     with steady.Stream() as stream:
-        one = relay(configs.tls(port, stream.port, folder))
+        one = relay(configs.tls(port, stream.port, live))
         stream.go(f"tls:{port}", rate=100 if sallyport.SANITIZED else 300,
                   ca=certs / "ca.pem")
         turn = 0
@@ -393,7 +464,7 @@ def test_replaced_in_a_loop_under_load(relay, certs, renewed, tmp_path):
             for _ in range(10):
                 turn += 1
                 (in_pieces, by_removal, by_rename)[turn % 3](
-                    renewed, folder, turn % GENERATIONS)
+                    renewed, live, turn % GENERATIONS)
             one.wait_log("changed files", count=known)
         told = stream.stop()
     taken = len(one.matching("changed files taken over"))

@@ -45,12 +45,19 @@ root_tarball() {
 }
 
 # To be changed with root_make.
-root_recipe=2
+root_recipe=3
+
+# As Debian's installer writes it.
+root_hosts='127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n\n'
+root_hosts+='::1\tlocalhost ip6-localhost ip6-loopback\n'
+root_hosts+='ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n'
 
 # What nobody reads is left out: it is half of what there is to unpack.
 root_make() {
-    # shellcheck disable=SC2016   # mmdebstrap expands it
-    mmdebstrap --quiet --variant=essential --include="$2" \
+    local options=()
+    # A mirror's copy of what is in motion may be older than it says it lasts.
+    [ "$1" != sid ] || options+=(--aptopt='Acquire::Check-Valid-Until "false"')
+    mmdebstrap --quiet ${options[@]+"${options[@]}"} --variant=essential --include="$2" \
         --aptopt='Acquire::Languages "none"' \
         --aptopt='Acquire::Retries "3"' \
         --dpkgopt=force-unsafe-io \
@@ -58,7 +65,34 @@ root_make() {
         --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/info/*' \
-        --customize-hook='echo "127.0.0.1 localhost" >"$1/etc/hosts"' \
+        --customize-hook="printf '$root_hosts' >\"\$1/etc/hosts\"" \
         --customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"' \
         --format=tar "$1" "$3"
+}
+
+# root_apart NAME COMMAND...: runs it in a cgroup of its own, for two containers
+# in one cgroup would see, and end, each other's processes.
+root_apart() {
+    local mount own cgroup code
+    mount=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)
+    own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    cgroup=$mount${own%/}/sallyport-$1
+    shift
+    if [ -z "$mount" ] || ! mkdir "$cgroup" 2>/dev/null; then
+        "$@"
+        return
+    fi
+    code=0
+    (
+        echo "$BASHPID" >"$cgroup/cgroup.procs" || exit
+        exec "$@"
+    ) || code=$?
+    find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
+    return "$code"
+}
+
+# root_forget NAME: removes what systemd-nspawn leaves of a machine.
+root_forget() {
+    rmdir "/run/systemd/nspawn/propagate/$1" 2>/dev/null
+    return 0
 }

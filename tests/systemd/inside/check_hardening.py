@@ -7,7 +7,7 @@ import pwd
 
 import daemon
 import steady
-from checks import check
+from checks import check, promise
 
 NET_BIND_SERVICE = 1 << 10
 
@@ -40,7 +40,7 @@ def judge(found, outside):
     """What is promised of every process; `outside` is one that is not
     confined."""
     roles = {name.rstrip("0123456789") for name in found}
-    assert roles >= {"master", "w", "k", "scout", "obser"}, sorted(found)
+    assert roles >= {"master", "w", "k", "scout", "admin"}, sorted(found)
     for name, status in found.items():
         uids = set(status["Uid"].split())
         assert status["NoNewPrivs"] == "1", (name, "NoNewPrivs")
@@ -63,6 +63,7 @@ def judge(found, outside):
             f"{found['master']['CapEff'].lstrip('0')}")
 
 
+@promise(25)
 @check
 def processes_are_confined_after_each_change():
     """Seen from outside: after start, reload and upgrade."""
@@ -80,6 +81,7 @@ def processes_are_confined_after_each_change():
         return said
 
 
+@promise(25)
 @check
 def processes_run_as_the_packages_account():
     account = pwd.getpwnam("sallyport")
@@ -142,6 +144,7 @@ def writable(folder):
     return True
 
 
+@promise(25)
 @check
 def unit_forbids_what_it_promises():
     """By trying, as the daemon's account and as root, which systemd confines in

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import daemon
-from checks import always, check
+from checks import always, check, promise
 
 FIRST = "/checks/first.deb"
 
@@ -81,6 +81,7 @@ def units():
     return sorted([*daemon.UNITS.glob("sallyport*"), daemon.EXAMPLE])
 
 
+@promise(27)
 @check
 def units_are_verified_without_a_word():
     words = []
@@ -99,6 +100,7 @@ def units_are_verified_without_a_word():
     return " ".join(sorted(names))
 
 
+@promise(27)
 @check
 def units_are_confined_by_figures():
     """Promised: an exposure of 1.6 at the most."""

@@ -6,7 +6,7 @@ import shutil
 
 import daemon
 import steady
-from checks import check
+from checks import check, promise
 from daemon import echoes
 
 KEYS = pathlib.Path("/etc/sallyport/keys")
@@ -48,6 +48,7 @@ def keys_for_root_alone_are_not_the_daemons():
         assert "/keys/server-encrypted" in said, said
 
 
+@promise(47)
 @check
 def keys_for_root_alone_are_served_by_root():
     """With the drop-in of the manual; then the keeper has an account of its

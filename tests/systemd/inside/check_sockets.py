@@ -8,7 +8,7 @@ import stat
 
 import daemon
 import steady
-from checks import check
+from checks import check, promise
 from daemon import echoes, service, systemctl
 
 LOCAL = "/run/check-local.sock"
@@ -118,6 +118,7 @@ def nobody_refused(told, why):
     return f"{told['done']} served, slowest {told['slowest_ms']} ms"
 
 
+@promise(35)
 @check
 def restart_with_the_socket_unit_refuses_nobody():
     with steady.Stream() as stream:

@@ -7,10 +7,11 @@ import time
 
 import daemon
 import steady
-from checks import check
+from checks import check, promise
 from daemon import echoes, service, systemctl
 
 
+@promise(36)
 @check
 def start_returns_when_clients_are_accepted():
     """Not once out of several starts is a client refused."""
@@ -48,6 +49,7 @@ def start_with_a_fault_fails_at_once():
     assert "sallyport.ini:3" in journal.text(), journal.text()
 
 
+@promise(34)
 @check
 def stop_lets_connections_finish():
     with steady.Stream() as stream:
@@ -85,6 +87,7 @@ def reload_returns_when_the_new_service_answers():
         assert daemon.show("ActiveState") == "active"
 
 
+@promise(30)
 @check
 def reload_with_a_fault_fails_and_changes_nothing():
     with steady.Stream() as stream:
@@ -108,6 +111,7 @@ def reload_with_a_fault_fails_and_changes_nothing():
         return place
 
 
+@promise(30)
 @check
 def reload_with_a_missing_key_fails():
     with steady.Stream() as stream:
@@ -161,43 +165,76 @@ def log_lines_have_fields_in_the_journal():
         return str(ours)
 
 
-def _restarted(before):
-    return daemon.wait("a restart", lambda: int(
-        daemon.show("NRestarts")) > before and
-        daemon.show("ActiveState") == "active")
+def _fed(stream):
+    """Starts a daemon that has to feed the watchdog, and sees that it does."""
+    daemon.configure(
+        daemon.tls("tls", 7101, f"127.0.0.1:{stream.port}"),
+        # So that there is a scout, which looks names up.
+        service("named", "127.0.0.1:7103", "localhost:9"))
+    daemon.drop_in(daemon.SERVICE, "[Service]\nWatchdogSec=2s\n")
+    daemon.start()
+    assert daemon.show("WatchdogUSec") == "2s"
+    before = int(daemon.show("NRestarts"))
+    time.sleep(3)
+    assert int(daemon.show("NRestarts")) == before, "it was not fed"
+    return before
 
 
-def _watchdog(role):
-    """A stopped child of that role has systemd start the service anew."""
+@promise(36)
+@check
+def watchdog_notices_a_stopped_master():
+    """A stopped master has systemd start the service anew."""
     with steady.Stream() as stream:
-        daemon.configure(
-            daemon.tls("tls", 7101, f"127.0.0.1:{stream.port}"),
-            # So that there is somebody to look names up.
-            service("named", "127.0.0.1:7103", "localhost:9"))
-        daemon.drop_in(daemon.SERVICE, "[Service]\nWatchdogSec=2s\n")
-        daemon.start()
-        assert daemon.show("WatchdogUSec") == "2s"
-        journal, before = daemon.Journal(), int(daemon.show("NRestarts"))
-        pid = daemon.the(role)
-        time.sleep(3)
-        assert int(daemon.show("NRestarts")) == before, "it was not fed"
-        os.kill(pid, signal.SIGSTOP)
-        _restarted(before)
+        before = _fed(stream)
+        journal = daemon.Journal()
+        os.kill(daemon.main_pid(), signal.SIGSTOP)
+        daemon.wait("a restart", lambda: int(
+            daemon.show("NRestarts")) > before and
+            daemon.show("ActiveState") == "active", patience=60)
         assert "atchdog" in journal.text(), journal.text()
         assert echoes(7101, secure=True)
 
 
+def _answers():
+    """What a child that has just been replaced had in hand is cut short."""
+    try:
+        return echoes(7101, secure=True)
+    except OSError:
+        return False
+
+
+def _replaced(role):
+    """A stopped child of that role is replaced, and the service goes on."""
+    with steady.Stream() as stream:
+        before = _fed(stream)
+        journal, master = daemon.Journal(), daemon.main_pid()
+        pid = daemon.the(role)
+        os.kill(pid, signal.SIGSTOP)
+        daemon.wait(f"another {role}", lambda: any(
+            name.startswith(role) and child != pid
+            for child, name in daemon.children().items()) and
+            pid not in daemon.children(), patience=60)
+        assert f"(pid {pid}) has sent no heartbeat" in journal.text(), \
+            journal.text()
+        daemon.wait("an answer", _answers)
+        assert daemon.main_pid() == master
+        assert int(daemon.show("NRestarts")) == before
+
+
+@promise(46)
 @check
-def watchdog_notices_a_stopped_worker():
-    _watchdog("w1")
+def stopped_worker_is_replaced():
+    _replaced("w1")
 
 
+@promise(46)
 @check
-def watchdog_notices_a_stopped_keeper():
-    _watchdog("k0")
+def stopped_keeper_is_replaced():
+    _replaced("k0")
 
 
+@promise(46)
 @check
-def watchdog_notices_a_stopped_scout():
-    _watchdog("scout")
+def stopped_scout_is_replaced():
+    _replaced("scout")
 

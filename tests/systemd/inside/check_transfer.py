@@ -5,7 +5,7 @@ import socket
 import threading
 
 import daemon
-from checks import check
+from checks import check, promise
 
 SIZE = 64 << 20
 CHUNK = 1 << 16
@@ -99,11 +99,13 @@ def transfer(port, secure, *services):
     return "64 MiB each way"
 
 
+@promise(1)
 @check
 def transfer_through_tls_is_whole():
     return transfer(7101, True, daemon.tls("tls", 7101, "BACKEND"))
 
 
+@promise(1)
 @check
 def transfer_through_two_services_is_whole():
     """Plain in, TLS between them, plain out."""

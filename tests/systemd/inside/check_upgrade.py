@@ -7,7 +7,7 @@ import time
 
 import daemon
 import steady
-from checks import check
+from checks import check, promise
 from daemon import BINARY, echoes, service, systemctl
 
 SECOND = "/checks/second.deb"
@@ -34,6 +34,7 @@ def followed(pid):
     assert daemon.status_of(daemon.main_pid())["Name"] == "sallyport"
 
 
+@promise(32)
 @check
 def upgrade_under_load_fails_nobody():
     with steady.Stream() as stream:
@@ -58,10 +59,10 @@ def upgraded_daemon_is_watched_still():
         followed(pid)
         time.sleep(3)
         assert int(daemon.show("NRestarts")) == 0, "it was not fed"
-        os.kill(daemon.the("w0"), signal.SIGSTOP)
+        os.kill(daemon.main_pid(), signal.SIGSTOP)
         daemon.wait("a restart",
                     lambda: int(daemon.show("NRestarts")) == 1 and
-                    daemon.show("ActiveState") == "active")
+                    daemon.show("ActiveState") == "active", patience=60)
         assert echoes(7101, secure=True)
         stream.stop()
 
@@ -84,6 +85,7 @@ def upgraded_daemon_keeps_its_sockets_over_a_kill():
         assert daemon.show("Result") == "success"
 
 
+@promise(32)
 @check
 def upgrade_to_a_binary_that_fails_changes_nothing():
     shutil.copy(BINARY, COPY)
@@ -102,6 +104,7 @@ def upgrade_to_a_binary_that_fails_changes_nothing():
         os.unlink(COPY)
 
 
+@promise(32)
 @check
 def package_upgrade_fails_nobody():
     """The running daemon hands over to the new one; a file that somebody has

@@ -72,7 +72,10 @@ def children(pid=None):
     """{pid: name} of the master's children: {71: "w0", 72: "keepe"...}."""
     pid = pid or main_pid()
     pids = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    names = {int(child): status_of(child)["Name"] for child in pids}
+    names = {}
+    for child in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            names[int(child)] = status_of(child)["Name"]    # or it has ended
     return {child: name.partition(":")[2] for child, name in names.items()}
 
 

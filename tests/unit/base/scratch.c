@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 
 #include "base/address.h"
+#include "base/error.h"
 
 static char folder[] = "/tmp/sallyport-test-XXXXXX";
 static bool made;
@@ -42,6 +43,15 @@ scratch_remove(void)
     if (dir != NULL)
         closedir(dir);
     rmdir(folder);
+}
+
+void
+scratch_log_open(enum log_level level)
+{
+    struct error error = { .count = 0 };
+
+    cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT, level,
+        &error));
 }
 
 char *

@@ -161,3 +161,63 @@ Test(address, accepts_unaligned_memory)
     cr_expect_str_eq(address_format((void *)(raw + 1), address.length, text),
         "192.0.2.1:80");
 }
+
+static struct address
+numeric(const char *host, unsigned port)
+{
+    struct address address;
+
+    cr_assert(address_from_numeric(&address, host, port), "%s", host);
+    return address;
+}
+
+Test(address, tells_its_own_host_by_the_number)
+{
+    static const struct { const char *host; bool want; } cases[] = {
+        { "127.0.0.1", true }, { "127.9.8.7", true }, { "0.0.0.0", true },
+        { "::1", true }, { "::", true }, { "::ffff:127.0.0.1", true },
+        { "128.0.0.1", false }, { "192.0.2.1", false }, { "::2", false },
+        { "::ffff:192.0.2.1", false }, { "::127.0.0.1", false },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct address address = numeric(cases[i].host, 80);
+
+        cr_expect_eq(address_is_loopback(&address), cases[i].want, "%s",
+            cases[i].host);
+    }
+}
+
+Test(address, compares_hosts_and_ports)
+{
+    static const struct { const char *a, *b; bool want; } cases[] = {
+        { "192.0.2.1", "192.0.2.1", true }, { "::1", "0::1", true },
+        { "192.0.2.1", "192.0.2.2", false }, { "::1", "127.0.0.1", false },
+        { "fe80::1%1", "fe80::1%2", false },
+        { "::ffff:192.0.2.1", "192.0.2.1", true }, /* once it is unmapped */
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct address a = numeric(cases[i].a, 80);
+        struct address b = numeric(cases[i].b, 80);
+        struct address other = numeric(cases[i].b, 81);
+
+        address_unmap(&a);
+        cr_expect_eq(address_same(&a, &b), cases[i].want, "%s", cases[i].a);
+        cr_expect_not(address_same(&a, &other));
+    }
+}
+
+Test(address, compares_paths)
+{
+    static const char *const paths[] = { "/run/x", "/run/xy", "@/run/x" };
+
+    for (size_t i = 0; i < COUNT(paths); i++)
+        for (size_t j = 0; j < COUNT(paths); j++) {
+            struct address a, b;
+
+            cr_assert(address_from_path(&a, paths[i]));
+            cr_assert(address_from_path(&b, paths[j]));
+            cr_expect_eq(address_same(&a, &b), i == j);
+        }
+}

@@ -2,13 +2,12 @@
 
 #include <criterion/criterion.h>
 
+#include "base/base.h"
+#include "number_cases.h"
+
 Test(duration, judges_text)
 {
-    static const struct {
-        const char *in;
-        bool good;
-        uint64_t want;
-    } cases[] = {
+    static const struct number_case cases[] = {
         { "0", true, 0 },
         { "off", true, 0 },
         { "0s", true, 0 },
@@ -46,13 +45,7 @@ Test(duration, judges_text)
         { "1us", false, 0 },
     };
 
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        uint64_t ms = 4711;
-        bool good = duration_parse(cases[i].in, &ms);
-
-        cr_expect_eq(good, cases[i].good, "\"%s\"", cases[i].in);
-        cr_expect_eq(ms, good ? cases[i].want : 4711, "\"%s\"", cases[i].in);
-    }
+    number_cases_judge(cases, COUNT(cases), duration_parse);
 }
 
 Test(duration, formats_in_the_largest_exact_unit)

@@ -23,6 +23,7 @@ Test(error, keeps_messages_in_order)
     error_clear(&error);
 }
 
+/* Promise 29 */
 Test(error, escapes_what_a_file_holds)
 {
     struct error error = { 0 };

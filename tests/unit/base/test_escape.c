@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 
+/* Promise 29 */
 Test(escape, keeps_the_printable_and_escapes_the_rest)
 {
     static const struct {
@@ -20,12 +21,12 @@ Test(escape, keeps_the_printable_and_escapes_the_rest)
         { "\x1b[31m\x07", ESCAPE_VALUE, "\\x1b[31m\\x07" },
         { "\x7f\x80\x9b\xff", ESCAPE_VALUE, "\\x7f\\x80\\x9b\\xff" },
         { "caf\xc3\xa9", ESCAPE_VALUE, "caf\\xc3\\xa9" },
-        { "a\"b'c\\d", ESCAPE_VALUE, "a\\x22b\\x27c\\x5cd" },
+        { "a\"b'c\\d", ESCAPE_VALUE, "a\\x22b'c\\x5cd" },
         { "a\"b'c\\d", ESCAPE_MESSAGE, "a\"b'c\\d" },
         { "a\nb", ESCAPE_MESSAGE, "a\\x0ab" },
         { "a\"b'c\\d\n", ESCAPE_MESSAGE | ESCAPE_JSON,
             "a\\\"b'c\\\\d\\\\x0a" },
-        { "a\"b'c\\d\n", ESCAPE_JSON, "a\\\\x22b\\\\x27c\\\\x5cd\\\\x0a" },
+        { "a\"b'c\\d\n", ESCAPE_JSON, "a\\\\x22b'c\\\\x5cd\\\\x0a" },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -38,6 +39,7 @@ Test(escape, keeps_the_printable_and_escapes_the_rest)
     }
 }
 
+/* Promise 29 */
 Test(escape, carries_zero_bytes)
 {
     char text[100];

@@ -216,6 +216,7 @@ Test(log, appends_to_what_is_there)
     expect_lines(path, "info 0\ninfo 1\n");
 }
 
+/* Promise 23 */
 Test(log, counts_what_a_full_disk_lost)
 {
     const char *path = scratch_path("log");

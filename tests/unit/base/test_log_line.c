@@ -65,7 +65,7 @@ Test(log_line, writes_and_quotes_values)
         { "x why=forged", "\"x why=forged\"", "x why=forged" },
         { "a\" why=forged", "\"a\\x22 why=forged\"",
             "a\\\\x22 why=forged" },
-        { "a'b", "\"a\\x27b\"", "a\\\\x27b" },
+        { "a'b", "\"a'b\"", "a'b" },
         { "a\\", "\"a\\x5c\"", "a\\\\x5c" },
         { "a\ninfo end", "\"a\\x0ainfo end\"", "a\\\\x0ainfo end" },
         { "\x1b]0;t\x07", "\"\\x1b]0;t\\x07\"", "\\\\x1b]0;t\\\\x07" },

@@ -14,37 +14,11 @@
 #include <criterion/criterion.h>
 
 #include "base/error.h"
+#include "log_fixture.h"
 #include "scratch.h"
 
-/* Standard error is put aside while a test looks into what it gets. */
-static int real_stderr;
-
-static void
-set_up(void)
-{
-    real_stderr = dup(STDERR_FILENO);
-    unsetenv("JOURNAL_STREAM");
-}
-
-static void
-tear_down(void)
-{
-    log_close();
-    dup2(real_stderr, STDERR_FILENO);
-    close(real_stderr);
-    scratch_remove();
-}
-
-TestSuite(log_sink, .init = set_up, .fini = tear_down, .timeout = 30);
-
-static void
-open_target(enum log_target target, const char *path)
-{
-    struct error error = { 0 };
-
-    cr_assert(log_open(target, path, LOG_TEXT, LOG_LEVEL_INFO, &error),
-        "%s", error_any(&error) ? error.messages[0] : "");
-}
+TestSuite(log_sink, .init = log_fixture_set_up,
+    .fini = log_fixture_tear_down, .timeout = 30);
 
 static void
 make_stderr(int fd)
@@ -120,7 +94,7 @@ Test(log_sink, never_waits_for_a_full_pipe)
 {
     int reader = pipe_stderr();
 
-    open_target(LOG_STDERR, NULL);
+    log_fixture_open(LOG_STDERR, NULL);
     expect_lines_lost(reader);
     cr_expect_not(is_nonblocking(STDERR_FILENO), "it is not ours alone");
     close(reader);
@@ -135,7 +109,7 @@ Test(log_sink, never_waits_for_a_pipe_that_cannot_be_opened_again)
     none = limit;
     none.rlim_cur = 0;
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    open_target(LOG_STDERR, NULL);
+    log_fixture_open(LOG_STDERR, NULL);
     /* poll(2) counts against the limit too. */
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     expect_lines_lost(reader);
@@ -151,7 +125,7 @@ fill_socket(int type)
     cr_assert_eq(socketpair(AF_UNIX, type, 0, fds), 0);
     setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     make_stderr(fds[1]);
-    open_target(LOG_STDERR, NULL);
+    log_fixture_open(LOG_STDERR, NULL);
     for (int i = 0; i < 4000; i++)
         log_info(NULL, "%0300d", i);
     cr_expect_not(is_nonblocking(STDERR_FILENO));
@@ -173,7 +147,7 @@ Test(log_sink, never_waits_for_a_stopped_terminal)
     slave = open(ptsname(master), O_RDWR | O_NOCTTY);
     cr_assert_geq(slave, 0);
     make_stderr(slave);
-    open_target(LOG_STDERR, NULL);
+    log_fixture_open(LOG_STDERR, NULL);
     for (int i = 0; i < 4000; i++)
         log_info(NULL, "%0300d", i);
     cr_expect_not(is_nonblocking(STDERR_FILENO));
@@ -185,10 +159,10 @@ Test(log_sink, survives_a_pipe_without_a_reader)
     int reader = pipe_stderr();
 
     signal(SIGPIPE, SIG_IGN);
-    open_target(LOG_STDERR, NULL);
+    log_fixture_open(LOG_STDERR, NULL);
     close(reader);
     log_info(NULL, "lost");
-    open_target(LOG_STDERR, NULL);
+    log_fixture_open(LOG_STDERR, NULL);
     log_info(NULL, "lost");
 }
 
@@ -203,7 +177,6 @@ Test(log_sink, explains_a_closed_stderr)
     cr_assert_eq(error.count, 1);
     cr_expect_not_null(strstr(error.messages[0], "standard error"));
     error_clear(&error);
-    dup2(real_stderr, STDERR_FILENO);
 }
 
 /* Logs one line of each level to a file; JOURNAL_STREAM names it if there is
@@ -264,7 +237,7 @@ Test(log_sink, sends_datagrams_to_syslog)
     int daemon = scratch_listen(path);
     char text[1000], want[1000];
 
-    open_target(LOG_SYSLOG, path);
+    log_fixture_open(LOG_SYSLOG, path);
     log_info("web", "a\nb");
     scratch_drain(daemon, text, sizeof(text));
     snprintf(want, sizeof(want), "<30>sallyport[%ld]: info web: a\\x0ab",
@@ -282,7 +255,7 @@ Test(log_sink, finds_a_restarted_syslogd)
     int daemon = scratch_listen(path);
     char text[1000];
 
-    open_target(LOG_SYSLOG, path);
+    log_fixture_open(LOG_SYSLOG, path);
     log_info(NULL, "one");
     close(daemon);
     log_info(NULL, "lost");
@@ -302,7 +275,7 @@ Test(log_sink, never_waits_for_a_stuck_syslogd)
     int daemon = scratch_listen(path);
     static char text[4 << 20];
 
-    open_target(LOG_SYSLOG, path);
+    log_fixture_open(LOG_SYSLOG, path);
     for (int i = 0; i < 20000; i++)
         log_info(NULL, "%0200d", i);
     scratch_drain(daemon, text, sizeof(text));
@@ -343,7 +316,7 @@ Test(log_sink, speaks_the_journals_protocol)
     int daemon = scratch_listen(path);
     char text[9000];
 
-    open_target(LOG_JOURNAL, path);
+    log_fixture_open(LOG_JOURNAL, path);
     log_event(LOG_LEVEL_INFO, "end", fields, COUNT(fields));
     cr_expect_str_eq(scratch_drain(daemon, text, sizeof(text)),
         "PRIORITY=6\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=sallyport\n"

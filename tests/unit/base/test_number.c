@@ -2,13 +2,12 @@
 
 #include <criterion/criterion.h>
 
+#include "base/base.h"
+#include "number_cases.h"
+
 Test(number, judges_text)
 {
-    static const struct {
-        const char *in;
-        bool good;
-        uint64_t want;
-    } cases[] = {
+    static const struct number_case cases[] = {
         { "0", true, 0 },
         { "42", true, 42 },
         { "0042", true, 42 },
@@ -27,12 +26,5 @@ Test(number, judges_text)
         { "\xd9\xa1", false, 0 },
     };
 
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        uint64_t value = 4711;
-        bool good = number_parse(cases[i].in, &value);
-
-        cr_expect_eq(good, cases[i].good, "\"%s\"", cases[i].in);
-        cr_expect_eq(value, good ? cases[i].want : 4711, "\"%s\"",
-            cases[i].in);
-    }
+    number_cases_judge(cases, COUNT(cases), number_parse);
 }

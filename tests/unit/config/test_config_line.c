@@ -68,6 +68,7 @@ Test(config_line, assignments)
     }
 }
 
+/* Promise 37 */
 Test(config_line, bad_lines)
 {
     static const struct { const char *in, *why; } cases[] = {
@@ -111,6 +112,7 @@ Test(config_line, bad_lines)
     }
 }
 
+/* Promise 37 */
 Test(config_line, a_nul_byte_is_seen)
 {
     cr_expect_eq(config_line_judge(&line, "a = b\0c", 7), LINE_BAD);
@@ -119,6 +121,7 @@ Test(config_line, a_nul_byte_is_seen)
     cr_expect_eq(config_line_judge(&line, "; \0", 3), LINE_BAD);
 }
 
+/* Promise 37 */
 Test(config_line, a_long_line_says_what_to_do)
 {
     char text[1000];

@@ -8,8 +8,8 @@
 
 #include "config/config.h"
 #include "config/config_fault.h"
-#include "config/config_format.h"
 #include "config/config_line.h"
+#include "config/config_type.h"
 #include "config/config_value.h"
 
 Test(config_options, every_default_is_a_value_of_its_option)
@@ -25,10 +25,10 @@ Test(config_options, every_default_is_a_value_of_its_option)
         if (option->value != NULL) {
             cr_expect(config_value_parse(option, option->value, NULL, NULL,
                 base, &fault), "%s: %s", option->name, fault.text);
-            cr_expect_eq(config_format_count(option, base), 1, "%s",
+            cr_expect_eq(config_type_count(option, base), 1, "%s",
                 option->name);
         } else {
-            cr_expect_eq(config_format_count(option, base), 0, "%s",
+            cr_expect_eq(config_type_count(option, base), 0, "%s",
                 option->name);
         }
         config_global_clear(&global);
@@ -115,7 +115,7 @@ Test(config_options, has_the_agreed_names)
     static const char *const global[] = {
         "log", "log_level", "log_format", "max_connections", "drain_timeout",
         "include", "workers", "user", "group", "keeper", "keeper_user",
-        "sandbox", "control", "watch", "upgrade_timeout",
+        "sandbox", "control", "watch", "strict_names", "upgrade_timeout",
     };
     static const char *const service[] = {
         "listen", "connect", "max_connections", "timeout.connect",
@@ -127,7 +127,8 @@ Test(config_options, has_the_agreed_names)
         "cert", "key", "passphrase_file", "verify", "ca", "crl",
         "verify_depth", "min_version", "max_version", "ciphers",
         "ciphersuites", "groups", "sigalgs", "alpn", "session_tickets",
-        "keepalive", "user_timeout", "receive_buffer", "send_buffer",
+        "session_lifetime", "keepalive", "user_timeout", "receive_buffer",
+        "send_buffer",
     };
     char name[64];
 

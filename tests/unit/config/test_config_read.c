@@ -11,6 +11,7 @@
 
 #define GOOD "listen = 127.0.0.1:1\nconnect = b:2\n"
 
+/* Promise 37 */
 Test(config_read, says_file_line_section_and_key)
 {
     static const struct { const char *in, *message; } cases[] = {
@@ -130,7 +131,8 @@ Test(config_read, takes_what_is_harmless)
     }
 }
 
-/* inih would read the tail of a line over 199 bytes as a line of its own. */
+/* inih would read the tail of a line over 199 bytes as a line of its own.
+ * Promise 37. */
 Test(config_read, the_tail_of_a_long_line_is_not_a_line)
 {
     char text[1000];

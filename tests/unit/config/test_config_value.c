@@ -8,8 +8,8 @@
 
 #include "config/config.h"
 #include "config/config_fault.h"
-#include "config/config_format.h"
 #include "config/config_options.h"
+#include "config/config_type.h"
 
 static struct global_config global;
 static struct service_config service;
@@ -50,8 +50,8 @@ format(const char *name, char *text, size_t size)
     size_t used = 0;
 
     text[0] = '\0';
-    for (size_t i = 0; i < config_format_count(option, base); i++) {
-        char *value = config_format(option, base, i);
+    for (size_t i = 0; i < config_type_count(option, base); i++) {
+        char *value = config_type(option, base, i);
 
         used += (size_t)snprintf(text + used, size - used, "%s%s",
             i > 0 ? "|" : "", value);
@@ -73,7 +73,7 @@ Test(config_value, accepts, .fini = clear)
         { "drain_timeout", "120s", "2m" }, { "include", "a/*.ini", NULL },
         { "max_connections", "1", NULL },
         { "max_connections", "10000000", NULL },
-        { "max_connections", "unlimited", NULL },
+        { "max_connections", "shared", NULL },
         { "max_connections", "007", "7" },
         { "timeout.connect", "1ms", NULL }, { "timeout.connect", "10m", NULL },
         { "timeout.connect", "600s", "10m" },
@@ -96,6 +96,8 @@ Test(config_value, accepts, .fini = clear)
         { "listen.groups", "X25519", NULL },
         { "listen.session_tickets", "yes", NULL },
         { "listen.session_tickets", "no", NULL },
+        { "listen.session_lifetime", "24h", "1d" },
+        { "connect.session_lifetime", "95s", NULL },
         { "listen.keepalive", "off", NULL },
         { "listen.keepalive", "60s 10s 6", "1m 10s 6" },
         { "listen.keepalive", "1s   1s  1", "1s 1s 1" },
@@ -132,6 +134,7 @@ Test(config_value, accepts, .fini = clear)
     }
 }
 
+/* Promise 37 */
 Test(config_value, refuses_and_says_why, .fini = clear)
 {
     static const struct { const char *name, *in, *why; } cases[] = {
@@ -142,7 +145,7 @@ Test(config_value, refuses_and_says_why, .fini = clear)
         { "drain_timeout", "off", "not a time" },
         { "drain_timeout", "30", "not a time" },
         { "drain_timeout", "31d", "out of range" },
-        { "max_connections", "0", "or unlimited" },
+        { "max_connections", "0", "or shared" },
         { "max_connections", "-1", "from 1 to" },
         { "max_connections", "10000001", "from 1 to" },
         { "max_connections", "1e3", "from 1 to" },
@@ -173,6 +176,8 @@ Test(config_value, refuses_and_says_why, .fini = clear)
         { "listen.ciphers", "A::B", "nothing between" },
         { "listen.session_tickets", "true", "neither yes nor no" },
         { "listen.session_tickets", "Yes", "neither yes nor no" },
+        { "listen.session_lifetime", "8d", "out of range" },
+        { "connect.session_lifetime", "999ms", "out of range" },
         { "listen.alpn", ",", "1 to 255" },
         { "listen.alpn", "h2,", "1 to 255" },
         { "listen.alpn", "h2,,dot", "1 to 255" },
@@ -287,9 +292,9 @@ Test(config_value, a_long_joined_list_takes_several_lines, .fini = clear)
             "%sCIPHER-NUMBER-%d", i > 0 ? ":" : "", i);
     cr_assert(config_value_parse(option, joined, NULL, NULL, &service,
         &fault));
-    cr_assert_gt(config_format_count(option, &service), 4);
-    for (size_t i = 0; i < config_format_count(option, &service); i++) {
-        char *piece = config_format(option, &service, i);
+    cr_assert_gt(config_type_count(option, &service), 4);
+    for (size_t i = 0; i < config_type_count(option, &service); i++) {
+        char *piece = config_type(option, &service, i);
 
         cr_expect_leq(strlen(piece), 140);
         strcat(again, i > 0 ? ":" : "");

@@ -1,4 +1,4 @@
-#include "config/files.h"
+#include "files/files.h"
 
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -295,7 +295,7 @@ Test(files, lists_a_directory)
 
         cr_expect(files_list(sources[i], scratch_path("folder"), &names));
         expect_names(&names, want, COUNT(want));
-        config_strings_clear(&names);
+        strings_clear(&names);
     }
     files_unref(kept);
     files_unref(sources[2]);
@@ -342,7 +342,7 @@ note(char *text, size_t size, struct config *config, struct error *error)
 }
 
 /* The file says the same from the disk, from files that keep, from a bundle
- * once it is gone, and after a renewal.  Returns whether `part` is in it. */
+ * once it is gone, and after a cert_reload.  Returns whether `part` is in it. */
 static bool
 says(const char *path, const char *part)
 {
@@ -359,7 +359,7 @@ says(const char *path, const char *part)
     cr_assert(fd >= 0);
     cr_assert_eq(rename(scratch_path("c"), scratch_path("gone")), 0);
     note(said[2], sizeof(said[2]), config_load_bundle(fd, -1, &error), &error);
-    renewed = files_renew(kept);
+    renewed = files_renew(kept, NULL);
     note(said[3], sizeof(said[3]), config_load_again(renewed, &error),
         &error);
     cr_assert_eq(rename(scratch_path("gone"), scratch_path("c")), 0);
@@ -491,7 +491,7 @@ Test(files, renews_what_is_no_configuration)
     (void)files_gather(kept, FILE_FOR_CONFIG, text, LIMIT);
     write_file("good", "newer");
     unlink(text);
-    renewed = files_renew(kept);
+    renewed = files_renew(kept, NULL);
     cr_expect_eq(files_count(renewed), 2);
     cr_expect_eq(files_read(renewed, FILE_FOR_CONFIG, path, LIMIT, &content),
         FILE_DONE);
@@ -503,6 +503,27 @@ Test(files, renews_what_is_no_configuration)
     cr_expect_eq(content.length, 5);
     files_unref(kept);
     files_unref(renewed);
+}
+
+/* Of a file system that does not answer. */
+Test(files, renews_all_but_what_is_kept)
+{
+    char *kept_path = (char *)scratch_path("good");
+    struct strings kept_paths = { &kept_path, 1 };
+    struct files *kept = keeping(), *renewed;
+
+    (void)files_gather(kept, FILE_FOR_TLS, kept_path, LIMIT);
+    write_file("good", "newer");
+    write_file("good2", "new");
+    renewed = files_renew(kept, &kept_paths);
+    cr_expect_eq(files_count(renewed), 1);
+    cr_expect(files_equal(kept, renewed, kept_path));
+    (void)files_gather(kept, FILE_FOR_TLS, scratch_path("good2"), LIMIT);
+    files_unref(renewed);
+    renewed = files_renew(kept, &kept_paths);
+    cr_expect_eq(files_count(renewed), 1, "another file of that beginning");
+    files_unref(renewed);
+    files_unref(kept);
 }
 
 static void
@@ -561,6 +582,26 @@ Test(files, compares_and_restores)
     write_file("good", "text");
     expect_change(before, true, false);
     files_unref(before);
+}
+
+/* What was found out about a path counts until either side knows more. */
+Test(files, compares_anew_what_has_changed)
+{
+    struct files *before = keeping(), *now;
+    const char *good = scratch_path("good");
+
+    gather_all(before);
+    write_file("good", "texx");
+    now = files_renew(before, NULL);
+    gather_all(now);
+    cr_expect_not(files_equal(before, now, good));
+    cr_expect_not(files_equal(before, now, good));
+    cr_expect(files_equal(now, now, good));
+    cr_expect(files_restore(now, before, good));
+    cr_expect(files_equal(before, now, good));
+    files_unref(now);
+    files_unref(before);
+    write_file("good", "text");
 }
 
 /* Who loads from a bundle may not be able to look a name up. */

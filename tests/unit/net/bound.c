@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/address.h"
 #include "config/config.h"
 
 static bool
@@ -44,6 +45,24 @@ keep(void *arg, const struct listener_socket *socket)
     return true;
 }
 
+/* One address twice: a DNS may answer so. */
+static size_t
+resolve(void *arg, const char *host, struct address *addresses, size_t room,
+    const char **why)
+{
+    static const char *const numbers[] = { "127.0.0.1", "127.0.0.1" };
+    size_t count = 0;
+
+    (void)arg;
+    *why = "nothing knows it";
+    if (strcmp(host, "localhost") != 0)
+        return 0;
+    for (size_t i = 0; i < COUNT(numbers) && count < room; i++)
+        count +=
+            address_from_numeric(&addresses[count], numbers[i], 0);
+    return count;
+}
+
 static struct listener_binder
 binder_of(struct bound *bound)
 {
@@ -53,6 +72,7 @@ binder_of(struct bound *bound)
         .have = have,
         .has_port = has_port,
         .bound = keep,
+        .resolve = resolve,
         .arg = bound,
     };
 }
@@ -73,6 +93,23 @@ bound_inet(struct bound *bound, const char *host, uint16_t port,
     return listener_bind("web", &endpoint, leg, &binder, error);
 }
 
+/* As the master does: what has been made since there were `before` goes to its
+ * owner; where that fails, nothing is left. */
+static bool
+gives(struct bound *bound, size_t before, const struct endpoint *endpoint,
+    const struct leg_config *leg, struct error *error)
+{
+    struct listener_socket *last = &bound->sockets[bound->count - 1];
+
+    if (bound->count == before)
+        return listener_owner_is_known("web", endpoint, leg, error);
+    if (listener_give("web", endpoint, leg, last, error))
+        return true;
+    listener_socket_close(last);
+    bound->count--;
+    return false;
+}
+
 bool
 bound_unix(struct bound *bound, char *path, const struct leg_config *leg,
     struct error *error)
@@ -84,8 +121,10 @@ bound_unix(struct bound *bound, char *path, const struct leg_config *leg,
         .origin = { .file = "x.ini", .line = 7 },
     };
     struct listener_binder binder = binder_of(bound);
+    size_t before = bound->count;
 
-    return listener_bind("web", &endpoint, leg, &binder, error);
+    return listener_bind("web", &endpoint, leg, &binder, error) &&
+        gives(bound, before, &endpoint, leg, error);
 }
 
 int

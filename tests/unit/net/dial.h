@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "net/connector.h"
 
-enum { DIAL_MOST = 4 };
+enum { DIAL_MOST = 8 };
 
 struct dial {
     struct loop *loop;
@@ -19,7 +19,10 @@ struct dial {
     struct resolver *resolver;
     struct endpoint endpoints[DIAL_MOST];
     struct service_config service; /* times out after 300 ms */
+    struct connector_memory memory;
     struct connector *connector;
+    bool (*returns)(void *arg, const struct address *to,
+        const struct address *from); /* NULL: none is refused */
     int listening; /* somebody who accepts, at `port` of 127.0.0.1 */
     uint16_t port;
 
@@ -27,11 +30,14 @@ struct dial {
     int calls;
     int fd;
     enum connector_result result;
+    enum connector_result failed[DIAL_MOST]; /* in order */
+    int failures;
     const struct endpoint *reached;
     uint16_t reached_port; /* 0: not known, or not IPv4 */
 };
 
-void dial_open(struct dial *dial);
+/* `hosts` is what hosts(5) says; there is no DNS. */
+void dial_open(struct dial *dial, const char *hosts);
 void dial_close(struct dial *dial);
 
 /* One more endpoint; a host that begins with '/' is a unix path. */
@@ -42,6 +48,9 @@ void dial_begin(struct dial *dial);
 /* Begins, and turns the loop until it is done. */
 void dial_run(struct dial *dial);
 void dial_finish(struct dial *dial);
+
+/* Gives up what it is connected to, and turns the loop until the next one is. */
+void dial_next(struct dial *dial, bool silent);
 
 /* That it is connected to that endpoint, and works. */
 void dial_expect(const struct dial *dial, size_t endpoint);

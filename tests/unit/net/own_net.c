@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,15 @@ put_in_place(const char *text, const char *target)
     close(fd);
 }
 
+void
+own_net_put(const char *text, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    NEED(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
 static void
 bring_loopback_up(void)
 {
@@ -47,6 +57,18 @@ bring_loopback_up(void)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     NEED(fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0);
+    close(fd);
+}
+
+void
+own_net_add(uint32_t address)
+{
+    struct ifreq lo = { .ifr_name = "lo:1" };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    *(struct sockaddr_in *)&lo.ifr_addr = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
+    NEED(fd >= 0 && ioctl(fd, SIOCSIFADDR, &lo) == 0);
     close(fd);
 }
 
@@ -63,10 +85,10 @@ own_net_enter(const char *hosts, const char *resolv_conf)
 }
 
 int
-own_net_dns_open(void)
+own_net_dns_open(uint32_t host)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
-        .sin_port = htons(53), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        .sin_port = htons(53), .sin_addr.s_addr = htonl(host) };
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     NEED(fd >= 0 &&

@@ -13,6 +13,12 @@
  * /etc/resolv.conf, for this process only.  False: not allowed. */
 bool own_net_enter(const char *hosts, const char *resolv_conf);
 
+/* Replaces one of the two, once more. */
+void own_net_put(const char *text, const char *path);
+
+/* Gives the network this address, in host byte order, too. */
+void own_net_add(uint32_t address);
+
 /* How the server answers for a name. */
 struct own_net_dns {
     enum { DNS_ANSWERS, DNS_UNKNOWN, DNS_FAILS, DNS_IS_DEAD } mood;
@@ -21,8 +27,8 @@ struct own_net_dns {
     unsigned asked; /* for A */
 };
 
-/* A socket at 127.0.0.1, port 53. */
-int own_net_dns_open(void);
+/* A socket at that address, in host byte order, port 53. */
+int own_net_dns_open(uint32_t host);
 
 /* Answers what has come. */
 void own_net_dns_serve(int fd, struct own_net_dns *dns);

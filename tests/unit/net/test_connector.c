@@ -21,7 +21,7 @@ static struct dial dial;
 static void
 set_up(void)
 {
-    dial_open(&dial);
+    dial_open(&dial, "127.0.0.1 localhost\n");
 }
 
 static void
@@ -50,6 +50,7 @@ Test(connector, tries_one_after_the_other)
     dial_expect(&dial, 1);
 }
 
+/* Promise 49 */
 Test(connector, goes_on_after_a_refusal)
 {
     char *missing = strdup(scratch_path("missing"));
@@ -74,18 +75,23 @@ Test(connector, says_who_refused_last)
     cr_expect_eq(dial.reached_port, closed);
 }
 
-Test(connector, sets_the_options)
+Test(connector, sets_the_options_that_matter_at_once)
 {
     int on = 0;
     socklen_t length = sizeof(on);
+    struct linger linger;
 
     dial.service.connect_leg.user_timeout_ms = 4321;
     dial_add(&dial, "127.0.0.1", dial.port);
     dial_run(&dial);
     getsockopt(dial.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &on, &length);
     cr_expect_eq(on, 4321);
-    getsockopt(dial.fd, IPPROTO_TCP, TCP_NODELAY, &on, &length);
+    getsockopt(dial.fd, SOL_SOCKET, SO_OOBINLINE, &on, &length);
     cr_expect_eq(on, 1);
+    length = sizeof(linger);
+    getsockopt(dial.fd, SOL_SOCKET, SO_LINGER, &linger, &length);
+    cr_expect(linger.l_onoff == 1 && linger.l_linger == 0,
+        "the server would take a worker's death for a proper end");
 }
 
 /* A listener whose queue is full answers no SYN at all. */
@@ -185,4 +191,83 @@ Test(connector, waits_for_a_descriptor)
     dial_finish(&dial);
     setrlimit(RLIMIT_NOFILE, &before);
     dial_expect(&dial, 0);
+}
+
+/* A server that accepted may be useless: the next one is tried, each once.
+ * Promise 49. */
+Test(connector, goes_on_after_a_connection_that_came_to_nothing)
+{
+    dial_add(&dial, "127.0.0.1", dial.port);
+    dial_add(&dial, "127.0.0.1", wire_free_port());
+    dial_add(&dial, "127.0.0.1", dial.port);
+    dial_run(&dial);
+    dial_expect(&dial, 0);
+    cr_assert_not_null(dial.connector);
+    dial_next(&dial, false);
+    dial_expect(&dial, 2);
+    cr_expect_eq(dial.failures, 1);
+    cr_expect_eq(dial.failed[0], CONNECTOR_REFUSED);
+    cr_expect_null(dial.connector, "nothing is left");
+}
+
+Test(connector, says_what_failed_after_a_connection_that_came_to_nothing)
+{
+    dial_add(&dial, "127.0.0.1", dial.port);
+    dial_add(&dial, "127.0.0.1", wire_free_port());
+    dial_run(&dial);
+    dial_next(&dial, false);
+    cr_expect_eq(dial.result, CONNECTOR_REFUSED);
+    cr_expect_eq(dial.reached, &dial.endpoints[1]);
+}
+
+/* Silence costs every client the whole timeout, so that a server that was silent
+ * waits behind the others for a while; one that refuses does not. */
+Test(connector, tries_a_server_that_was_silent_last)
+{
+    uint16_t silent;
+    int fds[4], full = wire_listen(false, 0, &silent);
+
+    fill_queue(fds, COUNT(fds), silent);
+    dial_add(&dial, "127.0.0.1", silent);
+    dial_add(&dial, "127.0.0.1", dial.port);
+    dial_run(&dial);
+    dial_expect(&dial, 1);
+    cr_expect_eq(dial.failures, 1);
+    cr_expect_eq(dial.failed[0], CONNECTOR_TIMEOUT);
+    dial_run(&dial);
+    dial_expect(&dial, 1);
+    cr_expect_eq(dial.failures, 0, "it is not even tried");
+    dial.endpoints[1].port = wire_free_port();
+    dial_run(&dial);
+    cr_expect_eq(dial.result, CONNECTOR_TIMEOUT, "but at last it is");
+    cr_expect_eq(dial.reached, &dial.endpoints[0]);
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+    close(full);
+}
+
+/* It accepts, and then says nothing: as bad as one that does not accept. */
+Test(connector, remembers_a_server_that_was_silent_later)
+{
+    dial_add(&dial, "127.0.0.1", dial.port);
+    dial_add(&dial, "localhost", dial.port);
+    dial_run(&dial);
+    dial_next(&dial, true);
+    cr_expect_eq(dial.memory.silent.count, 1);
+}
+
+static bool
+is_port_of_dial(void *arg, const struct address *to, const struct address *from)
+{
+    const struct dial *of = arg;
+
+    return from == NULL && address_port(to) == of->port;
+}
+
+Test(connector, refuses_an_address_that_leads_back)
+{
+    dial_add(&dial, "127.0.0.1", dial.port);
+    dial.returns = is_port_of_dial;
+    dial_run(&dial);
+    cr_expect_eq(dial.result, CONNECTOR_RETURNS);
 }

@@ -19,6 +19,7 @@
 enum { QUEUE = 3 };
 
 static struct loop *loop;
+static struct connector_memory memory;
 static struct connector *connector;
 static struct endpoint endpoint = { .kind = ENDPOINT_UNIX };
 static struct service_config service = {
@@ -93,7 +94,9 @@ TestSuite(connector_unix, .init = set_up, .fini = tear_down, .timeout = 20);
 static void
 begin(void)
 {
-    connector_start(loop, NULL, &service, on_done, NULL, &connector);
+    connector_start(&(struct connector_spec){ .loop = loop, .memory = &memory,
+                        .service = &service, .done = on_done },
+        &connector);
 }
 
 static bool

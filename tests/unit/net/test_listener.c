@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "bound.h"
 #include "config/config.h"
 #include "net/loop.h"
+#include "net/socket_options.h"
 #include "wire.h"
 
 enum { CLIENTS = 5 };
@@ -81,8 +83,15 @@ on_exhausted(void *arg, int what)
     exhausted++;
 }
 
+static void
+on_dead(void *arg, int what)
+{
+    (void)arg;
+    cr_assert_fail("%s", strerror(what));
+}
+
 static const struct listener_calls calls = {
-    may_accept, on_accept, on_nothing, on_exhausted
+    may_accept, on_accept, on_nothing, on_exhausted, on_dead
 };
 
 static void
@@ -177,6 +186,7 @@ Test(listener, a_client_that_closed_first_does_not_block_a_restart)
     open_inet("127.0.0.1", port);
     fd = dial("v4", port);
     cr_assert(wire_until(loop, accepted_all, &one));
+    cr_assert(socket_close_resets(accepted[accepted_count - 1], false));
     close(accepted[--accepted_count]); /* TIME_WAIT will be on this side */
     close(fd);
     close_all();
@@ -206,6 +216,24 @@ Test(listener, accepted_sockets_inherit_the_options)
     cr_expect_eq(OPTION(IPPROTO_TCP, TCP_KEEPCNT), 3);
     cr_expect_eq(OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT), 12345);
     cr_expect_eq(OPTION(SOL_SOCKET, SO_RCVBUF), 2 * 65536); /* socket(7) */
+    cr_expect_eq(OPTION(SOL_SOCKET, SO_OOBINLINE), 1);
+    close(fd);
+}
+
+/* That is how the kernel closes the sockets of a worker that was killed.
+ * Promise 45. */
+Test(listener, what_only_closes_an_accepted_socket_resets_it)
+{
+    uint16_t port = wire_free_port();
+    size_t one = 1;
+    int fd;
+
+    open_inet("127.0.0.1", port);
+    fd = dial("v4", port);
+    cr_assert(wire_until(loop, accepted_all, &one));
+    close(accepted[--accepted_count]);
+    wire_await(fd, POLLHUP);
+    cr_expect_eq(wire_end(fd), WIRE_RESET);
     close(fd);
 }
 
@@ -230,6 +258,7 @@ Test(listener, pauses_and_resumes)
         close(fds[i]);
 }
 
+/* Promise 16 */
 Test(listener, out_of_descriptors_it_pauses_and_recovers)
 {
     uint16_t port = wire_free_port();

@@ -28,6 +28,15 @@ tear_down(void)
     error_clear(&error);
 }
 
+static bool
+is_at(const char *text, const char *host, uint16_t port)
+{
+    char want[64];
+
+    snprintf(want, sizeof(want), "%s:%u", host != NULL ? host : "none", port);
+    return strcmp(text, want) == 0;
+}
+
 TestSuite(listener_bind, .fini = tear_down, .timeout = 30);
 
 Test(listener_bind, names_and_numbers)
@@ -35,23 +44,26 @@ Test(listener_bind, names_and_numbers)
     static const struct {
         const char *host;
         const char *text; /* NULL: refused */
+        const char *or;   /* what /etc/hosts may have first */
     } hosts[] = {
-        { "127.0.0.1", "127.0.0.1" },
-        { "::1", "[::1]" },
-        { "localhost", "127.0.0.1" },
-        { "192.0.2.1", NULL },
-        { "no-such-name.invalid", NULL },
+        { "127.0.0.1", "127.0.0.1", NULL },
+        { "::1", "[::1]", NULL },
+        { "localhost", "127.0.0.1", "[::1]" },
+        { "192.0.2.1", NULL, NULL },
+        { "no-such-name.invalid", NULL, NULL },
     };
 
     for (size_t i = 0; i < COUNT(hosts); i++) {
         uint16_t port = wire_free_port();
-        char want[64];
+        const char *got;
 
         cr_assert_eq(open_inet(hosts[i].host, port), hosts[i].text != NULL);
         cr_assert_eq(error_any(&error), hosts[i].text == NULL);
         if (hosts[i].text != NULL) {
-            snprintf(want, sizeof(want), "%s:%u", hosts[i].text, port);
-            cr_expect_str_eq(set.sockets[0].text, want);
+            got = set.sockets[0].text;
+            cr_expect(is_at(got, hosts[i].text, port) ||
+                    is_at(got, hosts[i].or, port),
+                "%s", got);
         } else {
             cr_expect_not_null(strstr(error.messages[0],
                 "x.ini:7: [service web] listen: HOST:PORT: "));

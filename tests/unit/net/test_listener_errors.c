@@ -4,8 +4,10 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@ static struct loop *loop;
 static struct listener *listener;
 static uint16_t port;
 static int clients[CLIENTS], accepted[CLIENTS];
-static size_t accepted_count, admitted, exhausted;
+static size_t accepted_count, admitted, exhausted, deaths;
 static int last_error; /* that the owner was told */
 
 /* What the next calls of accept4(2) say, and how many there were. */
@@ -81,8 +83,16 @@ on_exhausted(void *arg, int error)
     last_error = error;
 }
 
+static void
+on_dead(void *arg, int error)
+{
+    (void)arg;
+    deaths++;
+    last_error = error;
+}
+
 static const struct listener_calls calls = {
-    may_accept, on_accept, on_nothing, on_exhausted
+    may_accept, on_accept, on_nothing, on_exhausted, on_dead
 };
 
 static void
@@ -110,7 +120,7 @@ open_all(void)
         cr_assert_eq(
             connect(clients[i], (struct sockaddr *)&to, sizeof(to)), 0);
     }
-    accepted_count = exhausted = 0;
+    accepted_count = exhausted = deaths = 0;
     last_error = 0;
 }
 
@@ -144,6 +154,7 @@ tried_again(void *arg)
 
 static const int shortages[] = { EMFILE, ENFILE, ENOMEM, ENOBUFS };
 
+/* Promise 16 */
 Test(listener_errors, a_shortage_has_it_pause_and_recover)
 {
     for (size_t i = 0; i < COUNT(shortages); i++) {
@@ -221,4 +232,64 @@ Test(listener_errors, draining_stops_at_a_shortage)
         cr_expect_eq(admitted, 0);
         close_all();
     }
+}
+
+static bool
+died(void *arg)
+{
+    (void)arg;
+    return deaths > 0;
+}
+
+/* Another process that has the socket may do so at any time; it is readable
+ * from then on. */
+Test(listener_errors, does_not_look_again_at_a_socket_that_was_shut_down)
+{
+    int other = wire_listen(false, CLIENTS, &port);
+    int fd = fcntl(other, F_DUPFD_CLOEXEC, 0);
+
+    loop = loop_new();
+    listener = listener_adopt(loop, fd, &calls, NULL);
+    cr_assert_not_null(listener);
+    cr_assert_eq(shutdown(other, SHUT_RD), 0);
+    play(0, 0);
+    cr_assert(wire_until(loop, died, NULL));
+    cr_expect_eq(last_error, EINVAL);
+    cr_expect(listener_is_dead(listener));
+    wire_turn_for(loop, SHORTAGE_MS);
+    cr_expect_eq(deaths, 1);
+    cr_expect_eq(calls_made, 1);
+    listener_pause(listener);
+    listener_resume(listener);
+    listener_drain(listener);
+    wire_turn(loop);
+    cr_expect_eq(calls_made, 1);
+    cr_expect_eq(admitted, 0);
+    cr_expect_eq(fcntl(fd, F_GETFD), -1, "an abstract name would stay taken");
+    close(other);
+    listener_free(listener);
+    loop_free(loop);
+}
+
+/* accept4(2) says EAGAIN there, again and again. */
+Test(listener_errors, finds_out_that_a_unix_socket_was_shut_down)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    /* An abstract name, which the kernel chooses. */
+    cr_assert_eq(bind(other, (struct sockaddr *)&name, sizeof(sa_family_t)), 0);
+    cr_assert_eq(listen(other, CLIENTS), 0);
+    deaths = 0;
+    loop = loop_new();
+    listener = listener_adopt(
+        loop, fcntl(other, F_DUPFD_CLOEXEC, 0), &calls, NULL);
+    cr_assert_not_null(listener);
+    play(0, 0);
+    cr_assert_eq(shutdown(other, SHUT_RD), 0);
+    cr_assert(wire_until(loop, died, NULL));
+    cr_expect_lt(calls_made, 100);
+    close(other);
+    listener_free(listener);
+    loop_free(loop);
 }

@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "wire.h"
 
 /* What ran, in order, one letter each. */
@@ -133,6 +134,71 @@ Test(loop, keeps_the_queue_whole_around_a_cancelled_task)
         cr_expect_eq(strlen(ran), 3);
         cr_expect_eq(ran[2], letters[i]->name);
     }
+}
+
+/* Costly work that comes back for more, each time for longer than a turn's
+ * share. */
+struct piece {
+    struct loop_task task;
+    char name;
+    int times;
+};
+
+static void
+run_piece(void *arg)
+{
+    struct piece *piece = arg;
+    uint64_t end_ns = clock_now_ns() + 3000000;
+
+    note(piece->name);
+    while (clock_now_ns() < end_ns)
+        continue;
+    if (--piece->times > 0)
+        loop_line_up(loop, &piece->task);
+}
+
+/* Promises 15 and 20 */
+Test(loop, does_one_long_piece_of_costly_work_a_turn_in_order)
+{
+    struct piece pieces[] = {
+        { .task = { .run = run_piece, .arg = &pieces[0] }, .name = 'x',
+            .times = 2 },
+        { .task = { .run = run_piece, .arg = &pieces[1] }, .name = 'y',
+            .times = 1 },
+        { .task = { .run = run_piece, .arg = &pieces[2] }, .name = 'z',
+            .times = 1 },
+    };
+
+    for (size_t i = 0; i < 3; i++)
+        loop_line_up(loop, &pieces[i].task);
+    loop_line_up(loop, &pieces[0].task); /* it stands there already */
+    a.then = &a.task;
+    loop_defer(loop, &a.task);
+    loop_cancel(loop, &pieces[2].task);
+    for (int i = 0; i < 4; i++)
+        wire_turn(loop);
+    loop_cancel(loop, &a.task);
+    cr_expect_str_eq(ran, "axayaxa");
+}
+
+/* Promise 20 */
+Test(loop, does_short_pieces_of_costly_work_in_one_turn)
+{
+    loop_line_up(loop, &b.task);
+    loop_line_up(loop, &c.task);
+    loop_line_up(loop, &a.task);
+    loop_cancel(loop, &a.task);
+    wire_turn(loop);
+    cr_expect_str_eq(ran, "bc");
+}
+
+Test(loop, does_costly_work_that_has_begun_ahead_of_the_line)
+{
+    loop_line_up(loop, &b.task);
+    loop_line_up_ahead(loop, &c.task);
+    loop_line_up_ahead(loop, &a.task);
+    wire_turn(loop);
+    cr_expect_str_eq(ran, "cab");
 }
 
 static void

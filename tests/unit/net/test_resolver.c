@@ -13,7 +13,7 @@
 #include "net/loop.h"
 #include "wire.h"
 
-enum { PATIENCE_MS = 150 };
+enum { PATIENCE_MS = 150, WAIT_MS = 50, OLD_MS = 1020 };
 
 static struct loop *loop;
 static struct resolver *resolver;
@@ -73,7 +73,7 @@ reply(uint32_t question, uint32_t first, size_t count, uint32_t ttl_s)
 {
     struct address addresses[RESOLVER_ADDRESSES_MAX + 4] = { 0 };
     struct resolver_reply what = { .result = RESOLVER_FOUND,
-        .addresses = addresses, .count = count, .ttl_s = ttl_s };
+        .addresses = addresses, .count = count, .ttl_ms = SECONDS(ttl_s) };
 
     for (size_t i = 0; i < count; i++) {
         struct sockaddr_in *in = (struct sockaddr_in *)&addresses[i].storage;
@@ -107,12 +107,16 @@ expect_now(const char *host, enum resolver_result result, uint32_t first)
 static void
 set_up(void)
 {
-    struct resolver_source source = { .ask = on_ask, .arg = &script,
-        .patience_ms = PATIENCE_MS };
-    struct error error = { .count = 0 };
+    const struct resolver_source source = {
+        .ask = on_ask,
+        .arg = &script,
+        .patience_ms = PATIENCE_MS,
+        .wait_ms = WAIT_MS,
+        .ttl_least_ms = SECONDS(1),
+        .ttl_most_ms = SECONDS(3600),
+    };
 
-    cr_assert(log_open(LOG_FILE, scratch_path("log"), LOG_TEXT,
-        LOG_LEVEL_DEBUG, &error));
+    scratch_log_open(LOG_LEVEL_DEBUG);
     loop = loop_new();
     cr_assert_not_null(loop);
     resolver = resolver_new(loop, &source);
@@ -138,7 +142,7 @@ Test(resolver, asks_once_for_all_who_wait)
         begin(&lookups[i], i == 1 ? "A.test" : "a.test");
     cr_expect_eq(script.asked, 1);
     cr_expect_str_eq(script.host, "a.test");
-    cr_expect_eq(resolver_ttl_s(resolver, "a.test"), 0);
+    cr_expect_eq(resolver_ttl_ms(resolver, "a.test"), 0);
     reply(script.question, 7, 2, 60);
     for (size_t i = 0; i < COUNT(lookups); i++) {
         cr_expect_eq(lookups[i].calls, 1);
@@ -148,7 +152,8 @@ Test(resolver, asks_once_for_all_who_wait)
     }
     expect_now("a.test", RESOLVER_FOUND, 7);
     cr_expect_eq(script.asked, 1);
-    cr_expect_eq(resolver_ttl_s(resolver, "A.TEST"), 60);
+    cr_expect_leq(resolver_ttl_ms(resolver, "A.TEST"), SECONDS(60));
+    cr_expect_gt(resolver_ttl_ms(resolver, "A.TEST"), SECONDS(30));
 }
 
 Test(resolver, bounds_what_a_source_says)
@@ -158,10 +163,11 @@ Test(resolver, bounds_what_a_source_says)
     begin(&lookup, "a.test");
     reply(script.question, 1, RESOLVER_ADDRESSES_MAX + 4, UINT32_MAX);
     cr_expect_eq(lookup.count, RESOLVER_ADDRESSES_MAX);
-    cr_expect_eq(resolver_ttl_s(resolver, "a.test"), 3600);
+    cr_expect_leq(resolver_ttl_ms(resolver, "a.test"), SECONDS(3600));
+    cr_expect_gt(resolver_ttl_ms(resolver, "a.test"), SECONDS(3000));
     begin(&lookup, "b.test");
     reply(script.question, 1, 1, 0);
-    cr_expect_eq(resolver_ttl_s(resolver, "b.test"), 1);
+    cr_expect_gt(resolver_ttl_ms(resolver, "b.test"), 0);
     begin(&lookup, "c.test");
     reply(script.question, 0, 0, 60);
     cr_expect_eq(lookup.result, RESOLVER_UNKNOWN, "found, but no address");
@@ -208,25 +214,6 @@ Test(resolver, the_last_answer_counts)
     expect_now("a.test", RESOLVER_FOUND, 2);
 }
 
-Test(resolver, hands_out_an_old_answer_while_it_asks)
-{
-    struct lookup waits;
-
-    begin(&waits, "a.test");
-    reply(script.question, 1, 1, 1);
-    wire_sleep_ms(1020);
-    expect_now("a.test", RESOLVER_FOUND, 1);
-    cr_expect_eq(script.asked, 2);
-    cr_expect_eq(resolver_ttl_s(resolver, "a.test"), 0);
-    waits = (struct lookup){ .calls = 0 };
-    resolver_start_fresh(resolver, "a.test", on_done, &waits, &waits.query);
-    cr_expect_eq(waits.calls, 0);
-    cr_expect_eq(script.asked, 2);
-    reply(script.question, 2, 1, 60);
-    cr_expect_eq(waits.first, 2);
-    expect_now("a.test", RESOLVER_FOUND, 2);
-}
-
 static bool
 is_answered(void *arg)
 {
@@ -251,18 +238,106 @@ Test(resolver, gives_a_question_up_and_takes_a_late_answer)
     expect_now("b.test", RESOLVER_FOUND, 3);
 }
 
-Test(resolver, the_last_good_answer_serves_on_without_a_source)
+/* After a silence, however long, the first client is not led to an address that
+ * may be somebody else's by now.  Promise 50. */
+Test(resolver, waits_for_a_new_answer_when_the_old_one_has_ended)
 {
-    struct lookup lookup, fresh = { .calls = 0 };
+    struct lookup lookup;
 
     begin(&lookup, "a.test");
     reply(script.question, 1, 1, 1);
-    wire_sleep_ms(1020);
-    resolver_start_fresh(resolver, "a.test", on_done, &fresh, &fresh.query);
+    wire_sleep_ms(OLD_MS);
+    begin(&lookup, "a.test");
+    cr_expect_eq(lookup.calls, 0);
+    cr_expect_eq(script.asked, 2);
+    cr_expect_eq(resolver_ttl_ms(resolver, "a.test"), 0);
+    reply(script.question, 2, 1, 60);
+    cr_expect_eq(lookup.calls, 1);
+    cr_expect_eq(lookup.first, 2);
+    expect_now("a.test", RESOLVER_FOUND, 2);
+}
+
+/* A dead source costs one wait, and then nobody anything: until it has been
+ * quiet for so long that it may be back.  Promise 38. */
+Test(resolver, the_last_good_answer_serves_on_without_a_source)
+{
+    struct lookup lookup;
+
+    begin(&lookup, "a.test");
+    reply(script.question, 1, 1, 1);
+    wire_sleep_ms(OLD_MS);
+    begin(&lookup, "a.test");
+    cr_expect_eq(lookup.calls, 0);
+    cr_assert(wire_until(loop, is_answered, &lookup));
+    cr_expect_eq(lookup.result, RESOLVER_FOUND);
+    cr_expect_eq(lookup.first, 1);
+    expect_now("a.test", RESOLVER_FOUND, 1); /* it is waited for already */
+    refuse(script.question, RESOLVER_FAILED);
     expect_now("a.test", RESOLVER_FOUND, 1);
-    cr_assert(wire_until(loop, is_answered, &fresh));
-    cr_expect_eq(fresh.result, RESOLVER_FOUND);
-    cr_expect_eq(fresh.first, 1);
+    cr_expect_eq(script.asked, 3);
+    refuse(script.question, RESOLVER_UNKNOWN);
+    expect_now("a.test", RESOLVER_FOUND, 1);
+    reply(script.question, 2, 1, 60);
+    expect_now("a.test", RESOLVER_FOUND, 2);
+}
+
+Test(resolver, a_name_without_an_answer_is_not_told_before_the_patience_ends)
+{
+    struct lookup lookup;
+
+    begin(&lookup, "a.test");
+    cr_assert(wire_until(loop, is_answered, &lookup));
+    cr_expect_eq(lookup.result, RESOLVER_FAILED);
+}
+
+Test(resolver, asks_anew_for_all_that_is_expired)
+{
+    struct lookup lookup;
+
+    begin(&lookup, "a.test");
+    reply(script.question, 1, 1, 60);
+    begin(&lookup, "b.test");
+    refuse(script.question, RESOLVER_UNKNOWN);
+    resolver_expire(resolver);
+    begin(&lookup, "a.test");
+    cr_expect_eq(lookup.calls, 0);
+    reply(script.question, 2, 1, 60);
+    cr_expect_eq(lookup.first, 2);
+    begin(&lookup, "b.test");
+    cr_expect_eq(lookup.calls, 0, "a refusal is old, too");
+    reply(script.question, 3, 1, 60);
+    cr_expect_eq(lookup.first, 3);
+}
+
+static bool
+was_asked_twice(void *arg)
+{
+    return ((const struct script *)arg)->asked == 2;
+}
+
+/* So that no client of a busy service ever waits. */
+Test(resolver, asks_before_an_answer_ends_while_the_name_is_in_use)
+{
+    const struct resolver_source source = {
+        .ask = on_ask,
+        .arg = &script,
+        .wait_ms = WAIT_MS,
+        .ttl_least_ms = 1,
+        .ttl_most_ms = SECONDS(3600),
+        .refreshes = true,
+    };
+    struct lookup lookup;
+
+    resolver_free(resolver);
+    resolver = resolver_new(loop, &source);
+    cr_assert_not_null(resolver);
+    begin(&lookup, "a.test");
+    reply(script.question, 1, 1, 2);
+    cr_assert(wire_until(loop, was_asked_twice, &script));
+    cr_expect_gt(resolver_ttl_ms(resolver, "a.test"), 0, "not ended yet");
+    reply(script.question, 2, 1, 60);
+    expect_now("a.test", RESOLVER_FOUND, 2);
+    cr_expect_eq(script.asked, 2);
 }
 
 Test(resolver, repeats_what_is_not_answered)
@@ -314,8 +389,8 @@ Test(resolver, forgets_the_name_that_nobody_wanted_longest)
     expect_now("n0.test", RESOLVER_FOUND, 1);
     learn(RESOLVER_NAMES_MAX, 1);
     expect_now("n0.test", RESOLVER_FOUND, 1);
-    cr_expect_gt(resolver_ttl_s(resolver, "n2.test"), 0);
-    cr_expect_eq(resolver_ttl_s(resolver, "n1.test"), 0);
+    cr_expect_gt(resolver_ttl_ms(resolver, "n2.test"), 0);
+    cr_expect_eq(resolver_ttl_ms(resolver, "n1.test"), 0);
     begin(&lookup, "n1.test");
     cr_expect_eq(lookup.calls, 0);
     resolver_cancel(lookup.query);

@@ -1,5 +1,9 @@
 #include "net/stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +13,7 @@
 #include "net/loop.h"
 #include "wire.h"
 
-enum { BULK = 3 << 20 };
+enum { BULK = WIRE_BULK };
 
 static struct loop *loop;
 static struct stream stream;
@@ -62,18 +66,6 @@ tear_down(void)
 
 TestSuite(stream, .init = set_up, .fini = tear_down, .timeout = 30);
 
-/* A tiny TCP window opens again by timers only: less is sent through it. */
-static const struct {
-    void (*make)(int fds[2]);
-    bool small;
-    size_t total;
-} wires[] = {
-    { wire_unix, false, BULK },
-    { wire_unix, true, BULK },
-    { wire_tcp, false, BULK },
-    { wire_tcp, true, 30000 },
-};
-
 /* What the kernel does not take waits, and goes out behind what is read. */
 static void
 write_against(size_t total, size_t step)
@@ -100,21 +92,23 @@ write_against(size_t total, size_t step)
     cr_expect_null(stream.pending.data, "an idle stream owns no memory");
 }
 
+/* Promise 1 */
 Test(stream, writes_all_in_order_whatever_the_kernel_takes)
 {
     static const size_t steps[] = { 977, 16384, 262144 };
 
-    for (size_t i = 0; i < COUNT(wires); i++)
+    for (size_t i = 0; i < WIRE_KINDS; i++)
         for (size_t j = 0; j < COUNT(steps); j++) {
-            open_on(wires[i].make, wires[i].small);
-            write_against(wires[i].total, steps[j]);
+            open_on(wire_kinds[i].make, wire_kinds[i].narrow);
+            write_against(wire_kinds[i].total, steps[j]);
             stream_close(&stream);
             close(far);
         }
     far = -1;
 }
 
-/* Also when the kernel has room again meanwhile: what waits goes first. */
+/* Also when the kernel has room again meanwhile: what waits goes first.
+ * Promise 1. */
 Test(stream, more_may_be_written_while_some_waits)
 {
     size_t written = 0, received = 0;
@@ -134,10 +128,10 @@ Test(stream, more_may_be_written_while_some_waits)
 
 Test(stream, reads_what_is_there)
 {
-    for (size_t i = 0; i < COUNT(wires); i++) {
+    for (size_t i = 0; i < WIRE_KINDS; i++) {
         size_t got = 1;
 
-        open_on(wires[i].make, wires[i].small);
+        open_on(wire_kinds[i].make, wire_kinds[i].narrow);
         cr_expect_eq(stream_read(&stream, got_bytes, 100, &got), STREAM_AGAIN);
         cr_expect_eq(got, 0);
         wire_send(far, bytes, 150);
@@ -257,4 +251,27 @@ Test(stream, without_a_socket_may_be_closed_and_freed)
     stream_free(&none);
     stream_free(&none);
     cr_expect_not(stream_is_open(&none));
+}
+
+static int
+has_nodelay(void)
+{
+    int on = -1;
+    socklen_t length = sizeof(on);
+
+    getsockopt(stream.fd, IPPROTO_TCP, TCP_NODELAY, &on, &length);
+    return on;
+}
+
+Test(stream, waits_for_nothing_from_its_second_write_on)
+{
+    static const int off = 0;
+
+    open_on(wire_tcp, false);
+    setsockopt(stream.fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off));
+    stream_set_connected(&stream);
+    cr_expect_eq(stream_write(&stream, bytes, 1), STREAM_OK);
+    cr_expect_eq(has_nodelay(), 0, "the first is sent at once anyway");
+    cr_expect_eq(stream_write(&stream, bytes, 1), STREAM_OK);
+    cr_expect_eq(has_nodelay(), 1);
 }

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 
 #include "net/loop.h"
+#include "net/socket_options.h"
 #include "net/stream.h"
 #include "wire.h"
 
@@ -73,6 +74,7 @@ block(void)
     return written;
 }
 
+/* Promise 3 */
 Test(stream_ends, reads_the_rest_and_then_the_fin)
 {
     open_on(wire_tcp);
@@ -89,6 +91,7 @@ Test(stream_ends, reads_the_rest_and_then_the_fin)
     cr_expect_eq(wire_receive(far, got_bytes, 100), 20);
 }
 
+/* Promise 3 */
 Test(stream_ends, reads_the_rest_and_then_the_reset)
 {
     open_on(wire_tcp);
@@ -107,7 +110,7 @@ Test(stream_ends, reads_the_rest_and_then_the_reset)
 }
 
 /* The failed write is told of the reset, and then reading says 0: that must
- * not pass for a clean end. */
+ * not pass for a clean end.  Promise 3. */
 Test(stream_ends, a_reset_that_a_write_met_is_no_clean_end)
 {
     open_on(wire_tcp);
@@ -123,6 +126,7 @@ Test(stream_ends, a_reset_that_a_write_met_is_no_clean_end)
     cr_expect_eq(got, 0);
 }
 
+/* Promise 3 */
 Test(stream_ends, a_reset_that_a_flush_met_is_no_clean_end)
 {
     open_on(wire_tcp);
@@ -224,6 +228,7 @@ Test(stream_ends, closing_delivers_what_the_kernel_has)
     size_t received = 0;
 
     open_on(wire_tcp);
+    cr_assert(socket_close_resets(stream.fd, true));
     cr_assert_eq(stream_write(&stream, bytes, 100000), STREAM_OK);
     stream_close(&stream);
     cr_expect_not(stream_is_open(&stream));
@@ -244,6 +249,7 @@ Test(stream_ends, aborting_sends_a_reset)
 {
     for (size_t i = 0; i < COUNT(aborts); i++) {
         open_on(wire_tcp);
+        cr_assert(socket_close_resets(stream.fd, i % 2 == 0));
         if (aborts[i].finishes) {
             cr_expect_eq(stream_finish(&stream), STREAM_OK);
             wire_await(far, POLLRDHUP);

@@ -1,7 +1,9 @@
 #include "wire.h"
 
 #include <event2/event.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 #include <errno.h>
@@ -16,6 +18,13 @@
 #include "net/loop.h"
 
 enum { PATIENCE_MS = 10000 };
+
+const struct wire_kind wire_kinds[WIRE_KINDS] = {
+    { wire_unix, false, WIRE_BULK },
+    { wire_unix, true, WIRE_BULK },
+    { wire_tcp, false, WIRE_BULK },
+    { wire_tcp, true, 30000 },
+};
 
 #define NEED(condition) need((condition), #condition)
 
@@ -163,6 +172,15 @@ wire_end(int fd)
         return WIRE_OPEN;
     NEED(errno == ECONNRESET || errno == EPIPE);
     return WIRE_RESET;
+}
+
+size_t
+wire_unsent(int fd)
+{
+    int count;
+
+    NEED(ioctl(fd, SIOCOUTQ, &count) == 0);
+    return (size_t)count;
 }
 
 void

@@ -23,6 +23,18 @@ void wire_tcp(int fds[2]);
  * remembers what the other end promised before: call it before any sending. */
 void wire_shrink(int fd);
 
+/* Pairs to send bulk through, with buffers that are shrunk or not; `total` is
+ * how much: a tiny TCP window opens again by timers only. */
+struct wire_kind {
+    void (*make)(int fds[2]);
+    bool narrow;
+    size_t total;
+};
+
+enum { WIRE_BULK = 4 << 20, WIRE_KINDS = 4 };
+
+extern const struct wire_kind wire_kinds[WIRE_KINDS];
+
 /* Has a unix pair hold megabytes, or, without the rights for that, as much as
  * anybody may have it hold: 400 KB, unless the administrator has changed it. */
 void wire_widen(int fds[2]);
@@ -36,6 +48,9 @@ uint16_t wire_free_port(void);
 /* Sends all, and takes all that comes within the turn: returns the count. */
 void wire_send(int fd, const void *data, size_t size);
 size_t wire_receive(int fd, void *data, size_t size);
+
+/* What was sent over `fd` and the kernel of its peer does not have yet. */
+size_t wire_unsent(int fd);
 
 /* How reading from `fd` goes now, without data in the way. */
 enum wire_end { WIRE_OPEN, WIRE_FIN, WIRE_RESET, WIRE_DATA };

@@ -1,7 +1,5 @@
 #include "duct.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -58,6 +56,15 @@ duct_close(struct duct *duct)
     pipe_pool_clear(&duct->pool);
     cr_expect_eq(duct->pool.open, 0, "no pipe is lost");
     loop_free(duct->loop);
+}
+
+void
+duct_reset(int *fd)
+{
+    int gone = *fd;
+
+    *fd = -1;
+    wire_reset(gone);
 }
 
 size_t
@@ -140,17 +147,6 @@ duct_widen(struct duct *duct)
     wire_widen(sink);
 }
 
-/* What the source has sent, and the flow's kernel has not taken. */
-static int
-unsent(int fd)
-{
-    int count = 0;
-
-    if (fd >= 0)
-        cr_assert_eq(ioctl(fd, SIOCOUTQ, &count), 0);
-    return count;
-}
-
 enum flow_wait
 duct_finish(struct duct *duct)
 {
@@ -163,7 +159,8 @@ duct_finish(struct duct *duct)
             continue;
         }
         if (wait != FLOW_WAITS_OUTPUT && stream_unsent(&duct->to) == 0 &&
-            (wait == FLOW_WAITS_NEVER || unsent(duct->in) == 0))
+            (wait == FLOW_WAITS_NEVER || duct->in < 0 ||
+                wire_unsent(duct->in) == 0))
             quiet++;
         wire_sleep_ms(1);
     }

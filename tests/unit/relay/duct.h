@@ -37,6 +37,9 @@ void duct_open(struct duct *duct, enum duct_mode mode,
     void (*make)(int fds[2]), bool narrow);
 void duct_close(struct duct *duct);
 
+/* Closes `in` or `out` with RST. */
+void duct_reset(int *fd);
+
 /* Sends the next `size` bytes, as far as they fit; returns how many did. */
 size_t duct_send(struct duct *duct, size_t size);
 

@@ -8,14 +8,16 @@
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
 #include "base/error.h"
+#include "base/scoreboard.h"
 #include "net/loop.h"
 #include "net/wire.h"
+#include "relay/acceptor.h"
 #include "relay/conn.h"
-#include "relay/door.h"
 #include "relay/limits.h"
+#include "relay/limits_handed.h"
 #include "relay/service.h"
+#include "relay/services.h"
 
 enum { QUIET_TURNS = 20 };
 
@@ -40,7 +42,7 @@ on_wake(void *arg, unsigned slot)
 }
 
 static bool
-on_hand_over(void *arg, unsigned slot, struct door *door, int fd,
+on_hand_over(void *arg, unsigned slot, struct acceptor *acceptor, int fd,
     const struct address *client)
 {
     struct house *house = ((struct house_worker *)arg)->house;
@@ -49,8 +51,11 @@ on_hand_over(void *arg, unsigned slot, struct door *door, int fd,
     cr_assert_not_null(far);
     if (house->deaf)
         return false;
-    door_take(far, door_find(far, door_id(door)),
-        fcntl(fd, F_DUPFD_CLOEXEC, 0), door_service(door)->index,
+    limits_take(far, acceptor_service(acceptor)->index);
+    limits_handed(&((struct house_worker *)arg)->relay, slot,
+        acceptor_service(acceptor)->index, 1);
+    acceptor_take(far, acceptor_find(far, acceptor_id(acceptor)),
+        fcntl(fd, F_DUPFD_CLOEXEC, 0), acceptor_service(acceptor)->index,
         client);
     return true;
 }
@@ -68,7 +73,7 @@ make_services(struct house *house, unsigned each)
             .max_connections = each,
             .connect_timeout_ms = SECONDS(5),
         };
-        board_service_index(house->board, names[i]);
+        scoreboard_service_index(house->board, names[i]);
     }
     house->config = (struct config){ .references = 1, /* ours: never freed */
         .services = house->services, .service_count = HOUSE_SERVICES };
@@ -82,10 +87,10 @@ house_open(struct house *house, size_t most, unsigned each)
 {
     uint16_t to;
 
-    *house = (struct house){ .loop = loop_new(), .board = board_new() };
+    *house = (struct house){ .loop = loop_new(), .board = scoreboard_new() };
     house->listening = wire_listen(false, 1024, &to);
-    house->door = wire_listen(false, 1024, &house->port);
-    fcntl(house->door, F_SETFL, O_NONBLOCK);
+    house->acceptor = wire_listen(false, 1024, &house->port);
+    fcntl(house->acceptor, F_SETFL, O_NONBLOCK);
     house->to = (struct endpoint){ .kind = ENDPOINT_INET,
         .host = (char *)"127.0.0.1", .port = to, .text = (char *)"server" };
     make_services(house, each);
@@ -93,7 +98,7 @@ house_open(struct house *house, size_t most, unsigned each)
         house->workers[i] = (struct house_worker){
             .house = house,
             .relay = { .loop = house->loop, .board = house->board,
-                .slot = board_slot_take(house->board, 0, i),
+                .slot = scoreboard_slot_take(house->board, 0, i),
                 .max_connections = most, .drain_timeout_ms = SECONDS(1),
                 .wake = on_wake, .hand_over = on_hand_over,
                 .arg = &house->workers[i] },
@@ -104,37 +109,38 @@ void
 house_close(struct house *house)
 {
     for (size_t i = 0; i < HOUSE_WORKERS; i++) {
-        door_close_all(&house->workers[i].relay, false);
+        acceptor_close_all(&house->workers[i].relay, false);
         conn_end_all(&house->workers[i].relay);
         pipe_pool_clear(&house->workers[i].relay.pipes);
+        limits_clear(&house->workers[i].relay);
     }
-    cr_expect_eq(board_active(house->board, BOARD_ALL), 0);
+    cr_expect_eq(scoreboard_active(house->board, SCOREBOARD_ALL), 0);
     for (unsigned i = 1; i <= HOUSE_SERVICES; i++)
-        cr_expect_eq(board_active(house->board, i), 0);
+        cr_expect_eq(scoreboard_active(house->board, i), 0);
     services_free(house->made, HOUSE_SERVICES);
     for (size_t i = 0; i < house->client_count; i++)
         if (house->clients[i] >= 0)
             close(house->clients[i]);
     loop_free(house->loop);
-    board_free(house->board);
+    scoreboard_free(house->board);
     close(house->listening);
-    close(house->door);
+    close(house->acceptor);
 }
 
 int
 house_socket(const struct house *house)
 {
-    return fcntl(house->door, F_DUPFD_CLOEXEC, 0);
+    return fcntl(house->acceptor, F_DUPFD_CLOEXEC, 0);
 }
 
-struct door *
+struct acceptor *
 house_door(struct house *house, size_t worker, size_t service)
 {
-    struct door *door = door_open(&house->workers[worker].relay, 7,
+    struct acceptor *acceptor = acceptor_open(&house->workers[worker].relay, 7,
         house_socket(house), "here", false, house->made[service]);
 
-    cr_assert_not_null(door);
-    return door;
+    cr_assert_not_null(acceptor);
+    return acceptor;
 }
 
 void

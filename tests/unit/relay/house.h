@@ -22,14 +22,14 @@ struct house_worker {
 
 struct house {
     struct loop *loop;
-    struct board *board;
+    struct scoreboard *board;
     struct house_worker workers[HOUSE_WORKERS];
     struct endpoint to; /* a server that lets all wait */
     struct service_config services[HOUSE_SERVICES];
     struct config config;
     struct service **made;
     int listening; /* the server's */
-    int door;      /* a listening socket that doors may share */
+    int acceptor;      /* a listening socket that acceptors may share */
     uint16_t port; /* of it */
     int clients[HOUSE_CLIENTS];
     size_t client_count;
@@ -40,11 +40,11 @@ struct house {
 void house_open(struct house *house, size_t most, unsigned each);
 void house_close(struct house *house);
 
-/* A copy of the shared socket, for a door. */
+/* A copy of the shared socket, for an acceptor. */
 int house_socket(const struct house *house);
 
-/* Opens a door of that worker for that service, at the shared socket. */
-struct door *house_door(struct house *house, size_t worker, size_t service);
+/* Opens an acceptor of that worker for that service, at the shared socket. */
+struct acceptor *house_door(struct house *house, size_t worker, size_t service);
 
 /* Clients who come to the shared socket. */
 void house_dial(struct house *house, size_t count);

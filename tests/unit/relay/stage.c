@@ -14,12 +14,12 @@
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
 #include "base/error.h"
+#include "base/scoreboard.h"
 #include "net/loop.h"
 #include "net/wire.h"
 #include "relay/conn.h"
-#include "relay/conn_parts.h"
+#include "relay/conn_internal.h"
 #include "relay/limits.h"
 #include "relay/service.h"
 #include "tls/handshake.h"
@@ -121,10 +121,13 @@ stage_open(struct stage *stage, const struct stage_spec *spec)
         .text = (char *)"server" };
     make_peers(stage);
     make_config(stage);
-    stage->relay = (struct relay){ .loop = loop_new(), .board = board_new(),
-        .max_connections = 10, .drain_timeout_ms = SECONDS(5),
-        .ended = on_ended, .arg = stage };
-    stage->relay.slot = board_slot_take(stage->relay.board, 0, 0);
+    stage->relay = (struct relay){ .loop = loop_new(),
+        .board = scoreboard_new(),
+        .max_connections = 10,
+        .drain_timeout_ms = SECONDS(5),
+        .ended = on_ended,
+        .arg = stage };
+    stage->relay.slot = scoreboard_slot_take(stage->relay.board, 0, 0);
     make_service(stage);
 }
 
@@ -132,13 +135,13 @@ void
 stage_close(struct stage *stage)
 {
     conn_end_all(&stage->relay);
-    cr_expect_eq(board_active(stage->relay.board, BOARD_ALL), 0);
+    cr_expect_eq(scoreboard_active(stage->relay.board, SCOREBOARD_ALL), 0);
     pipe_pool_clear(&stage->relay.pipes);
     cr_expect_eq(stage->relay.pipes.open, 0, "no pipe is lost");
     service_unref(stage->service);
     if (stage->spec.keeps)
         kept_signer_close(&stage->kept);
-    board_free(stage->relay.board);
+    scoreboard_free(stage->relay.board);
     loop_free(stage->relay.loop);
     SSL_CTX_free(stage->client_ctx);
     SSL_CTX_free(stage->server_ctx);
@@ -164,7 +167,7 @@ stage_begin(struct stage *stage, uint64_t up, uint64_t down, bool narrow)
     talker_start(&stage->server, -1, down,
         spec->server != 0 ? stage->server_ctx : NULL, spec->server);
     cr_assert(limits_admit(&stage->relay, stage->service));
-    conn_start(&stage->relay, stage->service, spec->client != 0, fds[0],
+    conn_start(&stage->relay, stage->service, 0, spec->client != 0, fds[0],
         (struct sockaddr *)&peer, sizeof(peer));
 }
 
@@ -208,7 +211,7 @@ are_told(const struct stage *stage)
 }
 
 static void
-hear_the_rest(struct stage *stage)
+on_the_rest(struct stage *stage)
 {
     accept_relay(stage);
     for (int i = 0; i < REST && !are_told(stage); i++) {
@@ -235,7 +238,7 @@ stage_run(struct stage *stage, void (*act)(struct stage *))
         cr_assert_lt(quiet, STUCK, "it is stuck");
         last = now;
     }
-    hear_the_rest(stage);
+    on_the_rest(stage);
 }
 
 void
@@ -245,7 +248,7 @@ stage_end(struct stage *stage)
 
     cr_expect_eq(stage->ends, 1);
     stage->ends = 0;
-    cr_expect_eq(board_active(stage->relay.board, BOARD_ALL), 0);
+    cr_expect_eq(scoreboard_active(stage->relay.board, SCOREBOARD_ALL), 0);
     talker_free(&stage->client);
     talker_free(&stage->server);
     while ((fd = accept4(stage->listening, NULL, NULL, 0)) >= 0)
@@ -265,22 +268,37 @@ stage_work(struct stage *stage)
     talker_work(&stage->server);
 }
 
-const char *
-stage_reason(const struct stage *stage)
+/* Valid until the next call; "" if there is none. */
+static const char *
+last_end(const struct stage *stage)
 {
-    static const char key[] = "reason=";
-    static char line[4096];
-    static char reason[64];
+    static char line[4096], last[4096];
     FILE *log = fopen(stage->log_file, "re");
 
     cr_assert_not_null(log);
-    reason[0] = '\0';
-    while (fgets(line, sizeof(line), log) != NULL) {
-        const char *found = strstr(line, key);
-
-        if (found != NULL)
-            sscanf(found + sizeof(key) - 1, "%63[a-z-]", reason);
-    }
+    last[0] = '\0';
+    while (fgets(line, sizeof(line), log) != NULL)
+        if (strstr(line, " reason=") != NULL)
+            strcpy(last, line);
     fclose(log);
+    return last;
+}
+
+const char *
+stage_reason(const struct stage *stage)
+{
+    static const char key[] = " reason=";
+    static char reason[64];
+    const char *found = strstr(last_end(stage), key);
+
+    reason[0] = '\0';
+    if (found != NULL)
+        sscanf(found + sizeof(key) - 1, "%63[a-z-]", reason);
     return reason;
+}
+
+bool
+stage_end_says(const struct stage *stage, const char *text)
+{
+    return strstr(last_end(stage), text) != NULL;
 }

@@ -72,4 +72,7 @@ void stage_work(struct stage *stage);
  * call. */
 const char *stage_reason(const struct stage *stage);
 
+/* True if the log's line about that end has this in it. */
+bool stage_end_says(const struct stage *stage, const char *text);
+
 #endif

@@ -140,7 +140,7 @@ check_heard(struct talker *talker, size_t size)
 }
 
 static void
-hear_plain(struct talker *talker, ssize_t n)
+on_plain(struct talker *talker, ssize_t n)
 {
     if (n > 0)
         check_heard(talker, (size_t)n);
@@ -151,7 +151,7 @@ hear_plain(struct talker *talker, ssize_t n)
 }
 
 static void
-hear_tls(struct talker *talker, ssize_t n)
+on_tls(struct talker *talker, ssize_t n)
 {
     int code, got;
 
@@ -178,9 +178,9 @@ talker_hear(struct talker *talker, size_t most)
     if (n < 0 && errno != EAGAIN)
         leave(talker);
     else if (talker->ssl == NULL)
-        hear_plain(talker, n);
+        on_plain(talker, n);
     else
-        hear_tls(talker, n);
+        on_tls(talker, n);
 }
 
 static void

@@ -46,3 +46,29 @@ Test(balance, comes_to_rest)
     cr_expect_not(balance_should_move(least, own), "not back and forth");
     cr_expect_leq(own, least + least / 2 + 2);
 }
+
+/* Accepts `count` connections, and offers each of them. */
+static unsigned
+draws(uint64_t *drawn, uint64_t *accepted, unsigned count)
+{
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        taken += balance_draw(drawn, ++*accepted);
+    return taken;
+}
+
+Test(balance, draws_every_second_one_behind_a_burst)
+{
+    uint64_t drawn = 0, accepted = 0;
+
+    cr_expect_eq(draws(&drawn, &accepted, BALANCE_BURST), BALANCE_BURST);
+    cr_expect_eq(draws(&drawn, &accepted, 1000),
+        500 + BALANCE_BURST / 2, "half of them, and what the burst left");
+    cr_expect_eq(draws(&drawn, &accepted, 1000), 500);
+    accepted += 10; /* of which it was offered none */
+    cr_expect_eq(draws(&drawn, &accepted, 8), 8);
+    accepted += UINT64_C(1) << 40;
+    cr_expect_eq(draws(&drawn, &accepted, 1000), 500 + BALANCE_BURST,
+        "a long silence earns no more than a burst");
+}

@@ -11,13 +11,14 @@
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/scoreboard.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "net/wire.h"
 #include "relay/conn.h"
-#include "relay/conn_parts.h"
+#include "relay/conn_internal.h"
 #include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"
@@ -75,10 +76,10 @@ set_up(void)
         .listen = { &at, 1 }, .connect = { &to, 1 },
         .connect_timeout_ms = SECONDS(5), .handshake_timeout_ms = TIMEOUT_MS,
         .listen_leg = LEG(.cert = { &leaf_file, 1 }) };
-    relay = (struct relay){ .loop = loop_new(), .board = board_new(),
+    relay = (struct relay){ .loop = loop_new(), .board = scoreboard_new(),
         .max_connections = 10, .drain_timeout_ms = SECONDS(5),
         .services = &service, .service_count = 1 };
-    relay.slot = board_slot_take(relay.board, 0, 0);
+    relay.slot = scoreboard_slot_take(relay.board, 0, 0);
     kept_signer_open(&kept, relay.loop, &config);
     kept.holds = true;
     service = service_new(&(struct services_spec){ .config = &whole,
@@ -90,10 +91,10 @@ set_up(void)
 static void
 tear_down(void)
 {
-    cr_expect_eq(board_active(relay.board, BOARD_ALL), 0);
+    cr_expect_eq(scoreboard_active(relay.board, SCOREBOARD_ALL), 0);
     service_unref(service);
     kept_signer_close(&kept);
-    board_free(relay.board);
+    scoreboard_free(relay.board);
     loop_free(relay.loop);
     talker_free(&client);
     SSL_CTX_free(ctx);
@@ -114,7 +115,7 @@ hold(void)
     wire_tcp(fds);
     talker_start(&client, fds[1], BULK, ctx, TLS1_3_VERSION);
     cr_assert(limits_admit(&relay, service));
-    conn_start(&relay, service, true, fds[0], (struct sockaddr *)&peer,
+    conn_start(&relay, service, 0, true, fds[0], (struct sockaddr *)&peer,
         sizeof(peer));
     talker_hear(&client, 1);
     talker_send(&client, FLIGHT);
@@ -196,5 +197,31 @@ Test(conn_held, goes_on_with_the_answer)
     }
     cr_expect_gt(conn->state, CONN_ACCEPT_TLS);
     cr_expect_eq(kept.signer.jobs.paused, 0);
+    conn_end_all(&relay);
+}
+
+/* Costly work that comes back for more, each time for longer than a turn's
+ * share. */
+static void
+stay_in_line(void *arg)
+{
+    uint64_t end_ns = clock_now_ns() + 3000000;
+
+    while (clock_now_ns() < end_ns)
+        continue;
+    loop_line_up(relay.loop, arg);
+}
+
+/* Or all that stand in line would begin before one of them goes on. */
+Test(conn_held, goes_on_with_the_answer_ahead_of_the_line)
+{
+    struct loop_task other = { .run = stay_in_line, .arg = &other };
+    struct conn *conn = hold();
+
+    loop_line_up(relay.loop, &other);
+    kept_release(&kept);
+    wire_turn(relay.loop);
+    cr_expect_not(tls_stream_is_held(&conn->client));
+    loop_cancel(relay.loop, &other);
     conn_end_all(&relay);
 }

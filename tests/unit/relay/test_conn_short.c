@@ -9,9 +9,10 @@
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
 #include "base/descriptors.h"
+#include "base/scoreboard.h"
 #include "net/wire.h"
+#include "net/wraps.h"
 #include "stage.h"
 
 enum { BULK = 1000, SOON_MS = 250, CALLS_MOST = 50 };
@@ -27,10 +28,6 @@ static int played_error;
 
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
-int __real_socket(int domain, int type, int protocol);
-int __wrap_socket(int domain, int type, int protocol);
-int __real_connect(int fd, const struct sockaddr *to, socklen_t length);
-int __wrap_connect(int fd, const struct sockaddr *to, socklen_t length);
 
 void *
 __wrap_calloc(size_t count, size_t size)

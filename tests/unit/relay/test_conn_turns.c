@@ -1,16 +1,18 @@
 /* After each turn of the loop a connection has made progress, or waits for
  * something that is armed, or has ended: whatever pieces its peers send,
- * however they read, and however they end. */
+ * however they read, and however they end.  Promise 41. */
 #include <openssl/ssl.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
+#include "base/scoreboard.h"
+#include "net/full.h"
 #include "net/wire.h"
-#include "relay/conn_parts.h"
+#include "relay/conn_internal.h"
 #include "relay/flow.h"
 #include "relay/pipe_pool.h"
 #include "stage.h"
@@ -30,9 +32,9 @@ static struct stage stage;
 TestSuite(conn_turns, .timeout = 100);
 
 static uint64_t
-sum(enum board_counter counter)
+sum(enum scoreboard_counter counter)
 {
-    return board_sum(stage.relay.board, BOARD_ALL, counter);
+    return scoreboard_sum(stage.relay.board, SCOREBOARD_ALL, counter);
 }
 
 /* Peers that end well may send their FIN or not. */
@@ -68,10 +70,10 @@ run(int client, int server, bool keeps)
         expect_all(BULK, BULK);
         stage_end(&stage);
     }
-    cr_expect_eq(sum(BOARD_ENDED_WELL), ROUNDS);
-    cr_expect_eq(sum(BOARD_UP_BYTES), (uint64_t)ROUNDS * BULK);
-    cr_expect_eq(sum(BOARD_DOWN_BYTES), (uint64_t)ROUNDS * BULK);
-    cr_expect_eq(sum(BOARD_HANDSHAKES), client != 0 ? ROUNDS : 0);
+    cr_expect_eq(sum(SCOREBOARD_ENDED_WELL), ROUNDS);
+    cr_expect_eq(sum(SCOREBOARD_UP_BYTES), (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(sum(SCOREBOARD_DOWN_BYTES), (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(sum(SCOREBOARD_HANDSHAKES), client != 0 ? ROUNDS : 0);
     if (keeps)
         cr_expect_eq(stage.kept.answered, ROUNDS);
     stage_close(&stage);
@@ -137,8 +139,14 @@ expect_told(const struct talker *spoiler, const struct talker *other)
     cr_expect_leq(other->received, spoiler->written);
     if (!other->ended)
         return;
-    cr_expect(spoiler->how == TALKER_CLOSES ||
-            (spoiler->how == TALKER_TRUNCATES && spoiler->ssl == NULL),
+    /* Of what ends without close_notify some records may not have left the
+     * spoiler, but none is cut. */
+    if (spoiler->ssl != NULL && spoiler->how != TALKER_CLOSES) {
+        cr_expect(stage_end_says(&stage, "without close_notify"),
+            "what was cut off looks whole");
+        return;
+    }
+    cr_expect(spoiler->how == TALKER_CLOSES || spoiler->how == TALKER_TRUNCATES,
         "what was cut off looks whole");
     cr_expect_eq(other->received, spoiler->written);
 }
@@ -161,9 +169,9 @@ run_bad(int client, int server, enum talker_end how)
         stage_end(&stage);
     }
     cr_expect_eq(
-        sum(BOARD_ENDED_WELL) + sum(BOARD_ENDED_BADLY), BAD_ROUNDS);
-    if (how == TALKER_RESETS)
-        cr_expect_eq(sum(BOARD_ENDED_BADLY), BAD_ROUNDS);
+        sum(SCOREBOARD_ENDED_WELL) + sum(SCOREBOARD_ENDED_BADLY), BAD_ROUNDS);
+    if (how == TALKER_RESETS && client == 0 && server == 0)
+        cr_expect_eq(sum(SCOREBOARD_ENDED_BADLY), BAD_ROUNDS);
     stage_close(&stage);
 }
 
@@ -288,7 +296,24 @@ Test(conn_turns, until_time_runs_out)
     }
 }
 
-/* The server hears nothing before a pipe is full, and waits for room. */
+static bool
+is_server(int fd)
+{
+    return stage.relay.conns != NULL && stage.relay.conns->server.fd == fd;
+}
+
+/* Copying may have filled the kernel before the traffic has proved bulk. */
+static void
+let_copying_go_on(struct stage *of)
+{
+    const struct conn *conn = of->relay.conns;
+
+    if (conn->state == CONN_RELAY && conn->up.pipe == NULL &&
+        conn->up.wait == FLOW_WAITS_OUTPUT)
+        talker_work(&of->server);
+}
+
+/* The server hears nothing before bytes wait in a pipe, and for room. */
 static void
 deaf_at_first(struct stage *of)
 {
@@ -298,7 +323,10 @@ deaf_at_first(struct stage *of)
     if (of->steps == 0 && conn->state == CONN_RELAY &&
         conn->up.pipe != NULL && conn->up.wait == FLOW_WAITS_OUTPUT)
         of->steps++;
-    if (of->steps > 0)
+    full_set(of->steps == 0 ? is_server : NULL);
+    if (of->steps == 0)
+        let_copying_go_on(of);
+    else
         talker_work(&of->server);
 }
 
@@ -306,6 +334,7 @@ Test(conn_turns, with_bytes_that_wait_in_a_pipe)
 {
     stage_open(&stage, &(struct stage_spec){ .client = 0 });
     for (int i = 0; i < 2; i++) {
+        full_set(is_server);
         stage_begin(&stage, SPLICED, 1000, false);
         stage.client.piece = SPLICED_PIECE;
         stage_run(&stage, deaf_at_first);
@@ -315,7 +344,7 @@ Test(conn_turns, with_bytes_that_wait_in_a_pipe)
         stage.steps = 0;
     }
     cr_expect_geq(stage.relay.pipes.open, 1);
-    cr_expect_eq(sum(BOARD_ENDED_WELL), 2);
+    cr_expect_eq(sum(SCOREBOARD_ENDED_WELL), 2);
     stage_close(&stage);
 }
 
@@ -326,10 +355,15 @@ deaf_then_gone(struct stage *of)
     const struct conn *conn = of->relay.conns;
 
     talker_work(&of->client);
-    if (of->steps > 0 || conn->state != CONN_RELAY || conn->up.pipe == NULL ||
-        conn->up.wait != FLOW_WAITS_OUTPUT)
+    if (of->steps > 0)
         return;
+    if (conn->state != CONN_RELAY || conn->up.pipe == NULL ||
+        conn->up.wait != FLOW_WAITS_OUTPUT) {
+        let_copying_go_on(of);
+        return;
+    }
     of->steps++;
+    full_set(NULL); /* from now on the kernel says what it thinks of the sink */
     of->server.how = TALKER_RESETS;
     of->server.acts_left = 1;
     talker_act(&of->server);
@@ -338,6 +372,7 @@ deaf_then_gone(struct stage *of)
 Test(conn_turns, with_bytes_lost_in_a_pipe)
 {
     stage_open(&stage, &(struct stage_spec){ .client = 0 });
+    full_set(is_server);
     stage_begin(&stage, SPLICED, 1000, false);
     stage.client.piece = SPLICED_PIECE;
     stage_run(&stage, deaf_then_gone);

@@ -1,6 +1,5 @@
-/* Every order of data, ends, resets and blocks, copying and splicing. */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+/* Every order of data, ends, resets and blocks, copying and splicing.
+ * Promise 3. */
 #include <sys/socket.h>
 
 #include <string.h>
@@ -61,28 +60,8 @@ static const struct row {
     { "dcx", FLOW_BROKEN, STREAM_OK, false, WIRE_RESET },
 };
 
-static void
-reset(int *fd)
-{
-    int gone = *fd;
-
-    *fd = -1;
-    wire_reset(gone);
-    wire_sleep_ms(1);
-}
-
 /* What the flow's kernel may not have: a reset makes the sender forget it. */
 static uint64_t unknown;
-
-static uint64_t
-unsent(int fd)
-{
-    int count;
-
-    wire_sleep_ms(1);
-    cr_assert_eq(ioctl(fd, SIOCOUTQ, &count), 0);
-    return (uint64_t)count;
-}
 
 static void
 take_step(char step)
@@ -99,11 +78,14 @@ take_step(char step)
         shutdown(duct.in, SHUT_WR);
         break;
     case 'r':
-        unknown = unsent(duct.in);
-        reset(&duct.in);
+        wire_sleep_ms(1);
+        unknown = wire_unsent(duct.in);
+        duct_reset(&duct.in);
+        wire_sleep_ms(1);
         break;
     case 'x':
-        reset(&duct.out);
+        duct_reset(&duct.out);
+        wire_sleep_ms(1);
         break;
     case 'c':
         flow_cut(&duct.flow);

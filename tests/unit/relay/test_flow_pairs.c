@@ -1,8 +1,6 @@
 /* Both flows of a connection together, in every order in which their peers may
  * send, block, end and reset, up to some length: an end or a reset of one peer
- * concerns both. */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+ * concerns both.  Promise 3. */
 #include <sys/socket.h>
 
 #include <ctype.h>
@@ -18,8 +16,10 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/wire.h"
+#include "net/wraps.h"
 #include "relay/flow.h"
 #include "relay/pipe_pool.h"
+#include "words.h"
 
 /* One letter a step, small for one peer and large for the other; after each
  * both flows run, and nobody reads but in "h".
@@ -28,8 +28,6 @@
  *   e  it ends (FIN)     r  it resets     h  it reads all
  */
 static const char alphabet[] = "dserhDSERH";
-
-enum { LETTERS = sizeof(alphabet) - 1, LENGTH_MOST = 3 };
 
 enum { LITTLE = 100, MUCH = 40000, FITS = 5000, QUIET = 3, PATIENCE = 5000 };
 
@@ -58,13 +56,6 @@ static struct model models[2];
 static bool splices;
 
 TestSuite(flow_pairs, .timeout = 110);
-
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
-ssize_t __real_splice(int in, off64_t *in_at, int out, off64_t *out_at,
-    size_t size, unsigned flags);
-ssize_t __wrap_splice(int in, off64_t *in_at, int out, off64_t *out_at,
-    size_t size, unsigned flags);
 
 /* The room of a stream whose peer is there; NULL: no such stream. */
 static size_t *
@@ -221,7 +212,7 @@ say(size_t from, size_t size)
 }
 
 static size_t
-hear(size_t at)
+receive_all(size_t at)
 {
     static uint8_t data[4 * MUCH];
     size_t got = wire_receive(ends[at].far, data, sizeof(data));
@@ -235,16 +226,13 @@ hear(size_t at)
 static bool
 is_on_its_way(const struct end *end)
 {
-    int count = 0;
-
-    if (end->far >= 0)
-        cr_assert_eq(ioctl(end->far, SIOCOUTQ, &count), 0);
-    return count > 0 && end->flow.state == FLOW_OPEN;
+    return end->far >= 0 && wire_unsent(end->far) > 0 &&
+        end->flow.state == FLOW_OPEN;
 }
 
 /* Until all that can come is here. */
 static void
-hear_all(size_t at)
+on_all(size_t at)
 {
     const struct end *source = &ends[1 - at];
     const struct stream *sink = &ends[at].stream;
@@ -254,7 +242,7 @@ hear_all(size_t at)
     models[1 - at].blocked = false;
     for (int quiet = 0, i = 0; quiet < QUIET && i < PATIENCE; i++) {
         run_flow(&ends[1 - at].flow);
-        quiet = hear(at) > 0 || source->flow.bytes > before ||
+        quiet = receive_all(at) > 0 || source->flow.bytes > before ||
                 stream_unsent(sink) > 0 || is_on_its_way(source)
             ? 0
             : quiet + 1;
@@ -305,7 +293,7 @@ take_step(char step)
         end_by_reset(who);
         break;
     default:
-        hear_all(who);
+        on_all(who);
     }
 }
 
@@ -391,7 +379,7 @@ run_word(const char *word)
     }
     for (size_t i = 0; i < COUNT(ends); i++)
         if (ends[i].far >= 0)
-            hear_all(i);
+            on_all(i);
     run_flows();
     foresee_flows();
     expect_states(word, length);
@@ -400,38 +388,14 @@ run_word(const char *word)
     close_pair();
 }
 
-/* The number is the word's, in digits of this alphabet. */
-static size_t
-run_words(size_t length)
-{
-    size_t count = 1, run = 0;
-
-    for (size_t i = 0; i < length; i++)
-        count *= LETTERS;
-    for (size_t number = 0; number < count; number++) {
-        char word[LENGTH_MOST + 1] = "";
-        size_t rest = number;
-
-        for (size_t i = 0; i < length; i++, rest /= LETTERS)
-            word[i] = alphabet[rest % LETTERS];
-        if (!is_possible(word))
-            continue;
-        run_word(word);
-        run++;
-    }
-    return run;
-}
-
 static void
 run_all(bool splicing)
 {
-    size_t run = 0;
+    static const struct words words = { alphabet, 3, is_possible, run_word };
 
     signal(SIGPIPE, SIG_IGN);
     splices = splicing;
-    for (size_t length = 1; length <= LENGTH_MOST; length++)
-        run += run_words(length);
-    cr_expect_gt(run, 700, "%zu", run);
+    cr_expect_gt(words_run(&words), 700);
 }
 
 Test(flow_pairs, end_as_they_must_copying)

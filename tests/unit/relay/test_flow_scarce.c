@@ -22,6 +22,7 @@ static const struct {
     { 64 << 20, LEAST },
 };
 
+/* Promise 18 */
 Test(flow_scarce, a_reader_that_stops_costs_its_share)
 {
     for (size_t i = 0; i < COUNT(cases); i++) {

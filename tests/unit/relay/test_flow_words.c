@@ -1,7 +1,6 @@
 /* Every order in which a flow's source and sink may send, block, end and reset,
- * up to some length, against a small model of what must come of it. */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+ * up to some length, against a small model of what must come of it.
+ * Promises 1 and 3. */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -12,6 +11,8 @@
 
 #include "duct.h"
 #include "net/wire.h"
+#include "net/wraps.h"
+#include "words.h"
 
 /* One letter a step, as in test_flow_ends.c; after each the flow runs, and
  * nobody reads but in "R".
@@ -23,22 +24,14 @@
  */
 static const char alphabet[] = "dserxcR";
 
-enum { LETTERS = sizeof(alphabet) - 1, LENGTH_MOST = 4 };
-
 enum { LITTLE = 100, MUCH = 40000, FITS = 5000 };
 
+static enum duct_mode mode;
 static struct duct duct;
 
 /* How much the sink still takes: a kernel's own limits would depend on what has
  * been acknowledged by now. */
 static size_t room;
-
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
-ssize_t __real_splice(int in, off64_t *in_at, int out, off64_t *out_at,
-    size_t size, unsigned flags);
-ssize_t __wrap_splice(int in, off64_t *in_at, int out, off64_t *out_at,
-    size_t size, unsigned flags);
 
 /* False: nothing fits. */
 static bool
@@ -158,25 +151,6 @@ foresee(struct model *model, char step, uint64_t lost)
     notice(model);
 }
 
-static uint64_t
-unsent(int fd)
-{
-    int count;
-
-    wire_sleep_ms(1);
-    cr_assert_eq(ioctl(fd, SIOCOUTQ, &count), 0);
-    return (uint64_t)count;
-}
-
-static void
-reset(int *fd)
-{
-    int gone = *fd;
-
-    *fd = -1;
-    wire_reset(gone);
-}
-
 static void
 send_step(bool many, bool blocked)
 {
@@ -204,11 +178,11 @@ take_step(char step, bool blocked)
             wire_await(duct.from.fd, POLLRDHUP);
         break;
     case 'r':
-        reset(&duct.in);
+        duct_reset(&duct.in);
         wire_await(duct.from.fd, 0); /* POLLHUP */
         break;
     case 'x':
-        reset(&duct.out);
+        duct_reset(&duct.out);
         wire_await(duct.to.fd, 0);
         break;
     case 'c':
@@ -223,11 +197,11 @@ take_step(char step, bool blocked)
 /* A source that has ended says no more, nor does one that is gone; a sink that
  * is gone does nothing. */
 static bool
-is_possible(const char *word, size_t length)
+is_possible(const char *word)
 {
     bool ended = false, reset_source = false, gone = false;
 
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; word[i] != '\0'; i++) {
         char step = word[i];
 
         if (strchr("dse", step) != NULL && (ended || reset_source))
@@ -256,42 +230,47 @@ is_as_foreseen(const struct model *model)
 static void
 expect_state(const struct model *model, const char *word, size_t at)
 {
-    const char *mode = duct_modes[duct.mode];
+    const char *name = duct_modes[mode];
 
     cr_expect(is_as_foreseen(model), "%s, %s, step %zu: state %d, not %d",
-        word, mode, at, duct.flow.state, model->state);
+        word, name, at, duct.flow.state, model->state);
     cr_expect_eq(duct.flow.wait == FLOW_WAITS_OUTPUT, model->blocked,
-        "%s, %s, step %zu: waits for %d", word, mode, at, duct.flow.wait);
+        "%s, %s, step %zu: waits for %d", word, name, at, duct.flow.wait);
 }
 
 /* What was read came out, and nothing of what should have been was not. */
 static void
 expect_delivery(const struct model *model, const char *word)
 {
-    const char *mode = duct_modes[duct.mode];
+    const char *name = duct_modes[mode];
     bool whole = duct.flow.state != FLOW_CUT;
 
-    cr_expect_eq(duct.received, duct.flow.bytes, "%s, %s", word, mode);
+    cr_expect_eq(duct.received, duct.flow.bytes, "%s, %s", word, name);
     if (whole)
-        cr_expect_eq(duct.received, duct.sent, "%s, %s", word, mode);
+        cr_expect_eq(duct.received, duct.sent, "%s, %s", word, name);
     else if (model->cause == STREAM_RESET)
         cr_expect_geq(duct.received + model->lost, duct.sent, "%s, %s", word,
-            mode);
+            name);
     cr_expect_eq(wire_end(duct.out),
         duct.flow.state == FLOW_ENDED ? WIRE_FIN : WIRE_OPEN, "%s, %s", word,
-        mode);
-    cr_expect(flow_is_drained(&duct.flow), "%s, %s", word, mode);
+        name);
+    cr_expect(flow_is_drained(&duct.flow), "%s, %s", word, name);
 }
 
 static void
-run_word(const char *word, enum duct_mode mode)
+run_word(const char *word)
 {
     struct model model = { .source = 'o' };
 
     duct_open(&duct, mode, wire_tcp, false);
     room = SIZE_MAX;
     for (size_t i = 0; word[i] != '\0'; i++) {
-        uint64_t lost = word[i] == 'r' ? unsent(duct.in) : 0;
+        uint64_t lost = 0;
+
+        if (word[i] == 'r') {
+            wire_sleep_ms(1);
+            lost = wire_unsent(duct.in);
+        }
 
         take_step(word[i], model.blocked);
         duct_run(&duct);
@@ -308,36 +287,13 @@ run_word(const char *word, enum duct_mode mode)
     duct_close(&duct);
 }
 
-/* The number is the word's, in digits of this alphabet. */
-static size_t
-run_words(size_t length, enum duct_mode mode)
-{
-    size_t count = 1, run = 0;
-
-    for (size_t i = 0; i < length; i++)
-        count *= LETTERS;
-    for (size_t number = 0; number < count; number++) {
-        char word[LENGTH_MOST + 1] = "";
-        size_t rest = number;
-
-        for (size_t i = 0; i < length; i++, rest /= LETTERS)
-            word[i] = alphabet[rest % LETTERS];
-        if (!is_possible(word, length))
-            continue;
-        run_word(word, mode);
-        run++;
-    }
-    return run;
-}
-
 static void
-run_all(enum duct_mode mode)
+run_all(enum duct_mode with)
 {
-    size_t run = 0;
+    static const struct words words = { alphabet, 4, is_possible, run_word };
 
-    for (size_t length = 1; length <= LENGTH_MOST; length++)
-        run += run_words(length, mode);
-    cr_expect_gt(run, 1000);
+    mode = with;
+    cr_expect_gt(words_run(&words), 1000);
 }
 
 Test(flow_words, end_as_they_must_copying)

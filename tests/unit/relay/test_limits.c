@@ -12,12 +12,12 @@
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scoreboard.h"
 #include "base/scratch.h"
 #include "house.h"
-#include "relay/door.h"
+#include "relay/acceptor.h"
 #include "relay/service.h"
 
 static struct house house;
@@ -49,6 +49,25 @@ expect_log(const char *words)
     free(log);
 }
 
+Test(limits, services_without_limit_leave_an_eighth)
+{
+    static const struct { size_t most, want; } cases[] = {
+        { 1, 1 }, { 2, 1 }, { 8, 7 }, { 9, 7 }, { 16, 14 },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        house_open(&house, cases[i].most, 0);
+        for (size_t w = 0; w < HOUSE_WORKERS; w++) {
+            house.workers[w].relay.service_count = 2;
+            house_door(&house, w, 0);
+        }
+        house_dial(&house, cases[i].most + 4);
+        cr_expect(house_settles_at(&house, cases[i].want), "of %zu",
+            cases[i].most);
+        house_close(&house);
+    }
+}
+
 Test(limits, one_for_all_workers)
 {
     house_open(&house, 5, 0);
@@ -74,12 +93,12 @@ Test(limits, one_for_each_service)
         house_door(&house, i, 0);
     house_dial(&house, 4);
     cr_assert(house_settles_at(&house, 2));
-    cr_expect_eq(board_active(house.board, house.made[0]->index), 2);
+    cr_expect_eq(scoreboard_active(house.board, house.made[0]->index), 2);
     for (size_t i = 0; i < HOUSE_WORKERS; i++)
         cr_expect_not(house.workers[i].relay.paused);
     /* The other service has nothing to do with it. */
     for (size_t i = 0; i < HOUSE_WORKERS; i++)
-        door_serve(house.workers[i].relay.doors, house.made[1]);
+        acceptor_serve(house.workers[i].relay.acceptors, house.made[1]);
     cr_expect(house_settles_at(&house, 4));
     expect_log("web: max_connections = 2 is reached");
     house_close(&house);
@@ -88,7 +107,7 @@ Test(limits, one_for_each_service)
 Test(limits, a_service_without_a_column_counts_here)
 {
     house_open(&house, 100, 2);
-    house.made[0]->index = BOARD_ALL;
+    house.made[0]->index = SCOREBOARD_ALL;
     house_door(&house, 0, 0);
     house_dial(&house, 5);
     cr_assert(house_settles_at(&house, 2));
@@ -112,11 +131,11 @@ Test(limits, who_was_in_the_way_tells)
     limits_enter(there, house.made[0]);
     cr_expect_not(limits_admit(here, house.made[0]));
     cr_expect(here->paused);
-    cr_expect(board_is_waiting(house.board, here->slot, BOARD_ALL));
+    cr_expect(scoreboard_is_waiting(house.board, here->slot, SCOREBOARD_ALL));
     limits_leave(there, house.made[0]->index);
     cr_expect_not(here->paused);
     cr_expect_eq(house.workers[0].woken, 1);
-    cr_expect_not(board_any_waiting(house.board));
+    cr_expect_not(scoreboard_any_waiting(house.board));
     cr_expect(limits_admit(here, house.made[0]));
     limits_leave(here, house.made[0]->index);
     limits_leave(there, house.made[0]->index);
@@ -132,10 +151,10 @@ Test(limits, who_was_in_the_way_and_found_no_room_tells_too)
     here = &house.workers[0].relay;
     there = &house.workers[1].relay;
     limits_enter(there, house.made[0]);
-    board_gauge_enter(house.board, there->slot, BOARD_ALL);
+    scoreboard_gauge_enter(house.board, there->slot, SCOREBOARD_ALL);
     cr_expect_not(limits_admit(here, house.made[1]));
     cr_expect(here->paused);
-    board_gauge_leave(house.board, there->slot, BOARD_ALL);
+    scoreboard_gauge_leave(house.board, there->slot, SCOREBOARD_ALL);
     cr_expect_not(limits_admit(there, house.made[0]));
     cr_expect(house.made[0]->paused);
     cr_expect_not(here->paused);
@@ -161,24 +180,24 @@ Test(limits, a_higher_limit_lets_in_who_waits)
 
 enum { PROCESSES = 4, ROUNDS = 20000, MOST = 2, PATIENCE_MS = 5000 };
 
-static int inboxes[PROCESSES][2];
+static int handovers[PROCESSES][2];
 
 static void
 send_word(void *arg, unsigned slot)
 {
     (void)arg;
-    cr_assert_eq(send(inboxes[slot][1], "", 1, MSG_DONTWAIT), 1);
+    cr_assert_eq(send(handovers[slot][1], "", 1, MSG_DONTWAIT), 1);
 }
 
 /* False: nobody said a word, though there was room. */
 static bool
 await_word(struct relay *relay)
 {
-    struct pollfd inbox = { inboxes[relay->slot][0], POLLIN, 0 };
+    struct pollfd handover = { handovers[relay->slot][0], POLLIN, 0 };
     char word;
 
-    if (poll(&inbox, 1, PATIENCE_MS) != 1 ||
-        recv(inbox.fd, &word, 1, 0) != 1)
+    if (poll(&handover, 1, PATIENCE_MS) != 1 ||
+        recv(handover.fd, &word, 1, 0) != 1)
         return false;
     limits_recheck(relay);
     return true;
@@ -186,7 +205,8 @@ await_word(struct relay *relay)
 
 /* Enters and leaves, as accepted connections do; 0: all went well. */
 static int
-live(struct board *board, unsigned slot, struct service *service, int *inside)
+live(struct scoreboard *board, unsigned slot, struct service *service,
+    int *inside)
 {
     struct relay relay = { .board = board, .slot = slot,
         .max_connections = MOST, .wake = send_word };
@@ -209,19 +229,19 @@ live(struct board *board, unsigned slot, struct service *service, int *inside)
 
 Test(limits, no_wake_up_is_lost_between_processes)
 {
-    struct board *board = board_new();
+    struct scoreboard *board = scoreboard_new();
     struct service_config config = { .name = (char *)"web" };
     struct service service = { .config = &config,
-        .index = board_service_index(board, "web") };
+        .index = scoreboard_service_index(board, "web") };
     int *inside = mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE,
         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status;
 
     cr_assert_neq(inside, MAP_FAILED);
     for (unsigned i = 0; i < PROCESSES; i++) {
-        cr_assert_eq(board_slot_take(board, 0, i), i);
+        cr_assert_eq(scoreboard_slot_take(board, 0, i), i);
         cr_assert_eq(
-            socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, inboxes[i]), 0);
+            socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, handovers[i]), 0);
     }
     for (unsigned i = 0; i < PROCESSES; i++)
         if (fork() == 0)
@@ -230,8 +250,8 @@ Test(limits, no_wake_up_is_lost_between_processes)
         cr_expect_gt(wait(&status), 0);
         cr_expect_eq(status, 0, "code %d", WEXITSTATUS(status));
     }
-    cr_expect_eq(board_active(board, BOARD_ALL), 0);
-    cr_expect_eq(board_active(board, service.index), 0);
+    cr_expect_eq(scoreboard_active(board, SCOREBOARD_ALL), 0);
+    cr_expect_eq(scoreboard_active(board, service.index), 0);
     munmap(inside, sizeof(*inside));
-    board_free(board);
+    scoreboard_free(board);
 }

@@ -9,17 +9,18 @@
 
 #include <criterion/criterion.h>
 
-#include "base/board.h"
 #include "base/error.h"
+#include "base/scoreboard.h"
 #include "config/config.h"
 #include "config/config_load.h"
-#include "config/files.h"
 #include "config/loading.h"
-#include "relay/service_same.h"
+#include "files/files.h"
+#include "relay/service_diff.h"
+#include "relay/services.h"
 #include "tls/handshake.h"
 #include "tls/pki.h"
 #include "tls/tls_files.h"
-#include "tls/tls_resume.h"
+#include "tls/tls_session_cache.h"
 #include "tls/tls_signer.h"
 
 enum { TEXT_SIZE = 4096 };
@@ -90,7 +91,7 @@ config_of(const char *before, const char *more)
 /* Makes the services and drops the test's own reference. */
 static struct service **
 make(struct config *config, struct service **previous,
-    const struct board *board)
+    const struct scoreboard *board)
 {
     struct error error = { .count = 0 };
     struct service **made = services_new(&(struct services_spec){
@@ -258,14 +259,14 @@ Test(service, lives_as_long_as_somebody_has_it)
 
 Test(service, knows_its_column_on_the_board)
 {
-    struct board *board = board_new();
-    unsigned plain = board_service_index(board, "plain");
+    struct scoreboard *board = scoreboard_new();
+    unsigned plain = scoreboard_service_index(board, "plain");
     struct service **list = make(config_of("", ""), NULL, board);
 
-    cr_expect_eq(list[0]->index, BOARD_ALL, "nobody gave it one");
+    cr_expect_eq(list[0]->index, SCOREBOARD_ALL, "nobody gave it one");
     cr_expect_eq(list[1]->index, plain);
     services_free(list, 2);
-    board_free(board);
+    scoreboard_free(board);
 }
 
 Test(service, one_fault_and_none_is_made)

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "net/stream.h"
-#include "relay/conn_parts.h"
+#include "relay/conn_internal.h"
 #include "relay/flow.h"
 #include "relay/pipe_pool.h"
 #include "tls/tls_stream.h"
@@ -127,6 +127,10 @@ check_interest(const struct stream *stream, const struct flow *out,
 static void
 check_relay(const struct conn *conn)
 {
+    if (conn_relay_is_resting(conn)) {
+        cr_assert(has_timer(conn), "its rest has no end");
+        return;
+    }
     check_pending(&conn->client);
     check_pending(&conn->server);
     check_flow(conn, &conn->up, &conn->down);

@@ -11,9 +11,10 @@
 #include <criterion/criterion.h>
 
 #include "base/log.h"
-#include "config/files.h"
+#include "files/files.h"
 #include "tls/tls_error.h"
 #include "tls/tls_files.h"
+#include "tls/tls_shared.h"
 #include "tls/tls_verify.h"
 
 enum { TURNS = 50 };
@@ -29,10 +30,12 @@ handshake_log(const char *path)
 
 static struct tls_context *
 context_of(const struct service_config *service, enum tls_role role,
-    char *messages, size_t size)
+    struct tls_shared *shared, char *messages, size_t size)
 {
+    const struct tls_resources resources = { .shared = shared };
     struct error error = { .count = 0 };
-    struct tls_context *context = tls_context_new(service, role, NULL, NULL, &error);
+    struct tls_context *context =
+        tls_context_new(service, role, &resources, &error);
     size_t length = 0;
 
     messages[0] = '\0';
@@ -64,11 +67,12 @@ handshake_context(const struct service_config *service, enum tls_role role,
     struct endpoint tls = { .tls = true };
     struct service_config copy = *service;
     struct config config = { .services = &copy, .service_count = 1 };
-    struct tls_context *plain, *packed;
+    struct tls_context *plain, *packed, *second;
+    struct tls_shared *shared = tls_shared_new(true);
     char *again = malloc(size);
 
     cr_assert_not_null(again);
-    plain = context_of(service, role, messages, size);
+    plain = context_of(service, role, NULL, messages, size);
     copy.config = &config;
     *(role == TLS_ACCEPT ? &copy.listen : &copy.connect) =
         (struct endpoints){ &tls, 1 };
@@ -76,13 +80,18 @@ handshake_context(const struct service_config *service, enum tls_role role,
     cr_assert_not_null(config.files);
     tls_files_gather(&config);
     config.files = pack(config.files);
-    packed = context_of(&copy, role, again, size);
+    packed = context_of(&copy, role, shared, again, size);
+    cr_assert_str_eq(again, messages);
+    second = context_of(&copy, role, shared, again, size);
     cr_assert_str_eq(again, messages);
     cr_assert_eq(plain == NULL, packed == NULL);
+    cr_assert_eq(plain == NULL, second == NULL);
     tls_context_free(plain);
+    tls_context_free(packed);
+    tls_shared_free(shared);
     files_unref(config.files);
     free(again);
-    return packed;
+    return second;
 }
 
 static struct tls_context *

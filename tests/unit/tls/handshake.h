@@ -19,7 +19,8 @@
 /* A leg as the option table's defaults make it, but that verifies nobody. */
 #define LEG(...) { .verify_depth = 5, \
     .min_version = TLS_VERSION_1_2, .max_version = TLS_VERSION_1_3, \
-    .session_tickets = true, __VA_ARGS__ }
+    .session_tickets = true, .session_lifetime_ms = 24 * 3600 * 1000, \
+    __VA_ARGS__ }
 
 struct handshake {
     SSL *client;
@@ -48,7 +49,8 @@ void handshake_free(struct handshake *handshake);
 void handshake_log(const char *path);
 
 /* The context, or NULL and all messages in `messages`, one a line.  It is made
- * of the disk's files and of a bundle's: the test ends if these differ. */
+ * of the disk's files, of a bundle's, and of what that one loaded: the test ends
+ * if these differ. */
 struct tls_context *handshake_context(const struct service_config *service,
     enum tls_role role, char *messages, size_t size);
 

@@ -91,7 +91,7 @@ kept_signer_open(struct kept_signer *kept, struct loop *loop,
     copy.listen = copy.connect = (struct endpoints){ &tls, 1 };
     *kept = (struct kept_signer){
         .signer = { .start = start, .cancel = cancel },
-        .vault = tls_vault_new(&config, &error),
+        .vault = tls_vault_new(&config, NULL, &error),
         .loop = loop,
         .task = { .run = answer_all, .arg = kept },
     };
@@ -109,6 +109,7 @@ kept_signer_close(struct kept_signer *kept)
     cr_expect_null(kept->signer.jobs.first);
     event_del(&kept->timer);
     loop_cancel(kept->loop, &kept->task);
+    tls_jobs_clear(&kept->signer.jobs);
     tls_vault_free(kept->vault);
 }
 
@@ -147,7 +148,8 @@ must_make(const struct service_config *service, enum tls_role role,
 {
     struct error error = { 0 };
     struct tls_context *context =
-        tls_context_new(service, role, NULL, signer, &error);
+        tls_context_new(service, role,
+            &(struct tls_resources){ .signer = signer }, &error);
 
     cr_assert_not_null(context, "%s",
         error.count > 0 ? error.messages[0] : "");
@@ -201,7 +203,7 @@ open_end(struct kept_end *end, struct loop *loop, int fd,
 
 void
 kept_pair_open(struct kept_pair *pair, struct loop *loop,
-    const struct kept_contexts *contexts, struct tls_resume *resume)
+    const struct kept_contexts *contexts, struct tls_session_cache *resume)
 {
     const struct tls_peer peer = { "a.example", "a.example", resume };
     int fds[2];

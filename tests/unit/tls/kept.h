@@ -71,7 +71,7 @@ void kept_contexts_free(struct kept_contexts *contexts);
 
 /* Nothing has happened yet. */
 void kept_pair_open(struct kept_pair *pair, struct loop *loop,
-    const struct kept_contexts *contexts, struct tls_resume *resume);
+    const struct kept_contexts *contexts, struct tls_session_cache *resume);
 void kept_pair_close(struct kept_pair *pair);
 
 /* Turns the loop until both have ended, well or not. */

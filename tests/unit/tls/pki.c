@@ -214,6 +214,20 @@ pki_crl(const struct pki *issuer, const struct pki *revoked, int days)
     return crl;
 }
 
+void
+pki_crl_identify(X509_CRL *crl, const struct pki *issuer)
+{
+    AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+    const ASN1_OCTET_STRING *key = X509_get0_subject_key_id(issuer->cert);
+
+    NEED(id != NULL && key != NULL);
+    id->keyid = ASN1_OCTET_STRING_dup(key);
+    NEED(X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, id, 0,
+        X509V3_ADD_REPLACE) == 1);
+    NEED(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+    AUTHORITY_KEYID_free(id);
+}
+
 const char *
 pki_folder(void)
 {

@@ -44,6 +44,10 @@ void pki_free(struct pki *pki);
 X509_CRL *pki_crl(const struct pki *issuer, const struct pki *revoked,
     int days);
 
+/* Adds the issuer's key identifier, as real lists have it (RFC 5280 5.2.1), and
+ * signs the list again. */
+void pki_crl_identify(X509_CRL *crl, const struct pki *issuer);
+
 /* A folder of the test's own; pki_clean() removes it with its files. */
 const char *pki_folder(void);
 void pki_clean(void);

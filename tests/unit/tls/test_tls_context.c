@@ -274,6 +274,7 @@ Test(tls_context, shows_servers_a_certificate_of_an_encrypted_key)
     pki_free(&client);
 }
 
+/* Promise 13 */
 Test(tls_context, agrees_on_a_protocol)
 {
     struct service_config service = service_of(&ecdsa_file, &ca_file);
@@ -346,6 +347,7 @@ Test(tls_context, tells_clients_whom_it_trusts)
     handshake_free(&shake);
 }
 
+/* Promise 13 */
 Test(tls_context, refuses_renegotiation)
 {
     struct service_config service = service_of(&ecdsa_file, &ca_file);
@@ -389,6 +391,7 @@ expect_other(const struct service_config *service, const unsigned char id[32],
     cr_expect_neq(memcmp(id, other, 32), 0, "%s", what);
 }
 
+/* Promises 7 and 10 */
 Test(tls_context, binds_sessions_to_service_and_policy)
 {
     struct service_config service = service_of(&ecdsa_file, &ca_file), other;
@@ -425,6 +428,51 @@ Test(tls_context, binds_sessions_to_service_and_policy)
     X509_CRL_free(crl);
     X509_CRL_free(next);
     pki_free(&other_ca);
+}
+
+/* Promise 42: a session made with ciphers, versions, groups or signatures that
+ * are not wanted any more is not resumed, which would bring them back. */
+Test(tls_context, binds_sessions_to_every_tls_option)
+{
+    char *both[] = { ecdsa_file, rsa_file }, h2[] = "h2";
+    char *names[] = { h2 };
+    struct service_config service = service_of(&ecdsa_file, &ca_file);
+    struct leg_config others[] = {
+        LEG(.ciphers = (char *)"ECDHE+AESGCM"),
+        LEG(.ciphers = (char *)"ECDHE+AESGCM:@SECLEVEL=1"),
+        LEG(.ciphersuites = (char *)"TLS_AES_256_GCM_SHA384"),
+        LEG(.groups = (char *)"P-256"),
+        LEG(.sigalgs = (char *)"ECDSA+SHA256"),
+        LEG(.alpn = { names, 1 }),
+    };
+    unsigned char ids[COUNT(others) + 5][32];
+    size_t count = 0;
+
+    session_id(&service, ids[count++]);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        others[i].cert = (struct strings){ &ecdsa_file, 1 };
+        service.listen_leg = others[i];
+        session_id(&service, ids[count++]);
+    }
+    service = service_of(&ecdsa_file, &ca_file);
+    service.listen_leg.min_version = TLS_VERSION_1_3;
+    session_id(&service, ids[count++]);
+    service.listen_leg.min_version = TLS_VERSION_1_2;
+    service.listen_leg.max_version = TLS_VERSION_1_2;
+    session_id(&service, ids[count++]);
+    service = service_of(&ecdsa_file, &ca_file);
+    service.listen_leg.cert = (struct strings){ both, 2 };
+    session_id(&service, ids[count++]);
+    service = service_of(&ecdsa_file, &ca_file);
+    service.listen_leg.session_lifetime_ms = 3600 * 1000;
+    session_id(&service, ids[count++]);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            cr_expect_neq(memcmp(ids[i], ids[j], 32), 0, "%zu, %zu", i, j);
+    /* What the other leg says is no part of it. */
+    service.connect_leg.ciphers = (char *)"ECDHE+AESGCM";
+    session_id(&service, ids[0]);
+    cr_expect_eq(memcmp(ids[0], ids[count - 1], 32), 0);
 }
 
 static void
@@ -477,6 +525,7 @@ resume(struct service_config *service, enum tls_version version,
     tls_context_free(second);
 }
 
+/* Promise 7 */
 Test(tls_context, resumes_its_own_sessions_only)
 {
     struct service_config service = service_of(&ecdsa_file, &ca_file);

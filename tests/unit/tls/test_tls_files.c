@@ -369,3 +369,65 @@ Test(tls_files, warns_of_a_key_that_everybody_can_read)
     fclose(file);
     cr_expect_not_null(strstr(text, "every user can read"), "%s", text);
 }
+
+/* In each form that openssl(1) has written in its time. */
+static bool
+write_key(BIO *bio, EVP_PKEY *pair, bool traditional, char *passphrase)
+{
+    const EVP_CIPHER *cipher =
+        passphrase != NULL ? EVP_aes_256_cbc() : NULL;
+    int length = passphrase != NULL ? (int)strlen(passphrase) : 0;
+
+    if (traditional)
+        return PEM_write_bio_PrivateKey_traditional(bio, pair, cipher,
+            (unsigned char *)passphrase, length, NULL, NULL) == 1;
+    return PEM_write_bio_PKCS8PrivateKey(
+        bio, pair, cipher, passphrase, length, NULL, NULL) == 1;
+}
+
+static void
+expect_key(const char *kind, bool traditional, char *passphrase)
+{
+    static const char before[] = "-----BEGIN EC PARAMETERS-----\n"
+        "BggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    struct pki own = pki_make(
+        &(struct pki_spec){ .cn = "own", .kind = kind }, &ca);
+    char *crt, *path, messages[1024], name[64];
+    struct service_config service = { .name = service_name };
+    struct tls_context *context;
+    BIO *bio;
+
+    snprintf(name, sizeof(name), "%s-%d-%d", kind, traditional,
+        passphrase != NULL);
+    crt = pki_cert(name, &own);
+    snprintf(name, sizeof(name), "%s-%d-%d.key", kind, traditional,
+        passphrase != NULL);
+    path = text_file(name, before);
+    bio = BIO_new_file(path, "a");
+    cr_assert(write_key(bio, own.key, traditional, passphrase));
+    BIO_free(bio);
+    service.listen_leg = (struct leg_config)LEG(
+        .cert = { &crt, 1 }, .key = { &path, 1 });
+    if (passphrase != NULL)
+        service.listen_leg.passphrase_file = text_file("pass", "secret\n");
+    context = handshake_context(
+        &service, TLS_ACCEPT, messages, sizeof(messages));
+    cr_expect_not_null(context, "%s: %s", name, messages);
+    tls_context_free(context);
+    pki_free(&own);
+}
+
+Test(tls_files, reads_keys_in_every_form)
+{
+    static const char *const kinds[] = { "P-256", "P-384", "RSA" };
+    char passphrase[] = "secret";
+
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        for (int traditional = 0; traditional <= 1; traditional++) {
+            expect_key(kinds[i], traditional == 1, NULL);
+            expect_key(kinds[i], traditional == 1, passphrase);
+        }
+    expect_key("ED25519", false, NULL);
+    expect_key("ED25519", false, passphrase);
+    expect_key("RSA-PSS", false, NULL);
+}

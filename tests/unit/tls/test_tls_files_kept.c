@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "config/files.h"
+#include "files/files.h"
 #include "handshake.h"
 #include "pki.h"
 #include "tls/tls_load.h"
@@ -86,7 +86,7 @@ static bool
 knows(const struct files *files, const char *path, bool is_secret)
 {
     for (size_t i = 0; i < files_count(files); i++) {
-        const struct file_answer *answer = files_at(files, i);
+        const struct file_entry *answer = files_at(files, i);
 
         if (answer->kind == FILE_TLS && strcmp(answer->path, path) == 0)
             return answer->secret == is_secret &&
@@ -138,7 +138,7 @@ Test(tls_files_kept, gathers_large_lists)
     cr_assert_eq(truncate(cert, TLS_FILE_KEYS_BYTES + 1), 0);
     files = gathered(&service);
     for (size_t i = 0; i < files_count(files); i++) {
-        const struct file_answer *answer = files_at(files, i);
+        const struct file_entry *answer = files_at(files, i);
 
         if (strcmp(answer->path, list) == 0)
             cr_expect_eq(answer->result, FILE_DONE);

@@ -14,7 +14,7 @@
 
 #include "handshake.h"
 #include "pki.h"
-#include "tls/tls_kept.h"
+#include "tls/tls_remote_key.h"
 
 static const char *const kinds[] = { "RSA", "P-256", "P-521", "ED25519",
     "ED448" };
@@ -35,7 +35,7 @@ static void
 begin(const char *kind)
 {
     leaf = pki_make(&(struct pki_spec){ .cn = "leaf", .kind = kind }, NULL);
-    key = tls_kept_key(leaf.cert, &nobody);
+    key = tls_remote_key_key(leaf.cert, &nobody);
     cr_assert_not_null(key);
     cr_expect_eq(ERR_peek_error(), 0);
 }
@@ -228,6 +228,6 @@ Test(tls_provider, keeps_no_other_kind)
 {
     struct pki pss = pki_make(&(struct pki_spec){ .kind = "RSA-PSS" }, NULL);
 
-    cr_expect_null(tls_kept_key(pss.cert, &nobody));
+    cr_expect_null(tls_remote_key_key(pss.cert, &nobody));
     pki_free(&pss);
 }

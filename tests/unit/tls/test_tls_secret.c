@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
-#include "config/files.h"
+#include "files/files.h"
 
 _Static_assert((int)TLS_PRINT_BYTES == (int)FILE_PRINT_BYTES,
     "a print is as long as the files want it");

@@ -81,7 +81,7 @@ queued(int fd)
 }
 
 /* Reads once.  If `has_input` says no, then nothing must be left that only an
- * event could announce but none will. */
+ * event could manager_state but none will. */
 static size_t
 read_once(size_t at, size_t size)
 {
@@ -133,6 +133,7 @@ static const struct {
     { 3000, 5000, 4000 },
 };
 
+/* Promise 1 */
 Test(tls_stream, reads_whatever_the_pieces)
 {
     wire_fill(bytes, 0, BULK);
@@ -175,6 +176,7 @@ write_to_peer(size_t step)
     memset(got_bytes, 0, BULK);
 }
 
+/* Promise 1 */
 Test(tls_stream, writes_whatever_the_kernel_takes)
 {
     static const size_t steps[] = { 50, 16384, 100000, LOOP_SCRATCH_BYTES };
@@ -193,7 +195,8 @@ Test(tls_stream, writes_whatever_the_kernel_takes)
 }
 
 /* A ticket that the client never reads would reset the tail of what it wrote
- * when it closes.  TLS 1.2 sends it in the handshake, which is read. */
+ * when it closes.  TLS 1.2 sends it in the handshake, which is read.
+ * Promise 4. */
 Test(tls_stream, sends_the_ticket_with_the_first_data)
 {
     static const struct far_case how = { TLS_ACCEPT, TLS1_3_VERSION };
@@ -217,6 +220,7 @@ Test(tls_stream, sends_the_ticket_with_the_first_data)
     far_close(&far);
 }
 
+/* Promise 4 */
 Test(tls_stream, an_end_alone_brings_no_ticket)
 {
     static const struct far_case how = { TLS_ACCEPT, TLS1_3_VERSION };

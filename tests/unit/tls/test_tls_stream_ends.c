@@ -191,6 +191,7 @@ run_end(const struct far_case *how, size_t row, bool apart)
     far_close(&far);
 }
 
+/* Promise 3 */
 Test(tls_stream_ends, are_told_apart_behind_the_data)
 {
     for (size_t i = 0; i < COUNT(far_cases); i++)
@@ -228,7 +229,7 @@ Test(tls_stream_ends, says_close_notify_and_fin_and_goes_on_reading)
 }
 
 /* What a write met, reading must not take for an end; what came before it was
- * accepted, and is read. */
+ * accepted, and is read.  Promise 3. */
 Test(tls_stream_ends, a_reset_that_a_write_met_is_no_end_but_behind_the_data)
 {
     for (size_t i = 0; i < COUNT(far_cases); i++) {

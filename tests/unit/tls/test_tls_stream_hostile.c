@@ -1,4 +1,5 @@
-/* Messages and records that a peer may send, but not without end. */
+/* Messages and records that a peer may send, but not without end.
+ * Promise 15. */
 #include <sys/ioctl.h>
 
 #include <openssl/err.h>
@@ -249,6 +250,7 @@ Test(tls_stream_hostile, a_key_update_after_our_end_does_no_harm)
     far_close(&far);
 }
 
+/* Promise 13 */
 Test(tls_stream_hostile, renegotiation_is_refused)
 {
     static const struct far_case how = { TLS_ACCEPT, TLS1_2_VERSION };

@@ -14,7 +14,7 @@
 #include "net/wire.h"
 #include "pki.h"
 #include "tls/tls_job.h"
-#include "tls/tls_resume.h"
+#include "tls/tls_session_cache.h"
 
 enum { MANY = TLS_JOBS_MAX + 40 };
 
@@ -184,8 +184,8 @@ Test(tls_stream_kept, needs_more_than_key_transport)
 
     begin("RSA", TLS_VERSION_1_2);
     service.listen_leg.ciphers = (char *)"AES128-GCM-SHA256";
-    cr_expect_null(tls_context_new(
-        &service, TLS_ACCEPT, NULL, &kept.signer, &error));
+    cr_expect_null(tls_context_new(&service, TLS_ACCEPT,
+        &(struct tls_resources){ .signer = &kept.signer }, &error));
     cr_expect_eq(error.count, 1);
     cr_expect_not_null(strstr(error.messages[0], "nothing but RSA key"));
     error_clear(&error);
@@ -379,7 +379,7 @@ Test(tls_stream_kept, resumes_without_a_signature)
         TLS_VERSION_1_3 };
 
     for (size_t i = 0; i < COUNT(versions); i++) {
-        struct tls_resume *resume = tls_resume_new();
+        struct tls_session_cache *resume = tls_session_cache_new();
         struct tls_facts facts;
         struct kept_pair pair;
 
@@ -393,7 +393,7 @@ Test(tls_stream_kept, resumes_without_a_signature)
             kept_pair_close(&pair);
         }
         cr_expect_eq(kept.asked, 2);
-        tls_resume_free(resume);
+        tls_session_cache_free(resume);
         end();
     }
 }

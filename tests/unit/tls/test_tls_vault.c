@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "handshake.h"
 #include "pki.h"
-#include "tls/tls_kept.h"
+#include "tls/tls_remote_key.h"
 
 static struct error error;
 static struct endpoint tls = { .tls = true };
@@ -41,7 +41,7 @@ vault_of(struct service_config *service)
 
     service->name = (char *)"test";
     service->listen = service->connect = (struct endpoints){ &tls, 1 };
-    vault = tls_vault_new(&config, &error);
+    vault = tls_vault_new(&config, NULL, &error);
     cr_expect_eq(ERR_peek_error(), 0);
     return vault;
 }
@@ -90,7 +90,7 @@ verifies(EVP_PKEY *key, const struct tls_sign_request *request,
                 EVP_PKEY_CTX_set_rsa_pss_saltlen(
                     ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
         good = good && EVP_PKEY_CTX_set_signature_md(
-            ctx, tls_kept_digest(request->digest)) == 1 &&
+            ctx, tls_remote_key_digest(request->digest)) == 1 &&
             EVP_PKEY_verify(ctx, signature, length, request->bytes,
                 request->length) == 1;
     }
@@ -104,7 +104,7 @@ static size_t
 length_of(enum tls_sign_digest digest)
 {
     return digest == TLS_DIGEST_NONE ? 1000
-        : (size_t)EVP_MD_get_size(tls_kept_digest(digest));
+        : (size_t)EVP_MD_get_size(tls_remote_key_digest(digest));
 }
 
 /* Every scheme with every digest: what the key can do is verified, all else is
@@ -117,7 +117,7 @@ try_all(const struct tls_vault *vault, const struct pki *leaf)
     struct tls_sign_request request = { .bytes = bytes };
     size_t signatures = 0, length;
 
-    cr_assert(tls_kept_name(leaf->cert, &request.key));
+    cr_assert(tls_remote_key_name(leaf->cert, &request.key));
     for (unsigned i = 0; i < TLS_SIGN_SCHEME_COUNT; i++)
         for (unsigned j = 0; j < TLS_DIGEST_COUNT; j++) {
             request.scheme = (enum tls_sign_scheme)i;
@@ -186,7 +186,7 @@ Test(tls_vault, believes_nothing)
     unsigned char signature[TLS_SIGNATURE_MAX];
     struct tls_sign_request request = { .bytes = bytes };
 
-    cr_assert(tls_kept_name(leaf.cert, &request.key));
+    cr_assert(tls_remote_key_name(leaf.cert, &request.key));
     for (size_t i = 0; i < COUNT(cases); i++) {
         request.scheme = (enum tls_sign_scheme)cases[i].scheme;
         request.digest = (enum tls_sign_digest)cases[i].digest;
@@ -274,6 +274,7 @@ Test(tls_vault, opens_keys_with_a_passphrase)
     pki_free(&leaf);
 }
 
+/* Promise 36 */
 Test(tls_vault, says_what_it_cannot_keep)
 {
     struct pki pss = pki_make(&(struct pki_spec){ .kind = "RSA-PSS" }, NULL);

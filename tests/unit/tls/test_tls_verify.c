@@ -106,6 +106,7 @@ check_servers(const struct name_case *cases, size_t count)
             check_server(&cases[i], versions[j]);
 }
 
+/* Promise 11 */
 Test(tls_verify, judges_servers)
 {
     const struct name_case cases[] = {
@@ -131,6 +132,7 @@ Test(tls_verify, judges_servers)
     check_servers(cases, COUNT(cases));
 }
 
+/* Promise 11 */
 Test(tls_verify, judges_names)
 {
     const struct name_case cases[] = {
@@ -167,6 +169,7 @@ Test(tls_verify, judges_names)
     check_servers(cases, COUNT(cases));
 }
 
+/* Promises 8 and 11 */
 Test(tls_verify, believes_no_name_with_a_nul)
 {
     const struct name_case cases[] = {
@@ -183,6 +186,7 @@ Test(tls_verify, believes_no_name_with_a_nul)
     check_servers(cases, COUNT(cases));
 }
 
+/* Promise 29 */
 Test(tls_verify, escapes_what_certificates_say)
 {
     const struct name_case cases[] = {
@@ -240,6 +244,7 @@ server_file(void)
     return made;
 }
 
+/* Promise 8 */
 Test(tls_verify, judges_clients)
 {
     struct leg_config required = LEG(.verify = VERIFY_REQUIRED,
@@ -395,6 +400,7 @@ Test(tls_verify, trusts_a_self_signed_certificate_that_is_named)
     pki_free(&lone);
 }
 
+/* Promises 8 and 10 */
 Test(tls_verify, refuses_the_revoked)
 {
     struct pki good = pki_make(&(struct pki_spec){ .cn = "good" }, &ca);
@@ -418,6 +424,7 @@ Test(tls_verify, refuses_the_revoked)
     pki_free(&gone);
 }
 
+/* Promise 10 */
 Test(tls_verify, refuses_what_a_forged_crl_allows)
 {
     struct pki impostor = pki_ca("Good CA", NULL);
@@ -431,6 +438,7 @@ Test(tls_verify, refuses_what_a_forged_crl_allows)
     pki_free(&impostor);
 }
 
+/* Promise 10 */
 Test(tls_verify, wants_a_crl_of_every_issuer)
 {
     struct pki between = pki_ca("Between", &ca);
@@ -455,7 +463,8 @@ Test(tls_verify, wants_a_crl_of_every_issuer)
     pki_free(&between);
 }
 
-/* Names both CAs: the chain must go on to the root, or its CRL were lost. */
+/* Names both CAs: the chain must go on to the root, or its CRL were lost.
+ * Promise 10. */
 Test(tls_verify, heeds_the_root_crl_of_a_named_intermediate)
 {
     struct pki between = pki_ca("Between", &ca);

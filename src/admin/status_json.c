@@ -1,0 +1,153 @@
+#include <event2/buffer.h>
+#include <jansson.h>
+#include <sys/random.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/status.h"
+#include "admin/status_facts.h"
+#include "admin/status_words.h"
+
+/* jansson takes NULL for a value that could not be made, and then fails: so
+ * only the outermost call has to be looked at, if every one before it hands
+ * its failure on. */
+
+static json_t *
+number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static const char *const reloads[] = {
+    [RELOAD_NONE] = "none",
+    [RELOAD_DONE] = "ok",
+    [RELOAD_FAILED] = "failed",
+};
+
+static json_t *
+reload_object(const struct status_facts *facts)
+{
+    char time[STATUS_TIME_SIZE];
+
+    if (facts->reload == RELOAD_NONE)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s}", "result", reloads[facts->reload],
+        "time", status_time(facts->reload_s, time), "text",
+        facts->reload_text);
+}
+
+/* "master": null if it did not answer. */
+static json_t *
+master_object(const struct status *status)
+{
+    const struct status_facts *facts = status->facts;
+
+    if (facts == NULL)
+        return json_null();
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:o}",
+        "version", facts->version, "pid", number(facts->pid), "uptime_ms",
+        number(status->now_ms - facts->started_ms), "configuration",
+        facts->config, "generation", number(facts->generation),
+        "workers_wanted", number(facts->workers), "sandbox", facts->sandbox,
+        "sandbox_not_enforced", facts->not_enforced, "last_reload",
+        reload_object(facts));
+}
+
+static json_t *
+process_list(const struct status *status)
+{
+    unsigned count = scoreboard_slot_count(status->board);
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < count; i++) {
+        struct scoreboard_slot_info slot =
+            scoreboard_slot_info(status->board, i);
+
+        if (slot.pid == 0)
+            continue;
+        if (json_array_append_new(list,
+                json_pack("{s:s, s:i, s:i, s:o}", "role",
+                    status->kind_name(slot.kind), "number", (int)slot.number,
+                    "pid", slot.pid, "active", number(slot.active))) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *
+service_object(const struct status *status, unsigned service)
+{
+    const struct scoreboard *board = status->board;
+    char name[STATUS_NAME_SIZE];
+    json_t *object = json_object();
+    int failed = 0;
+
+    if (service != SCOREBOARD_ALL)
+        failed |= json_object_set_new(object, "name",
+            json_string(status_name(board, service, name)));
+    failed |= json_object_set_new(object, "active",
+        number(scoreboard_active(board, service)));
+    for (unsigned i = 0; i < SCOREBOARD_COUNTER_COUNT; i++) {
+        enum scoreboard_counter counter = (enum scoreboard_counter)i;
+
+        failed |= json_object_set_new(object, status_counter_name(counter),
+            number(scoreboard_sum(board, service, counter)));
+    }
+    if (failed == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *
+service_list(const struct status *status)
+{
+    unsigned count = scoreboard_service_count(status->board);
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < count; i++) {
+        if (i == SCOREBOARD_ALL ||
+            json_array_append_new(list, service_object(status, i)) == 0)
+            continue;
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+/* Or jansson would open a file for it, where there may be none to be had; only
+ * the first time counts. */
+static void
+seed(void)
+{
+    uint32_t number = 0;
+
+    if (getrandom(&number, sizeof(number), 0) == sizeof(number))
+        json_object_seed(number | 1); /* 0 stands for that file */
+}
+
+bool
+status_json(const struct status *status, struct evbuffer *out)
+{
+    json_t *whole;
+    char *text;
+    bool done;
+
+    seed();
+    whole = json_pack("{s:o, s:o, s:o, s:o}", "master", master_object(status),
+        "processes", process_list(status), "all",
+        service_object(status, SCOREBOARD_ALL), "services",
+        service_list(status));
+    text = whole != NULL
+        ? json_dumps(whole, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+    done = text != NULL &&
+        evbuffer_add_printf(out, "%s\n", text) >= 0;
+
+    free(text);
+    json_decref(whole);
+    return done;
+}

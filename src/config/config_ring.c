@@ -1,0 +1,252 @@
+#include "config/config_ring.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "config/config.h"
+#include "config/config_endpoint.h"
+#include "config/config_fault.h"
+#include "files/files.h"
+
+enum { TITLE_SIZE = 64 };
+
+/* A connect endpoint of one service that is a listen endpoint of another one, or of
+ * the same. */
+struct config_link {
+    size_t from, to; /* services */
+    const struct endpoint *endpoint;
+};
+
+/* False: a name, or a number that only this machine's interfaces make sense of. */
+static bool
+parse_number(struct address *address, const struct endpoint *endpoint)
+{
+    if (endpoint->host == NULL || strchr(endpoint->host, '%') != NULL ||
+        !address_from_numeric(address, endpoint->host, endpoint->port))
+        return false;
+    address_unmap(address);
+    return true;
+}
+
+/* RFC 6761 6.3. */
+static bool
+is_localhost(const char *host)
+{
+    static const char word[] = "localhost";
+    size_t length = strlen(host), tail = strlen(word);
+
+    return length >= tail && strcmp(host + length - tail, word) == 0 &&
+        (length == tail || host[length - tail - 1] == '.');
+}
+
+static bool
+is_first_loopback(const struct address *address)
+{
+    static const char *const hosts[] = { "127.0.0.1", "::1" };
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct address loopback;
+
+        if (address_from_numeric(
+                &loopback, hosts[i], address_port(address)) &&
+            address_same(&loopback, address))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a name that stands for 127.0.0.1 and ::1 meets a number. */
+static bool
+localhost_meets(const struct address *address)
+{
+    return address_is_any(address) || is_first_loopback(address);
+}
+
+/* `to` is a number, and so is `at`. */
+static bool
+numbers_meet(struct files *files, const struct endpoint *endpoint,
+    const struct address *to, const struct address *at)
+{
+    if (address_same(to, at))
+        return true;
+    if (to->storage.ss_family != at->storage.ss_family)
+        return false;
+    if (address_is_any(to)) /* connect(2) takes it for loopback */
+        return is_first_loopback(at);
+    return address_is_any(at) && (address_is_loopback(to) ||
+        files_owns_address(files, endpoint->host));
+}
+
+static bool
+hosts_meet(struct files *files, const struct endpoint *connect,
+    const struct endpoint *listen)
+{
+    struct address to, at;
+    bool to_number = parse_number(&to, connect);
+    bool at_number = parse_number(&at, listen);
+
+    if (listen->host != NULL && strcmp(connect->host, listen->host) == 0)
+        return true;
+    if (listen->host == NULL)
+        return to_number ? address_is_loopback(&to) ||
+                files_owns_address(files, connect->host)
+                         : is_localhost(connect->host);
+    if (to_number && at_number)
+        return numbers_meet(files, connect, &to, &at);
+    if (to_number)
+        return is_localhost(listen->host) && localhost_meets(&to);
+    return at_number && is_localhost(connect->host) && localhost_meets(&at);
+}
+
+static bool
+leads_to(struct files *files, const struct endpoint *connect,
+    const struct endpoint *listen)
+{
+    if (connect->kind != listen->kind)
+        return false;
+    if (connect->kind == ENDPOINT_INET)
+        return connect->port == listen->port &&
+            hosts_meet(files, connect, listen);
+    return config_endpoint_same(connect, listen);
+}
+
+static void
+add_link(struct config_ring *ring, struct config_link link)
+{
+    if (ring->count == ring->room) {
+        size_t room = ring->room > 0 ? 2 * ring->room : 16;
+        struct config_link *grown =
+            reallocarray(ring->links, room, sizeof(*grown));
+
+        if (grown == NULL) {
+            ring->failed = true;
+            return;
+        }
+        ring->links = grown;
+        ring->room = room;
+    }
+    ring->links[ring->count++] = link;
+}
+
+static bool
+listens_at(struct files *files, const struct service_config *service,
+    const struct endpoint *connect)
+{
+    for (size_t i = 0; i < service->listen.count; i++)
+        if (leads_to(files, connect, &service->listen.items[i]))
+            return true;
+    return false;
+}
+
+static void
+find_links(struct config_ring *ring, size_t from)
+{
+    const struct config *config = ring->config;
+    const struct endpoints *connect = &config->services[from].connect;
+
+    for (size_t i = 0; i < connect->count; i++)
+        for (size_t to = 0; to < config->service_count; to++)
+            if (listens_at(
+                    config->files, &config->services[to], &connect->items[i]))
+                add_link(ring,
+                    (struct config_link){ from, to, &connect->items[i] });
+}
+
+bool
+config_ring_step(struct config_ring *ring)
+{
+    if (ring->looked_at == ring->config->service_count)
+        return false;
+    find_links(ring, ring->looked_at++);
+    return true;
+}
+
+/* Takes away the links to services that lead nowhere, and those of services that no
+ * link leads to.  True: there were some. */
+static bool
+drop_loose_ends(
+    struct config_ring *ring, bool *leads, bool *reached, size_t services)
+{
+    size_t kept = 0, had = ring->count;
+
+    memset(leads, false, services);
+    memset(reached, false, services);
+    for (size_t i = 0; i < had; i++) {
+        leads[ring->links[i].from] = true;
+        reached[ring->links[i].to] = true;
+    }
+    for (size_t i = 0; i < had; i++)
+        if (leads[ring->links[i].to] && reached[ring->links[i].from])
+            ring->links[kept++] = ring->links[i];
+    ring->count = kept;
+    return kept < had;
+}
+
+/* What has neither a beginning nor an end is a ring. */
+static void
+keep_rings(struct config_ring *ring, size_t services)
+{
+    bool *marks = calloc(services + 1, 2 * sizeof(*marks));
+
+    ring->failed |= marks == NULL;
+    while (marks != NULL &&
+        drop_loose_ends(ring, marks, marks + services, services))
+        ;
+    free(marks);
+}
+
+static int
+compare_links(const void *a, const void *b)
+{
+    const struct config_link *left = a, *right = b;
+
+    if (left->from != right->from)
+        return left->from < right->from ? -1 : 1;
+    return left->endpoint < right->endpoint ? -1
+                                            : left->endpoint > right->endpoint;
+}
+
+static void
+complain(const struct config *config, const struct config_link *link,
+    struct error *error)
+{
+    const char *to = config->services[link->to].name;
+    char title[TITLE_SIZE];
+
+    snprintf(title, sizeof(title), "service %s",
+        config->services[link->from].name);
+    if (link->from == link->to)
+        config_fault_add(error, &link->endpoint->origin, title, "connect",
+            "\"%s\" is where this service listens: it would connect to itself",
+            link->endpoint->text);
+    else
+        config_fault_add(error, &link->endpoint->origin, title, "connect",
+            "\"%s\" is where service %s listens, which leads back here: a "
+            "connection would go round without end",
+            link->endpoint->text, to);
+}
+
+void
+config_ring_judge(struct config_ring *ring, struct error *error)
+{
+    keep_rings(ring, ring->config->service_count);
+    if (ring->failed) {
+        error_add(error, "out of memory");
+        return;
+    }
+    if (ring->count > 0)
+        qsort(ring->links, ring->count, sizeof(*ring->links), compare_links);
+    for (size_t i = 0; i < ring->count; i++)
+        complain(ring->config, &ring->links[i], error);
+}
+
+void
+config_ring_clear(struct config_ring *ring)
+{
+    free(ring->links);
+    *ring = (struct config_ring){ .config = NULL };
+}

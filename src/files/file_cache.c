@@ -1,0 +1,99 @@
+#include "files/file_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS_FIRST = 64 };
+
+/* FNV-1a.  The paths are the administrator's: nobody picks them to collide. */
+static uint32_t
+hash(enum file_kind kind, const char *path)
+{
+    uint32_t value = 2166136261u ^ (uint32_t)kind;
+
+    for (; *path != '\0'; path++)
+        value = (value ^ (unsigned char)*path) * 16777619u;
+    return value;
+}
+
+/* Where it is, or would go.  There is always a free slot. */
+static uint32_t *
+slot_of(const struct file_cache *table, enum file_kind kind, const char *path)
+{
+    size_t mask = table->slot_count - 1, at = hash(kind, path) & mask;
+
+    for (; table->slots[at] != 0; at = (at + 1) & mask) {
+        const struct file_entry *item =
+            table->items[table->slots[at] - 1];
+
+        if (item->kind == kind && strcmp(item->path, path) == 0)
+            break;
+    }
+    return &table->slots[at];
+}
+
+struct file_entry *
+file_cache_find(const struct file_cache *table, enum file_kind kind,
+    const char *path)
+{
+    uint32_t slot;
+
+    if (table->count == 0)
+        return NULL;
+    slot = *slot_of(table, kind, path);
+    return slot != 0 ? table->items[slot - 1] : NULL;
+}
+
+/* Makes room for one more, with half of the slots free. */
+static bool
+grow(struct file_cache *table)
+{
+    size_t wanted = table->slot_count > 0 ? 2 * table->slot_count :
+        SLOTS_FIRST;
+    struct file_entry **items;
+    uint32_t *slots;
+
+    if (2 * (table->count + 1) <= table->slot_count)
+        return true;
+    items = reallocarray(table->items, wanted / 2, sizeof(*items));
+    if (items == NULL)
+        return false;
+    table->items = items;
+    slots = calloc(wanted, sizeof(*slots));
+    if (slots == NULL)
+        return false;
+    free(table->slots);
+    table->slots = slots;
+    table->slot_count = wanted;
+    for (size_t i = 0; i < table->count; i++)
+        *slot_of(table, items[i]->kind, items[i]->path) = (uint32_t)i + 1;
+    return true;
+}
+
+bool
+file_cache_add(struct file_cache *table, struct file_entry *answer)
+{
+    uint32_t *slot;
+
+    if (!grow(table))
+        return false;
+    slot = slot_of(table, answer->kind, answer->path);
+    if (*slot != 0) {
+        file_entry_free(table->items[*slot - 1]);
+        table->items[*slot - 1] = answer;
+        return true;
+    }
+    table->items[table->count++] = answer;
+    *slot = (uint32_t)table->count;
+    return true;
+}
+
+void
+file_cache_clear(struct file_cache *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        file_entry_free(table->items[i]);
+    free(table->items);
+    free(table->slots);
+    *table = (struct file_cache){ 0 };
+}

@@ -1,0 +1,89 @@
+#include "files/watch_stamp.h"
+
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+/* FNV-1a: whoever can make two of these meet can write the file. */
+static const uint64_t basis = 0xcbf29ce484222325;
+static const uint64_t prime = 0x100000001b3;
+
+static uint64_t
+mix_byte(uint64_t sum, unsigned char byte)
+{
+    return (sum ^ byte) * prime;
+}
+
+static uint64_t
+mix(uint64_t sum, uint64_t number)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8)
+        sum = mix_byte(sum, (unsigned char)(number >> shift));
+    return sum;
+}
+
+static uint64_t
+mix_text(uint64_t sum, const char *text)
+{
+    for (; *text != '\0'; text++)
+        sum = mix_byte(sum, (unsigned char)*text);
+    return mix_byte(sum, 0);
+}
+
+static uint64_t
+mix_status(uint64_t sum, const struct stat *status)
+{
+    const uint64_t numbers[] = {
+        status->st_dev, status->st_ino, (uint64_t)status->st_size,
+        (uint64_t)status->st_mtim.tv_sec, (uint64_t)status->st_mtim.tv_nsec,
+        (uint64_t)status->st_ctim.tv_sec, (uint64_t)status->st_ctim.tv_nsec,
+        status->st_mode, status->st_uid, status->st_gid,
+    };
+
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        sum = mix(sum, numbers[i]);
+    return sum;
+}
+
+/* The order of entries means nothing, so theirs are added up.  A directory's
+ * own times change with every temporary file in it. */
+static uint64_t
+mix_entries(uint64_t sum, DIR *dir)
+{
+    struct dirent *entry;
+    struct stat status;
+    uint64_t total = 0;
+
+    while ((entry = readdir(dir)) != NULL)
+        if (fstatat(dirfd(dir), entry->d_name, &status, 0) == 0 &&
+            S_ISREG(status.st_mode))
+            total += mix_status(mix_text(basis, entry->d_name), &status);
+    return mix(sum, total);
+}
+
+static uint64_t
+sum_directory(const char *path, const struct stat *status)
+{
+    uint64_t sum = mix(mix(basis, status->st_dev), status->st_ino);
+    DIR *dir = opendir(path);
+
+    if (dir != NULL) {
+        sum = mix_entries(sum, dir);
+        closedir(dir);
+    }
+    return sum;
+}
+
+uint64_t
+watch_stamp(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return 0;
+    return S_ISDIR(status.st_mode) ? sum_directory(path, &status)
+                                   : mix_status(basis, &status);
+}

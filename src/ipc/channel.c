@@ -1,0 +1,490 @@
+#include "ipc/channel.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ipc/channel_packet.h"
+#include "net/loop.h"
+
+enum {
+    READS_PER_TURN = 32, /* a far side that floods is not alone in the loop */
+    LATER_MS = 20,       /* until the kernel may have memory again */
+    WHY_SIZE = 160,
+};
+
+/* A message that could not leave at once. */
+struct waiting {
+    struct waiting *next;
+    int fds[MESSAGE_FDS_MAX]; /* duplicates; -1 behind the last */
+    size_t fd_count;
+    size_t length;
+    char bytes[];
+};
+
+struct channel {
+    int fd;
+    enum role own;
+    enum role far;
+    channel_message_fn *got;
+    channel_ended_fn *ended;
+    void *arg;
+
+    struct event *readable;
+    struct event *writable;
+    struct event *later;
+    struct event *ending;
+
+    struct waiting *first;
+    struct waiting **end;
+    size_t count;
+
+    bool singly;
+    bool offended;       /* it has ended for what the far side did */
+    bool mute;           /* nobody reads what is sent any more */
+    char why[WHY_SIZE];  /* "": has not ended */
+    bool reading;        /* within read_some(), which uses it afterwards */
+    bool released;       /* while reading: only the memory is left to free */
+};
+
+static bool
+has_ended(const struct channel *channel)
+{
+    return channel->why[0] != '\0';
+}
+
+static void
+drop_first(struct channel *channel)
+{
+    struct waiting *waiting = channel->first;
+
+    channel->first = waiting->next;
+    if (channel->first == NULL)
+        channel->end = &channel->first;
+    channel->count--;
+    channel_packet_close(waiting->fds);
+    free(waiting);
+}
+
+static void
+stop_writing(struct channel *channel)
+{
+    while (channel->first != NULL)
+        drop_first(channel);
+    event_del(channel->writable);
+    event_del(channel->later);
+}
+
+/* Whoever has called channel_send() need not expect its own end within: what it
+ * holds may be freed by `ended`. */
+static void PRINTF_LIKE(2, 3)
+end(struct channel *channel, const char *format, ...)
+{
+    va_list arguments;
+
+    if (has_ended(channel))
+        return;
+    va_start(arguments, format);
+    vsnprintf(channel->why, sizeof(channel->why), format, arguments);
+    va_end(arguments);
+    stop_writing(channel);
+    event_del(channel->readable);
+    event_active(channel->ending, EV_TIMEOUT, 1);
+}
+
+static void
+on_ending(evutil_socket_t fd, short what, void *arg)
+{
+    struct channel *channel = arg;
+
+    (void)fd;
+    (void)what;
+    channel->ended(channel->arg, channel->why); /* last: it may free */
+}
+
+/* What the far side had to say before it left is still to be read, and the end
+ * comes behind it. */
+static void
+fall_silent(struct channel *channel)
+{
+    channel->mute = true;
+    stop_writing(channel);
+    event_active(channel->readable, EV_READ, 1);
+}
+
+static enum channel_write
+write_queue(struct channel *channel)
+{
+    while (channel->first != NULL) {
+        struct waiting *waiting = channel->first;
+        enum channel_write how = channel_packet_write(channel->fd,
+            &(struct iovec){ waiting->bytes, waiting->length }, 1,
+            waiting->fds, waiting->fd_count);
+
+        if (how != CHANNEL_WRITE_DONE)
+            return how;
+        drop_first(channel);
+    }
+    return CHANNEL_WRITE_DONE;
+}
+
+/* A socket is writable again and again while the kernel has no memory: that is
+ * what the timer is for. */
+static void
+await(struct channel *channel, enum channel_write how)
+{
+    struct timeval later = clock_span(LATER_MS);
+
+    if (how == CHANNEL_WRITE_FULL)
+        event_add(channel->writable, NULL);
+    else
+        event_del(channel->writable);
+    if (how == CHANNEL_WRITE_LATER)
+        evtimer_add(channel->later, &later);
+    else if (how == CHANNEL_WRITE_GONE)
+        fall_silent(channel);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct channel *channel = arg;
+
+    (void)fd;
+    (void)what;
+    await(channel, write_queue(channel));
+}
+
+static bool
+duplicate(struct waiting *waiting, const int *fds, size_t count)
+{
+    for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
+        waiting->fds[i] = -1;
+    for (waiting->fd_count = 0; waiting->fd_count < count;
+         waiting->fd_count++) {
+        int fd = fcntl(fds[waiting->fd_count], F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0)
+            return false;
+        waiting->fds[waiting->fd_count] = fd;
+    }
+    return true;
+}
+
+/* NULL: out of memory or descriptors. */
+static struct waiting *
+waiting_new(
+    const struct iovec *parts, size_t count, const int *fds, size_t fd_count)
+{
+    struct waiting *waiting;
+    size_t length = 0;
+
+    for (size_t i = 0; i < count; i++)
+        length += parts[i].iov_len;
+    waiting = malloc(sizeof(*waiting) + length);
+    if (waiting == NULL)
+        return NULL;
+    if (!duplicate(waiting, fds, fd_count)) {
+        channel_packet_close(waiting->fds);
+        free(waiting);
+        return NULL;
+    }
+    waiting->next = NULL;
+    waiting->length = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].iov_len > 0)
+            memcpy(waiting->bytes + waiting->length, parts[i].iov_base,
+                parts[i].iov_len);
+        waiting->length += parts[i].iov_len;
+    }
+    return waiting;
+}
+
+static bool
+enqueue(struct channel *channel, const struct iovec *parts, size_t count,
+    const int *fds, size_t fd_count)
+{
+    struct waiting *waiting;
+
+    if (channel->count >= CHANNEL_QUEUE_MAX) {
+        end(channel, "let %zu messages wait", channel->count);
+        return false;
+    }
+    waiting = waiting_new(parts, count, fds, fd_count);
+    if (waiting == NULL) {
+        end(channel, "was too slow: no memory or descriptor is left to keep "
+            "messages for it");
+        return false;
+    }
+    *channel->end = waiting;
+    channel->end = &waiting->next;
+    channel->count++;
+    return true;
+}
+
+void
+channel_send(struct channel *channel, enum message_type type,
+    const void *fixed, const char *text, size_t text_length, const int *fds,
+    size_t fd_count)
+{
+    size_t fixed_length = message_fixed_bytes(type);
+    struct message_header header = {
+        .type = type, .length = (uint32_t)(fixed_length + text_length),
+    };
+    struct iovec parts[] = {
+        { &header, sizeof(header) },
+        { (void *)fixed, fixed_length },
+        { (void *)text, text_length },
+    };
+    bool first = channel->first == NULL;
+    enum channel_write how = CHANNEL_WRITE_FULL;
+
+    assert(fd_count == message_fd_count(type));
+    assert(text_length <= MESSAGE_BYTES_MAX - sizeof(header) - fixed_length);
+    if (has_ended(channel) || channel->mute)
+        return;
+    if (first)
+        how = channel_packet_write(
+            channel->fd, parts, COUNT(parts), fds, fd_count);
+    if (how == CHANNEL_WRITE_GONE)
+        fall_silent(channel);
+    else if (how != CHANNEL_WRITE_DONE &&
+        enqueue(channel, parts, COUNT(parts), fds, fd_count) && first)
+        await(channel, how);
+}
+
+bool
+channel_flush(struct channel *channel, int patience_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    uint64_t until_ms = now_ms + (uint64_t)patience_ms;
+    enum channel_write how;
+
+    while ((how = write_queue(channel)) == CHANNEL_WRITE_FULL ||
+        how == CHANNEL_WRITE_LATER) {
+        bool full = how == CHANNEL_WRITE_FULL;
+        struct pollfd room = { .fd = channel->fd, .events = POLLOUT };
+
+        now_ms = clock_now_ms();
+        if (now_ms >= until_ms)
+            return false;
+        poll(&room, full ? 1 : 0, full ? (int)(until_ms - now_ms) : LATER_MS);
+    }
+    if (how == CHANNEL_WRITE_GONE)
+        fall_silent(channel);
+    return !has_ended(channel) && !channel->mute;
+}
+
+void
+channel_listen(struct channel *channel, bool listen)
+{
+    if (has_ended(channel))
+        return;
+    if (listen)
+        event_add(channel->readable, NULL);
+    else
+        event_del(channel->readable);
+}
+
+void
+channel_read_singly(struct channel *channel)
+{
+    channel->singly = true;
+}
+
+bool
+channel_is_waiting(const struct channel *channel)
+{
+    return channel->first != NULL;
+}
+
+bool
+channel_is_offended(const struct channel *channel)
+{
+    return channel->offended;
+}
+
+static bool
+deliver(struct channel *channel, struct channel_packet *packet)
+{
+    const struct message_header *header = packet->bytes;
+    struct message message;
+
+    if (message_judge(packet->bytes, packet->length, packet->fd_count,
+            channel->far, channel->own, &message)) {
+        channel->got(channel->arg, &message, packet->fds);
+        return !channel->released && !has_ended(channel);
+    }
+    channel_packet_close(packet->fds);
+    channel->offended = true;
+    end(channel,
+        "sent what is not in order (type %ld, %zu bytes, %zu descriptors)",
+        packet->length >= sizeof(*header) ? (long)header->type : -1,
+        packet->length, packet->fd_count);
+    return false;
+}
+
+/* False: that was all, for now or for good. */
+static bool
+read_one(struct channel *channel)
+{
+    struct channel_packet packet;
+
+    switch (channel_packet_read(channel->fd, &packet)) {
+    case CHANNEL_READ_DONE:
+        return deliver(channel, &packet);
+    case CHANNEL_READ_NOTHING:
+        if (channel->mute)
+            end(channel, "does not listen any more");
+        return false;
+    case CHANNEL_READ_END:
+        end(channel, "closed");
+        return false;
+    case CHANNEL_READ_BAD:
+        break;
+    }
+    channel->offended = true;
+    end(channel, "sent a packet that is too long, or more descriptors than "
+        "may be or are free here");
+    return false;
+}
+
+static void
+read_some(struct channel *channel, unsigned most)
+{
+    channel->reading = true;
+    for (unsigned i = 0; i < most && read_one(channel); i++)
+        continue;
+    channel->reading = false;
+    if (channel->released)
+        free(channel);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct channel *channel = arg;
+
+    read_some(channel, channel->singly ? 1 : READS_PER_TURN);
+}
+
+void
+channel_hear_out(struct channel *channel)
+{
+    if (!has_ended(channel) && !channel->reading)
+        read_some(channel, CHANNEL_QUEUE_MAX);
+}
+
+static bool
+make_events(struct channel *channel, struct event_base *base)
+{
+    channel->readable = event_new(
+        base, channel->fd, EV_READ | EV_PERSIST, on_readable, channel);
+    channel->writable = event_new(
+        base, channel->fd, EV_WRITE | EV_PERSIST, on_writable, channel);
+    channel->later = evtimer_new(base, on_writable, channel);
+    channel->ending = evtimer_new(base, on_ending, channel);
+    return channel->readable != NULL && channel->writable != NULL &&
+        channel->later != NULL && channel->ending != NULL &&
+        event_add(channel->readable, NULL) == 0;
+}
+
+static void
+free_event(struct event *event)
+{
+    if (event != NULL)
+        event_free(event);
+}
+
+/* All but the descriptor.  A `got` that frees the channel leaves its memory to
+ * read_some(). */
+static void
+take_apart(struct channel *channel)
+{
+    while (channel->first != NULL)
+        drop_first(channel);
+    free_event(channel->readable);
+    free_event(channel->writable);
+    free_event(channel->later);
+    free_event(channel->ending);
+    channel->released = true;
+    if (!channel->reading)
+        free(channel);
+}
+
+struct channel *
+channel_new(struct event_base *base, int fd, enum role own, enum role far,
+    channel_message_fn *got, channel_ended_fn *ended, void *arg)
+{
+    struct channel *channel = calloc(1, sizeof(*channel));
+
+    if (channel == NULL)
+        return NULL;
+    *channel = (struct channel){
+        .fd = fd, .own = own, .far = far,
+        .got = got, .ended = ended, .arg = arg,
+    };
+    channel->end = &channel->first;
+    if (make_events(channel, base))
+        return channel;
+    take_apart(channel);
+    return NULL;
+}
+
+/* Frees all but the descriptor, whose events go first; returns that. */
+static int
+channel_release(struct channel *channel)
+{
+    int fd = channel->fd;
+
+    take_apart(channel);
+    return fd;
+}
+
+void
+channel_free(struct channel *channel)
+{
+    if (channel != NULL)
+        close(channel_release(channel));
+}
+
+void
+channel_free_in(struct channel *channel, struct loop *loop)
+{
+    if (channel != NULL)
+        loop_close(loop, channel_release(channel));
+}
+
+bool
+channel_leads_to_parent(int fd)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    int type = 0;
+    socklen_t type_length = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0 &&
+        type == SOCK_SEQPACKET &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+        peer.pid == getppid();
+}
+
+bool
+channel_pair(int fds[2])
+{
+    return socketpair(
+        AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0;
+}

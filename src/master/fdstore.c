@@ -1,0 +1,119 @@
+#include "master/fdstore.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "master/master_internal.h"
+#include "systemd/activation.h"
+#include "systemd/fdstore_name.h"
+
+static void
+remove_name(struct notify *notify, const char *name)
+{
+    notify_send(notify, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+/* For struct listen_table: before it is closed, so that nobody comes in who would
+ * wait for ever. */
+static void
+on_given_up(void *arg, const struct listen_socket *held)
+{
+    struct master *master = arg;
+    char name[STORE_NAME_SIZE];
+
+    if (held->stored && fdstore_name_make(&held->socket, name))
+        remove_name(&master->notify, name);
+}
+
+static bool
+adopt(struct master *master, const struct passed *passed)
+{
+    struct listen_table *sockets = &master->sockets;
+    struct listener_socket socket;
+    struct listen_socket *held = NULL;
+
+    if (!fdstore_name_read(passed->name, passed->fd, &socket))
+        return false;
+    if (sockets->count < SOCKETS_MAX &&
+        listen_table_find(sockets, socket.text, socket.index) == NULL)
+        held = listen_table_add(sockets, &socket);
+    if (held != NULL) {
+        held->serves = held->stored = true;
+        return true;
+    }
+    socket.fd = -1;
+    listener_socket_leave(&socket);
+    return false;
+}
+
+static void
+forget_all(struct listen_table *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        sockets->items[i].stored = false;
+}
+
+void
+fdstore_adopt(struct master *master, struct activation *activation)
+{
+    size_t adopted = 0, removed = 0;
+
+    master->sockets.given_up = on_given_up;
+    master->sockets.arg = master;
+    for (size_t i = 0; i < activation->count; i++) {
+        struct passed *passed = &activation->items[i];
+
+        if (passed->name == NULL || !fdstore_name_is_ours(passed->name))
+            continue;
+        if (adopt(master, passed)) {
+            adopted++;
+        } else {
+            log_warn(NULL, "a stored socket is of no use any more: %s",
+                passed->name);
+            remove_name(&master->notify, passed->name);
+            close(passed->fd);
+            removed++;
+        }
+        passed->fd = -1;
+    }
+    /* Two may have had one name; it does no harm to store one again. */
+    if (removed > 0)
+        forget_all(&master->sockets);
+    if (adopted > 0)
+        log_info(NULL, "%zu listening sockets were kept by the service manager",
+            adopted);
+}
+
+/* FDPOLL=0: a listening socket has no end that the manager should see. */
+static void
+store(struct master *master, struct listen_socket *held)
+{
+    char name[STORE_NAME_SIZE];
+
+    if (!held->serves || listen_socket_is_passed(held) || held->stored)
+        return;
+    if (!fdstore_name_make(&held->socket, name)) {
+        log_debug(NULL, "%s cannot be stored: its name is too long",
+            held->socket.text);
+        return;
+    }
+    notify_send_fd(&master->notify, held->socket.fd,
+        "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+    held->stored = true;
+}
+
+void
+fdstore_fill(struct master *master)
+{
+    if (!notify_is_on(&master->notify))
+        return;
+    for (size_t i = 0; i < master->sockets.count; i++)
+        store(master, &master->sockets.items[i]);
+}
+
+void
+fdstore_refill(struct master *master)
+{
+    forget_all(&master->sockets);
+    fdstore_fill(master);
+}

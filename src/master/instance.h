@@ -1,0 +1,44 @@
+/*
+ * An instance: the master's place for one child process, which it keeps filled.
+ *
+ * A child that has died is replaced at once; if children die young again and
+ * again, after a growing pause, so that a fault costs no more than one process a
+ * while.
+ */
+#ifndef MASTER_INSTANCE_H
+#define MASTER_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "ipc/message.h"
+
+struct child;
+struct event;
+struct master;
+
+struct instance {
+    struct master *master;
+    enum role role;
+    unsigned number;
+    struct child *child; /* NULL: nobody is there now */
+    struct event *retry;
+    unsigned early_deaths; /* in a row */
+    bool wanted;
+};
+
+/* Starts a child; if that fails, tries again later. */
+void instance_start(struct instance *instance);
+
+/* Its child is not replaced when it ends, and no other is started.  Returns the
+ * child (NULL: none), which has no instance any more. */
+struct child *instance_release(struct instance *instance);
+
+/* Its child has ended after `lived_ms`; starts another. */
+void instance_restart(struct instance *instance, uint64_t lived_ms);
+
+/* How long an instance stays empty after so many children in a row died young. */
+uint64_t instance_pause_ms(unsigned early_deaths);
+
+#endif

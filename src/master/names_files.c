@@ -1,0 +1,162 @@
+#include "master/names_files.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "files/files.h"
+#include "files/watch.h"
+#include "master/child.h"
+#include "master/master_internal.h"
+#include "net/resolver_files.h"
+
+/* To open a file whose file system does not answer would hold up the master. */
+static void
+on_changed(void *arg)
+{
+    struct master *master = arg;
+    struct strings silent = { 0 };
+
+    if (watch_silent(master->names.watch, &silent) && silent.count == 0)
+        names_files_look(master);
+    strings_clear(&silent);
+}
+
+void
+names_files_init(struct names_files *names)
+{
+    *names = (struct names_files){ .fd = -1 };
+}
+
+static void
+watch_files(struct master *master)
+{
+    char *paths[RESOLVER_FILE_COUNT];
+    struct names_files *names = &master->names;
+
+    for (size_t i = 0; i < RESOLVER_FILE_COUNT; i++)
+        paths[i] = (char *)resolver_file[i].path;
+    if (names->watch == NULL)
+        names->watch = watch_new(master->base, on_changed, master);
+    if (names->watch == NULL ||
+        !watch_set(names->watch, paths, COUNT(paths)))
+        log_error(NULL, "%s and %s are not watched: out of memory",
+            resolver_file[RESOLVER_FILE_HOSTS].path,
+            resolver_file[RESOLVER_FILE_RESOLV_CONF].path);
+}
+
+/* One that is missing is empty; one that cannot be read is, too, and that is
+ * told. */
+static struct files *
+read_files(void)
+{
+    struct files *files = files_on_disk();
+
+    for (size_t i = 0; files != NULL && i < RESOLVER_FILE_COUNT; i++) {
+        struct file_content content;
+        enum file_result result = files_read(files, FILE_FOR_CONFIG,
+            resolver_file[i].path, resolver_file[i].limit, &content);
+
+        if (result == FILE_DONE)
+            files_release(&content);
+        else if (content.why != ENOENT)
+            log_warn(NULL, "%s is not in force: %s", resolver_file[i].path,
+                content.why != 0 ? strerror(content.why)
+                                 : "it is no file of a size to be read");
+    }
+    return files;
+}
+
+static bool
+is_same(struct files *a, struct files *b, size_t index)
+{
+    struct file_content before, now;
+    enum file_result was = files_read(a, FILE_FOR_CONFIG,
+        resolver_file[index].path, resolver_file[index].limit, &before);
+    enum file_result is = files_read(b, FILE_FOR_CONFIG,
+        resolver_file[index].path, resolver_file[index].limit, &now);
+    bool same = was == is;
+
+    if (was == FILE_DONE && is == FILE_DONE)
+        same = before.length == now.length &&
+            memcmp(before.text, now.text, now.length) == 0;
+    files_release(&before);
+    files_release(&now);
+    return same;
+}
+
+static bool
+have_changed(struct files *before, struct files *now)
+{
+    if (before == NULL)
+        return true;
+    for (size_t i = 0; i < RESOLVER_FILE_COUNT; i++)
+        if (!is_same(before, now, i))
+            return true;
+    return false;
+}
+
+/* Takes `files`. */
+static void
+replace(struct names_files *names, struct files *files)
+{
+    struct error error = { 0 };
+    int fd = files_pack(files, &error);
+
+    for (size_t i = 0; i < error.count; i++)
+        log_error(NULL, "how names are resolved has changed, and is not taken "
+            "over: %s", error.messages[i]);
+    error_clear(&error);
+    if (fd < 0) {
+        files_unref(files);
+        return;
+    }
+    if (names->fd >= 0)
+        close(names->fd);
+    files_unref(names->files);
+    names->files = files;
+    names->fd = fd;
+}
+
+void
+names_files_look(struct master *master)
+{
+    struct names_files *names = &master->names;
+    struct files *files;
+
+    if (master->stopping)
+        return;
+    watch_files(master); /* first: so that no change is missed */
+    files = read_files();
+    if (files == NULL || !have_changed(names->files, files)) {
+        files_unref(files);
+        return;
+    }
+    replace(names, files);
+    if (master->supervisor.scout.child != NULL)
+        names_files_send(master->supervisor.scout.child);
+}
+
+void
+names_files_send(struct child *scout)
+{
+    int fd = scout->master->names.fd;
+
+    if (fd >= 0)
+        child_send(scout, MESSAGE_NAMES, NULL, NULL, 0, fd);
+}
+
+void
+names_files_stop(struct master *master)
+{
+    struct names_files *names = &master->names;
+
+    watch_free(names->watch);
+    files_unref(names->files);
+    if (names->fd >= 0)
+        close(names->fd);
+    names_files_init(names);
+}

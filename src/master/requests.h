@@ -1,0 +1,45 @@
+/*
+ * What users ask for by the control socket and hear of when it is done.
+ */
+#ifndef MASTER_REQUESTS_H
+#define MASTER_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "ipc/message.h"
+
+struct child;
+struct error;
+struct master;
+
+struct request {
+    struct request *next;
+    struct child *admin; /* who passes the answer on */
+    uint32_t number;
+    enum request_verb verb;
+    bool begun; /* what is done now is what it asked for */
+};
+
+/* MESSAGE_REQUEST */
+void requests_on_message(struct child *admin, const struct message *message);
+
+/* All that wait for such a thing to begin are answered by what begins now. */
+void requests_begin(struct master *master, enum request_verb verb);
+
+/* It is done, or (`error` has messages) has failed: answers those that began. */
+void requests_finish(struct master *master, enum request_verb verb,
+    const char *text, const struct error *error);
+
+/* Has the clients that wait for such a thing ask the successor, which has the
+ * control socket by now.  False: there are none. */
+bool requests_redirect(struct master *master, enum request_verb verb);
+
+/* Answers every one that waits. */
+void requests_fail_all(struct master *master, const char *why);
+
+/* The admin has ended, and its clients with it. */
+void requests_forget(struct master *master, const struct child *admin);
+
+#endif

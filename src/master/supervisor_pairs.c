@@ -1,0 +1,170 @@
+/* The socket pairs through which workers hand each other connections. */
+#include "master/supervisor_internal.h"
+
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "master/child.h"
+#include "master/master_internal.h"
+#include "roles/worker_handover.h"
+
+/* The master keeps both ends, each of which one worker has as well: to shut one
+ * before its worker drains, and to pass on what a dead one has not read. */
+struct worker_pair {
+    struct worker_pair *next;
+    struct child *workers[2];
+    int fds[2]; /* of each worker, in that order */
+};
+
+/* Of a worker that has ended the other one gets the end, so that it is open until
+ * what came from there has been read: see worker_handover_introduce(). */
+static void
+tell_worker(const struct worker_pair *pair, unsigned which,
+    enum message_inbox_state state)
+{
+    int fd = pair->fds[state == INBOX_GONE ? 1 - which : which];
+    const struct message_handover fixed = {
+        .slot = pair->workers[1 - which]->slot,
+        .state = state,
+    };
+
+    child_send(pair->workers[which], MESSAGE_HANDOVER, &fixed, NULL, 0, fd);
+}
+
+static bool
+is_between(const struct worker_pair *pair, const struct child *one,
+    const struct child *other)
+{
+    return (pair->workers[0] == one && pair->workers[1] == other) ||
+        (pair->workers[0] == other && pair->workers[1] == one);
+}
+
+static bool
+are_paired(const struct child *one, const struct child *other)
+{
+    const struct worker_pair *pair = one->master->supervisor.pairs;
+
+    while (pair != NULL && !is_between(pair, one, other))
+        pair = pair->next;
+    return pair != NULL;
+}
+
+void
+supervisor_pair(struct child *one, struct child *other)
+{
+    struct worker_pair *pair;
+
+    if (one == other || are_paired(one, other))
+        return;
+    pair = malloc(sizeof(*pair));
+    if (pair == NULL || !worker_handover_pair(pair->fds)) {
+        log_warn(NULL, "worker %u and worker %u hand each other no "
+            "connections: %m", one->number, other->number);
+        free(pair);
+        return;
+    }
+    pair->workers[0] = one;
+    pair->workers[1] = other;
+    pair->next = one->master->supervisor.pairs;
+    one->master->supervisor.pairs = pair;
+    for (unsigned i = 0; i < 2; i++)
+        tell_worker(pair, i, INBOX_OPEN);
+}
+
+/* The worker's place in the pair; 2: it has none. */
+static unsigned
+place_of(const struct worker_pair *pair, const struct child *worker)
+{
+    unsigned place = 0;
+
+    while (place < 2 && pair->workers[place] != worker)
+        place++;
+    return place;
+}
+
+void
+supervisor_shut_handovers(const struct child *worker)
+{
+    const struct worker_pair *pair = worker->master->supervisor.pairs;
+
+    for (; pair != NULL; pair = pair->next) {
+        unsigned place = place_of(pair, worker);
+
+        if (place < 2)
+            (void)shutdown(pair->fds[place], SHUT_RD);
+    }
+}
+
+static bool
+has_words(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* A connection that is on its way belongs to nobody else. */
+static void
+pass_on(const struct worker_pair *pair, unsigned place, struct child *heir)
+{
+    const struct message_handover fixed = { .state = INBOX_LEFT };
+
+    if (heir != NULL && has_words(pair->fds[place]))
+        child_send(heir, MESSAGE_HANDOVER, &fixed, NULL, 0, pair->fds[place]);
+}
+
+static void
+close_pair(struct worker_pair *pair)
+{
+    close(pair->fds[0]);
+    close(pair->fds[1]);
+    free(pair);
+}
+
+/* A worker that has its acceptors. */
+static struct child *
+find_heir(const struct child *worker)
+{
+    const struct supervisor *supervisor = &worker->master->supervisor;
+
+    for (unsigned i = 0; i < WORKERS_MAX; i++)
+        if (supervisor->workers[i].child != worker &&
+            supervisor_serves_now(supervisor->workers[i].child))
+            return supervisor->workers[i].child;
+    return NULL;
+}
+
+void
+supervisor_unpair(const struct child *worker)
+{
+    struct worker_pair **link = &worker->master->supervisor.pairs, *pair;
+    struct child *heir = find_heir(worker);
+
+    supervisor_shut_handovers(worker);
+    while ((pair = *link) != NULL) {
+        unsigned place = place_of(pair, worker);
+
+        if (place == 2) {
+            link = &pair->next;
+            continue;
+        }
+        pass_on(pair, place, heir);
+        tell_worker(pair, 1 - place, INBOX_GONE);
+        *link = pair->next;
+        close_pair(pair);
+    }
+}
+
+void
+supervisor_clear_pairs(struct supervisor *supervisor)
+{
+    while (supervisor->pairs != NULL) {
+        struct worker_pair *next = supervisor->pairs->next;
+
+        close_pair(supervisor->pairs);
+        supervisor->pairs = next;
+    }
+}

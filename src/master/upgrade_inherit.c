@@ -1,0 +1,240 @@
+#include "master/upgrade_internal.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "ipc/channel.h"
+#include "ipc/message_socket.h"
+#include "master/master_internal.h"
+
+static const struct timeval patience = { .tv_sec = 10 };
+enum { FLUSH_MS = 1000 };
+
+static void
+take_secret(struct master *master, int fd)
+{
+    ssize_t size = (ssize_t)sizeof(master->secret.bytes);
+
+    if (pread(fd, master->secret.bytes, (size_t)size, 0) != size)
+        log_warn(NULL, "sessions from before the upgrade are not resumed");
+    close(fd);
+}
+
+static void
+take_control(struct master *master, const struct message *message, int fd)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->control_fd >= 0)
+        close(upgrade->control_fd);
+    free(upgrade->control_path);
+    upgrade->control_fd = fd;
+    upgrade->control_path = strdup(message_socket_path(message));
+}
+
+static void
+take_socket(struct master *master, const struct message *message, int fd)
+{
+    struct listen_socket *held = NULL;
+    struct listener_socket socket;
+    struct socket_use use;
+
+    if (strcmp(message->text, UPGRADE_CONTROL_KEY) == 0) {
+        take_control(master, message, fd);
+        return;
+    }
+    if (!message_socket_read(message, fd, &socket, &use))
+        close(fd);
+    else if ((held = listen_table_add(&master->sockets, &socket)) == NULL)
+        listener_socket_leave(&socket);
+    if (held != NULL)
+        held->serves = held->stored = !listen_socket_is_passed(held);
+    else
+        log_error(NULL, "a listening socket is lost: out of memory");
+}
+
+/* The one before has told the service manager who we are, or is gone. */
+static void
+speak(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->inherits || upgrade->speaks)
+        return;
+    upgrade->speaks = true;
+    notify_hold(&master->notify, false);
+    if (!master->stopping)
+        manager_state_ready(master, true);
+}
+
+static void
+on_inherit(void *arg, const struct message *message, const int *fds)
+{
+    struct master *master = arg;
+
+    if (message->type == MESSAGE_SECRET)
+        take_secret(master, fds[0]);
+    else if (message->type == MESSAGE_SOCKET)
+        take_socket(master, message, fds[0]);
+    else if (message->type == MESSAGE_KIN)
+        upgrade_take_kin(&master->upgrade, message->payload);
+    else if (message->type == MESSAGE_SPEAK)
+        speak(master);
+    else {
+        master->upgrade.received = true;
+        event_base_loopbreak(master->base);
+    }
+}
+
+/* The sockets are here, and nothing else serves them.  (A predecessor that gives
+ * this process up ends it with a signal.) */
+static void
+go_on_alone(struct master *master, const char *why)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    log_error(NULL, "the daemon to take over from %s; this one goes on with "
+        "its sockets", why);
+    upgrade->inherits = false;
+    upgrade->speaks = true;
+    notify_hold(&master->notify, false);
+}
+
+/* The way there stays until this master serves and the connections of the
+ * predecessor have ended. */
+static void
+on_predecessor_gone(void *arg, const char *why)
+{
+    struct master *master = arg;
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (!upgrade->inherits)
+        speak(master);
+    else if (upgrade->received)
+        go_on_alone(master, why);
+    else
+        event_base_loopbreak(master->base); /* see wait_for_sockets() */
+    upgrade_forget_elder(upgrade); /* `why` goes with it */
+    master_finish_if_alone(master);
+}
+
+static void
+on_waited_too_long(evutil_socket_t fd, short what, void *arg)
+{
+    struct master *master = arg;
+
+    (void)fd;
+    (void)what;
+    channel_free(master->upgrade.before);
+    master->upgrade.before = NULL;
+    event_base_loopbreak(master->base);
+}
+
+static bool
+wait_for_sockets(struct master *master, struct error *error)
+{
+    struct upgrade *upgrade = &master->upgrade;
+    struct event *timer =
+        evtimer_new(master->base, on_waited_too_long, master);
+
+    if (timer != NULL && event_add(timer, &patience) == 0)
+        (void)event_base_dispatch(master->base);
+    if (timer != NULL)
+        event_free(timer);
+    if (timer != NULL && upgrade->before != NULL && !master->stopping)
+        return true;
+    error_add(error, "the sockets of the running daemon did not come");
+    return false;
+}
+
+static char *
+own_program(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+
+    return length > 0 && length < (ssize_t)sizeof(path)
+        ? strndup(path, (size_t)length)
+        : NULL;
+}
+
+/* The descriptor that the environment names; -1: none. */
+static int
+predecessor(void)
+{
+    const char *text = getenv(UPGRADE_ENVIRONMENT);
+    uint64_t fd = 0;
+    bool ok = text != NULL && number_parse(text, &fd) && fd > 2 &&
+        fd < INT_MAX && channel_leads_to_parent((int)fd) &&
+        fd_set_cloexec((int)fd) && fd_set_nonblocking((int)fd);
+
+    (void)unsetenv(UPGRADE_ENVIRONMENT);
+    return ok ? (int)fd : -1;
+}
+
+void
+upgrade_init(struct upgrade *upgrade)
+{
+    *upgrade = (struct upgrade){
+        .program = own_program(),
+        .fd = predecessor(),
+        .control_fd = -1,
+    };
+    upgrade->inherits = upgrade->fd >= 0;
+}
+
+bool
+upgrade_inherit(struct master *master, struct error *error)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->fd < 0)
+        return true;
+    notify_hold(&master->notify, true);
+    upgrade->before = channel_new(master->base, upgrade->fd, ROLE_SUCCESSOR,
+        ROLE_MASTER, on_inherit, on_predecessor_gone, master);
+    if (upgrade->before == NULL) {
+        error_add(error, "out of memory");
+        return false;
+    }
+    upgrade->fd = -1;
+    return wait_for_sockets(master, error);
+}
+
+int
+upgrade_inherited_control(struct master *master, const char *path)
+{
+    struct upgrade *upgrade = &master->upgrade;
+    int fd = upgrade->control_fd;
+
+    upgrade->control_fd = -1;
+    if (fd < 0 || (path != NULL && upgrade->control_path != NULL &&
+        strcmp(path, upgrade->control_path) == 0))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+bool
+upgrade_report(struct master *master)
+{
+    struct upgrade *upgrade = &master->upgrade;
+
+    if (upgrade->before == NULL)
+        return false;
+    log_info(NULL, "taken over from pid %d", (int)getppid());
+    channel_send(upgrade->before, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+    if (!channel_flush(upgrade->before, FLUSH_MS))
+        log_warn(NULL, "the daemon before cannot be told to stop");
+    upgrade->inherits = false;
+    return true;
+}

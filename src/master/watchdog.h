@@ -1,0 +1,34 @@
+/*
+ * The service manager's watchdog (WatchdogSec= of systemd.service(5)), fed as
+ * long as the master's loop turns.
+ *
+ * A child that is stuck does not starve it: the master kills and replaces that
+ * child itself (oversight.h), and the others serve on.
+ */
+#ifndef MASTER_WATCHDOG_H
+#define MASTER_WATCHDOG_H
+
+#include <stdint.h>
+
+#include "base/base.h"
+
+struct event;
+struct master;
+
+struct watchdog {
+    uint64_t patience_ms; /* the manager's; 0: there is no watchdog */
+    struct event *timer;
+};
+
+/* Finds out from the environment, which keeps its variables for a program that
+ * takes over (watchdog_hand_on()). */
+void watchdog_init(struct watchdog *watchdog);
+
+/* Feeds it from now on. */
+void watchdog_start(struct master *master);
+void watchdog_stop(struct watchdog *watchdog);
+
+/* In a process that is to be the next master: the variables mean it. */
+void watchdog_hand_on(void);
+
+#endif

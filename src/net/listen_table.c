@@ -1,0 +1,332 @@
+#include "net/listen_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "net/names_check.h"
+
+/* What binding one endpoint needs to know. */
+struct binding {
+    struct listen_table *sockets;
+    const struct listen_table_facts *facts;
+    struct socket_use use;
+};
+
+bool
+listen_socket_is_passed(const struct listen_socket *held)
+{
+    return strncmp(held->socket.text, LISTENER_PASSED,
+               strlen(LISTENER_PASSED)) == 0;
+}
+
+bool
+listen_socket_is_shared(const struct listen_socket *held)
+{
+    return strncmp(held->socket.text, "unix:", 5) == 0 ||
+        listen_socket_is_passed(held);
+}
+
+static unsigned
+port_of(const struct listen_socket *held)
+{
+    const char *colon = strrchr(held->socket.text, ':');
+
+    return listen_socket_is_shared(held)
+        ? 0
+        : (unsigned)strtoul(colon + 1, NULL, 10);
+}
+
+/* Removes all that `is_over` says, keeping the order of the others, and what is
+ * lent: it could not be had again.  False: none was. */
+static bool
+sweep(struct listen_table *sockets,
+    bool (*is_over)(const struct listen_socket *, uint32_t), uint32_t service)
+{
+    size_t kept = 0, before = sockets->count;
+
+    for (size_t i = 0; i < before; i++) {
+        struct listen_socket *held = &sockets->items[i];
+
+        if (is_over(held, service) && !listen_socket_is_passed(held)) {
+            if (sockets->given_up != NULL)
+                sockets->given_up(sockets->arg, held);
+            listener_socket_close(&held->socket);
+        } else {
+            sockets->items[kept++] = *held;
+        }
+    }
+    sockets->count = kept;
+    return kept < before;
+}
+
+void
+listen_table_free(struct listen_table *sockets, bool leave)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (leave || sockets->items[i].stored)
+            listener_socket_leave(&sockets->items[i].socket);
+        else
+            listener_socket_close(&sockets->items[i].socket);
+    }
+    free(sockets->items);
+    *sockets = (struct listen_table){
+        .last_address_id = sockets->last_address_id,
+        .given_up = sockets->given_up,
+        .arg = sockets->arg,
+    };
+}
+
+struct listen_socket *
+listen_table_find(const struct listen_table *sockets, const char *text,
+    unsigned index)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct listen_socket *held = &sockets->items[i];
+
+        if (held->socket.index == index &&
+            strcmp(held->socket.text, text) == 0)
+            return held;
+    }
+    return NULL;
+}
+
+static uint64_t
+address_id(struct listen_table *sockets, const char *text)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        if (strcmp(sockets->items[i].socket.text, text) == 0)
+            return socket_address_id(sockets->items[i].id);
+    return ++sockets->last_address_id;
+}
+
+struct listen_socket *
+listen_table_add(struct listen_table *sockets,
+    const struct listener_socket *socket)
+{
+    struct listen_socket *items = reallocarray(
+        sockets->items, sockets->count + 1, sizeof(*items));
+
+    if (items == NULL)
+        return NULL;
+    sockets->items = items;
+    items += sockets->count;
+    *items = (struct listen_socket){
+        .id = address_id(sockets, socket->text) << SOCKET_INDEX_BITS |
+            socket->index,
+        .socket = *socket,
+    };
+    sockets->count++;
+    return items;
+}
+
+/* All of an address's sockets go with it, those of workers that are no more
+ * too: to close one would reset what the kernel has queued on it. */
+static bool
+claim(void *arg, const char *text)
+{
+    const struct binding *binding = arg;
+    struct listen_table *sockets = binding->sockets;
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct listen_socket *held = &sockets->items[i];
+
+        if (strcmp(held->socket.text, text) != 0)
+            continue;
+        if (held->wanted)
+            return false;
+        held->wanted = true;
+        held->next = binding->use;
+    }
+    return true;
+}
+
+static bool
+have(void *arg, const char *text, unsigned index)
+{
+    const struct binding *binding = arg;
+
+    return listen_table_find(binding->sockets, text, index) != NULL;
+}
+
+static bool
+has_port(void *arg, unsigned port)
+{
+    const struct binding *binding = arg;
+    const struct listen_table *sockets = binding->sockets;
+
+    for (size_t i = 0; i < sockets->count; i++)
+        if (sockets->items[i].serves && port_of(&sockets->items[i]) == port)
+            return true;
+    return false;
+}
+
+static bool
+bound(void *arg, const struct listener_socket *socket)
+{
+    const struct binding *binding = arg;
+    struct listen_socket *held = listen_table_add(binding->sockets, socket);
+
+    if (held == NULL)
+        return false;
+    held->wanted = true;
+    held->next = binding->use;
+    return true;
+}
+
+static size_t
+resolve(void *arg, const char *host, struct address *addresses, size_t room,
+    const char **why)
+{
+    const struct binding *binding = arg;
+
+    return names_check_find(
+        binding->facts->names, host, addresses, room, why);
+}
+
+static bool
+bind_service(struct listen_table *sockets, const struct config *config,
+    uint32_t index, const struct listen_table_facts *facts, struct error *error)
+{
+    const struct service_config *service = &config->services[index];
+    bool ok = true;
+
+    for (size_t i = 0; i < service->listen.count; i++) {
+        const struct endpoint *endpoint = &service->listen.items[i];
+        struct binding binding = {
+            .sockets = sockets,
+            .facts = facts,
+            .use = { .service = index, .tls = endpoint->tls },
+        };
+        const struct listener_binder binder = {
+            .count = facts->count,
+            .claim = claim,
+            .have = have,
+            .has_port = has_port,
+            .bound = bound,
+            .resolve = resolve,
+            .arg = &binding,
+        };
+
+        ok &= listener_bind(
+            service->name, endpoint, &service->listen_leg, &binder, error);
+    }
+    return ok;
+}
+
+static bool
+bind_all(struct listen_table *sockets, const struct config *config,
+    const struct listen_table_facts *facts, struct error *error)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; i < config->service_count; i++)
+        ok &= bind_service(sockets, config, i, facts, error);
+    return ok;
+}
+
+bool
+listen_table_bind(struct listen_table *sockets, const struct config *config,
+    const struct listen_table_facts *facts, struct error *error)
+{
+    if (!bind_all(sockets, config, facts, error))
+        return false;
+    if (sockets->count <= SOCKETS_MAX)
+        return true;
+    error_add(error, "there are %zu listening sockets, one for each address "
+        "and worker; at most %d can be handled: name fewer addresses, or set "
+        "[global] workers lower", sockets->count, SOCKETS_MAX);
+    return false;
+}
+
+void
+listen_table_refresh(struct listen_table *sockets, const struct config *config)
+{
+    struct error error = { 0 };
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        const struct listen_socket *held = &sockets->items[i];
+        const struct service_config *service;
+
+        if (!held->serves)
+            continue;
+        service = &config->services[held->now.service];
+        listener_refresh(&held->socket, &service->listen_leg, &error);
+        for (size_t j = 0; j < error.count; j++)
+            log_error(service->name, "%s", error.messages[j]);
+        error_clear(&error);
+    }
+}
+
+static bool
+is_unwanted(const struct listen_socket *held, uint32_t service)
+{
+    (void)service;
+    return !held->wanted;
+}
+
+void
+listen_table_commit(struct listen_table *sockets)
+{
+    sweep(sockets, is_unwanted, 0);
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct listen_socket *held = &sockets->items[i];
+
+        if (!held->wanted)
+            held->noted = false;
+        else
+            held->now = held->next;
+        held->serves = held->wanted;
+        held->wanted = false;
+    }
+}
+
+static bool
+is_not_in_force(const struct listen_socket *held, uint32_t service)
+{
+    (void)service;
+    return !held->serves;
+}
+
+void
+listen_table_rollback(struct listen_table *sockets)
+{
+    sweep(sockets, is_not_in_force, 0);
+    for (size_t i = 0; i < sockets->count; i++)
+        sockets->items[i].wanted = false;
+}
+
+static bool
+is_of_service(const struct listen_socket *held, uint32_t service)
+{
+    return held->now.service == service;
+}
+
+/* What is lent stays, but lets nobody in. */
+static bool
+rest_lent(struct listen_table *sockets, uint32_t service)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct listen_socket *held = &sockets->items[i];
+
+        if (!held->serves || !listen_socket_is_passed(held) ||
+            !is_of_service(held, service))
+            continue;
+        held->serves = held->noted = false;
+        any = true;
+    }
+    return any;
+}
+
+bool
+listen_table_close_service(struct listen_table *sockets, uint32_t service)
+{
+    bool any = rest_lent(sockets, service);
+
+    return sweep(sockets, is_of_service, service) || any;
+}

@@ -1,0 +1,432 @@
+#include "relay/acceptor.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/scoreboard.h"
+#include "config/config.h"
+#include "net/listener.h"
+#include "relay/balance.h"
+#include "relay/conn.h"
+#include "relay/conn_stats.h"
+#include "relay/limits.h"
+#include "relay/limits_handed.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+
+struct acceptor {
+    struct acceptor *next;
+    struct acceptor **link; /* what points to this acceptor */
+    struct relay *relay;
+    struct service *service; /* a reference */
+    struct listener *listener;
+    struct address at; /* length 0: not known */
+    char *text;
+    uint64_t id;
+    bool tls;
+    bool paused;
+    bool closing; /* its queue is being emptied */
+};
+
+static const char *
+name_of(const struct acceptor *acceptor)
+{
+    return acceptor->service->config->name;
+}
+
+static bool
+may_accept(void *arg)
+{
+    struct acceptor *acceptor = arg;
+
+    if (!acceptor->closing)
+        return limits_admit(acceptor->relay, acceptor->service);
+    limits_enter(acceptor->relay, acceptor->service);
+    return true;
+}
+
+static void
+on_nothing(void *arg)
+{
+    struct acceptor *acceptor = arg;
+
+    limits_leave(acceptor->relay, acceptor->service->index);
+}
+
+static void
+on_exhausted(void *arg, int error)
+{
+    const struct acceptor *acceptor = arg;
+
+    errno = error;
+    log_warn(name_of(acceptor),
+        "accepting on %s pauses: %m; raise LimitNOFILE or memory, or lower "
+        "max_connections",
+        acceptor->text);
+}
+
+/* Whom to give the connection to that was just counted in here; our own slot:
+ * it stays. */
+static unsigned
+choose_slot(const struct acceptor *acceptor)
+{
+    const struct relay *relay = acceptor->relay;
+    uint64_t least, own;
+    unsigned slot;
+
+    if (relay->hand_over == NULL || acceptor->closing)
+        return relay->slot;
+    slot = scoreboard_least_loaded(
+        relay->board, relay->slot, clock_now_ms(), limits_pending(relay),
+        &least);
+    own = scoreboard_slot_active(relay->board, relay->slot, SCOREBOARD_ALL) -
+        limits_pending_sum(relay);
+    return slot < SCOREBOARD_SLOTS && balance_should_move(own, least) ? slot
+                                                                 : relay->slot;
+}
+
+/* It stays counted here until the other side has counted it in. */
+static bool
+hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
+    socklen_t length)
+{
+    struct address client = { .length = length };
+    struct relay *relay = acceptor->relay;
+    unsigned index = acceptor->service->index, slot = choose_slot(acceptor);
+
+    relay->accepted++;
+    if (slot == relay->slot || !limits_hand(relay, slot, index))
+        return false;
+    memcpy(&client.storage, peer, length);
+    if (relay->hand_over(relay->arg, slot, acceptor, fd, &client)) {
+        conn_stats_count(relay, acceptor->service, SCOREBOARD_HANDED_OVER, 1);
+        close(fd);
+        return true;
+    }
+    limits_keep(relay, slot, index);
+    return false;
+}
+
+static void
+on_accepted(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
+{
+    struct acceptor *acceptor = arg;
+
+    conn_stats_count(acceptor->relay, acceptor->service, SCOREBOARD_ACCEPTED, 1);
+    if (!hand_over(acceptor, fd, peer, length))
+        conn_start(acceptor->relay, acceptor->service, acceptor->id,
+            acceptor->tls, fd, peer, length);
+}
+
+/* The master looks after its sockets, and sends another one. */
+static void
+on_dead(void *arg, int error)
+{
+    const struct acceptor *acceptor = arg;
+
+    errno = error;
+    log_error(name_of(acceptor),
+        "the listening socket of %s does not listen any more (%m): clients "
+        "are not let in there until it is replaced",
+        acceptor->text);
+}
+
+static const struct listener_calls calls = {
+    .may_accept = may_accept,
+    .accepted = on_accepted,
+    .nothing = on_nothing,
+    .exhausted = on_exhausted,
+    .dead = on_dead,
+};
+
+static void
+acceptor_free(struct acceptor *acceptor)
+{
+    listener_free(acceptor->listener);
+    service_unref(acceptor->service);
+    free(acceptor->text);
+    free(acceptor);
+}
+
+static uint64_t
+port_bit(const struct address *address)
+{
+    return UINT64_C(1) << address_port(address) % 64;
+}
+
+static void
+keep_place(struct acceptor *acceptor, struct relay *relay, int fd)
+{
+    acceptor->at.length = sizeof(acceptor->at.storage);
+    if (getsockname(fd, (struct sockaddr *)&acceptor->at.storage,
+            &acceptor->at.length) < 0)
+        acceptor->at.length = 0;
+    relay->acceptor_ports[address_port(&acceptor->at) / 64] |= port_bit(
+        &acceptor->at);
+}
+
+static void
+link_door(struct acceptor *acceptor, struct relay *relay)
+{
+    acceptor->next = relay->acceptors;
+    acceptor->link = &relay->acceptors;
+    if (acceptor->next != NULL)
+        acceptor->next->link = &acceptor->next;
+    relay->acceptors = acceptor;
+}
+
+static void
+unlink_door(struct acceptor *acceptor)
+{
+    *acceptor->link = acceptor->next;
+    if (acceptor->next != NULL)
+        acceptor->next->link = acceptor->link;
+}
+
+struct acceptor *
+acceptor_open(struct relay *relay, uint64_t id, int fd, const char *text,
+    bool tls, struct service *service)
+{
+    struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+
+    if (acceptor == NULL)
+        return NULL;
+    *acceptor = (struct acceptor){ .relay = relay,
+        .service = service_ref(service),
+        .text = strdup(text),
+        .id = id,
+        .tls = tls };
+    if (acceptor->text != NULL)
+        acceptor->listener = listener_adopt(relay->loop, fd, &calls, acceptor);
+    if (acceptor->listener == NULL) {
+        acceptor_free(acceptor);
+        return NULL;
+    }
+    keep_place(acceptor, relay, fd);
+    link_door(acceptor, relay);
+    acceptor_update(acceptor);
+    return acceptor;
+}
+
+void
+acceptor_serve(struct acceptor *acceptor, struct service *service)
+{
+    service_ref(service); /* first: it may be the same */
+    service_unref(acceptor->service);
+    acceptor->service = service;
+    acceptor_update(acceptor);
+}
+
+void
+acceptor_close(struct acceptor *acceptor, bool empty_first)
+{
+    if (empty_first) {
+        acceptor->closing = true;
+        listener_drain(acceptor->listener);
+    }
+    unlink_door(acceptor);
+    acceptor_free(acceptor);
+}
+
+void
+acceptor_close_all(struct relay *relay, bool empty_first)
+{
+    struct acceptor *next;
+
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = next) {
+        next = acceptor->next;
+        acceptor_close(acceptor, empty_first);
+    }
+}
+
+struct acceptor *
+acceptor_find(const struct relay *relay, uint64_t id)
+{
+    struct acceptor *acceptor = relay->acceptors;
+
+    while (acceptor != NULL && acceptor->id != id)
+        acceptor = acceptor->next;
+    return acceptor;
+}
+
+/* An address of this machine is the source of what connects to it. */
+static bool
+is_own(const struct address *to, const struct address *from)
+{
+    struct address host = *to, source;
+
+    if (address_is_loopback(to))
+        return true;
+    if (from == NULL)
+        return false;
+    source = *from;
+    address_set_port(&host, 0);
+    address_set_port(&source, 0);
+    return address_same(&host, &source);
+}
+
+static bool
+is_place(const struct address *at, const struct address *to,
+    const struct address *from)
+{
+    if (address_same(at, to))
+        return true;
+    if (at->storage.ss_family != to->storage.ss_family ||
+        address_port(at) != address_port(to) || address_port(at) == 0)
+        return false;
+    return (address_is_any(at) && is_own(to, from)) ||
+        (address_is_any(to) && address_is_loopback(at));
+}
+
+static struct service *
+find_reached(const struct relay *relay, const struct address *to,
+    const struct address *from)
+{
+    struct address host = *to, own = { .length = 0 };
+
+    address_unmap(&host);
+    if (from != NULL)
+        own = *from;
+    address_unmap(&own);
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = acceptor->next)
+        if (acceptor->at.length > 0 &&
+            is_place(&acceptor->at, &host, from != NULL ? &own : NULL))
+            return acceptor->service;
+    return NULL;
+}
+
+struct service *
+acceptor_reached(const struct relay *relay, const struct address *to,
+    const struct address *from)
+{
+    return (relay->acceptor_ports[address_port(to) / 64] & port_bit(to)) != 0
+        ? find_reached(relay, to, from)
+        : NULL;
+}
+
+uint64_t
+acceptor_id(const struct acceptor *acceptor)
+{
+    return acceptor->id;
+}
+
+bool
+acceptor_is_dead(const struct acceptor *acceptor)
+{
+    return listener_is_dead(acceptor->listener);
+}
+
+const char *
+acceptor_text(const struct acceptor *acceptor)
+{
+    return acceptor->text;
+}
+
+bool
+acceptor_is_tls(const struct acceptor *acceptor)
+{
+    return acceptor->tls;
+}
+
+struct service *
+acceptor_service(const struct acceptor *acceptor)
+{
+    return acceptor->service;
+}
+
+struct acceptor *
+acceptor_next(const struct acceptor *acceptor)
+{
+    return acceptor->next;
+}
+
+/* A client that has gone has no name any more, but still an end that is to be
+ * logged.  False: it is no socket of a client. */
+static bool
+find_peer(int fd, const struct address *client, struct sockaddr_storage *peer,
+    socklen_t *length)
+{
+    sa_family_t family = client->storage.ss_family;
+
+    *peer = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+    if (getpeername(fd, (struct sockaddr *)peer, length) == 0)
+        return true;
+    *length = sizeof(family);
+    if (errno != ENOTCONN)
+        return false;
+    if ((family == AF_INET && client->length == sizeof(struct sockaddr_in)) ||
+        (family == AF_INET6 && client->length == sizeof(struct sockaddr_in6))) {
+        *peer = client->storage;
+        *length = client->length;
+    }
+    return true;
+}
+
+/* `counted`: the service, by its index, that it was counted in for. */
+static void
+take(struct relay *relay, struct service *service, uint64_t id, bool tls,
+    int fd, unsigned counted, const struct address *client)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+
+    if (service == NULL || !find_peer(fd, client, &peer, &length)) {
+        close(fd);
+        limits_leave(relay, counted);
+        return;
+    }
+    if (counted != service->index) {
+        limits_enter(relay, service);
+        limits_leave(relay, counted);
+    }
+    conn_start(
+        relay, service, id, tls, fd, (struct sockaddr *)&peer, length);
+}
+
+/* Whoever sent it may have another service behind this acceptor by now, or none:
+ * then it is counted under the one that serves it. */
+void
+acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
+    unsigned index, const struct address *client)
+{
+    unsigned counted = index < SCOREBOARD_SERVICES ? index
+                                                   : (unsigned)SCOREBOARD_ALL;
+
+    if (acceptor != NULL)
+        take(relay, acceptor->service, acceptor->id, acceptor->tls, fd, counted,
+            client);
+    else
+        take(relay, NULL, 0, false, fd, counted, client);
+}
+
+void
+acceptor_take_closed(struct relay *relay, struct service *service, bool tls,
+    int fd, const struct address *client)
+{
+    take(relay, service, 0, tls, fd, service->index, client);
+}
+
+void
+acceptor_update(struct acceptor *acceptor)
+{
+    bool paused = acceptor->relay->paused || acceptor->service->paused;
+
+    if (paused == acceptor->paused)
+        return;
+    acceptor->paused = paused;
+    if (paused)
+        listener_pause(acceptor->listener);
+    else
+        listener_resume(acceptor->listener);
+}

@@ -1,0 +1,67 @@
+/*
+ * One listening socket as a worker uses it: who comes in there is served by
+ * the service that the socket stands for now.
+ */
+#ifndef RELAY_ACCEPTOR_H
+#define RELAY_ACCEPTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+struct address;
+struct acceptor;
+struct relay;
+struct service;
+
+/* Takes `fd`, a listening non-blocking socket, perhaps shared with other
+ * processes, and begins to accept.  `id` is the caller's; `text`, copied, is
+ * the address for the log.  NULL: out of memory; the caller still has `fd`. */
+NODISCARD struct acceptor *acceptor_open(struct relay *relay, uint64_t id,
+    int fd, const char *text, bool tls, struct service *service);
+
+/* Who comes in from now on is served by `service`. */
+void acceptor_serve(struct acceptor *acceptor, struct service *service);
+
+/* Stops accepting and closes.  `empty_first`: who waits in the kernel's queue
+ * is still let in, limit or not: closing the last copy of the socket would
+ * reset them.  Runs no later than the relay's loop is freed. */
+void acceptor_close(struct acceptor *acceptor, bool empty_first);
+void acceptor_close_all(struct relay *relay, bool empty_first);
+
+/* NULL: none has this id. */
+struct acceptor *acceptor_find(const struct relay *relay, uint64_t id);
+
+/* The service that a connection to `to` would be served by, because an acceptor
+ * listens there; `from` is the connection's own address, NULL before it has
+ * one.  NULL: it goes elsewhere, as far as is known.  Cheap where no acceptor
+ * has the port. */
+struct service *acceptor_reached(const struct relay *relay,
+    const struct address *to, const struct address *from);
+
+uint64_t acceptor_id(const struct acceptor *acceptor);
+
+/* Whether its socket does not listen any more: then it waits to be closed. */
+bool acceptor_is_dead(const struct acceptor *acceptor);
+const char *acceptor_text(const struct acceptor *acceptor);
+bool acceptor_is_tls(const struct acceptor *acceptor);
+struct service *acceptor_service(const struct acceptor *acceptor);
+struct acceptor *acceptor_next(const struct acceptor *acceptor);
+
+/* Takes `fd`, a client's socket that another process accepted at its copy of
+ * this acceptor and counted in here as one of the service with that index on the
+ * board.  `acceptor` NULL: there is none here any more, and the client is refused.
+ * `client` is its address, as that process says; the kernel's word, which it
+ * has while the connection lives, goes first. */
+void acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
+    unsigned index, const struct address *client);
+
+/* The same for an acceptor that has been closed here meanwhile. */
+void acceptor_take_closed(struct relay *relay, struct service *service,
+    bool tls, int fd, const struct address *client);
+
+/* For limits.c: accepts or pauses, as the limits say. */
+void acceptor_update(struct acceptor *acceptor);
+
+#endif

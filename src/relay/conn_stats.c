@@ -1,0 +1,68 @@
+#include "relay/conn_stats.h"
+
+#include "relay/conn_internal.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+#include "tls/tls_stream.h"
+
+void
+conn_stats_count(struct relay *relay, const struct service *service,
+    enum scoreboard_counter counter, uint64_t more)
+{
+    scoreboard_count(relay->board, relay->slot, SCOREBOARD_ALL, counter, more);
+    if (service->index != SCOREBOARD_ALL)
+        scoreboard_count(relay->board, relay->slot, service->index, counter,
+            more);
+}
+
+static void
+count(const struct conn *conn, enum scoreboard_counter counter, uint64_t more)
+{
+    if (more > 0)
+        conn_stats_count(conn->relay, conn->service, counter, more);
+}
+
+void
+conn_stats_handshake(const struct conn *conn)
+{
+    struct tls_facts facts;
+
+    count(conn, SCOREBOARD_HANDSHAKES, 1);
+    if (tls_stream_facts(&conn->client, &facts) && facts.resumed)
+        count(conn, SCOREBOARD_RESUMED, 1);
+}
+
+/* A server with which no TLS comes about is not reached either. */
+static void
+count_failure(const struct conn *conn)
+{
+    switch (conn->reason) {
+    case CONN_HANDSHAKE_FAILED:
+    case CONN_HANDSHAKE_TIMEOUT:
+        count(conn,
+            conn->reached == CONN_ACCEPT_TLS ? SCOREBOARD_HANDSHAKE_FAILURES
+                                             : SCOREBOARD_CONNECT_FAILURES,
+            1);
+        break;
+    case CONN_CONNECT_REFUSED:
+    case CONN_CONNECT_TIMEOUT:
+    case CONN_CONNECT_UNREACHABLE:
+    case CONN_RESOLVE_FAILED:
+        count(conn, SCOREBOARD_CONNECT_FAILURES, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+conn_stats_end(const struct conn *conn)
+{
+    bool well = conn->reason == CONN_CLIENT_CLOSED ||
+        conn->reason == CONN_SERVER_CLOSED;
+
+    count(conn, well ? SCOREBOARD_ENDED_WELL : SCOREBOARD_ENDED_BADLY, 1);
+    count(conn, SCOREBOARD_UP_BYTES, conn->up.bytes);
+    count(conn, SCOREBOARD_DOWN_BYTES, conn->down.bytes);
+    count_failure(conn);
+}

@@ -1,0 +1,25 @@
+/*
+ * A connection's numbers on the scoreboard, each in its service's column and in the
+ * sum of all.
+ */
+#ifndef RELAY_CONN_STATS_H
+#define RELAY_CONN_STATS_H
+
+#include <stdint.h>
+
+#include "base/scoreboard.h"
+
+struct conn;
+struct relay;
+struct service;
+
+void conn_stats_count(struct relay *relay, const struct service *service,
+    enum scoreboard_counter counter, uint64_t more);
+
+/* The client's handshake is done. */
+void conn_stats_handshake(const struct conn *conn);
+
+/* What an ended connection comes to. */
+void conn_stats_end(const struct conn *conn);
+
+#endif

@@ -1,0 +1,309 @@
+#include "roles/admin.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/control.h"
+#include "admin/status.h"
+#include "admin/status_facts.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/scoreboard.h"
+#include "ipc/channel.h"
+#include "ipc/message.h"
+#include "roles/heartbeat.h"
+#include "roles/log_message.h"
+
+/* A master that is stuck does not keep the scoreboard from being read. */
+#define MASTER_PATIENCE SECONDS(2)
+
+/* For answers to be read after the master has ended. */
+#define FAREWELL SECONDS(2)
+
+/* What the master is asked: far above what people and monitors do. */
+enum { ASK_EVERY_MS = 20, ASK_BURST = 100 };
+
+_Static_assert((int)STATUS_FACTS_SIZE <= (int)MESSAGE_REPLY_MAX,
+    "what the master tells goes in one reply");
+
+struct admin {
+    struct event_base *base;
+    struct channel *channel; /* NULL: the master has ended */
+    struct control *control;
+    const struct scoreboard *board;
+    struct heartbeat heartbeat;
+
+    /* Requests that are held back, in the order that they came in. */
+    uint32_t held[CONTROL_CLIENTS_MAX];
+    size_t held_count;
+    struct event *pace;
+    uint64_t spent_until_ms;
+};
+
+static const enum request_verb verbs[CONTROL_VERB_COUNT] = {
+    [CONTROL_STATUS] = REQUEST_STATUS,
+    [CONTROL_STATUS_JSON] = REQUEST_STATUS,
+    [CONTROL_RELOAD] = REQUEST_RELOAD,
+    [CONTROL_UPGRADE] = REQUEST_UPGRADE,
+    [CONTROL_DRAIN] = REQUEST_DRAIN,
+};
+
+static const enum control_outcome outcomes[REPLY_CODE_COUNT] = {
+    [REPLY_DONE] = CONTROL_OK,
+    [REPLY_FAILED] = CONTROL_FAILED,
+    [REPLY_AGAIN] = CONTROL_AGAIN,
+};
+
+/* Any process may have written to the scoreboard. */
+static const char *
+kind_name(int kind)
+{
+    return kind >= 0 && kind < ROLE_COUNT ? role_name((enum role)kind) : "?";
+}
+
+/* `facts` NULL: the master did not say. */
+static void
+answer_status(struct admin *admin, uint32_t client,
+    const struct control_request *request, const struct status_facts *facts)
+{
+    const struct status status = {
+        .board = admin->board, .facts = facts,
+        .kind_name = kind_name, .now_ms = clock_now_ms(),
+    };
+    struct evbuffer *out = evbuffer_new();
+    bool made = out != NULL &&
+        (request->verb == CONTROL_STATUS_JSON ? status_json(&status, out)
+                                              : status_text(&status, out));
+
+    if (made)
+        control_say(admin->control, client,
+            (const char *)evbuffer_pullup(out, -1), evbuffer_get_length(out));
+    control_finish(admin->control, client,
+        made ? CONTROL_OK : CONTROL_FAILED);
+    if (out != NULL)
+        evbuffer_free(out);
+}
+
+static void
+pass_on(struct admin *admin, uint32_t client,
+    const struct control_request *request)
+{
+    const struct message_request ask = {
+        .request = client, .verb = verbs[request->verb],
+        .pid = control_pid(admin->control, client),
+    };
+
+    if (ask.verb == REQUEST_STATUS)
+        control_expect(admin->control, client, MASTER_PATIENCE);
+    channel_send(admin->channel, MESSAGE_REQUEST, &ask, request->name,
+        strlen(request->name), NULL, 0);
+}
+
+/* The master takes it for an offence if it is asked without end (conduct.h); who
+ * asks the admin so has to wait. */
+static bool
+may_ask(struct admin *admin)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (admin->spent_until_ms < now_ms)
+        admin->spent_until_ms = now_ms;
+    if (admin->spent_until_ms - now_ms > ASK_BURST * ASK_EVERY_MS)
+        return false;
+    admin->spent_until_ms += ASK_EVERY_MS;
+    return true;
+}
+
+static void
+hold(struct admin *admin, uint32_t client)
+{
+    struct timeval pause = clock_span(ASK_EVERY_MS);
+
+    if (admin->held_count < CONTROL_CLIENTS_MAX)
+        admin->held[admin->held_count++] = client;
+    event_add(admin->pace, &pause);
+}
+
+/* Clients that have left are not asked for. */
+static void
+on_pace(evutil_socket_t fd, short what, void *arg)
+{
+    struct admin *admin = arg;
+    struct timeval pause = clock_span(ASK_EVERY_MS);
+    const struct control_request *request;
+    uint32_t client;
+
+    (void)fd;
+    (void)what;
+    while (admin->held_count > 0 && admin->channel != NULL &&
+        may_ask(admin)) {
+        client = admin->held[0];
+        memmove(admin->held, admin->held + 1,
+            --admin->held_count * sizeof(*admin->held));
+        request = control_asked(admin->control, client);
+        if (request != NULL)
+            pass_on(admin, client, request);
+    }
+    if (admin->held_count > 0 && admin->channel != NULL)
+        event_add(admin->pace, &pause);
+}
+
+static void
+on_asked(void *arg, uint32_t client, const struct control_request *request)
+{
+    struct admin *admin = arg;
+
+    if (admin->held_count == 0 && may_ask(admin))
+        pass_on(admin, client, request);
+    else
+        hold(admin, client);
+}
+
+/* Only status is expected in time. */
+static void
+on_late(void *arg, uint32_t client, const struct control_request *request)
+{
+    answer_status(arg, client, request, NULL);
+}
+
+static void
+on_reply(struct admin *admin, const struct message *message)
+{
+    const struct message_reply *reply = message->payload;
+    const struct control_request *request =
+        control_asked(admin->control, reply->request);
+    struct status_facts facts;
+
+    if (request == NULL)
+        return;
+    if (verbs[request->verb] == REQUEST_STATUS &&
+        reply->code == REPLY_DONE) {
+        answer_status(admin, reply->request, request,
+            status_facts_parse(&facts, message->text, message->text_length)
+                ? &facts : NULL);
+        return;
+    }
+    control_say(admin->control, reply->request, message->text,
+        message->text_length);
+    if (reply->more)
+        return;
+    /* The client's next question is the successor's. */
+    if (reply->code == REPLY_AGAIN ||
+        (request->verb == CONTROL_UPGRADE && reply->code == REPLY_DONE))
+        control_stop_accepting(admin->control);
+    control_finish(admin->control, reply->request, outcomes[reply->code]);
+}
+
+/* What else the master tells every child is heard and forgotten. */
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    if (message->type == MESSAGE_LOG) {
+        log_message_apply(message);
+        return;
+    }
+    if (message->type == MESSAGE_REPLY)
+        on_reply(arg, message);
+    for (size_t i = 0; i < message->fd_count; i++)
+        close(fds[i]);
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+    struct admin *admin = arg;
+
+    log_debug(NULL, "the admin ends: the master %s", why);
+    heartbeat_stop(&admin->heartbeat);
+    channel_free(admin->channel);
+    admin->channel = NULL;
+    if (admin->control != NULL)
+        control_end(admin->control,
+            "the daemon ended before it had an answer");
+    event_base_loopbreak(admin->base);
+}
+
+/* The last answers leave; a client that does not read is not waited for. */
+static void
+linger(struct admin *admin)
+{
+    uint64_t until_ms = clock_now_ms() + FAREWELL;
+    struct timeval span = clock_span(FAREWELL);
+
+    event_base_loopexit(admin->base, &span);
+    while (control_clients(admin->control) > 0 &&
+        clock_now_ms() < until_ms)
+        if (event_base_loop(admin->base, EVLOOP_ONCE) != 0)
+            break;
+}
+
+/* Ctrl-C goes to every process of a terminal, and a service manager may tell
+ * all of them at once; but the socket is to answer until the master ends. */
+static void
+ignore_signals(void)
+{
+    static const int numbers[] = {
+        SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE,
+    };
+
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        (void)signal(numbers[i], SIG_IGN);
+}
+
+/* False: no memory, or no descriptor; what was made stays in `admin`, and
+ * `master_fd` is the channel's if there is one. */
+static bool
+start_admin(struct admin *admin, int master_fd, int listen_fd, uid_t owner)
+{
+    const struct control_handler handler = {
+        .asked = on_asked, .late = on_late, .arg = admin,
+    };
+
+    admin->base = event_base_new();
+    if (admin->base == NULL)
+        return false;
+    admin->channel = channel_new(admin->base, master_fd, ROLE_ADMIN,
+        ROLE_MASTER, on_message, on_ended, admin);
+    if (admin->channel == NULL)
+        return false;
+    admin->pace = evtimer_new(admin->base, on_pace, admin);
+    if (admin->pace == NULL)
+        return false;
+    admin->control =
+        control_new(admin->base, listen_fd, owner, &handler);
+    return admin->control != NULL;
+}
+
+int
+admin_run(int master_fd, int listen_fd, struct scoreboard *board, uid_t owner)
+{
+    struct admin admin = { .board = board };
+    bool started;
+
+    ignore_signals();
+    started = start_admin(&admin, master_fd, listen_fd, owner) &&
+        heartbeat_start(&admin.heartbeat, admin.base, admin.channel);
+    if (started) {
+        channel_send(admin.channel, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+        event_base_dispatch(admin.base);
+        linger(&admin);
+    } else {
+        log_error(NULL, "the admin cannot start: out of memory or "
+            "descriptors");
+        if (admin.channel == NULL)
+            close(master_fd);
+    }
+    heartbeat_stop(&admin.heartbeat);
+    if (admin.pace != NULL)
+        event_free(admin.pace);
+    control_free(admin.control);
+    channel_free(admin.channel);
+    if (admin.base != NULL)
+        event_base_free(admin.base);
+    return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}

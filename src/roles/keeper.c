@@ -1,0 +1,508 @@
+#include "roles/keeper.h"
+
+#include <event2/event.h>
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/slice.h"
+#include "ipc/channel.h"
+#include "ipc/message.h"
+#include "ipc/sign_batch.h"
+#include "roles/heartbeat.h"
+#include "roles/keeper_keys.h"
+#include "roles/keeper_spin.h"
+#include "roles/log_message.h"
+
+/* How fast one worker may have signatures made: far above what a worker's own
+ * part of a handshake leaves room for, so that only one who does nothing else
+ * comes to feel it. */
+enum { WINDOW_MS = 100, SIGNATURES_PER_WINDOW = 2000 };
+
+enum {
+    /* Answers that are there wait so long for others: a few signatures with
+     * ECDSA, less than one with RSA. */
+    ANSWERS_WAIT_NS = 100000,
+    LOOK_AT_CORES_MS = 100,
+};
+
+struct keeper {
+    struct event_base *base;
+    struct channel *master; /* NULL: it is gone */
+    struct way *ways;
+    struct keeper_keys keys;
+    struct event *work;   /* loads the next keys, when nothing else comes */
+    struct slice slice;
+    bool alone;           /* on a core of its own, as far as can be told */
+    uint64_t looked_ms;
+    uint64_t sent_ns;     /* when answers were last sent */
+    struct sign_batch answers; /* to the message that is being read */
+    struct event *forget; /* looks for keys whose time is over */
+    struct heartbeat heartbeat;
+    struct keeper_spin spin;
+};
+
+/* To one worker. */
+struct way {
+    struct way *next;
+    struct way **link;
+    struct keeper *keeper;
+    struct channel *channel;
+    uint64_t window_ms;   /* when the window began */
+    unsigned signatures;  /* in it */
+    struct event *window; /* its end, where too many were asked for */
+};
+
+/* Without the master those it started go on until their connections have
+ * ended. */
+static void
+stop_if_useless(struct keeper *keeper)
+{
+    if (keeper->master == NULL && keeper->ways == NULL)
+        event_base_loopbreak(keeper->base);
+}
+
+static void
+free_way(struct way *way)
+{
+    channel_free(way->channel);
+    if (way->window != NULL)
+        event_free(way->window);
+    *way->link = way->next;
+    if (way->next != NULL)
+        way->next->link = way->link;
+    free(way);
+}
+
+/* Signing. */
+
+static void
+on_window_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct way *way = arg;
+
+    (void)fd;
+    (void)what;
+    way->signatures = 0;
+    channel_listen(way->channel, true);
+}
+
+/* A worker that has had too many is not heard before the window is over: what it
+ * asks for meanwhile waits in its socket.  Only then a timer runs: one that
+ * always did would have the kernel set a clock each time that the keeper sleeps. */
+static void
+count_signature(struct way *way)
+{
+    uint64_t now_ms = clock_now_ms();
+    struct timeval rest;
+
+    if (now_ms - way->window_ms >= WINDOW_MS) {
+        way->window_ms = now_ms;
+        way->signatures = 0;
+    }
+    if (++way->signatures != SIGNATURES_PER_WINDOW)
+        return;
+    rest = clock_span(way->window_ms + WINDOW_MS - now_ms);
+    event_add(way->window, &rest);
+    channel_listen(way->channel, false);
+}
+
+/* Whether the workers leave a core to the keepers.  An operator may move them at
+ * any time (taskset(1)), and asking costs little. */
+static void
+look_at_cores(struct keeper *keeper)
+{
+    cpu_set_t cores;
+
+    if (!clock_is_due(&keeper->looked_ms, LOOK_AT_CORES_MS))
+        return;
+    keeper->alone = keeper->keys.workers > 0 &&
+        sched_getaffinity(0, sizeof(cores), &cores) == 0 &&
+        (unsigned)CPU_COUNT(&cores) > keeper->keys.workers;
+}
+
+static void
+send_answers(struct way *way)
+{
+    struct keeper *keeper = way->keeper;
+
+    sign_batch_send(&keeper->answers, way->channel, MESSAGE_SIGNED);
+    keeper->sent_ns = clock_now_ns();
+}
+
+/* While this process goes on signing on its own core, the worker goes on with
+ * what it has; on a core that they share it would only be interrupted. */
+static bool
+should_send(const struct keeper *keeper, bool first)
+{
+    return keeper->alone &&
+        (first || clock_now_ns() - keeper->sent_ns >= ANSWERS_WAIT_NS);
+}
+
+static void
+answer(struct way *way, const struct message_sign *asked)
+{
+    struct keeper *keeper = way->keeper;
+    const struct tls_sign_request request = {
+        .key = asked->key,
+        .scheme = (enum tls_sign_scheme)asked->scheme,
+        .digest = (enum tls_sign_digest)asked->digest,
+        .bytes = (const unsigned char *)(asked + 1),
+        .length = asked->length,
+    };
+    unsigned char signature[TLS_SIGNATURE_MAX];
+    struct message_signed answer = { .number = asked->number };
+
+    answer.length = (uint32_t)keeper_keys_sign(
+        &keeper->keys, &request, signature);
+    if (!sign_batch_add_signed(&keeper->answers, &answer, signature)) {
+        send_answers(way);
+        (void)!sign_batch_add_signed(&keeper->answers, &answer, signature);
+    }
+    count_signature(way);
+}
+
+static void
+on_worker_message(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_sign *asked;
+    struct way *way = arg;
+    size_t at = 0;
+    bool first = true;
+
+    (void)fds; /* none comes with it */
+    if (message->type != MESSAGE_SIGN)
+        return;
+    look_at_cores(way->keeper);
+    while ((asked = sign_batch_sign(message, &at)) != NULL) {
+        answer(way, asked);
+        if (should_send(way->keeper, first))
+            send_answers(way);
+        first = false;
+    }
+    send_answers(way);
+    if (way->keeper->alone)
+        keeper_spin_note(&way->keeper->spin, clock_now_ns());
+}
+
+static void
+on_worker_ended(void *arg, const char *why)
+{
+    struct way *way = arg;
+    struct keeper *keeper = way->keeper;
+
+    if (channel_is_offended(way->channel))
+        log_error(NULL, "a worker %s; the keeper listens to it no more", why);
+    free_way(way);
+    stop_if_useless(keeper);
+}
+
+/* A keeper that has just been started has no key yet.  What it is asked meanwhile
+ * waits, because an answer without a signature would end that handshake. */
+static bool
+has_keys(const struct keeper *keeper)
+{
+    return keeper->keys.now.vault != NULL ||
+        keeper->keys.state == KEYS_LOADED;
+}
+
+/* Whether it has keys changes only until some are in force. */
+static void
+listen_if_keys(struct keeper *keeper)
+{
+    if (keeper->keys.now.vault != NULL)
+        return;
+    for (struct way *way = keeper->ways; way != NULL; way = way->next)
+        channel_listen(way->channel, has_keys(keeper));
+}
+
+/* Takes `fd`. */
+static void
+add_way(struct keeper *keeper, int fd)
+{
+    struct way *way = calloc(1, sizeof(*way));
+
+    if (way != NULL)
+        way->window = evtimer_new(keeper->base, on_window_over, way);
+    if (way != NULL && way->window != NULL)
+        way->channel = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_WORKER,
+            on_worker_message, on_worker_ended, way);
+    if (way == NULL || way->channel == NULL) {
+        log_error(NULL, "a worker cannot be heard: out of memory");
+        if (way != NULL && way->window != NULL)
+            event_free(way->window);
+        close(fd);
+        free(way);
+        return;
+    }
+    channel_read_singly(way->channel);
+    channel_listen(way->channel, has_keys(keeper));
+    way->keeper = keeper;
+    way->next = keeper->ways;
+    way->link = &keeper->ways;
+    if (way->next != NULL)
+        way->next->link = &way->next;
+    keeper->ways = way;
+}
+
+/* Generations. */
+
+static void
+answer_prepare(
+    struct keeper *keeper, uint64_t generation, bool ok, bool given_up)
+{
+    const struct message_verdict verdict = {
+        .generation = generation,
+        .ok = ok,
+        .given_up = given_up,
+    };
+
+    if (keeper->master != NULL)
+        channel_send(
+            keeper->master, MESSAGE_PREPARED, &verdict, NULL, 0, NULL, 0);
+}
+
+/* What was to be next is not, whatever the state. */
+static void
+drop_next(struct keeper *keeper)
+{
+    struct keeper_keys *keys = &keeper->keys;
+
+    if (keys->state == KEYS_LOADING)
+        answer_prepare(keeper, keys->next.generation, false, true);
+    keeper_keys_drop_next(keys);
+    listen_if_keys(keeper);
+}
+
+static void
+fail(struct keeper *keeper)
+{
+    struct keeper_keys *keys = &keeper->keys;
+    uint64_t generation = keys->next.generation;
+
+    for (size_t i = 0; i < keys->error.count; i++)
+        channel_send(keeper->master, MESSAGE_FAULT, NULL,
+            keys->error.messages[i], strlen(keys->error.messages[i]), NULL, 0);
+    keeper_keys_drop_next(keys);
+    answer_prepare(keeper, generation, false, false);
+}
+
+/* The trial has said all that there is to warn of. */
+static void
+load_more(struct keeper *keeper)
+{
+    bool ok;
+
+    log_hush(true);
+    ok = keeper_keys_step(&keeper->keys);
+    log_hush(false);
+    if (!ok) {
+        fail(keeper);
+    } else if (keeper->keys.state == KEYS_LOADED) {
+        listen_if_keys(keeper);
+        answer_prepare(keeper, keeper->keys.next.generation, true, false);
+    }
+}
+
+/* libevent looks for other events before this one comes again. */
+static void
+on_work(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval at_once = { 0 };
+    struct keeper *keeper = arg;
+
+    (void)fd;
+    (void)what;
+    slice_begin(&keeper->slice, clock_cpu_ns());
+    while (keeper->keys.state == KEYS_LOADING &&
+        slice_goes_on(&keeper->slice, clock_cpu_ns()))
+        load_more(keeper);
+    slice_end(&keeper->slice, clock_cpu_ns());
+    if (keeper->keys.state == KEYS_LOADING)
+        event_add(keeper->work, &at_once);
+}
+
+static void
+prepare(struct keeper *keeper, const struct message *message)
+{
+    const struct message_generation *fixed = message->payload;
+    struct keeper_keys *keys = &keeper->keys;
+
+    if (keys->state == KEYS_TOLD &&
+        keys->next.generation == fixed->generation) {
+        keys->state = KEYS_LOADING;
+        keeper->slice = (struct slice){ 0 };
+        event_active(keeper->work, EV_TIMEOUT, 1);
+        return;
+    }
+    drop_next(keeper);
+    answer_prepare(keeper, fixed->generation, false, false);
+}
+
+static void
+on_forget(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval again = { .tv_sec = 1 };
+    struct keeper *keeper = arg;
+
+    (void)fd;
+    (void)what;
+    if (keeper_keys_forget(&keeper->keys, clock_now_ms()))
+        event_add(keeper->forget, &again);
+}
+
+static void
+switch_over(struct keeper *keeper, const struct message *message)
+{
+    const struct message_generation *fixed = message->payload;
+
+    if (!keeper_keys_switch(&keeper->keys, fixed->generation, clock_now_ms()))
+        return;
+    on_forget(-1, 0, keeper);
+    channel_send(
+        keeper->master, MESSAGE_COMMITTED, fixed, NULL, 0, NULL, 0);
+}
+
+static void
+cancel(struct keeper *keeper, const struct message *message)
+{
+    const struct message_generation *fixed = message->payload;
+
+    if (keeper->keys.next.generation == fixed->generation)
+        drop_next(keeper);
+}
+
+static uint64_t
+generation_of(const struct message *message)
+{
+    const struct message_generation *fixed = message->payload;
+
+    return fixed->generation;
+}
+
+static void
+on_master_message(void *arg, const struct message *message, const int *fds)
+{
+    struct keeper *keeper = arg;
+
+    switch (message->type) {
+    case MESSAGE_BUNDLE:
+        drop_next(keeper);
+        keeper_keys_begin(&keeper->keys, generation_of(message), fds[0]);
+        break;
+    case MESSAGE_SECRETS:
+        keeper_keys_add_secrets(
+            &keeper->keys, generation_of(message), fds[0]);
+        break;
+    case MESSAGE_PREPARE:
+        prepare(keeper, message);
+        break;
+    case MESSAGE_COMMIT:
+        switch_over(keeper, message);
+        break;
+    case MESSAGE_ABORT:
+        cancel(keeper, message);
+        break;
+    case MESSAGE_KEEPER:
+        add_way(keeper, fds[0]);
+        break;
+    case MESSAGE_LOG:
+        log_message_apply(message);
+        break;
+    default:
+        for (size_t i = 0; i < message->fd_count; i++)
+            close(fds[i]);
+    }
+}
+
+static void
+on_master_ended(void *arg, const char *why)
+{
+    struct keeper *keeper = arg;
+
+    log_debug(NULL, "master %s", why);
+    heartbeat_stop(&keeper->heartbeat);
+    channel_free(keeper->master);
+    keeper->master = NULL;
+    drop_next(keeper);
+    stop_if_useless(keeper);
+}
+
+/* False: out of memory, or descriptors. */
+static bool
+set_up(struct keeper *keeper, int fd)
+{
+    keeper->base = event_base_new();
+    if (keeper->base == NULL) {
+        close(fd);
+        return false;
+    }
+    keeper->forget = evtimer_new(keeper->base, on_forget, keeper);
+    keeper->work = evtimer_new(keeper->base, on_work, keeper);
+    keeper->master = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_MASTER,
+        on_master_message, on_master_ended, keeper);
+    if (keeper->master == NULL)
+        close(fd);
+    return keeper->master != NULL && keeper->forget != NULL &&
+        keeper->work != NULL &&
+        heartbeat_start(&keeper->heartbeat, keeper->base, keeper->master);
+}
+
+static void
+tear_down(struct keeper *keeper)
+{
+    struct way *next;
+
+    for (struct way *each = keeper->ways; each != NULL; each = next) {
+        next = each->next;
+        free_way(each);
+    }
+    channel_free(keeper->master);
+    keeper_keys_clear(&keeper->keys);
+    heartbeat_stop(&keeper->heartbeat);
+    if (keeper->forget != NULL)
+        event_free(keeper->forget);
+    if (keeper->work != NULL)
+        event_free(keeper->work);
+    if (keeper->base != NULL)
+        event_base_free(keeper->base);
+}
+
+/* Until stop_if_useless(). */
+static void
+serve(struct keeper *keeper)
+{
+    int wait;
+
+    do {
+        bool looks = keeper->alone &&
+            keeper_spin_goes_on(&keeper->spin, clock_now_ns());
+
+        wait = looks ? EVLOOP_NONBLOCK : 0;
+    } while (event_base_loop(keeper->base, EVLOOP_ONCE | wait) == 0 &&
+        !event_base_got_break(keeper->base));
+}
+
+int
+keeper_run(int master_fd)
+{
+    struct keeper keeper = { .base = NULL };
+    bool ready;
+
+    keeper_keys_init(&keeper.keys);
+    ready = set_up(&keeper, master_fd);
+    if (ready) {
+        channel_send(keeper.master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+        serve(&keeper);
+    } else {
+        log_error(NULL, "the keeper cannot start: out of memory");
+    }
+    tear_down(&keeper);
+    return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+}

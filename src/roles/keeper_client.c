@@ -1,0 +1,235 @@
+#include "roles/keeper_client.h"
+
+#include <event2/event.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "ipc/message.h"
+#include "ipc/sign_batch.h"
+#include "net/loop.h"
+#include "tls/tls_signer.h"
+
+struct keeper_client {
+    struct tls_signer signer; /* first: that is how it is found again */
+    struct loop *loop;
+    struct channel *channel; /* NULL: nobody to ask */
+    struct tls_signing *first;  /* not answered, in the order of asking */
+    struct tls_signing **end;
+    struct tls_signing *unasked; /* the first of those that wait for their turn;
+                                  * NULL: none */
+    unsigned asked;             /* that the keeper has to answer */
+    uint32_t last_number;
+    struct loop_task task;      /* asks, when the turn is over */
+    struct sign_batch batch;
+    struct event *timer;        /* while there is nobody to ask */
+    void (*lost)(void *arg);
+    void *arg;
+};
+
+_Static_assert(offsetof(struct keeper_client, signer) == 0, "see client_of()");
+
+static struct keeper_client *
+client_of(struct tls_signer *signer)
+{
+    return (struct keeper_client *)signer;
+}
+
+static void
+ask(struct keeper_client *client, const struct tls_signing *signing)
+{
+    const struct tls_sign_request *request = &signing->request;
+    const struct message_sign sign = {
+        .number = signing->number,
+        .length = (uint32_t)request->length,
+        .scheme = request->scheme,
+        .digest = request->digest,
+        .key = request->key,
+    };
+
+    if (sign_batch_add_sign(&client->batch, &sign, request->bytes))
+        return;
+    sign_batch_send(&client->batch, client->channel, MESSAGE_SIGN);
+    (void)!sign_batch_add_sign(&client->batch, &sign, request->bytes);
+}
+
+static void
+await_keeper(struct keeper_client *client)
+{
+    static const struct timeval patience = { .tv_sec = 1 };
+
+    if (client->first != NULL && !evtimer_pending(client->timer, NULL))
+        event_add(client->timer, &patience);
+}
+
+static void
+on_patience_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct keeper_client *client = arg;
+
+    (void)fd;
+    (void)what;
+    if (client->channel != NULL || client->first == NULL)
+        return;
+    await_keeper(client);
+    client->lost(client->arg);
+}
+
+/* As many as may be asked now, of all that came up in this turn. */
+static void
+ask_more(void *arg)
+{
+    struct keeper_client *client = arg;
+
+    if (client->channel == NULL) {
+        await_keeper(client);
+        return;
+    }
+    while (client->unasked != NULL &&
+        client->asked < KEEPER_CLIENT_ASKED_MAX) {
+        ask(client, client->unasked);
+        client->asked++;
+        client->unasked = client->unasked->next;
+    }
+    sign_batch_send(&client->batch, client->channel, MESSAGE_SIGN);
+}
+
+static void
+take_out(struct keeper_client *client, struct tls_signing *signing)
+{
+    if (client->unasked == signing)
+        client->unasked = signing->next;
+    *signing->link = signing->next;
+    if (signing->next != NULL)
+        signing->next->link = signing->link;
+    else
+        client->end = signing->link;
+}
+
+/* The number tells a late answer from one to a later question. */
+static void
+start(struct tls_signer *signer, struct tls_signing *signing)
+{
+    struct keeper_client *client = client_of(signer);
+
+    signing->number = ++client->last_number;
+    signing->next = NULL;
+    signing->link = client->end;
+    *client->end = signing;
+    client->end = &signing->next;
+    if (client->unasked == NULL)
+        client->unasked = signing;
+    loop_conclude(client->loop, &client->task);
+}
+
+/* If it was asked, the keeper still has to get through it. */
+static void
+cancel(struct tls_signer *signer, struct tls_signing *signing)
+{
+    take_out(client_of(signer), signing);
+}
+
+/* Answers come in the order of the questions: what is looked for is near. */
+static void
+take_answer(
+    struct keeper_client *client, const struct message_signed *answer)
+{
+    struct tls_signing *signing = client->first;
+
+    if (client->asked == 0)
+        return;
+    client->asked--;
+    while (signing != NULL && signing->number != answer->number)
+        signing = signing->next;
+    if (signing == NULL)
+        return; /* it was cancelled meanwhile */
+    take_out(client, signing);
+    tls_signing_answer(
+        signing, (const unsigned char *)(answer + 1), answer->length);
+}
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_signed *answer;
+    struct keeper_client *client = arg;
+    size_t at = 0;
+
+    (void)fds; /* none comes with it */
+    if (message->type != MESSAGE_SIGNED)
+        return;
+    while ((answer = sign_batch_signed(message, &at)) != NULL)
+        take_answer(client, answer);
+    if (client->unasked != NULL)
+        loop_conclude(client->loop, &client->task);
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+    struct keeper_client *client = arg;
+
+    log_debug(NULL, "keeper %s", why);
+    channel_free_in(client->channel, client->loop);
+    client->channel = NULL;
+    await_keeper(client);
+}
+
+struct keeper_client *
+keeper_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
+{
+    struct keeper_client *client = calloc(1, sizeof(*client));
+
+    if (client == NULL)
+        return NULL;
+    client->signer = (struct tls_signer){ .start = start, .cancel = cancel };
+    client->loop = loop;
+    client->task = (struct loop_task){ .run = ask_more, .arg = client };
+    client->end = &client->first;
+    client->lost = lost;
+    client->arg = arg;
+    client->timer = evtimer_new(loop->base, on_patience_over, client);
+    if (client->timer != NULL)
+        return client;
+    free(client);
+    return NULL;
+}
+
+void
+keeper_client_free(struct keeper_client *client)
+{
+    if (client == NULL)
+        return;
+    loop_cancel(client->loop, &client->task);
+    channel_free(client->channel);
+    event_free(client->timer);
+    tls_jobs_clear(&client->signer.jobs);
+    free(client);
+}
+
+void
+keeper_client_connect(struct keeper_client *client, int fd)
+{
+    struct channel *channel = channel_new(client->loop->base, fd, ROLE_WORKER,
+        ROLE_KEEPER, on_message, on_ended, client);
+
+    if (channel == NULL) {
+        log_error(NULL, "the keeper cannot be heard: out of memory");
+        close(fd);
+        return;
+    }
+    channel_free_in(client->channel, client->loop);
+    client->channel = channel;
+    client->unasked = client->first;
+    client->asked = 0;
+    loop_conclude(client->loop, &client->task);
+}
+
+struct tls_signer *
+keeper_client_signer(struct keeper_client *client)
+{
+    return &client->signer;
+}

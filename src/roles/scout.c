@@ -1,0 +1,327 @@
+#include "roles/scout.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config_fault.h"
+#include "config/config_host.h"
+#include "ipc/channel.h"
+#include "ipc/message.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/resolver_dns.h"
+#include "net/resolver_files.h"
+#include "roles/heartbeat.h"
+#include "roles/log_message.h"
+
+struct scout {
+    struct loop *loop;
+    struct resolver_dns *dns;
+    struct resolver *resolver;
+    struct channel *master;
+    struct way *ways;
+    struct heartbeat heartbeat;
+};
+
+/* To one worker. */
+struct way {
+    struct way *next;
+    struct way **link;
+    struct scout *scout;
+    struct channel *channel;
+    struct question *questions;
+    size_t question_count;
+};
+
+struct question {
+    struct question *next;
+    struct question **link;
+    struct way *way;
+    struct resolver_query *query;
+    uint32_t number; /* the worker's */
+    char host[];
+};
+
+static void
+free_question(struct question *question)
+{
+    resolver_cancel(question->query);
+    *question->link = question->next;
+    if (question->next != NULL)
+        question->next->link = question->link;
+    question->way->question_count--;
+    free(question);
+}
+
+static void
+free_way(struct way *way)
+{
+    struct question *next;
+
+    channel_free(way->channel);
+    for (struct question *each = way->questions; each != NULL; each = next) {
+        next = each->next;
+        free_question(each);
+    }
+    *way->link = way->next;
+    if (way->next != NULL)
+        way->next->link = way->link;
+    free(way);
+}
+
+static void
+answer(struct way *way, uint32_t number, enum resolver_result result,
+    uint64_t ttl_ms, const struct address *addresses, size_t count)
+{
+    const struct message_resolved resolved = {
+        .query = number,
+        .result = result,
+        .ttl_ms = (uint32_t)ttl_ms,
+        .count = (uint32_t)count,
+    };
+
+    channel_send(way->channel, MESSAGE_RESOLVED, &resolved,
+        (const char *)addresses, count * sizeof(*addresses), NULL, 0);
+}
+
+static void
+on_done(void *arg, enum resolver_result result,
+    const struct address *addresses, size_t count)
+{
+    struct question *question = arg;
+    struct resolver *resolver = question->way->scout->resolver;
+
+    answer(question->way, question->number, result,
+        resolver_ttl_ms(resolver, question->host), addresses, count);
+    free_question(question);
+}
+
+static struct question *
+new_question(struct way *way, uint32_t number, const char *host)
+{
+    size_t length = strlen(host) + 1;
+    struct question *question;
+
+    if (way->question_count == SCOUT_QUERIES_MAX)
+        return NULL;
+    question = calloc(1, sizeof(*question) + length);
+    if (question == NULL)
+        return NULL;
+    question->way = way;
+    question->number = number;
+    memcpy(question->host, host, length);
+    question->next = way->questions;
+    question->link = &way->questions;
+    if (question->next != NULL)
+        question->next->link = &question->next;
+    way->questions = question;
+    way->question_count++;
+    return question;
+}
+
+bool
+scout_knows_form(const char *host)
+{
+    struct host parsed;
+    struct fault fault;
+
+    return config_host_parse(&parsed, host, &fault) &&
+        parsed.kind == HOST_NAME;
+}
+
+static void
+on_resolve(struct way *way, const struct message *message)
+{
+    const struct message_resolve *resolve = message->payload;
+    struct question *question;
+
+    if (!scout_knows_form(message->text)) {
+        log_error(NULL, "a worker asks for what is no host name; the scout "
+                        "listens to it no more");
+        free_way(way);
+        return;
+    }
+    question = new_question(way, resolve->query, message->text);
+    if (question == NULL) {
+        answer(way, resolve->query, RESOLVER_FAILED, 0, NULL, 0);
+        return;
+    }
+    resolver_start(way->scout->resolver, question->host, on_done, question,
+        &question->query);
+}
+
+static void
+on_worker_message(void *arg, const struct message *message, const int *fds)
+{
+    struct way *way = arg;
+
+    (void)fds; /* none comes with it */
+    if (message->type == MESSAGE_RESOLVE)
+        on_resolve(way, message);
+}
+
+static void
+on_worker_ended(void *arg, const char *why)
+{
+    struct way *way = arg;
+
+    if (channel_is_offended(way->channel))
+        log_error(NULL, "a worker %s; the scout listens to it no more", why);
+    else
+        log_debug(NULL, "worker %s", why);
+    free_way(way);
+}
+
+/* Takes `fd`. */
+static void
+add_way(struct scout *scout, int fd)
+{
+    struct way *way = calloc(1, sizeof(*way));
+
+    if (way != NULL)
+        way->channel = channel_new(scout->loop->base, fd, ROLE_SCOUT,
+            ROLE_WORKER, on_worker_message, on_worker_ended, way);
+    if (way == NULL || way->channel == NULL) {
+        log_error(NULL, "a worker cannot be heard: out of memory");
+        close(fd);
+        free(way);
+        return;
+    }
+    way->scout = scout;
+    way->next = scout->ways;
+    way->link = &scout->ways;
+    if (way->next != NULL)
+        way->next->link = &way->next;
+    scout->ways = way;
+}
+
+/* What is in force stays so if this cannot be taken over. */
+static void
+on_names(struct scout *scout, int fd)
+{
+    struct error error = { 0 };
+
+    if (!resolver_files_adopt(fd, scout->dns, &error))
+        log_error(NULL, "how names are resolved has not been taken over: %s",
+            error.count > 0 ? error.messages[0] : "out of memory");
+    error_clear(&error);
+    close(fd);
+}
+
+static void
+on_master_message(void *arg, const struct message *message, const int *fds)
+{
+    struct scout *scout = arg;
+
+    switch (message->type) {
+    case MESSAGE_SCOUT:
+        add_way(scout, fds[0]);
+        break;
+    case MESSAGE_NAMES:
+        on_names(scout, fds[0]);
+        break;
+    case MESSAGE_LOG:
+        log_message_apply(message);
+        break;
+    case MESSAGE_END:
+        loop_stop(scout->loop);
+        break;
+    default: /* a bundle: no part of it concerns the scout */
+        for (size_t i = 0; i < message->fd_count; i++)
+            close(fds[i]);
+    }
+}
+
+static void
+on_master_ended(void *arg, const char *why)
+{
+    struct scout *scout = arg;
+
+    log_debug(NULL, "master %s", why);
+    heartbeat_stop(&scout->heartbeat);
+    channel_free(scout->master);
+    scout->master = NULL;
+    loop_stop(scout->loop);
+}
+
+static void
+ignore_signals(void)
+{
+    static const int numbers[] = {
+        SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE
+    };
+
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        (void)signal(numbers[i], SIG_IGN);
+}
+
+static void
+free_scout(struct scout *scout)
+{
+    struct way *next;
+
+    if (scout == NULL)
+        return;
+    for (struct way *each = scout->ways; each != NULL; each = next) {
+        next = each->next;
+        free_way(each);
+    }
+    heartbeat_stop(&scout->heartbeat);
+    channel_free(scout->master);
+    resolver_dns_free(scout->dns);
+    loop_free(scout->loop);
+    free(scout);
+}
+
+struct scout *
+scout_new(struct error *error)
+{
+    struct scout *scout = calloc(1, sizeof(*scout));
+
+    if (scout != NULL)
+        scout->loop = loop_new();
+    if (scout == NULL || scout->loop == NULL) {
+        error_add(error, "cannot make an event loop");
+        free_scout(scout);
+        return NULL;
+    }
+    scout->dns = resolver_dns_new(scout->loop, error);
+    if (scout->dns == NULL) {
+        free_scout(scout);
+        return NULL;
+    }
+    scout->resolver = resolver_dns_resolver(scout->dns);
+    return scout;
+}
+
+static void
+serve(struct scout *scout)
+{
+    if (!heartbeat_start(&scout->heartbeat, scout->loop->base, scout->master))
+        log_error(NULL, "the scout sends no heartbeat: out of memory");
+    channel_send(scout->master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+    loop_run(scout->loop);
+}
+
+int
+scout_run(struct scout *scout, int master_fd)
+{
+    bool ready;
+
+    ignore_signals();
+    scout->master = channel_new(scout->loop->base, master_fd, ROLE_SCOUT,
+        ROLE_MASTER, on_master_message, on_master_ended, scout);
+    ready = scout->master != NULL;
+    if (ready) {
+        serve(scout);
+    } else {
+        log_error(NULL, "the scout cannot start: out of memory");
+        close(master_fd);
+    }
+    free_scout(scout);
+    return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,265 @@
+#include "roles/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "config/config_file.h"
+#include "config/config_load.h"
+#include "ipc/channel.h"
+#include "ipc/message_socket.h"
+#include "net/listen_table.h"
+#include "net/loop.h"
+#include "net/names_check.h"
+#include "relay/service.h"
+#include "relay/services.h"
+#include "roles/fd_budget.h"
+#include "roles/scout_client.h"
+#include "sandbox/sandbox.h"
+#include "tls/tls_dates.h"
+#include "tls/tls_shared.h"
+#include "tls/tls_vault.h"
+
+/* What the master has told. */
+struct facts {
+    struct loop *loop;
+    struct channel *channel;
+    struct listen_table sockets; /* those that the master has are no descriptors */
+    bool lost; /* a part of it, for want of memory */
+};
+
+/* The master reads as fast as it can; if it does not, it is no more. */
+enum { PATIENCE_MS = 10000, AT_ONCE = 64 };
+
+static bool
+are_current(
+    struct service *const *services, size_t count, struct error *error)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct service *service = services[i];
+        const char *name = service->config->name;
+
+        ok &= tls_dates_are_good(service->accept_context, name, error);
+        ok &= tls_dates_are_good(service->connect_context, name, error);
+    }
+    return ok;
+}
+
+static bool
+make_services(const struct trial *trial, struct config *config,
+    struct error *error)
+{
+    const struct services_spec spec = {
+        .config = config,
+        .shared = tls_shared_new(true),
+        .tries = true,
+    };
+    struct service **services = services_new(&spec, error);
+    size_t count = config->service_count;
+    bool ok = services != NULL;
+
+    config_file_warn(config);
+    if (ok && trial->strict)
+        ok = are_current(services, count, error);
+    ok = ok && tls_vault_would_load(config, spec.shared, error);
+    services_free(services, count);
+    tls_shared_free(spec.shared);
+    return ok;
+}
+
+/* What the scout does not answer is not known. */
+static void
+ignore_loss(void *arg)
+{
+    (void)arg;
+}
+
+/* Takes the way to the scout.  NULL: out of memory. */
+static struct names_check *
+look_names_up(const struct trial *trial, struct loop *loop,
+    const struct config *config, struct error *error)
+{
+    struct scout_client *client = scout_client_new(loop, ignore_loss, NULL);
+    struct names_check *names = NULL;
+
+    if (client != NULL) {
+        if (trial->scout_fd >= 0)
+            scout_client_connect(client, trial->scout_fd);
+        names = names_check_new(
+            loop, scout_client_resolver(client), config);
+    }
+    scout_client_free(client);
+    if (names == NULL)
+        error_add(error, "out of memory");
+    return names;
+}
+
+static bool
+bind_all(const struct trial *trial, struct facts *facts,
+    const struct config *config, const struct names_check *names,
+    struct error *error)
+{
+    const struct listen_table_facts needed = {
+        .count = trial->workers,
+        .names = names,
+    };
+
+    return names_check_servers(names, config, error) &&
+        listen_table_bind(&facts->sockets, config, &needed, error);
+}
+
+/* In this order: what others can see comes last.  All faults of one kind are
+ * found, and none is looked for behind one that would explain it. */
+static bool
+try_all(const struct trial *trial, struct facts *facts,
+    struct config *config, struct error *error)
+{
+    struct names_check *names;
+    bool ok;
+
+    if (!make_services(trial, config, error))
+        return false;
+    if (trial->strict)
+        return true;
+    if (!fd_budget_raise(config, trial->workers, error))
+        return false;
+    names = look_names_up(trial, facts->loop, config, error);
+    ok = names != NULL && bind_all(trial, facts, config, names, error);
+    names_check_free(names);
+    return ok;
+}
+
+/* In any case: the master removes the paths of those that it drops. */
+static void
+send_sockets(struct channel *channel, const struct listen_table *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        const struct listen_socket *held = &sockets->items[i];
+
+        if (held->wanted)
+            message_socket_send(channel,
+                held->socket.fd >= 0 ? MESSAGE_BOUND : MESSAGE_WANTED, held,
+                &held->next, true);
+        /* What waits takes memory, and a descriptor each. */
+        if (i % AT_ONCE == 0 && !channel_flush(channel, PATIENCE_MS))
+            break;
+    }
+}
+
+static void
+send_verdict(struct channel *channel, bool ok, const struct error *error)
+{
+    const struct message_verdict verdict = { .ok = ok };
+
+    for (size_t i = 0; i < error->count; i++)
+        channel_send(channel, MESSAGE_FAULT, NULL, error->messages[i],
+            strlen(error->messages[i]), NULL, 0);
+    channel_send(channel, MESSAGE_VERDICT, &verdict, NULL, 0, NULL, 0);
+}
+
+static void
+add_held(struct facts *facts, const struct message *message)
+{
+    const struct message_socket *fixed = message->payload;
+    struct listener_socket socket;
+    struct listen_socket *held = NULL;
+    struct socket_use use;
+
+    if (message_socket_read(message, -1, &socket, &use) &&
+        (held = listen_table_add(&facts->sockets, &socket)) == NULL)
+        listener_socket_leave(&socket);
+    if (held != NULL)
+        held->serves = fixed->serve != 0;
+    else
+        facts->lost = true;
+}
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    struct facts *facts = arg;
+
+    (void)fds; /* none comes to a trial */
+    if (message->type == MESSAGE_HELD)
+        add_held(facts, message);
+    else if (message->type == MESSAGE_TRY)
+        loop_stop(facts->loop);
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+    (void)arg;
+    (void)why;
+    _exit(EXIT_FAILURE);
+}
+
+/* Takes `fd`, and hears all that the master has to tell.  False: out of
+ * memory. */
+static bool
+set_up(struct facts *facts, int fd)
+{
+    facts->loop = loop_new();
+    if (facts->loop != NULL)
+        facts->channel = channel_new(facts->loop->base, fd, ROLE_TRIAL,
+            ROLE_MASTER, on_message, on_ended, facts);
+    if (facts->channel == NULL) {
+        close(fd);
+        return false;
+    }
+    loop_run(facts->loop);
+    return !facts->lost;
+}
+
+static void
+tear_down(struct facts *facts)
+{
+    channel_free(facts->channel);
+    listen_table_free(&facts->sockets, true);
+    loop_free(facts->loop);
+}
+
+/* The sockets are closed before the verdict, because what the master closes next
+ * is to be closed. */
+static bool
+report(struct facts *facts, bool ok, const struct error *error)
+{
+    send_sockets(facts->channel, &facts->sockets);
+    listen_table_free(&facts->sockets, true);
+    send_verdict(facts->channel, ok, error);
+    return channel_flush(facts->channel, PATIENCE_MS);
+}
+
+void
+trial_load(struct trial *trial, struct sandbox_reach *reach)
+{
+    *reach = (struct sandbox_reach){ .listens = NULL };
+    trial->config = config_load_bundle(
+        trial->bundle_fd, trial->secrets_fd, &trial->error);
+    if (trial->config != NULL && !trial->strict)
+        sandbox_reach_of_trial(trial->config, reach);
+}
+
+int
+trial_run(struct trial *trial, int fd)
+{
+    struct facts facts = { .lost = false };
+    bool ok, told = false;
+
+    if (set_up(&facts, fd)) {
+        ok = trial->config != NULL &&
+            try_all(trial, &facts, trial->config, &trial->error);
+        told = report(&facts, ok, &trial->error);
+    } else {
+        log_error(NULL, "the trial cannot start: out of memory");
+    }
+    tear_down(&facts);
+    config_unref(trial->config);
+    error_clear(&trial->error);
+    return told ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,447 @@
+#include "roles/worker.h"
+
+#include <event2/event.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/scoreboard.h"
+#include "config/config.h"
+#include "ipc/channel.h"
+#include "net/loop.h"
+#include "relay/acceptor.h"
+#include "relay/conn.h"
+#include "relay/limits.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+#include "relay/services.h"
+#include "roles/heartbeat.h"
+#include "roles/keeper_client.h"
+#include "roles/log_message.h"
+#include "roles/scout_client.h"
+#include "roles/worker_handover.h"
+#include "roles/worker_memory.h"
+#include "roles/worker_rollout.h"
+#include "tls/tls_shared.h"
+
+/* For the last words to the master. */
+enum { FLUSH_MS = 1000 };
+
+struct worker {
+    struct relay relay;
+    struct channel *master; /* NULL: it is gone */
+    struct scout_client *scout;
+    struct keeper_client *keeper; /* NULL: keys are loaded here */
+    struct worker_handover handover;
+    bool emptying; /* the handover, for the last time */
+    struct worker_rollout rollout;
+    struct worker_memory memory;
+    struct event *drain_timer;
+    struct heartbeat heartbeat;
+};
+
+static bool
+is_idle(const struct worker *worker)
+{
+    return worker->relay.draining && worker->relay.connections == 0;
+}
+
+/* Without the master nobody has shut the handover: another worker may have sent
+ * something there just before it began to drain as well. */
+static void
+stop_if_idle(struct worker *worker)
+{
+    if (is_idle(worker) && worker->master == NULL && !worker->emptying) {
+        worker->emptying = true;
+        worker_handover_empty(&worker->handover);
+        worker->emptying = false;
+    }
+    if (is_idle(worker))
+        loop_stop(worker->relay.loop);
+}
+
+static void
+on_began(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker_memory_note(&worker->memory, worker->relay.connections);
+}
+
+static void
+on_ended(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker_memory_note(&worker->memory, worker->relay.connections);
+    stop_if_idle(worker);
+}
+
+static void
+on_wake(void *arg, unsigned slot)
+{
+    struct worker *worker = arg;
+
+    worker_handover_wake(&worker->handover, slot);
+}
+
+static bool
+on_hand_over(void *arg, unsigned slot, struct acceptor *acceptor, int fd,
+    const struct address *client)
+{
+    struct worker *worker = arg;
+
+    return worker_handover_send(&worker->handover, slot, acceptor, fd, client);
+}
+
+static void
+end_now(struct worker *worker)
+{
+    worker->relay.draining = true;
+    worker_rollout_give_up(&worker->rollout);
+    worker_handover_end(&worker->handover);
+    acceptor_close_all(&worker->relay, false);
+    conn_end_all(&worker->relay);
+    stop_if_idle(worker);
+}
+
+static void
+on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+
+    (void)fd;
+    (void)what;
+    log_warn(NULL, "drain_timeout is over: ending %zu connections",
+        worker->relay.connections);
+    end_now(worker);
+}
+
+/* Who is in a queue already is let in: nobody else would do it.  Those in the
+ * handover come first, while their acceptors are there.  The master shuts it
+ * before it tells us to drain; if the master is gone it stays open. */
+static void
+begin_drain(struct worker *worker, uint64_t timeout_ms)
+{
+    struct relay *relay = &worker->relay;
+    struct timeval timeout = clock_span(timeout_ms);
+
+    scoreboard_set_accepting(relay->board, relay->slot, 0);
+    if (!relay->draining) {
+        if (worker->master != NULL)
+            worker_handover_end(&worker->handover);
+        else
+            worker_handover_empty(&worker->handover);
+        acceptor_close_all(relay, true);
+        worker_rollout_give_up(&worker->rollout);
+    }
+    relay->draining = true;
+    if (timeout_ms != MESSAGE_NO_LIMIT)
+        event_add(worker->drain_timer, &timeout);
+    stop_if_idle(worker);
+}
+
+static void
+drain_service(struct worker *worker, const char *name)
+{
+    struct relay *relay = &worker->relay;
+    struct acceptor *next;
+
+    worker_rollout_drain(&worker->rollout, name);
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = next) {
+        next = acceptor_next(acceptor);
+        if (strcmp(acceptor_service(acceptor)->config->name, name) == 0)
+            acceptor_close(acceptor, true);
+    }
+}
+
+/* Messages from the master. */
+
+static void
+on_rollout(struct worker *worker, const struct message *message, int fd)
+{
+    worker_rollout_hear(&worker->rollout, message, fd);
+}
+
+static void
+say_to_master(void *arg, enum message_type type, const void *fixed,
+    const char *text, size_t length)
+{
+    struct worker *worker = arg;
+
+    if (worker->master != NULL)
+        channel_send(worker->master, type, fixed, text, length, NULL, 0);
+}
+
+/* What others have sent for acceptors that go is let in before they do; what they
+ * sent to the worker before this one, when there are acceptors. */
+static void
+on_switching(void *arg)
+{
+    struct worker *worker = arg;
+    struct relay *relay = &worker->relay;
+
+    scoreboard_set_accepting(relay->board, relay->slot, 0);
+    if (relay->services != NULL)
+        worker_handover_empty(&worker->handover);
+}
+
+static void
+on_switched(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker_handover_watch(&worker->handover);
+}
+
+static const struct worker_rollout_calls rollout_calls = {
+    .say = say_to_master,
+    .switching = on_switching,
+    .switched = on_switched,
+};
+
+static void
+on_inbox(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_handover *fixed = message->payload;
+
+    switch ((enum message_inbox_state)fixed->state) {
+    case INBOX_LEFT:
+        worker_handover_read_left(&worker->handover, fd);
+        return;
+    case INBOX_OPEN:
+        worker_handover_introduce(&worker->handover, fixed->slot, fd);
+        return;
+    default:
+        worker_handover_introduce(&worker->handover, fixed->slot, -1);
+        close(fd);
+    }
+}
+
+static void
+on_room(struct worker *worker, const struct message *message, int fd)
+{
+    (void)message;
+    (void)fd;
+    limits_recheck(&worker->relay);
+}
+
+static void
+on_log(struct worker *worker, const struct message *message, int fd)
+{
+    (void)worker;
+    (void)fd;
+    log_message_apply(message);
+}
+
+static void
+on_drain(struct worker *worker, const struct message *message, int fd)
+{
+    const struct message_drain *fixed = message->payload;
+
+    (void)fd;
+    if (message->text_length > 0) {
+        drain_service(worker, message->text);
+        return;
+    }
+    begin_drain(worker, fixed->timeout_ms);
+    if (fixed->generation != 0) /* others have what is active now */
+        conn_pass_silent(
+            &worker->relay, worker_handover_pass, &worker->handover);
+    if (fixed->generation != 0)
+        channel_send(worker->master, MESSAGE_COMMITTED,
+            &(struct message_generation){ fixed->generation }, NULL, 0, NULL,
+            0);
+}
+
+static void
+on_end(struct worker *worker, const struct message *message, int fd)
+{
+    (void)message;
+    (void)fd;
+    end_now(worker);
+}
+
+static void
+on_keeper(struct worker *worker, const struct message *message, int fd)
+{
+    (void)message;
+    if (worker->keeper != NULL)
+        keeper_client_connect(worker->keeper, fd);
+    else
+        close(fd);
+}
+
+static void
+on_scout(struct worker *worker, const struct message *message, int fd)
+{
+    (void)message;
+    scout_client_connect(worker->scout, fd);
+}
+
+/* Takes the descriptor, -1 for those that come without. */
+static void (*const handlers[MESSAGE_TYPE_COUNT])(
+    struct worker *, const struct message *, int fd) = {
+    [MESSAGE_BUNDLE] = on_rollout,
+    [MESSAGE_SOCKET] = on_rollout,
+    [MESSAGE_REBOUND] = on_rollout,
+    [MESSAGE_COVER] = on_rollout,
+    [MESSAGE_PREPARE] = on_rollout,
+    [MESSAGE_COMMIT] = on_rollout,
+    [MESSAGE_ABORT] = on_rollout,
+    [MESSAGE_HANDOVER] = on_inbox,
+    [MESSAGE_ROOM] = on_room,
+    [MESSAGE_LOG] = on_log,
+    [MESSAGE_DRAIN] = on_drain,
+    [MESSAGE_END] = on_end,
+    [MESSAGE_SCOUT] = on_scout,
+    [MESSAGE_KEEPER] = on_keeper,
+};
+
+static void
+on_message(void *arg, const struct message *message, const int *fds)
+{
+    handlers[message->type](arg, message, fds[0]);
+}
+
+/* Without it nobody would ever tell us to stop. */
+static void
+on_master_gone(void *arg, const char *why)
+{
+    struct worker *worker = arg;
+
+    log_error(NULL, "the master %s: finishing %zu connections", why,
+        worker->relay.connections);
+    heartbeat_stop(&worker->heartbeat);
+    channel_free(worker->master);
+    worker->master = NULL;
+    begin_drain(worker, MESSAGE_NO_LIMIT);
+}
+
+static void
+on_keeper_lost(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->master != NULL)
+        channel_send(
+            worker->master, MESSAGE_KEEPER_LOST, NULL, NULL, 0, NULL, 0);
+}
+
+/* As long as the master has no scout it has nothing to answer. */
+static void
+on_scout_lost(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->master != NULL)
+        channel_send(
+            worker->master, MESSAGE_SCOUT_LOST, NULL, NULL, 0, NULL, 0);
+}
+
+static bool
+may_log_exhaustion(void *arg)
+{
+    const struct relay *relay = &((struct worker *)arg)->relay;
+
+    return scoreboard_notice_is_due(
+        relay->board, relay->slot, SCOREBOARD_NOTICE_EXHAUSTED, SECONDS(1));
+}
+
+static bool
+set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
+    int fd)
+{
+    struct relay *relay = &worker->relay;
+    struct tls_signer *signer = NULL;
+
+    relay->board = seed->board;
+    relay->slot = slot;
+    relay->began = on_began;
+    relay->ended = on_ended;
+    relay->wake = on_wake;
+    relay->hand_over = on_hand_over;
+    relay->arg = worker;
+    relay->shared = tls_shared_new(false);
+    relay->loop = loop_new();
+    if (relay->loop == NULL)
+        return false;
+    relay->loop->may_log_exhaustion = may_log_exhaustion;
+    relay->loop->may_log_arg = worker;
+    worker->scout = scout_client_new(relay->loop, on_scout_lost, worker);
+    if (worker->scout == NULL)
+        return false;
+    relay->resolver = scout_client_resolver(worker->scout);
+    if (seed->keeps_no_keys) {
+        worker->keeper = keeper_client_new(relay->loop, on_keeper_lost, worker);
+        if (worker->keeper == NULL)
+            return false;
+        signer = keeper_client_signer(worker->keeper);
+    }
+    worker_rollout_init(&worker->rollout, relay, seed->secret, signer,
+        &rollout_calls, worker);
+    worker->master = channel_new(relay->loop->base, fd, ROLE_WORKER,
+        ROLE_MASTER, on_message, on_master_gone, worker);
+    worker->drain_timer =
+        evtimer_new(relay->loop->base, on_drain_timeout, worker);
+    return worker->master != NULL && worker->drain_timer != NULL &&
+        conn_keepalive_open(relay) &&
+        worker_handover_open(&worker->handover, relay) &&
+        worker_memory_start(&worker->memory, relay->loop->base) &&
+        heartbeat_start(&worker->heartbeat, relay->loop->base, worker->master);
+}
+
+static void
+tear_down(struct worker *worker)
+{
+    struct relay *relay = &worker->relay;
+
+    acceptor_close_all(relay, false);
+    conn_end_all(relay);
+    worker_rollout_clear(&worker->rollout);
+    services_free(relay->services, relay->service_count);
+    tls_shared_free(relay->shared);
+    worker_handover_close(&worker->handover);
+    if (worker->drain_timer != NULL)
+        event_free(worker->drain_timer);
+    worker_memory_stop(&worker->memory);
+    heartbeat_stop(&worker->heartbeat);
+    pipe_pool_clear(&relay->pipes);
+    limits_clear(relay);
+    channel_free(worker->master);
+    scout_client_free(worker->scout);
+    keeper_client_free(worker->keeper);
+    loop_free(relay->loop);
+    free(worker);
+}
+
+/* All in one place on the heap, so that nothing of it moves. */
+int
+worker_run(void *seed, unsigned slot, int fd)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    static const struct message_drain drained = { 0 };
+    int code = EXIT_FAILURE;
+
+    if (worker == NULL)
+        return code;
+    if (set_up(worker, seed, slot, fd)) {
+        channel_send(worker->master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
+        loop_run(worker->relay.loop);
+        code = EXIT_SUCCESS;
+        if (worker->master != NULL) {
+            channel_send(worker->master, MESSAGE_DRAINED, &drained, NULL, 0,
+                NULL, 0);
+            if (!channel_flush(worker->master, FLUSH_MS))
+                code = EXIT_FAILURE;
+        }
+    } else {
+        log_error(NULL, "a worker cannot start: out of memory");
+    }
+    tear_down(worker);
+    return code;
+}

@@ -1,0 +1,509 @@
+#include "roles/worker_handover.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "net/listen_table.h"
+#include "net/loop.h"
+#include "relay/acceptor.h"
+#include "relay/limits.h"
+#include "relay/limits_handed.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+#include "roles/handover_message.h"
+
+enum {
+    WORDS_PER_WAKE = 16, /* of one worker; then the others have their turn */
+    WORDS_MAX = 1024,    /* of one worker, where all are read: more than a queue
+                          * holds (net.unix.max_dgram_qlen) */
+    EXHAUSTED_PAUSE_MS = 100,
+    PAY_PAUSE_MS = 10,
+};
+
+struct handover_link {
+    struct worker_handover *handover;
+    unsigned slot; /* SCOREBOARD_SLOTS: of a process that has ended */
+    int fd;
+    struct event *readable; /* NULL: what is left */
+};
+
+static bool
+send_word(int to, const struct handover_message *word, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = { .bytes = { 0 } };
+    struct iovec part = { (void *)word, sizeof(*word) };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    struct cmsghdr *header;
+
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(int));
+    }
+    return to >= 0 &&
+        sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+        (ssize_t)sizeof(*word);
+}
+
+static int
+peer(const struct worker_handover *handover, unsigned slot)
+{
+    return slot < SCOREBOARD_SLOTS && handover->links[slot] != NULL
+        ? handover->links[slot]->fd
+        : -1;
+}
+
+/* A full handover holds other words that wake its reader as well. */
+void
+worker_handover_wake(struct worker_handover *handover, unsigned slot)
+{
+    static const struct handover_message room = { .kind = HANDOVER_ROOM };
+
+    (void)send_word(peer(handover, slot), &room, -1);
+}
+
+bool
+worker_handover_send(struct worker_handover *handover, unsigned slot,
+    struct acceptor *acceptor, int fd, const struct address *client)
+{
+    const struct handover_message word = {
+        .kind = HANDOVER_CONNECTION,
+        .tls = acceptor_is_tls(acceptor),
+        .service = acceptor_service(acceptor)->index,
+        .address = socket_address_id(acceptor_id(acceptor)),
+        .client = *client,
+    };
+
+    return send_word(peer(handover, slot), &word, fd);
+}
+
+bool
+worker_handover_pass(void *arg, uint64_t acceptor, unsigned service, int fd,
+    const struct address *client)
+{
+    struct worker_handover *handover = arg;
+    const struct handover_message word = {
+        .kind = HANDOVER_CONNECTION,
+        .tls = 1,
+        .service = service,
+        .address = socket_address_id(acceptor),
+        .client = *client,
+    };
+
+    for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++) {
+        handover->passed_to = (handover->passed_to + 1) % SCOREBOARD_SLOTS;
+        if (send_word(peer(handover, handover->passed_to), &word, fd))
+            return true;
+    }
+    return false;
+}
+
+/* The descriptor that came along; -1: none. */
+static int
+descriptor_of(struct msghdr *message)
+{
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    int fd;
+
+    if (header == NULL || header->cmsg_level != SOL_SOCKET ||
+        header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof(fd)))
+        return -1;
+    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    return fd;
+}
+
+/* Each worker has sockets of its own for the same address. */
+static struct acceptor *
+find_door(const struct relay *relay, uint64_t address)
+{
+    struct acceptor *acceptor = relay->acceptors;
+
+    while (
+        acceptor != NULL && socket_address_id(acceptor_id(acceptor)) != address)
+        acceptor = acceptor_next(acceptor);
+    return acceptor;
+}
+
+/* The acceptor has been closed meanwhile; the client is let in all the same, as
+ * those are who were in the kernel's queue. */
+static struct service *
+find_service(const struct relay *relay, unsigned index)
+{
+    for (size_t i = 0; i < relay->service_count; i++)
+        if (relay->services[i]->index == index && index != SCOREBOARD_ALL)
+            return relay->services[i];
+    return NULL;
+}
+
+static void
+take_client(struct relay *relay, const struct handover_message *word, int fd)
+{
+    struct acceptor *acceptor = find_door(relay, word->address);
+    struct service *service = find_service(relay, word->service);
+
+    if (acceptor == NULL && service != NULL)
+        acceptor_take_closed(relay, service, word->tls != 0, fd, &word->client);
+    else
+        acceptor_take(relay, acceptor, fd, word->service, &word->client);
+}
+
+static bool
+tell_taken(const struct worker_handover *handover, unsigned slot,
+    unsigned service, uint32_t count)
+{
+    const struct handover_message word = {
+        .kind = HANDOVER_TAKEN,
+        .service = service,
+        .count = count,
+    };
+
+    /* Of one that is gone the master clears the count. */
+    return peer(handover, slot) < 0 ||
+        send_word(peer(handover, slot), &word, -1) ||
+        (errno != EAGAIN && errno != ENOBUFS);
+}
+
+static void
+pay_later(struct worker_handover *handover)
+{
+    struct timeval pause = clock_span(PAY_PAUSE_MS);
+
+    if (handover->debts != NULL)
+        event_add(handover->pay, &pause);
+}
+
+static void
+on_pay(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker_handover *handover = arg;
+    struct handover_debt **link = &handover->debts, *debt;
+
+    (void)fd;
+    (void)what;
+    while ((debt = *link) != NULL) {
+        if (tell_taken(handover, debt->slot, debt->service, debt->count)) {
+            *link = debt->next;
+            free(debt);
+        } else {
+            link = &debt->next;
+        }
+    }
+    pay_later(handover);
+}
+
+/* Without memory the sender goes on counting it for as long as we live, which is
+ * too many and not too few. */
+static void
+owe(struct worker_handover *handover, unsigned slot, unsigned service)
+{
+    struct handover_debt *debt = handover->debts;
+
+    while (debt != NULL && (debt->slot != slot || debt->service != service))
+        debt = debt->next;
+    if (debt == NULL) {
+        debt = calloc(1, sizeof(*debt));
+        if (debt == NULL)
+            return;
+        debt->slot = slot;
+        debt->service = service;
+        debt->next = handover->debts;
+        handover->debts = debt;
+    }
+    debt->count++;
+    pay_later(handover);
+}
+
+/* Counts it in here, and then has the sender count it out. */
+static void
+count_taken(const struct handover_link *link,
+    const struct handover_message *word)
+{
+    limits_take(link->handover->relay, word->service);
+    if (!tell_taken(link->handover, link->slot, word->service, 1))
+        owe(link->handover, link->slot, word->service);
+}
+
+/* A connection whose descriptor did not come has to be counted out by its sender
+ * all the same.  One that blocks is refused: no worker accepts such a one. */
+static void
+read_message(const struct handover_link *link,
+    const struct handover_message *word, int fd)
+{
+    struct relay *relay = link->handover->relay;
+    bool connects = word->kind == HANDOVER_CONNECTION;
+
+    if (connects)
+        count_taken(link, word);
+    if (connects && fd >= 0 && fd_is_nonblocking(fd)) {
+        take_client(relay, word, fd);
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (connects)
+        limits_leave(relay, word->service);
+    else if (word->kind == HANDOVER_ROOM)
+        limits_recheck(relay);
+    else if (link->slot < SCOREBOARD_SLOTS)
+        limits_handed(relay, link->slot, word->service, word->count);
+}
+
+/* False: nothing is there, and errno says why.  Another worker may have been
+ * taken over: a word that is not in order is dropped, and its descriptor with
+ * it. */
+static bool
+read_word(const struct handover_link *link)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct handover_message said, word;
+    struct iovec part = { &said, sizeof(said) };
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        /* Not CMSG_SPACE: its padding would be room for a second one. */
+        .msg_controllen = CMSG_LEN(sizeof(int)),
+    };
+    ssize_t got =
+        recvmsg(link->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int fd;
+
+    if (got < 0)
+        return errno == EINTR;
+    fd = descriptor_of(&message);
+    if ((message.msg_flags & MSG_TRUNC) == 0 &&
+        handover_message_judge(&said, (size_t)got, &word))
+        read_message(link, &word, fd);
+    else if (fd >= 0)
+        close(fd);
+    return true;
+}
+
+static void
+read_all(const struct handover_link *link)
+{
+    for (unsigned i = 0; i < WORDS_MAX && read_word(link); i++)
+        continue;
+}
+
+void
+worker_handover_empty(struct worker_handover *handover)
+{
+    for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
+        if (handover->links[i] != NULL)
+            read_all(handover->links[i]);
+}
+
+/* A descriptor for which there is no room would be lost, and the client with
+ * it. */
+static bool
+has_descriptor(const struct handover_link *link)
+{
+    int fd = fcntl(link->fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static void
+set_readable(struct worker_handover *handover, bool wanted)
+{
+    for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++) {
+        if (handover->links[i] == NULL)
+            continue;
+        if (wanted)
+            event_add(handover->links[i]->readable, NULL);
+        else
+            event_del(handover->links[i]->readable);
+    }
+}
+
+static void
+pause_exhausted(struct worker_handover *handover)
+{
+    struct timeval pause = clock_span(EXHAUSTED_PAUSE_MS);
+
+    if (loop_may_log_exhaustion(handover->relay->loop))
+        log_warn(NULL, "accepting from other workers pauses: %m; raise "
+            "LimitNOFILE, or lower max_connections");
+    set_readable(handover, false);
+    event_add(handover->retry, &pause);
+}
+
+/* One that is broken, as connect(2) to AF_UNSPEC at the far end leaves it, has
+ * nothing more to say. */
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct handover_link *link = arg;
+    struct worker_handover *handover = link->handover;
+
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < WORDS_PER_WAKE; i++) {
+        if (!has_descriptor(link)) {
+            pause_exhausted(handover);
+            break;
+        }
+        if (read_word(link))
+            continue;
+        if (errno != EAGAIN)
+            event_del(link->readable);
+        break;
+    }
+    /* A word that found no room among these was to say this. */
+    limits_recheck(handover->relay);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker_handover *handover = arg;
+
+    (void)fd;
+    (void)what;
+    if (handover->watching)
+        set_readable(handover, true);
+}
+
+bool
+worker_handover_pair(int fds[2])
+{
+    return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+               fds) == 0;
+}
+
+bool
+worker_handover_open(struct worker_handover *handover, struct relay *relay)
+{
+    handover->relay = relay;
+    handover->retry = evtimer_new(relay->loop->base, on_retry, handover);
+    handover->pay = evtimer_new(relay->loop->base, on_pay, handover);
+    return handover->retry != NULL && handover->pay != NULL;
+}
+
+void
+worker_handover_watch(struct worker_handover *handover)
+{
+    handover->watching = true;
+    set_readable(handover, true);
+}
+
+/* A socket that is shut down is always readable. */
+void
+worker_handover_end(struct worker_handover *handover)
+{
+    worker_handover_empty(handover);
+    handover->watching = false;
+    set_readable(handover, false);
+    limits_forget_all(handover->relay);
+}
+
+static void
+free_link(struct handover_link *link)
+{
+    if (link == NULL)
+        return;
+    if (link->readable != NULL)
+        event_free(link->readable);
+    close(link->fd);
+    free(link);
+}
+
+void
+worker_handover_close(struct worker_handover *handover)
+{
+    if (handover->relay == NULL)
+        return;
+    if (handover->retry != NULL)
+        event_free(handover->retry);
+    if (handover->pay != NULL)
+        event_free(handover->pay);
+    while (handover->debts != NULL) {
+        struct handover_debt *next = handover->debts->next;
+
+        free(handover->debts);
+        handover->debts = next;
+    }
+    for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
+        free_link(handover->links[i]);
+    limits_forget_all(handover->relay);
+    *handover = (struct worker_handover){ .relay = NULL };
+}
+
+/* Takes `fd`.  NULL: out of memory. */
+static struct handover_link *
+new_link(struct worker_handover *handover, unsigned slot, int fd)
+{
+    struct handover_link *link = malloc(sizeof(*link));
+
+    if (link == NULL) {
+        close(fd);
+        return NULL;
+    }
+    *link = (struct handover_link){ handover, slot, fd, NULL };
+    link->readable = event_new(handover->relay->loop->base, fd,
+        EV_READ | EV_PERSIST, on_readable, link);
+    if (link->readable != NULL)
+        return link;
+    free_link(link);
+    return NULL;
+}
+
+void
+worker_handover_introduce(struct worker_handover *handover, unsigned slot,
+    int fd)
+{
+    struct handover_link *before;
+
+    if (slot >= SCOREBOARD_SLOTS) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    before = handover->links[slot];
+    /* It is answered nothing any more: with a word to a socket that is gone the
+     * kernel throws away what that one has sent. */
+    handover->links[slot] = NULL;
+    if (before != NULL && handover->watching)
+        read_all(before);
+    free_link(before);
+    limits_forget(handover->relay, slot);
+    if (fd < 0)
+        return;
+    handover->links[slot] = new_link(handover, slot, fd);
+    if (handover->links[slot] != NULL && handover->watching)
+        event_add(handover->links[slot]->readable, NULL);
+}
+
+void
+worker_handover_read_left(struct worker_handover *handover, int fd)
+{
+    const struct handover_link left = { handover, SCOREBOARD_SLOTS, fd, NULL };
+
+    read_all(&left);
+    close(fd);
+}

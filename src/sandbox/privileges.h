@@ -1,0 +1,40 @@
+/*
+ * The account that every process but the master runs as, and the way into it,
+ * from which there is none back.
+ */
+#ifndef SANDBOX_PRIVILEGES_H
+#define SANDBOX_PRIVILEGES_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+struct error;
+
+struct account {
+    uid_t uid;
+    gid_t gid;
+    char *name; /* for the log */
+};
+
+/* Looks the account up, while files can still be read.  `user` and `group` are
+ * names or numbers.  NULL: "sallyport", else "nobody"; and the user's own group.
+ * Who is not root stays what it is, and asking for anybody else is an error.
+ * False: the reason is in `error`, and nothing has to be cleared. */
+NODISCARD bool account_find(const char *user, const char *group,
+    struct account *account, struct error *error);
+void account_clear(struct account *account);
+
+/* True if children will keep groups beside the account's own, as setgroups(2) is
+ * not for a process that was not started as root. */
+bool privileges_keep_groups(void);
+
+/* Becomes the account, for good: no other groups, no capabilities, none to be
+ * had by execve(2) either (no_new_privs), and all of it looked at afterwards.
+ * False: the process must end, for it may have given up a part. */
+NODISCARD bool privileges_drop(
+    const struct account *account, struct error *error);
+
+#endif

@@ -1,0 +1,177 @@
+#include "sandbox/sandbox.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/privileges.h"
+#include "sandbox/sandbox_filter.h"
+#include "sandbox/sandbox_landlock.h"
+
+/* What sanitizers and the counting of lines that ran do at a process's end
+ * takes files, threads and traces. */
+#ifdef INSTRUMENTED
+static const bool instrumented = true;
+#else
+static const bool instrumented = false;
+#endif
+
+/*
+ * What the master does after its start: it binds ports, reads the configuration
+ * and keys, whosever they are, gives unix sockets to their owners, becomes other
+ * users in its children, stops them, raises their limits, and takes all of this
+ * from them.  It writes where root may by the permissions alone.
+ */
+static const uint64_t masters_capabilities =
+    CAPABILITY(CAP_NET_BIND_SERVICE) | CAPABILITY(CAP_DAC_READ_SEARCH) |
+    CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_SETUID) |
+    CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL) |
+    CAPABILITY(CAP_SYS_RESOURCE) | CAPABILITY(CAP_SETPCAP);
+
+/* Most descriptors that a role comes to have, where that is known; others have
+ * as many as there are connections, or as the master. */
+static const rlim_t most_descriptors[ROLE_COUNT] = {
+    [ROLE_SCOUT] = 1024,
+    [ROLE_ADMIN] = 256,
+    [ROLE_KEEPER] = 256,
+};
+
+static bool
+fail(struct error *error, const char *what)
+{
+    error_add(error, "the sandbox: %s: %s", what, strerror(errno));
+    return false;
+}
+
+/* Both limits, so that it cannot be taken back. */
+static bool
+lower(__rlimit_resource_t resource, rlim_t most, struct error *error)
+{
+    struct rlimit limit;
+
+    if (getrlimit(resource, &limit) != 0)
+        return fail(error, "getrlimit");
+    if (limit.rlim_max > most)
+        limit.rlim_max = most;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit) == 0 || fail(error, "setrlimit");
+}
+
+bool
+sandbox_forbid_dumps(struct error *error)
+{
+    return lower(RLIMIT_CORE, 0, error) &&
+        (instrumented || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ||
+            fail(error, "PR_SET_DUMPABLE"));
+}
+
+static bool
+limit(enum role role, struct error *error)
+{
+    if (!lower(RLIMIT_NPROC, 0, error))
+        return false;
+    return most_descriptors[role] == 0 ||
+        lower(RLIMIT_NOFILE, most_descriptors[role], error);
+}
+
+/* Keys are never dumped, whatever else a process may do. */
+static bool
+has_keys(enum role role)
+{
+    return role == ROLE_KEEPER || role == ROLE_TRIAL;
+}
+
+/* The trial stays the master's account, so that what it binds is the master's;
+ * of the master's rights it has the one that binding takes. */
+static bool
+limit_trial(struct error *error)
+{
+    return capabilities_limit(CAPABILITY(CAP_NET_BIND_SERVICE)) ||
+        fail(error, "capabilities");
+}
+
+bool
+sandbox_enter(enum role role, enum sandbox_mode mode,
+    const struct sandbox_reach *reach, struct error *error)
+{
+    if (instrumented)
+        return true;
+    if (mode == SANDBOX_OFF)
+        return !has_keys(role) || sandbox_forbid_dumps(error);
+    if (!limit(role, error) || !sandbox_forbid_dumps(error))
+        return false;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return fail(error, "PR_SET_NO_NEW_PRIVS");
+    if (!sandbox_landlock_confine(role, reach, error) ||
+        (role == ROLE_TRIAL && !limit_trial(error)))
+        return false;
+    return sandbox_filter_confine(role, mode == SANDBOX_KILL, reach, error);
+}
+
+/* No filter and no Landlock: the next program, which it becomes the parent of in
+ * an upgrade, would have them too. */
+bool
+sandbox_reduce_master(enum sandbox_mode mode, struct error *error)
+{
+    if (mode == SANDBOX_OFF)
+        return true;
+    if (!capabilities_bound(masters_capabilities) ||
+        !capabilities_limit(masters_capabilities))
+        return fail(error, "capabilities");
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ||
+        fail(error, "PR_SET_NO_NEW_PRIVS");
+}
+
+bool
+sandbox_is_possible(void)
+{
+    return !instrumented;
+}
+
+void
+sandbox_add_missing(char text[SANDBOX_MISSING_SIZE], const char *what)
+{
+    size_t length = strlen(text);
+
+    if (length > 0)
+        length += (size_t)snprintf(
+            text + length, SANDBOX_MISSING_SIZE - length, "; ");
+    snprintf(text + length, SANDBOX_MISSING_SIZE - length, "%s", what);
+}
+
+bool
+sandbox_missing(char text[SANDBOX_MISSING_SIZE])
+{
+    int version = sandbox_landlock_version();
+    bool filters = sandbox_filter_works();
+
+    text[0] = '\0';
+    if (instrumented) {
+        sandbox_add_missing(text, "anything, for this program was built with "
+            "sanitizers or to count what runs");
+        return true;
+    }
+    if (!filters)
+        sandbox_add_missing(text, "which system calls are made (no seccomp)");
+    if (version < LANDLOCK_FILES)
+        sandbox_add_missing(text, "which files are opened (no Landlock)");
+    if (version < LANDLOCK_TCP)
+        sandbox_add_missing(
+            text, "to which TCP ports workers connect (no Landlock 4)");
+    if (version < LANDLOCK_SCOPES)
+        sandbox_add_missing(text, "to which abstract unix sockets workers "
+            "connect (no Landlock 6)");
+    sandbox_add_missing(text, "to which paths of unix sockets workers connect");
+    sandbox_add_missing(text, "where to the scout sends UDP");
+    if (privileges_keep_groups())
+        sandbox_add_missing(text, "that processes have no supplementary group "
+            "(not started as root)");
+    return !filters || version < LANDLOCK_SCOPES;
+}

@@ -1,0 +1,87 @@
+/*
+ * What each process may still do once it has begun: a filter of system calls
+ * (libseccomp), Landlock by the kernel's ABI, resource limits, no core dumps.
+ *
+ * What this kernel cannot enforce is never assumed: sandbox_missing() names it.
+ */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "config/config.h"
+#include "ipc/message.h"
+
+struct error;
+
+/* Where a process may connect to.  Both ways of confining only ever take away,
+ * so it is fixed for the life of a process. */
+struct sandbox_reach {
+    bool anywhere;         /* to all ports; the rest is set too */
+    uint8_t ports[(UINT16_MAX + 1) / 8]; /* of TCP servers, one bit each */
+    bool unix_sockets;     /* of others, by path or name */
+    bool abstract_sockets; /* unix:@NAME of others */
+    bool zones;            /* fe80::1%eth0: an interface's number is asked for */
+
+    /* The trial's. */
+    const struct config *listens; /* it binds what this listens at, and nothing
+                                   * else; NULL: nothing */
+    bool listens_at_paths;        /* at unix:PATH */
+};
+
+/* Adds what a worker needs for the configuration. */
+void sandbox_reach_add(
+    struct sandbox_reach *reach, const struct config *config);
+
+/* What a worker needs for the configuration, and no more. */
+void sandbox_reach_of(
+    const struct config *config, struct sandbox_reach *reach);
+
+/* What a worker may need for any configuration. */
+void sandbox_reach_anywhere(struct sandbox_reach *reach);
+
+/* What the trial of `config`, which must outlive it, needs to bind: it connects
+ * to nothing but dead unix sockets in its way. */
+void sandbox_reach_of_trial(
+    const struct config *config, struct sandbox_reach *reach);
+
+/* True if there is any TCP server in it. */
+bool sandbox_reach_has_ports(const struct sandbox_reach *reach);
+
+/* True if a process confined to `have` can do all of `want`, as far as this
+ * kernel enforces it. */
+bool sandbox_reach_covers(
+    const struct sandbox_reach *have, const struct sandbox_reach *want);
+
+/* Confines this process, which has given up its user already, to what `role`
+ * takes; there is no way back.  `reach`: a worker's or the trial's (NULL:
+ * nowhere); NULL for others.  With SANDBOX_OFF only those who have keys are kept
+ * from dumping core.  False: the process must end. */
+NODISCARD bool sandbox_enter(enum role role, enum sandbox_mode mode,
+    const struct sandbox_reach *reach, struct error *error);
+
+/* No core dump of this process and of those that it starts, and no look at their
+ * memory by another process of the account: before any key is read. */
+NODISCARD bool sandbox_forbid_dumps(struct error *error);
+
+/* The master, once it knows the configuration: only the capabilities that a
+ * start, reloads and upgrades need, and no new privileges.  With SANDBOX_OFF it
+ * keeps all. */
+NODISCARD bool sandbox_reduce_master(
+    enum sandbox_mode mode, struct error *error);
+
+/* False in builds that confine nobody, for the sake of what watches them. */
+bool sandbox_is_possible(void);
+
+/* In words, separated by "; ": what this kernel or build cannot enforce.  ""
+ * if nothing is missing.  True: it is more than what no kernel can so far. */
+enum { SANDBOX_MISSING_SIZE = 512 };
+bool sandbox_missing(char text[SANDBOX_MISSING_SIZE]);
+
+/* Names one thing more that is not enforced. */
+void sandbox_add_missing(char text[SANDBOX_MISSING_SIZE], const char *what);
+
+#endif

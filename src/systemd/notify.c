@@ -1,0 +1,272 @@
+#include "systemd/notify.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { TEXT_SIZE = 2048 };
+
+struct notify_item {
+    struct notify_item *next;
+    int fd; /* -1: none goes with it */
+    size_t length;
+    char text[];
+};
+
+void
+notify_init(struct notify *notify)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+
+    *notify = (struct notify){ .fd = -1 };
+    if (path != NULL && (path[0] == '/' || path[0] == '@'))
+        notify->path = strdup(path);
+}
+
+void
+notify_attach(struct notify *notify, struct event_base *base)
+{
+    notify->base = base;
+}
+
+bool
+notify_is_on(const struct notify *notify)
+{
+    return notify->path != NULL;
+}
+
+static void
+drop_first(struct notify *notify)
+{
+    struct notify_item *item = notify->first;
+
+    notify->first = item->next;
+    if (notify->first == NULL)
+        notify->last = NULL;
+    if (item->fd >= 0)
+        close(item->fd);
+    free(item);
+}
+
+static void
+disconnect(struct notify *notify)
+{
+    if (notify->writable != NULL)
+        event_free(notify->writable);
+    notify->writable = NULL;
+    if (notify->fd >= 0)
+        close(notify->fd);
+    notify->fd = -1;
+}
+
+void
+notify_leave(struct notify *notify)
+{
+    disconnect(notify);
+    while (notify->first != NULL)
+        drop_first(notify);
+    free(notify->path);
+    notify->path = NULL;
+}
+
+void
+notify_free(struct notify *notify)
+{
+    notify_leave(notify);
+    *notify = (struct notify){ .fd = -1 };
+}
+
+static bool
+connect_socket(struct notify *notify)
+{
+    struct address address;
+
+    if (notify->fd >= 0)
+        return true;
+    if (!address_from_path(&address, notify->path))
+        return false;
+    notify->fd =
+        socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (notify->fd >= 0 &&
+        connect(notify->fd, (const struct sockaddr *)&address.storage,
+            address.length) == 0)
+        return true;
+    disconnect(notify);
+    return false;
+}
+
+static bool
+send_item(int to, const struct notify_item *item)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = { .bytes = { 0 } };
+    struct iovec part = { (void *)item->text, item->length };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    struct cmsghdr *header;
+
+    if (item->fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &item->fd, sizeof(int));
+    }
+    return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+enum outcome { SENT, FULL, LOST };
+
+/* A manager that was started anew listens at the same name. */
+static enum outcome
+try_item(struct notify *notify, const struct notify_item *item)
+{
+    for (int i = 0; i < 2 && connect_socket(notify); i++) {
+        if (send_item(notify->fd, item))
+            return SENT;
+        if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
+            return FULL;
+        disconnect(notify);
+    }
+    return LOST;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+static void
+wait_for_room(struct notify *notify)
+{
+    if (notify->base == NULL)
+        return;
+    if (notify->writable == NULL)
+        notify->writable = event_new(
+            notify->base, notify->fd, EV_WRITE, on_writable, notify);
+    if (notify->writable == NULL || event_add(notify->writable, NULL) < 0)
+        log_error(NULL, "the service manager is told late: out of memory");
+}
+
+/* What cannot be delivered at all keeps nothing behind it from being tried. */
+static void
+send_all(struct notify *notify)
+{
+    while (notify->first != NULL && !notify->held) {
+        enum outcome outcome = try_item(notify, notify->first);
+
+        if (outcome == FULL) {
+            wait_for_room(notify);
+            return;
+        }
+        if (outcome == LOST)
+            log_debug(NULL, "the service manager cannot be told: %m");
+        drop_first(notify);
+    }
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    send_all(arg);
+}
+
+/* A copy of the descriptor, because ours may be closed before it is sent. */
+static struct notify_item *
+make_item(const char *text, size_t length, int fd)
+{
+    struct notify_item *item = malloc(sizeof(*item) + length);
+
+    if (item == NULL)
+        return NULL;
+    item->next = NULL;
+    item->length = length;
+    item->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    memcpy(item->text, text, length);
+    if (fd < 0 || item->fd >= 0)
+        return item;
+    free(item);
+    return NULL;
+}
+
+static void PRINTF_LIKE(3, 0)
+enqueue(struct notify *notify, int fd, const char *format, va_list arguments)
+{
+    char text[TEXT_SIZE];
+    struct notify_item *item = NULL;
+    int length;
+
+    if (notify->path == NULL)
+        return;
+    length = vsnprintf(text, sizeof(text), format, arguments);
+    if (length > 0 && length < (int)sizeof(text))
+        item = make_item(text, (size_t)length, fd);
+    if (item == NULL) {
+        log_error(NULL, "the service manager is not told: %m");
+        return;
+    }
+    if (notify->last != NULL)
+        notify->last->next = item;
+    else
+        notify->first = item;
+    notify->last = item;
+    send_all(notify);
+}
+
+void
+notify_send(struct notify *notify, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    enqueue(notify, -1, format, arguments);
+    va_end(arguments);
+}
+
+void
+notify_send_fd(struct notify *notify, int fd, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    enqueue(notify, fd, format, arguments);
+    va_end(arguments);
+}
+
+void
+notify_hold(struct notify *notify, bool held)
+{
+    notify->held = held;
+    send_all(notify);
+}
+
+bool
+notify_flush(struct notify *notify, int timeout_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    uint64_t until_ms = now_ms + (uint64_t)timeout_ms;
+
+    send_all(notify);
+    while (notify->first != NULL && !notify->held && now_ms < until_ms) {
+        struct pollfd wanted = { .fd = notify->fd, .events = POLLOUT };
+
+        (void)poll(&wanted, 1, (int)(until_ms - now_ms));
+        send_all(notify);
+        now_ms = clock_now_ms();
+    }
+    return notify->first == NULL;
+}

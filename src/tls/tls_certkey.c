@@ -1,0 +1,466 @@
+#include "tls/tls_certkey.h"
+
+#include <sys/stat.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "tls/tls_error.h"
+#include "tls/tls_key_decode.h"
+#include "tls/tls_load.h"
+#include "tls/tls_notes.h"
+#include "tls/tls_remote_key.h"
+#include "tls/tls_shared.h"
+
+enum { PASSPHRASE_MAX = 1023, REASON_SIZE = 256 };
+
+/* The first line of the passphrase file. */
+struct passphrase {
+    char *text;         /* NULL: none is configured */
+    bool asked;         /* a key was found to be encrypted */
+};
+
+/* A pair as the legs share it that name its files. */
+struct shared_pair {
+    struct tls_shared_item item;
+    char *cert, *key, *passphrase_file; /* paths; but for `cert` may be NULL */
+    bool accepts;               /* messages name the leg's other options */
+    struct tls_signer *signer;
+    struct tls_notes notes;
+    struct tls_certkey pair;
+};
+
+/* Which one of a leg. */
+struct which {
+    size_t index;
+    struct passphrase *passphrase;
+};
+
+/* A pair while it is read. */
+struct reading {
+    struct tls_file cert_file;
+    struct tls_file key_file;   /* empty: the key is in the cert file */
+    struct tls_certkey *pair;
+};
+
+static bool
+passphrase_is_usable(const struct tls_load *load, const struct tls_file *file,
+    size_t length)
+{
+    if (length == 0)
+        tls_load_fault(load, "passphrase_file", "%s: its first line is empty; "
+            "the passphrase goes there", file->path);
+    else if (length > PASSPHRASE_MAX)
+        tls_load_fault(load, "passphrase_file", "%s: its first line has more "
+            "than %d bytes", file->path, PASSPHRASE_MAX);
+    else if (memchr(file->content.text, '\0', length) != NULL)
+        tls_load_fault(load, "passphrase_file", "%s: its first line has a NUL "
+            "byte in it", file->path);
+    else
+        return true;
+    return false;
+}
+
+/* False: a passphrase file is configured but of no use. */
+static bool
+passphrase_read(const struct tls_load *load, struct passphrase *passphrase)
+{
+    const char *path = load->leg->passphrase_file;
+    struct tls_file file;
+    const char *text, *end;
+    size_t length;
+    bool usable;
+
+    if (path == NULL)
+        return true;
+    if (!tls_file_read(load, "passphrase_file", FILE_FOR_TLS_SECRET, path,
+        TLS_FILE_KEYS_BYTES, &file))
+        return false;
+    text = file.content.text;
+    end = memchr(text, '\n', file.content.length);
+    length = end != NULL ? (size_t)(end - text) : file.content.length;
+    if (length > 0 && text[length - 1] == '\r')
+        length--;
+    usable = passphrase_is_usable(load, &file, length);
+    if (usable)
+        passphrase->text = OPENSSL_strndup(text, length);
+    tls_file_free(&file);
+    return usable;
+}
+
+static void
+passphrase_forget(struct passphrase *passphrase)
+{
+    if (passphrase->text != NULL)
+        OPENSSL_clear_free(passphrase->text, strlen(passphrase->text));
+}
+
+/* OpenSSL's callback; without one it would ask on the terminal. */
+static int
+passphrase_give(char *text, int size, int writing, void *arg)
+{
+    struct passphrase *passphrase = arg;
+    size_t length;
+
+    (void)writing;
+    passphrase->asked = true;
+    if (passphrase->text == NULL)
+        return -1;
+    length = strlen(passphrase->text);
+    if (length > (size_t)size)
+        return -1;
+    memcpy(text, passphrase->text, length);
+    return (int)length;
+}
+
+static void
+explain_key(const struct tls_load *load, const struct tls_file *file,
+    const char *option, const struct passphrase *passphrase)
+{
+    char reason[REASON_SIZE];
+
+    tls_error_reason(reason, sizeof(reason));
+    if (!tls_file_holds(file, "PRIVATE KEY"))
+        tls_load_fault(load, option, "%s: has no private key (-----BEGIN "
+            "PRIVATE KEY-----) in it; add the key, or name its file with "
+            "%s.key", file->path, load->side);
+    else if (passphrase->asked && passphrase->text == NULL)
+        tls_load_fault(load, option, "%s: the private key is encrypted; name "
+            "a file that holds its passphrase with %s.passphrase_file",
+            file->path, load->side);
+    else if (passphrase->asked)
+        tls_load_fault(load, option, "%s: cannot decrypt the private key with "
+            "the passphrase in %s: %s", file->path,
+            load->leg->passphrase_file, reason);
+    else
+        tls_load_fault(load, option, "%s: cannot read the private key: %s",
+            file->path, reason);
+}
+
+/* `name` is that of the PEM block. */
+static EVP_PKEY *
+decode_key(const EVP_PKEY *leaf, const char *name, const unsigned char *der,
+    long length)
+{
+    EVP_PKEY *key = NULL;
+
+    if (strcmp(name, PEM_STRING_PKCS8INF) == 0)
+        key = tls_key_decode(leaf, der, (size_t)length);
+    if (key == NULL && strcmp(name, PEM_STRING_PKCS8) != 0)
+        key = d2i_PrivateKey(EVP_PKEY_get_base_id(leaf), NULL, &der, length);
+    return key;
+}
+
+/* The first key of a file, if it is a plain one of the leaf's kind.  NULL: it is
+ * not.  To be told the kind spares OpenSSL 3 three quarters of the time, in
+ * which it tries every decoder that it has. */
+static EVP_PKEY *
+read_plain_key(const struct tls_file *file, X509 *leaf)
+{
+    EVP_PKEY *known = leaf != NULL ? X509_get0_pubkey(leaf) : NULL, *key = NULL;
+    BIO *bio = BIO_new_mem_buf(file->content.text,
+        (int)file->content.length);
+    unsigned char *der = NULL;
+    char *name = NULL;
+    long length = 0;
+
+    if (bio != NULL && known != NULL &&
+        PEM_bytes_read_bio(&der, &length, &name, PEM_STRING_EVP_PKEY, bio,
+            tls_file_no_passphrase, NULL) == 1)
+        key = decode_key(known, name, der, length);
+    OPENSSL_clear_free(der, (size_t)length);
+    OPENSSL_free(name);
+    BIO_free(bio);
+    ERR_clear_error();
+    return key;
+}
+
+static EVP_PKEY *
+read_any_key(const struct tls_file *file, struct passphrase *passphrase)
+{
+    BIO *bio = BIO_new_mem_buf(file->content.text,
+        (int)file->content.length);
+    EVP_PKEY *key = NULL;
+
+    if (bio != NULL)
+        key = PEM_read_bio_PrivateKey(bio, NULL, passphrase_give, passphrase);
+    BIO_free(bio);
+    return key;
+}
+
+/* `leaf` NULL: its certificate could not be read. */
+static EVP_PKEY *
+read_key(const struct tls_load *load, const struct tls_file *file,
+    const char *option, X509 *leaf, struct passphrase *passphrase)
+{
+    EVP_PKEY *key;
+
+    ERR_clear_error();
+    passphrase->asked = false;
+    key = read_plain_key(file, leaf);
+    if (key == NULL)
+        key = read_any_key(file, passphrase);
+    if (key == NULL)
+        explain_key(load, file, option, passphrase);
+    ERR_clear_error();
+    if (key != NULL && (file->content.mode & S_IROTH) != 0)
+        tls_load_warn(load, option, "%s: every user can read this private "
+            "key; chmod o= %s", file->path, file->path);
+    return key;
+}
+
+/* The leaf comes first: that is how the file goes on the wire. */
+static bool
+read_chain(const struct tls_load *load, struct reading *reading)
+{
+    struct tls_certkey *pair = reading->pair;
+
+    pair->chain = tls_file_certificates(load, "cert", &reading->cert_file);
+    if (pair->chain != NULL)
+        pair->leaf = sk_X509_shift(pair->chain);
+    return pair->leaf != NULL;
+}
+
+static bool
+read_own_key(const struct tls_load *load, size_t index,
+    struct reading *reading, struct passphrase *passphrase)
+{
+    const struct tls_file *key_file = &reading->cert_file;
+    const char *option = "cert";
+
+    if (load->leg->key.count > 0) {
+        key_file = &reading->key_file;
+        option = "key";
+        if (!tls_file_read(load, "key", FILE_FOR_TLS_SECRET,
+                load->leg->key.items[index], TLS_FILE_KEYS_BYTES,
+                &reading->key_file))
+            return false;
+    }
+    reading->pair->key = read_key(
+        load, key_file, option, reading->pair->leaf, passphrase);
+    return reading->pair->key != NULL;
+}
+
+void
+tls_certkey_fault_unkept(const struct tls_load *load,
+    const struct tls_certkey *pair)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(pair->leaf);
+    const char *kind = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
+
+    ERR_clear_error();
+    tls_load_fault(load, "cert", "%s: the keeper can keep keys for RSA, ECDSA, "
+        "Ed25519 and Ed448, but not this one (%s, %d bits); use such a key, or "
+        "set keeper = off in [global]", pair->path,
+        kind != NULL ? kind : "unknown", EVP_PKEY_get_bits(key));
+}
+
+static void
+make_kept_key(const struct tls_load *load, struct tls_certkey *pair)
+{
+    pair->key = tls_remote_key_key(pair->leaf, load->signer);
+    if (pair->key == NULL)
+        tls_certkey_fault_unkept(load, pair);
+}
+
+/* Both are read even if one has a fault, so that all are told. */
+static bool
+pair_read(const struct tls_load *load, size_t index, struct reading *reading,
+    struct passphrase *passphrase)
+{
+    bool read;
+
+    if (!tls_file_read(load, "cert", FILE_FOR_TLS, reading->pair->path,
+            TLS_FILE_KEYS_BYTES, &reading->cert_file))
+        return false;
+    read = read_chain(load, reading);
+    if (load->signer == NULL)
+        return read_own_key(load, index, reading, passphrase) && read;
+    if (read)
+        make_kept_key(load, reading->pair);
+    return reading->pair->key != NULL;
+}
+
+/* The likeliest reason of a mismatch is a chain in the wrong order. */
+static bool
+pair_matches(const struct tls_load *load, const struct reading *reading)
+{
+    const struct tls_certkey *pair = reading->pair;
+    const char *key_path = reading->key_file.content.text != NULL ?
+        reading->key_file.path : pair->path;
+    bool matches = X509_check_private_key(pair->leaf, pair->key) == 1;
+    int found = 0;
+
+    for (int i = 0; !matches && found == 0 && i < sk_X509_num(pair->chain);
+        i++) {
+        if (X509_check_private_key(sk_X509_value(pair->chain, i),
+            pair->key) == 1)
+            found = i + 2;
+    }
+    ERR_clear_error();
+    if (found > 0)
+        tls_load_fault(load, "cert", "%s: the key in %s belongs to "
+            "certificate %d of the file; put that one first and its issuers "
+            "after it", pair->path, key_path, found);
+    else if (!matches)
+        tls_load_fault(load, "cert", "%s: the key in %s does not belong to "
+            "this certificate; use the key that it was issued for",
+            pair->path, key_path);
+    return matches;
+}
+
+static void
+read_files(const struct tls_load *load, const struct which *which,
+    struct tls_certkey *pair)
+{
+    struct reading reading = { .pair = pair };
+
+    if (pair_read(load, which->index, &reading, which->passphrase))
+        (void)pair_matches(load, &reading);
+    tls_file_free(&reading.cert_file);
+    tls_file_free(&reading.key_file);
+}
+
+static const char *
+key_file_of(const struct tls_load *load, size_t index)
+{
+    return load->signer == NULL && load->leg->key.count > 0
+        ? load->leg->key.items[index]
+        : NULL;
+}
+
+static const char *
+passphrase_file_of(const struct tls_load *load)
+{
+    return load->signer == NULL ? load->leg->passphrase_file : NULL;
+}
+
+static bool
+copy_path(char **to, const char *path)
+{
+    *to = path != NULL ? strdup(path) : NULL;
+    return path == NULL || *to != NULL;
+}
+
+static void
+free_pair(struct tls_shared_item *item)
+{
+    struct shared_pair *shared = (struct shared_pair *)item;
+
+    sk_X509_pop_free(shared->pair.chain, X509_free);
+    X509_free(shared->pair.leaf);
+    EVP_PKEY_free(shared->pair.key);
+    tls_notes_clear(&shared->notes);
+    free(shared->cert);
+    free(shared->key);
+    free(shared->passphrase_file);
+    free(shared);
+}
+
+static struct tls_shared_item *
+load_pair(const struct tls_load *leg, const void *what)
+{
+    const struct which *which = what;
+    struct shared_pair *shared = calloc(1, sizeof(*shared));
+    struct tls_load load = *leg;
+
+    if (shared == NULL)
+        return NULL;
+    shared->accepts = leg->accepts;
+    shared->signer = leg->signer;
+    if (!copy_path(&shared->cert, leg->leg->cert.items[which->index]) ||
+        !copy_path(&shared->key, key_file_of(leg, which->index)) ||
+        !copy_path(&shared->passphrase_file, passphrase_file_of(leg))) {
+        free_pair(&shared->item);
+        return NULL;
+    }
+    shared->pair.path = shared->cert;
+    shared->pair.item = &shared->item;
+    load.notes = &shared->notes;
+    read_files(&load, which, &shared->pair);
+    return &shared->item;
+}
+
+static bool
+is_same_path(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+has_same_content(
+    struct files *before, struct files *now, const char *path)
+{
+    return before == now || path == NULL || files_equal(before, now, path);
+}
+
+static bool
+is_pair_of(const struct tls_shared_item *item, const struct tls_load *load,
+    const void *what)
+{
+    const struct shared_pair *shared = (const struct shared_pair *)item;
+    const struct which *which = what;
+
+    return shared->accepts == load->accepts &&
+        shared->signer == load->signer &&
+        strcmp(shared->cert, load->leg->cert.items[which->index]) == 0 &&
+        is_same_path(shared->key, key_file_of(load, which->index)) &&
+        is_same_path(shared->passphrase_file, passphrase_file_of(load)) &&
+        has_same_content(item->files, load->files, shared->cert) &&
+        has_same_content(item->files, load->files, shared->key) &&
+        has_same_content(item->files, load->files, shared->passphrase_file);
+}
+
+static uint32_t
+hash_pair(const struct tls_load *load, const void *what)
+{
+    const struct which *which = what;
+
+    return tls_shared_hash(0, load->leg->cert.items[which->index]);
+}
+
+static const struct tls_shared_kind kind = {
+    hash_pair, is_pair_of, load_pair, free_pair,
+};
+
+static void
+use_pair(const struct tls_load *load, const struct which *which,
+    tls_certkey_see_fn *see, void *arg)
+{
+    struct tls_shared_item *item = tls_shared_get(&kind, load, which);
+    struct shared_pair *shared = (struct shared_pair *)item;
+
+    if (item == NULL) {
+        tls_load_fault(load, "cert", "cannot be loaded: out of memory");
+        return;
+    }
+    tls_notes_report(&shared->notes, load);
+    if (!shared->notes.faulty && shared->pair.key != NULL)
+        see(load, &shared->pair, arg);
+    tls_shared_put(item);
+}
+
+void
+tls_pairs_load(const struct tls_load *load, tls_certkey_see_fn *see, void *arg)
+{
+    const struct leg_config *leg = load->leg;
+    struct passphrase passphrase = { .text = NULL };
+
+    if (leg->key.count > 0 && leg->key.count != leg->cert.count)
+        tls_load_fault(load, "key", "there are %zu keys for %zu certificates; "
+            "name one for each, in the same order", leg->key.count,
+            leg->cert.count);
+    else if (leg->cert.count > 0 &&
+        (load->signer != NULL || passphrase_read(load, &passphrase)))
+        for (size_t i = 0; i < leg->cert.count; i++)
+            use_pair(load, &(struct which){ i, &passphrase }, see, arg);
+    passphrase_forget(&passphrase);
+}

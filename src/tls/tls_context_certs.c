@@ -1,0 +1,126 @@
+#include "tls/tls_context_certs.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "config/config.h"
+#include "tls/tls_certificate.h"
+#include "tls/tls_certkey.h"
+#include "tls/tls_ciphers.h"
+#include "tls/tls_curves.h"
+#include "tls/tls_error.h"
+#include "tls/tls_load.h"
+#include "tls/tls_shared.h"
+
+enum { REASON_SIZE = 256 };
+
+static const char *
+key_kind(const EVP_PKEY *key)
+{
+    const char *kind = EVP_PKEY_get0_type_name(key);
+
+    return kind != NULL ? kind : "unknown";
+}
+
+static void
+explain_refusal(const struct tls_load *load, const struct tls_certkey *pair)
+{
+    const char *path = pair->path;
+    unsigned long code = ERR_peek_error();
+    char reason[REASON_SIZE];
+
+    tls_error_reason(reason, sizeof(reason));
+    if (ERR_GET_LIB(code) != ERR_LIB_SSL)
+        code = 0;
+    switch (ERR_GET_REASON(code)) {
+    case SSL_R_NOT_REPLACING_CERTIFICATE:
+        tls_load_fault(load, "cert", "%s: is a second certificate with a key "
+            "of type %s; only one of each type can be used", path,
+            key_kind(pair->key));
+        break;
+    case SSL_R_EE_KEY_TOO_SMALL:
+    case SSL_R_CA_KEY_TOO_SMALL:
+        tls_load_fault(load, "cert", "%s: a key of %d bits is too weak for "
+            "security level %d (%s); use RSA with 2048 bits or more, or "
+            "ECDSA on P-256", path, EVP_PKEY_get_bits(pair->key),
+            SSL_CTX_get_security_level(load->ctx), reason);
+        break;
+    default:
+        tls_load_fault(load, "cert", "%s: this certificate cannot be used: %s",
+            path, reason);
+    }
+}
+
+static void
+warn_of_dates(const struct tls_load *load, const char *path, const X509 *cert)
+{
+    char name[TLS_NAME_SIZE], date[TLS_DATE_SIZE];
+
+    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+        tls_load_warn(load, "cert", "%s: certificate %s has expired on %s; "
+            "peers will refuse it", path, tls_certificate_subject(cert, name),
+            tls_certificate_date(X509_get0_notAfter(cert), date));
+    if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
+        tls_load_warn(load, "cert", "%s: certificate %s is not valid before "
+            "%s; peers will refuse it", path,
+            tls_certificate_subject(cert, name),
+            tls_certificate_date(X509_get0_notBefore(cert), date));
+}
+
+static void
+warn_of_chain(const struct tls_load *load, const struct tls_certkey *pair)
+{
+    X509 *cert = pair->leaf, *issuer;
+    char name[TLS_NAME_SIZE];
+
+    warn_of_dates(load, pair->path, cert);
+    if (X509_check_purpose(cert, load->accepts ? X509_PURPOSE_SSL_SERVER :
+        X509_PURPOSE_SSL_CLIENT, 0) != 1)
+        tls_load_warn(load, "cert", "%s: certificate %s is not meant for a "
+            "TLS %s; peers will refuse it", pair->path,
+            tls_certificate_subject(cert, name),
+            load->accepts ? "server" : "client");
+    for (int i = 0; i < sk_X509_num(pair->chain); i++, cert = issuer) {
+        issuer = sk_X509_value(pair->chain, i);
+        warn_of_dates(load, pair->path, issuer);
+        if (X509_check_issued(issuer, cert) != X509_V_OK)
+            tls_load_warn(load, "cert", "%s: certificate %d did not issue the "
+                "one before it; peers may not find a chain",
+                pair->path, i + 2);
+    }
+    ERR_clear_error();
+}
+
+/* tls_certkey_see_fn */
+static void
+use(const struct tls_load *load, struct tls_certkey *pair, void *arg)
+{
+    (void)arg;
+    if (!tls_shared_attach(load->ctx, pair->item)) {
+        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
+        return;
+    }
+    if (SSL_CTX_use_cert_and_key(load->ctx, pair->leaf, pair->key,
+        pair->chain, 0) != 1) {
+        explain_refusal(load, pair);
+        return;
+    }
+    tls_load_digest_certificate(load, pair->leaf);
+    for (int i = 0; i < sk_X509_num(pair->chain); i++)
+        tls_load_digest_certificate(load, sk_X509_value(pair->chain, i));
+    tls_curves_check(
+        load, pair->path, pair->leaf, tls_ciphers_groups(load));
+    warn_of_chain(load, pair);
+}
+
+void
+tls_context_certs_load(const struct tls_load *load)
+{
+    if (load->leg->cert.count == 0 && load->accepts)
+        tls_load_fault(load, "cert", "a TLS listener needs a certificate; "
+            "name its PEM file");
+    tls_pairs_load(load, use, NULL);
+}

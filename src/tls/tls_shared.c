@@ -1,0 +1,250 @@
+#include "tls/tls_shared.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
+#include <stdlib.h>
+
+#include "files/files.h"
+#include "tls/tls_load.h"
+
+enum { BUCKETS = 256 };
+
+struct tls_shared {
+    struct tls_shared_item *items[BUCKETS]; /* by their names */
+    bool keeps;
+    size_t loaded;
+};
+
+/* The items of an SSL_CTX, in a slot of it. */
+struct attached {
+    struct attached *next;
+    struct tls_shared_item *item;
+};
+
+static CRYPTO_ONCE slot_once = CRYPTO_ONCE_STATIC_INIT;
+static int slot = -1;
+
+struct tls_shared *
+tls_shared_new(bool keeps)
+{
+    struct tls_shared *shared = calloc(1, sizeof(*shared));
+
+    if (shared != NULL)
+        shared->keeps = keeps;
+    return shared;
+}
+
+uint32_t
+tls_shared_hash(uint32_t hash, const char *text)
+{
+    if (hash == 0)
+        hash = 2166136261u;
+    do
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    while (*text++ != '\0');
+    return hash;
+}
+
+static void
+free_item(struct tls_shared_item *item)
+{
+    files_unref(item->files);
+    item->kind->free(item);
+}
+
+static void
+leave_all(struct tls_shared_item *items)
+{
+    struct tls_shared_item *next;
+
+    for (struct tls_shared_item *item = items; item != NULL; item = next) {
+        next = item->next;
+        item->shared = NULL;
+        if (item->references == 0)
+            free_item(item);
+    }
+}
+
+void
+tls_shared_free(struct tls_shared *shared)
+{
+    if (shared == NULL)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        leave_all(shared->items[i]);
+    free(shared);
+}
+
+size_t
+tls_shared_count(const struct tls_shared *shared)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct tls_shared_item *item = shared->items[i];
+             item != NULL; item = item->next)
+            count++;
+    return count;
+}
+
+size_t
+tls_shared_loaded(const struct tls_shared *shared)
+{
+    return shared->loaded;
+}
+
+static void
+set_files(struct tls_shared_item *item, struct files *files)
+{
+    if (item->files == files)
+        return;
+    files_unref(item->files);
+    item->files = files_ref(files);
+}
+
+struct tls_shared_item *
+tls_shared_ref(struct tls_shared_item *item)
+{
+    item->references++;
+    return item;
+}
+
+/* The item of that name, whose kind and load are the caller's. */
+static struct tls_shared_item *
+find_item(struct tls_shared *shared, const struct tls_shared_item *wanted,
+    const struct tls_load *load, const void *what)
+{
+    struct tls_shared_item *item = shared->items[wanted->name % BUCKETS];
+
+    while (item != NULL && (item->kind != wanted->kind ||
+        item->name != wanted->name ||
+        !item->kind->matches(item, load, what)))
+        item = item->next;
+    /* What was just found equal is the same memory from now on. */
+    if (item != NULL)
+        set_files(item, load->files);
+    return item;
+}
+
+static void
+add_item(struct tls_shared *shared, struct tls_shared_item *item,
+    struct files *files)
+{
+    struct tls_shared_item **bucket = &shared->items[item->name % BUCKETS];
+
+    item->shared = shared;
+    item->next = *bucket;
+    *bucket = item;
+    shared->loaded++;
+    set_files(item, files);
+}
+
+/* NULL: the leg shares nothing. */
+static struct tls_shared *
+shared_of(const struct tls_load *load)
+{
+    return load->files != NULL ? load->shared : NULL;
+}
+
+struct tls_shared_item *
+tls_shared_find(const struct tls_shared_kind *kind,
+    const struct tls_load *load, const void *what)
+{
+    const struct tls_shared_item wanted = {
+        .kind = kind, .name = kind->hash(load, what),
+    };
+    struct tls_shared *shared = shared_of(load);
+    struct tls_shared_item *item =
+        shared != NULL ? find_item(shared, &wanted, load, what) : NULL;
+
+    return item != NULL ? tls_shared_ref(item) : NULL;
+}
+
+struct tls_shared_item *
+tls_shared_add(const struct tls_shared_kind *kind,
+    const struct tls_load *load, const void *what,
+    struct tls_shared_item *item)
+{
+    struct tls_shared *shared = shared_of(load);
+
+    item->kind = kind;
+    item->name = kind->hash(load, what);
+    if (shared != NULL)
+        add_item(shared, item, load->files);
+    return tls_shared_ref(item);
+}
+
+struct tls_shared_item *
+tls_shared_get(const struct tls_shared_kind *kind,
+    const struct tls_load *load, const void *what)
+{
+    struct tls_shared_item *item = tls_shared_find(kind, load, what);
+
+    if (item != NULL)
+        return item;
+    item = kind->load(load, what);
+    return item != NULL ? tls_shared_add(kind, load, what, item) : NULL;
+}
+
+static void
+unlink_item(struct tls_shared_item *item)
+{
+    struct tls_shared_item **link =
+        &item->shared->items[item->name % BUCKETS];
+
+    while (*link != item)
+        link = &(*link)->next;
+    *link = item->next;
+}
+
+void
+tls_shared_put(struct tls_shared_item *item)
+{
+    if (item == NULL || --item->references > 0)
+        return;
+    if (item->shared != NULL && item->shared->keeps)
+        return;
+    if (item->shared != NULL)
+        unlink_item(item);
+    free_item(item);
+}
+
+static void
+free_attached(void *parent, void *first, CRYPTO_EX_DATA *data, int index,
+    long l, void *arg)
+{
+    struct attached *next;
+
+    (void)parent, (void)data, (void)index, (void)l, (void)arg;
+    for (struct attached *each = first; each != NULL; each = next) {
+        next = each->next;
+        tls_shared_put(each->item);
+        free(each);
+    }
+}
+
+static void
+make_slot(void)
+{
+    slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_attached);
+}
+
+bool
+tls_shared_attach(SSL_CTX *ctx, struct tls_shared_item *item)
+{
+    struct attached *attached = malloc(sizeof(*attached));
+
+    CRYPTO_THREAD_run_once(&slot_once, make_slot);
+    if (attached == NULL || slot < 0) {
+        free(attached);
+        return false;
+    }
+    *attached = (struct attached){ SSL_CTX_get_ex_data(ctx, slot), item };
+    if (SSL_CTX_set_ex_data(ctx, slot, attached) != 1) {
+        free(attached);
+        return false;
+    }
+    item->references++;
+    return true;
+}

@@ -1,0 +1,87 @@
+#include "admin/control_request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+static enum control_verdict
+verdict_of(const char *text)
+{
+    struct control_request request;
+
+    return control_request_parse(text, strlen(text), &request);
+}
+
+Test(control_request, understands_each_request)
+{
+    static const struct {
+        const char *line;
+        enum control_verb verb;
+        const char *name;
+    } cases[] = {
+        { "status\n", CONTROL_STATUS, "" },
+        { "status json\n", CONTROL_STATUS_JSON, "" },
+        { "reload\n", CONTROL_RELOAD, "" },
+        { "upgrade\n", CONTROL_UPGRADE, "" },
+        { "drain web\n", CONTROL_DRAIN, "web" },
+        { "drain json\n", CONTROL_DRAIN, "json" },
+        { "drain \xc3\xa9\"\\\n", CONTROL_DRAIN, "\xc3\xa9\"\\" },
+        { "drain 1234567890123456789012345678901234567890\n", CONTROL_DRAIN,
+            "1234567890123456789012345678901234567890" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *line = cases[i].line;
+        size_t length = strlen(line);
+        struct control_request request;
+
+        for (size_t size = 0; size < length; size++)
+            cr_expect_eq(control_request_parse(line, size, &request),
+                CONTROL_MORE, "%zu bytes of %s", size, line);
+        cr_assert_eq(control_request_parse(line, length, &request),
+            CONTROL_DONE, "%s", line);
+        cr_expect_eq(request.verb, cases[i].verb, "%s", line);
+        cr_expect_str_eq(request.name, cases[i].name);
+    }
+}
+
+Test(control_request, refuses_what_is_none)
+{
+    static const char *const cases[] = {
+        "\n", " \n", "stat\n", "statusx\n", "status \n", " status\n",
+        "STATUS\n", "status  json\n", "status\r\n", "status json \n",
+        "reload now\n", "status\nstatus\n", "status\n\n", "drain\n",
+        "drain \n", "drain a b\n", "drain a\tb\n", "drain \x7f\n",
+        "drain 12345678901234567890123456789012345678901\n",
+        "drain web \n", "GET / HTTP/1.0\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        cr_expect_eq(verdict_of(cases[i]), CONTROL_BAD, "%s", cases[i]);
+}
+
+Test(control_request, refuses_a_nul)
+{
+    struct control_request request;
+
+    cr_expect_eq(control_request_parse("status\0\n", 8, &request),
+        CONTROL_BAD);
+    cr_expect_eq(control_request_parse("drain a\0b\n", 10, &request),
+        CONTROL_BAD);
+}
+
+Test(control_request, bounds_the_line)
+{
+    char line[CONTROL_LINE_MAX + 1];
+    struct control_request request;
+
+    memset(line, 'x', sizeof(line));
+    cr_expect_eq(control_request_parse(line, CONTROL_LINE_MAX - 1, &request),
+        CONTROL_MORE);
+    cr_expect_eq(control_request_parse(line, CONTROL_LINE_MAX, &request),
+        CONTROL_BAD);
+    line[CONTROL_LINE_MAX] = '\n';
+    cr_expect_eq(control_request_parse(line, sizeof(line), &request),
+        CONTROL_BAD);
+}
