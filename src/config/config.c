@@ -2,48 +2,23 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "config/config_options.h"
+#include "config/config_type.h"
 #include "files/files.h"
 
 static void
-clear_endpoints(struct endpoints *endpoints)
+clear_options(enum option_scope scope, void *base)
 {
-    for (size_t i = 0; i < endpoints->count; i++) {
-        free(endpoints->items[i].host);
-        free(endpoints->items[i].path);
-        free(endpoints->items[i].text);
-    }
-    free(endpoints->items);
-    *endpoints = (struct endpoints){ 0 };
-}
-
-static void
-clear_leg(struct leg_config *leg)
-{
-    strings_clear(&leg->cert);
-    strings_clear(&leg->key);
-    strings_clear(&leg->ca);
-    strings_clear(&leg->crl);
-    strings_clear(&leg->alpn);
-    free(leg->passphrase_file);
-    free(leg->ciphers);
-    free(leg->ciphersuites);
-    free(leg->groups);
-    free(leg->sigalgs);
-    free(leg->name);
-    free(leg->sni);
-    free(leg->owner);
-    *leg = (struct leg_config){ 0 };
+    for (size_t i = 0; i < config_option_count(); i++)
+        if (config_option_at(i)->scope == scope)
+            config_type_clear(config_option_at(i), base);
 }
 
 void
 config_service_clear(struct service_config *service)
 {
-    clear_endpoints(&service->listen);
-    clear_endpoints(&service->connect);
-    clear_leg(&service->listen_leg);
-    clear_leg(&service->connect_leg);
+    clear_options(OPTION_SERVICE, service);
     free(service->name);
     free(service->origins);
     *service = (struct service_config){ 0 };
@@ -52,12 +27,7 @@ config_service_clear(struct service_config *service)
 void
 config_global_clear(struct global_config *global)
 {
-    strings_clear(&global->include);
-    free(global->log_path);
-    free(global->user);
-    free(global->group);
-    free(global->keeper_user);
-    free(global->control);
+    clear_options(OPTION_GLOBAL, global);
     free(global->origins);
     *global = (struct global_config){ 0 };
 }

@@ -10,7 +10,7 @@
 #include "config/config_options.h"
 #include "config/config_overlap.h"
 #include "config/config_read.h"
-#include "config/config_value.h"
+#include "config/config_type.h"
 
 /* The struct that is being filled, and by what. */
 struct target {
@@ -32,15 +32,17 @@ says(const struct section *section, const struct option *option)
     return false;
 }
 
-/* The endpoint that was just added; messages at start point to its line. */
+/* Messages at start point to the line of the value that was just added. */
 static void
-mark_endpoint(const struct target *target, const struct option *option,
-    const struct origin *origin)
+mark_value(const struct target *target, const struct option *option,
+    const struct origin *written)
 {
-    struct endpoints *list = config_option_field(option, target->base);
+    size_t count = config_type_count(option, target->base);
+    struct origin *origin = count > 0
+        ? config_type_origin(option, target->base, count - 1) : NULL;
 
-    if (option->type == OPTION_LISTEN || option->type == OPTION_CONNECT)
-        list->items[list->count - 1].origin = *origin;
+    if (origin != NULL)
+        *origin = *written;
 }
 
 static void
@@ -53,14 +55,14 @@ apply_one(const struct target *target, struct section *section,
 
     if (item->bad)
         return;
-    if (!config_value_parse(option, item->value, section->directory,
+    if (!config_type_parse(option, item->value, section->directory,
         target->files, target->base, &fault)) {
         item->bad = section->faulty = true;
         config_fault_add(target->error, &item->origin, section->title,
             option->name, "%s", fault.text);
         return;
     }
-    mark_endpoint(target, option, &item->origin);
+    mark_value(target, option, &item->origin);
     if (origin->file == NULL) {
         *origin = item->origin;
         origin->shared = section->kind == SECTION_DEFAULTS;
@@ -85,7 +87,7 @@ apply_default(const struct target *target, const struct option *option)
 
     if (option->value == NULL)
         return;
-    if (!config_value_parse(option, option->value, NULL, NULL,
+    if (!config_type_parse(option, option->value, NULL, NULL,
         target->base, &fault))
         error_add(target->error, "default of %s: %s", option->name,
             fault.text);

@@ -57,12 +57,9 @@ static const struct origin *
 origin_of(const struct option *option, const void *base,
     const struct origin *origins, size_t index)
 {
-    const struct endpoints *list =
-        (const void *)((const char *)base + option->offset);
+    const struct origin *own = config_type_origin(option, base, index);
 
-    if (option->type == OPTION_LISTEN || option->type == OPTION_CONNECT)
-        return &list->items[index].origin;
-    return &origins[config_option_index(option)];
+    return own != NULL ? own : &origins[config_option_index(option)];
 }
 
 static void

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "config/config.h"
 #include "config/config_fault.h"
+#include "config/config_fields.h"
 #include "config/config_host.h"
 #include "files/files.h"
 
@@ -275,6 +275,33 @@ config_endpoint_clear(struct endpoint *endpoint)
     free(endpoint->path);
     free(endpoint->text);
     *endpoint = (struct endpoint){ 0 };
+}
+
+bool
+config_endpoint_add(struct files *files, struct endpoints *list,
+    const char *text, enum endpoint_use use, struct fault *fault)
+{
+    struct endpoint endpoint, *grown;
+
+    if (!config_endpoint_parse(files, &endpoint, text, use, fault))
+        return false;
+    grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
+    if (grown == NULL) {
+        config_endpoint_clear(&endpoint);
+        return config_refuse(fault, "out of memory");
+    }
+    list->items = grown;
+    list->items[list->count++] = endpoint;
+    return true;
+}
+
+void
+config_endpoint_clear_all(struct endpoints *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        config_endpoint_clear(&list->items[i]);
+    free(list->items);
+    *list = (struct endpoints){ 0 };
 }
 
 int

@@ -11,6 +11,7 @@
 #include "base/base.h"
 
 struct endpoint;
+struct endpoints;
 struct fault;
 struct files;
 
@@ -27,6 +28,12 @@ NODISCARD bool config_endpoint_parse(struct files *files,
     struct endpoint *endpoint, const char *text, enum endpoint_use use,
     struct fault *fault);
 void config_endpoint_clear(struct endpoint *endpoint);
+
+/* The same for a list, which grows by one; and all of it. */
+NODISCARD bool config_endpoint_add(struct files *files,
+    struct endpoints *list, const char *text, enum endpoint_use use,
+    struct fault *fault);
+void config_endpoint_clear_all(struct endpoints *list);
 
 /* True if both are the same place, however it is written. */
 bool config_endpoint_same(const struct endpoint *a, const struct endpoint *b);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "config/config.h"
+#include "config/config_fields.h"
 
 void
 config_fault_set(struct fault *fault, const char *format, ...)

@@ -1,34 +1,12 @@
 #include "config/config_help.h"
 
-#include <stdint.h>
 #include <string.h>
 
-#include "base/duration.h"
-#include "base/size.h"
 #include "config/config_options.h"
 #include "config/config_suggest.h"
+#include "config/config_type.h"
 
 #define TEXT_WIDTH 76
-
-static const char *const syntax[OPTION_TYPE_COUNT] = {
-    [OPTION_BOOL] = "yes or no",
-    [OPTION_MODE] = "octal digits, such as 0660",
-    [OPTION_PATH] = "FILE",
-    [OPTION_PATHS] = "FILE",
-    [OPTION_TRUST] = "FILE, DIRECTORY or system",
-    [OPTION_PATTERNS] = "PATTERN",
-    [OPTION_JOINED] = "NAME[:NAME...]",
-    [OPTION_PROTOCOLS] = "NAME[, NAME...]",
-    [OPTION_KEEPALIVE] = "IDLE INTERVAL COUNT, or off",
-    [OPTION_HOST] = "a host name or an IP address",
-    [OPTION_SNI] = "a host name, or none",
-    [OPTION_OWNER] = "USER or USER:GROUP",
-    [OPTION_ACCOUNT] = "NAME",
-    [OPTION_CONTROL] = "FILE, auto or none",
-    [OPTION_LISTEN] = "ENDPOINT",
-    [OPTION_CONNECT] = "ENDPOINT",
-    [OPTION_LOG] = "stderr, file:PATH, syslog or journal",
-};
 
 /* Wraps text at blanks. */
 static void
@@ -51,51 +29,6 @@ write_wrapped(const char *text, FILE *out)
     fputc('\n', out);
 }
 
-static void
-write_words(const struct option *option, FILE *out)
-{
-    const struct option_word *word = option->words;
-
-    for (; word->word != NULL; word++) {
-        const char *before = word == option->words ? ""
-            : word[1].word == NULL ? " or " : ", ";
-
-        fprintf(out, "%s%s", before, word->word);
-    }
-}
-
-static void
-write_range(const struct option *option, FILE *out)
-{
-    char least[DURATION_TEXT_SIZE + BYTES_TEXT_SIZE];
-    char most[DURATION_TEXT_SIZE + BYTES_TEXT_SIZE];
-
-    if (option->type == OPTION_MSEC)
-        fprintf(out, "a time from %s to %s (ms, s, m, h, d)",
-            duration_format(option->min, least),
-            duration_format(option->max, most));
-    else if (option->type == OPTION_SIZE)
-        fprintf(out, "a size from %s to %s (k, m, g)",
-            bytes_format(option->min, least),
-            bytes_format(option->max, most));
-    else
-        fprintf(out, "a number from %ju to %ju", (uintmax_t)option->min,
-            (uintmax_t)option->max);
-    if (option->zero != NULL)
-        fprintf(out, ", or %s", option->zero);
-}
-
-static void
-write_syntax(const struct option *option, FILE *out)
-{
-    if (option->type == OPTION_WORD)
-        write_words(option, out);
-    else if (syntax[option->type] != NULL)
-        fputs(syntax[option->type], out);
-    else
-        write_range(option, out);
-}
-
 static const char *
 sections(const struct option *option)
 {
@@ -108,15 +41,16 @@ sections(const struct option *option)
 static void
 write_option(const struct option *option, FILE *out)
 {
+    char expects[CONFIG_TYPE_EXPECTS_SIZE];
+
     fprintf(out, "%s, in %s\n\n", option->name, sections(option));
     write_wrapped(option->help, out);
     if (option->details != NULL) {
         fputc('\n', out);
         write_wrapped(option->details, out);
     }
-    fprintf(out, "\nValue:   ");
-    write_syntax(option, out);
-    fprintf(out, "%s\nDefault: %s\n", option->flags & OPTION_LIST
+    fprintf(out, "\nValue:   %s%s\nDefault: %s\n",
+        config_type_expects(option, expects), option->flags & OPTION_LIST
         ? "; may be repeated" : "", option->flags & OPTION_REQUIRED
         ? "none, it must be written"
         : option->value != NULL ? option->value : "not set");

@@ -6,8 +6,8 @@
 
 #include "base/duration.h"
 #include "base/number.h"
-#include "config/config.h"
 #include "config/config_fault.h"
+#include "config/config_fields.h"
 
 static bool
 whole_seconds(const char *text, unsigned *seconds)

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/config_fields.h"
 
 /* Words are stored through an unsigned, whatever the enum. */
 static_assert(sizeof(enum verify_mode) == sizeof(unsigned), "enum size");
@@ -51,7 +51,7 @@ static const struct option_word connect_verify_words[] = {
 static const struct option options[] = {
 #define FIELD(f) offsetof(struct global_config, f)
     { .name = "log", .scope = OPTION_GLOBAL, .type = OPTION_LOG,
-      .flags = OPTION_RELOADS, .offset = 0, .value = "stderr",
+      .flags = OPTION_RELOADS, .offset = FIELD(log_target), .value = "stderr",
       .help = "Where the log goes: stderr, file:PATH, syslog or journal.",
       .details = "Under systemd stderr is the journal, with levels. A file "
           "is opened anew on SIGUSR1, for log rotation." },

@@ -9,7 +9,7 @@
 #include "config/config_file.h"
 #include "config/config_options.h"
 #include "config/config_read.h"
-#include "config/config_value.h"
+#include "config/config_type.h"
 #include "files/files.h"
 
 /* The first one counts: a second is a fault, and not among the items. */
@@ -39,7 +39,7 @@ read_control(struct global_config *global, const struct option *option,
     value = find_value(&source, option);
     /* False: the default stays. */
     if (value != NULL)
-        (void)!config_value_parse(
+        (void)!config_type_parse(
             option, value, directory, NULL, global, &fault);
     config_read_free(&source);
     error_clear(&ignored);

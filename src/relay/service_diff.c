@@ -1,6 +1,5 @@
 #include "relay/service_diff.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -11,34 +10,13 @@
 
 /* Out of memory they differ, which costs no more than making it anew. */
 static bool
-has_same_value(const struct option *option, const void *a, const void *b,
-    size_t index)
-{
-    char *one = config_type(option, a, index);
-    char *other = config_type(option, b, index);
-    bool same = one != NULL && other != NULL && strcmp(one, other) == 0;
-
-    free(one);
-    free(other);
-    return same;
-}
-
-static bool
 has_same_option(const struct option *option,
     const struct service_config *before, const struct service_config *now)
 {
-    size_t count = config_type_count(option, before);
+    bool applies = config_check_applies(option, now);
 
-    if (config_check_applies(option, before) !=
-            config_check_applies(option, now) ||
-        count != config_type_count(option, now))
-        return false;
-    if (!config_check_applies(option, now))
-        return true;
-    for (size_t i = 0; i < count; i++)
-        if (!has_same_value(option, before, now, i))
-            return false;
-    return true;
+    return applies == config_check_applies(option, before) &&
+        (!applies || config_type_same(option, before, now));
 }
 
 /* None of [global] is here: what of it concerns a connection is the worker's,

@@ -10,7 +10,6 @@
 #include "config/config_fault.h"
 #include "config/config_options.h"
 #include "config/config_type.h"
-#include "config/config_value.h"
 
 struct both {
     struct global_config global;
@@ -43,7 +42,7 @@ check_same(const struct option *option, struct both *first)
         char *text = config_type(option, base, i);
 
         if (text == NULL
-            || !config_value_parse(option, text, NULL, NULL, copy,
+            || !config_type_parse(option, text, NULL, NULL, copy,
                 &fault))
             abort();
         free(text);
@@ -78,7 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = strndup((const char *)data + 1, size - 1);
     if (text == NULL)
         return 0;
-    if (config_value_parse(option, text, NULL, NULL,
+    if (config_type_parse(option, text, NULL, NULL,
         base_of(option, &both), &fault))
         check_same(option, &both);
     else if (*fault.text == '\0')

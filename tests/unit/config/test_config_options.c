@@ -10,7 +10,6 @@
 #include "config/config_fault.h"
 #include "config/config_line.h"
 #include "config/config_type.h"
-#include "config/config_value.h"
 
 Test(config_options, every_default_is_a_value_of_its_option)
 {
@@ -23,7 +22,7 @@ Test(config_options, every_default_is_a_value_of_its_option)
             : (void *)&service;
 
         if (option->value != NULL) {
-            cr_expect(config_value_parse(option, option->value, NULL, NULL,
+            cr_expect(config_type_parse(option, option->value, NULL, NULL,
                 base, &fault), "%s: %s", option->name, fault.text);
             cr_expect_eq(config_type_count(option, base), 1, "%s",
                 option->name);

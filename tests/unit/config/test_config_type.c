@@ -1,4 +1,4 @@
-#include "config/config_value.h"
+#include "config/config_type.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
-#include "config/config_type.h"
+#include "config/config_type_table.h"
 
 static struct global_config global;
 static struct service_config service;
@@ -38,7 +38,7 @@ parse(const char *name, const char *text, struct fault *fault)
     const struct option *option;
     void *base = find(name, &option);
 
-    return config_value_parse(option, text, NULL, NULL, base, fault);
+    return config_type_parse(option, text, NULL, NULL, base, fault);
 }
 
 /* All values of the option, with a '|' between them. */
@@ -59,9 +59,21 @@ format(const char *name, char *text, size_t size)
     }
 }
 
+Test(config_type, every_row_is_complete)
+{
+    for (size_t i = 0; i < OPTION_TYPE_COUNT; i++) {
+        const struct config_type *type = &config_type_table[i];
+
+        cr_expect_not_null(type->parse, "%zu", i);
+        cr_expect_not_null(type->format, "%zu", i);
+        cr_expect_neq(type->expects != NULL, type->describe != NULL, "%zu",
+            i);
+    }
+}
+
 /* What is accepted, and how it looks when it is written out again; NULL: as
  * it came. */
-Test(config_value, accepts, .fini = clear)
+Test(config_type, accepts, .fini = clear)
 {
     static const struct { const char *name, *in, *out; } cases[] = {
         { "log", "stderr", NULL }, { "log", "syslog", NULL },
@@ -135,7 +147,7 @@ Test(config_value, accepts, .fini = clear)
 }
 
 /* Promise 37 */
-Test(config_value, refuses_and_says_why, .fini = clear)
+Test(config_type, refuses_and_says_why, .fini = clear)
 {
     static const struct { const char *name, *in, *why; } cases[] = {
         { "log", "file:", "write stderr" }, { "log", "stdout", "write std" },
@@ -225,7 +237,7 @@ Test(config_value, refuses_and_says_why, .fini = clear)
     }
 }
 
-Test(config_value, lists_grow, .fini = clear)
+Test(config_type, lists_grow, .fini = clear)
 {
     static const struct { const char *name, *first, *second, *out; }
     cases[] = {
@@ -251,7 +263,7 @@ Test(config_value, lists_grow, .fini = clear)
     }
 }
 
-Test(config_value, paths_start_from_the_directory, .fini = clear)
+Test(config_type, paths_start_from_the_directory, .fini = clear)
 {
     static const struct { const char *name, *in, *out; } cases[] = {
         { "listen.cert", "a.pem", "/etc/x/a.pem" },
@@ -272,7 +284,7 @@ Test(config_value, paths_start_from_the_directory, .fini = clear)
         struct fault fault;
         char text[256];
 
-        cr_assert(config_value_parse(option, cases[i].in, "/etc/x", NULL,
+        cr_assert(config_type_parse(option, cases[i].in, "/etc/x", NULL,
             base, &fault));
         format(cases[i].name, text, sizeof(text));
         cr_expect_str_eq(text, cases[i].out);
@@ -280,7 +292,7 @@ Test(config_value, paths_start_from_the_directory, .fini = clear)
     }
 }
 
-Test(config_value, a_long_joined_list_takes_several_lines, .fini = clear)
+Test(config_type, a_long_joined_list_takes_several_lines, .fini = clear)
 {
     const struct option *option =
         config_option_find(OPTION_SERVICE, "listen.ciphers");
@@ -290,7 +302,7 @@ Test(config_value, a_long_joined_list_takes_several_lines, .fini = clear)
     for (int i = 0; i < 40; i++)
         snprintf(joined + strlen(joined), sizeof(joined) - strlen(joined),
             "%sCIPHER-NUMBER-%d", i > 0 ? ":" : "", i);
-    cr_assert(config_value_parse(option, joined, NULL, NULL, &service,
+    cr_assert(config_type_parse(option, joined, NULL, NULL, &service,
         &fault));
     cr_assert_gt(config_type_count(option, &service), 4);
     for (size_t i = 0; i < config_type_count(option, &service); i++) {
@@ -304,7 +316,7 @@ Test(config_value, a_long_joined_list_takes_several_lines, .fini = clear)
     cr_expect_str_eq(again, joined);
 }
 
-Test(config_value, protocols_have_limits, .fini = clear)
+Test(config_type, protocols_have_limits, .fini = clear)
 {
     char text[300];
     struct fault fault;
@@ -327,4 +339,81 @@ Test(config_value, protocols_have_limits, .fini = clear)
         }
     }
     cr_expect_fail("no limit");
+}
+
+/* Cases of each way in which values are kept. */
+Test(config_type, compares, .fini = clear)
+{
+    static const struct { const char *name, *in, *again, *other; } cases[] = {
+        { "log_level", "info", "info", "debug" },
+        { "log", "file:/a", "file:/a", "file:/b" },
+        { "timeout.connect", "600s", "10m", "11s" },
+        { "listen.cert", "/a", "/a", "/b" },
+        { "listen.ciphers", "A:B", "A:B", "A" },
+        { "listen.keepalive", "60s 10s 6", "1m 10s 6", "off" },
+        { "listen", "a:1", "a:1", "tls://a:1" },
+        { "connect.name", "a.b", "A.b", "c" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *const texts[] = { cases[i].in, cases[i].again,
+            cases[i].other };
+        struct global_config globals[3] = { { 0 } };
+        struct service_config services[3] = { { 0 } };
+        const struct option *option;
+        bool of_service = find(cases[i].name, &option) == &service;
+        void *bases[3];
+
+        for (size_t j = 0; j < 3; j++) {
+            struct fault fault;
+
+            bases[j] = of_service ? (void *)&services[j] : &globals[j];
+            cr_assert(config_type_parse(option, texts[j], NULL, NULL,
+                bases[j], &fault), "%s", texts[j]);
+        }
+        cr_expect(config_type_same(option, bases[0], bases[1]), "%s",
+            cases[i].name);
+        cr_expect_not(config_type_same(option, bases[0], bases[2]), "%s",
+            cases[i].name);
+        for (size_t j = 0; j < 3; j++)
+            config_type_clear(option, bases[j]);
+    }
+}
+
+/* Endpoints keep their line, which others do not. */
+Test(config_type, says_where_a_value_was_written, .fini = clear)
+{
+    const struct option *option;
+    struct fault fault;
+
+    cr_assert(parse("listen", "a:1", &fault));
+    cr_assert(parse("listen", "b:2", &fault));
+    cr_assert(parse("listen.cert", "x", &fault));
+    find("listen", &option);
+    cr_expect_eq(config_type_origin(option, &service, 1),
+        &service.listen.items[1].origin);
+    find("listen.cert", &option);
+    cr_expect_null(config_type_origin(option, &service, 0));
+}
+
+Test(config_type, says_what_it_expects)
+{
+    static const struct { const char *name, *expects; } cases[] = {
+        { "watch", "yes or no" },
+        { "sandbox", "on, kill or off" },
+        { "drain_timeout", "a time from 1ms to 30d (ms, s, m, h, d), or 0s" },
+        { "timeout.connect", "a time from 1ms to 10m (ms, s, m, h, d)" },
+        { "workers", "a number from 1 to 64, or auto" },
+        { "listen.verify_depth", "a number from 0 to 100" },
+        { "listen.send_buffer", "a size from 4k to 512m (k, m, g), or auto" },
+    };
+    char text[CONFIG_TYPE_EXPECTS_SIZE];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct option *option;
+
+        find(cases[i].name, &option);
+        cr_expect_str_eq(config_type_expects(option, text),
+            cases[i].expects);
+    }
 }

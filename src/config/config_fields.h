@@ -1,0 +1,141 @@
+/*
+ * What the options set: plain data, a field for each row of config_options.c.
+ */
+#ifndef CONFIG_CONFIG_FIELDS_H
+#define CONFIG_CONFIG_FIELDS_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+/* Where a value was written.  `file` is owned by the configuration; it is
+ * "command line" for options given there (line 0), NULL for a default. */
+struct origin {
+    const char *file;
+    unsigned line;
+    bool shared;    /* in [defaults], rather than in the service itself */
+};
+
+enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX, ENDPOINT_SYSTEMD };
+
+struct endpoint {
+    enum endpoint_kind kind;
+    bool tls;
+    char *host;     /* INET: name (lower case) or number, without brackets;
+                       NULL: any address of both families */
+    uint16_t port;
+    char *path;     /* UNIX: '@' first for the abstract namespace;
+                       SYSTEMD: the name that the socket is passed under */
+    char *text;     /* as written */
+    struct origin origin;
+};
+
+struct endpoints {
+    struct endpoint *items;
+    size_t count;
+};
+
+/* More would wait for each other's caches rather than for work. */
+enum { WORKERS_MAX = 64 };
+
+enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
+enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
+enum keeper_mode { KEEPER_ON, KEEPER_OFF };
+enum sandbox_mode { SANDBOX_ON, SANDBOX_KILL, SANDBOX_OFF };
+enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
+
+struct keepalive {
+    bool on;
+    unsigned idle_s;        /* TCP_KEEPIDLE; tcp(7) */
+    unsigned interval_s;    /* TCP_KEEPINTVL */
+    unsigned count;         /* TCP_KEEPCNT */
+};
+
+/* What may be said of each leg, with `listen.` or `connect.` in front. */
+struct leg_config {
+    /* TLS */
+    struct strings cert;            /* PEM files: chain, perhaps with the key */
+    struct strings key;             /* PEM files, one for each cert; empty: in
+                                       the cert files */
+    char *passphrase_file;
+    enum verify_mode verify;
+    struct strings ca;              /* files, directories, or "system" */
+    struct strings crl;             /* PEM files */
+    unsigned verify_depth;
+    enum tls_version min_version;
+    enum tls_version max_version;
+    char *ciphers;                  /* TLS 1.2; NULL: the library's default */
+    char *ciphersuites;             /* TLS 1.3 */
+    char *groups;
+    char *sigalgs;
+    struct strings alpn;
+    bool session_tickets;
+    uint64_t session_lifetime_ms;   /* from the full handshake */
+
+    /* Sockets */
+    struct keepalive keepalive;
+    uint64_t user_timeout_ms;       /* TCP_USER_TIMEOUT; 0: off */
+    size_t receive_buffer_bytes;    /* 0: the kernel tunes it */
+    size_t send_buffer_bytes;
+
+    /* connect. only */
+    char *name;                     /* to verify; NULL: the endpoint's host */
+    char *sni;                      /* NULL: as `name`; "none": send none */
+
+    /* listen. only */
+    unsigned backlog;
+    mode_t mode;                    /* of a unix socket's path */
+    char *owner;                    /* USER[:GROUP] of it; NULL: unchanged */
+};
+
+struct config;
+
+struct service_config {
+    char *name;
+    struct config *config;          /* that it is part of; NULL: made by hand */
+    struct origin origin;           /* of the section's header */
+    struct endpoints listen;
+    struct endpoints connect;
+    unsigned max_connections;       /* 0: shared, relay/limits.h */
+    uint64_t connect_timeout_ms;
+    uint64_t handshake_timeout_ms;
+    uint64_t idle_timeout_ms;       /* 0: off; so too the next two */
+    uint64_t half_close_timeout_ms;
+    uint64_t lifetime_ms;
+    enum truncation truncation;
+    enum splice_mode splice;
+    struct leg_config listen_leg;
+    struct leg_config connect_leg;
+    struct origin *origins;         /* one for each option of the table, by
+                                       config_option_index() */
+};
+
+struct global_config {
+    enum log_target log_target;
+    char *log_path;                 /* LOG_FILE only */
+    enum log_level log_level;
+    enum log_format log_format;
+    unsigned max_connections;
+    uint64_t drain_timeout_ms;
+    uint64_t upgrade_timeout_ms;
+    unsigned workers;               /* 0: one for each CPU */
+    char *user;                     /* NULL: the usual account */
+    char *group;                    /* NULL: the user's own */
+    enum keeper_mode keeper;
+    char *keeper_user;              /* NULL: as the others */
+    enum sandbox_mode sandbox;
+    char *control;                  /* a path, "auto" or "none" */
+    bool watch;
+    bool strict_names;
+    struct strings include;
+    struct origin *origins;
+};
+
+#endif
