@@ -26,3 +26,9 @@ conn_reason_name(enum conn_reason reason)
 
     return names[reason];
 }
+
+bool
+conn_reason_is_failure(enum conn_reason reason)
+{
+    return reason != CONN_CLIENT_CLOSED && reason != CONN_SERVER_CLOSED;
+}

@@ -4,6 +4,8 @@
 #ifndef RELAY_CONN_REASON_H
 #define RELAY_CONN_REASON_H
 
+#include <stdbool.h>
+
 enum conn_reason {
     CONN_CLIENT_CLOSED, /* both directions ended cleanly, the client's first */
     CONN_SERVER_CLOSED,
@@ -27,5 +29,9 @@ enum conn_reason {
 
 /* "client-closed", "reset-by-server" and so on. */
 const char *conn_reason_name(enum conn_reason reason);
+
+/* Whether the connection came to another end than both peers meant: all but the
+ * first two. */
+bool conn_reason_is_failure(enum conn_reason reason);
 
 #endif

@@ -58,10 +58,10 @@ count_failure(const struct conn *conn)
 void
 conn_stats_end(const struct conn *conn)
 {
-    bool well = conn->reason == CONN_CLIENT_CLOSED ||
-        conn->reason == CONN_SERVER_CLOSED;
-
-    count(conn, well ? SCOREBOARD_ENDED_WELL : SCOREBOARD_ENDED_BADLY, 1);
+    count(conn,
+        conn_reason_is_failure(conn->reason) ? SCOREBOARD_ENDED_BADLY
+                                             : SCOREBOARD_ENDED_WELL,
+        1);
     count(conn, SCOREBOARD_UP_BYTES, conn->up.bytes);
     count(conn, SCOREBOARD_DOWN_BYTES, conn->down.bytes);
     count_failure(conn);
