@@ -47,6 +47,11 @@ enum { WORKERS_MAX = 64 };
 enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
 enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
+enum log_connections {
+    LOG_CONNECTIONS_ALL,
+    LOG_CONNECTIONS_FAILED,
+    LOG_CONNECTIONS_NONE,
+};
 enum keeper_mode { KEEPER_ON, KEEPER_OFF };
 enum sandbox_mode { SANDBOX_ON, SANDBOX_KILL, SANDBOX_OFF };
 enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
@@ -111,6 +116,7 @@ struct service_config {
     uint64_t lifetime_ms;
     enum truncation truncation;
     enum splice_mode splice;
+    enum log_connections log_connections;
     struct leg_config listen_leg;
     struct leg_config connect_leg;
     struct origin *origins;         /* one for each option of the table, by

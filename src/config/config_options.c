@@ -26,6 +26,11 @@ static const struct option_word splice_words[] = {
     { "auto", SPLICE_AUTO }, { "never", SPLICE_NEVER }, { NULL, 0 },
 };
 
+static const struct option_word connections_words[] = {
+    { "all", LOG_CONNECTIONS_ALL }, { "failed", LOG_CONNECTIONS_FAILED },
+    { "none", LOG_CONNECTIONS_NONE }, { NULL, 0 },
+};
+
 static const struct option_word keeper_words[] = {
     { "on", KEEPER_ON }, { "off", KEEPER_OFF }, { NULL, 0 },
 };
@@ -247,6 +252,16 @@ static const struct option options[] = {
       .help = "Whether bulk between two plain legs stays in the kernel.",
       .details = "auto uses splice(2) once the traffic proves bulk; never "
           "always copies." },
+    { .name = "log_connections", .scope = OPTION_SERVICE,
+      .type = OPTION_WORD, .flags = OPTION_RELOADS,
+      .offset = FIELD(log_connections), .value = "all",
+      .words = connections_words,
+      .help = "Which connections leave a line in the log when they end.",
+      .details = "failed leaves out those that ended with client-closed or "
+          "server-closed, none leaves out all, and status counts all the "
+          "same. For services where health checks, or very many short "
+          "connections, drown what matters; what is left out cannot be "
+          "looked up later. Warnings and errors are always logged." },
 #undef FIELD
 
 #define NAME(n) "listen." n

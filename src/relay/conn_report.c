@@ -91,6 +91,20 @@ has_other_failures(const struct conn *conn)
         (conn->failures == 1 && conn->reached != CONN_CONNECT);
 }
 
+static bool
+is_logged(const struct conn *conn)
+{
+    switch (conn->service->config->log_connections) {
+    case LOG_CONNECTIONS_ALL:
+        return true;
+    case LOG_CONNECTIONS_FAILED:
+        return conn_reason_is_failure(conn->reason);
+    case LOG_CONNECTIONS_NONE:
+        break;
+    }
+    return false;
+}
+
 void
 conn_report_end(const struct conn *conn)
 {
@@ -102,7 +116,7 @@ conn_report_end(const struct conn *conn)
     struct tls_facts listen_facts, connect_facts;
     char client[ADDRESS_TEXT_SIZE], server[ADDRESS_TEXT_SIZE];
 
-    if (!log_wants(LOG_LEVEL_INFO))
+    if (!log_wants(LOG_LEVEL_INFO) || !is_logged(conn))
         return;
     add_text(&report, "service", conn->service->config->name);
     add_text(&report, "reason", conn_reason_name(conn->reason));

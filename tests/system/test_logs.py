@@ -114,6 +114,39 @@ def test_end_line_says_what_there_was(relay, certs, server, client, free_port,
         "connect_resumed": "no"}
 
 
+def test_service_says_which_connections_are_logged(relay, client, free_port,
+                                                   far):
+    """With `log_connections` a service logs all connections, those that
+    failed, or none, and a reload changes it; all are counted."""
+    ports = {word: free_port() for word in ("none", "failed", "all")}
+
+    def config(**words):
+        return configs.settings("workers = 1") + "".join(
+            configs.plain(port, far.port, f"log_connections = {words[name]}",
+                          name=name) for name, port in ports.items())
+
+    def use(*names):
+        for name in names:
+            talk(ports[name])
+            client(ports[name]).reset()
+        sallyport.wait_until(
+            lambda: processes.status(one)["all"]["active"] == 0, "the ends")
+
+    one = relay(config(none="none", failed="failed", all="all"))
+    use("none", "failed")
+    use("all")      # whose lines come last
+    assert sorted((end["service"], end["reason"])
+                  for end in one.wait_ends(3)) == [
+        ("all", "client-closed"), ("all", "reset-by-client"),
+        ("failed", "reset-by-client")]
+    one.reload_config(config(none="none", failed="none", all="failed"))
+    processes.reload(one)
+    use("none", "failed")
+    use("all")
+    assert [end["service"] for end in one.wait_ends(4)][3:] == ["all"]
+    assert processes.status(one)["all"]["accepted"] == 12
+
+
 def test_debug_tells_every_step(relay, certs, server, client, free_port):
     """Level debug tells each step of a connection."""
     port = free_port()

@@ -119,8 +119,9 @@ Test(config_options, has_the_agreed_names)
     static const char *const service[] = {
         "listen", "connect", "max_connections", "timeout.connect",
         "timeout.handshake", "timeout.idle", "timeout.half_close",
-        "timeout.lifetime", "truncation", "splice", "connect.name",
-        "connect.sni", "listen.backlog", "listen.mode", "listen.owner",
+        "timeout.lifetime", "truncation", "splice", "log_connections",
+        "connect.name", "connect.sni", "listen.backlog", "listen.mode",
+        "listen.owner",
     };
     static const char *const leg[] = {
         "cert", "key", "passphrase_file", "verify", "ca", "crl",
