@@ -78,6 +78,28 @@ process_list(const struct status *status)
     return list;
 }
 
+/* A number, or where a metric has labels, an object with one for each value of
+ * the first, and so on.  `*cell` goes on to the next. */
+static json_t *
+metric_value(const struct status *status, unsigned service,
+    const struct metric_label *label, unsigned *cell)
+{
+    json_t *object;
+    int failed = 0;
+
+    if (label->name == NULL)
+        return number(scoreboard_sum(
+            status->board, service, (enum metric_cell)(*cell)++));
+    object = json_object();
+    for (size_t i = 0; label->values[i] != NULL; i++)
+        failed |= json_object_set_new(object, label->values[i],
+            metric_value(status, service, label + 1, cell));
+    if (failed == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *
 service_object(const struct status *status, unsigned service)
 {
@@ -89,13 +111,12 @@ service_object(const struct status *status, unsigned service)
     if (service != SCOREBOARD_ALL)
         failed |= json_object_set_new(object, "name",
             json_string(status_name(board, service, name)));
-    failed |= json_object_set_new(object, "active",
-        number(scoreboard_active(board, service)));
-    for (unsigned i = 0; i < SCOREBOARD_COUNTER_COUNT; i++) {
-        enum scoreboard_counter counter = (enum scoreboard_counter)i;
+    for (size_t i = 0; i < metrics_count(); i++) {
+        const struct metric *metric = metrics_at(i);
+        unsigned cell = metric->first;
 
-        failed |= json_object_set_new(object, status_counter_name(counter),
-            number(scoreboard_sum(board, service, counter)));
+        failed |= json_object_set_new(object, metric->name,
+            metric_value(status, service, metric->labels, &cell));
     }
     if (failed == 0)
         return object;

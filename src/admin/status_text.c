@@ -102,24 +102,33 @@ put_processes(struct sheet *sheet)
     }
 }
 
+/* What there is room for.  A connection that is accepted and fails is counted
+ * once, among those that ended badly. */
+static const struct {
+    enum metric_cell cell;
+    const char *heading;
+    int width;
+} columns[] = {
+    { METRIC_ACTIVE, "ACTIVE", 8 },
+    { METRIC_ACCEPTED, "TOTAL", 12 },
+    { METRIC_UP_BYTES, "UP BYTES", 16 },
+    { METRIC_DOWN_BYTES, "DOWN BYTES", 16 },
+    { METRIC_ENDED_BADLY, "FAILURES", 10 },
+};
+
 static void
 put_service(struct sheet *sheet, unsigned service, int width)
 {
     const struct scoreboard *board = sheet->status->board;
     char name[STATUS_NAME_SIZE];
 
-    put(sheet,
-        "%-*s %8" PRIu64 " %12" PRIu64 " %16" PRIu64 " %16" PRIu64
-        " %10" PRIu64 "\n",
-        width, status_name(board, service, name),
-        scoreboard_active(board, service),
-        scoreboard_sum(board, service, SCOREBOARD_ACCEPTED),
-        scoreboard_sum(board, service, SCOREBOARD_UP_BYTES),
-        scoreboard_sum(board, service, SCOREBOARD_DOWN_BYTES),
-        scoreboard_sum(board, service, SCOREBOARD_ENDED_BADLY));
+    put(sheet, "%-*s", width, status_name(board, service, name));
+    for (size_t i = 0; i < COUNT(columns); i++)
+        put(sheet, " %*" PRIu64, columns[i].width,
+            scoreboard_sum(board, service, columns[i].cell));
+    put(sheet, "\n");
 }
 
-/* What is accepted and fails is counted once, among those that ended badly. */
 static void
 put_services(struct sheet *sheet)
 {
@@ -133,8 +142,10 @@ put_services(struct sheet *sheet)
 
         width = length > width ? length : width;
     }
-    put(sheet, "\n%-*s %8s %12s %16s %16s %10s\n", width, "SERVICE",
-        "ACTIVE", "TOTAL", "UP BYTES", "DOWN BYTES", "FAILURES");
+    put(sheet, "\n%-*s", width, "SERVICE");
+    for (size_t i = 0; i < COUNT(columns); i++)
+        put(sheet, " %*s", columns[i].width, columns[i].heading);
+    put(sheet, "\n");
     for (unsigned i = 0; i < count; i++)
         if (i != SCOREBOARD_ALL)
             put_service(sheet, i, width);

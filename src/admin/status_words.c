@@ -49,22 +49,3 @@ status_span(uint64_t ms, char text[STATUS_TIME_SIZE])
         snprintf(text, STATUS_TIME_SIZE, "%" PRIu64 "s", s);
     return text;
 }
-
-const char *
-status_counter_name(enum scoreboard_counter counter)
-{
-    static const char *const names[SCOREBOARD_COUNTER_COUNT] = {
-        [SCOREBOARD_ACCEPTED] = "accepted",
-        [SCOREBOARD_ENDED_WELL] = "ended_well",
-        [SCOREBOARD_ENDED_BADLY] = "ended_badly",
-        [SCOREBOARD_UP_BYTES] = "up_bytes",
-        [SCOREBOARD_DOWN_BYTES] = "down_bytes",
-        [SCOREBOARD_HANDSHAKES] = "handshakes",
-        [SCOREBOARD_RESUMED] = "resumed",
-        [SCOREBOARD_HANDSHAKE_FAILURES] = "handshake_failures",
-        [SCOREBOARD_CONNECT_FAILURES] = "connect_failures",
-        [SCOREBOARD_HANDED_OVER] = "handed_over",
-    };
-
-    return names[counter];
-}

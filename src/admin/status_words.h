@@ -19,7 +19,4 @@ const char *status_time(uint64_t seconds, char text[STATUS_TIME_SIZE]);
 /* "3d 4h", "4h 5m", "5m 6s", "6s".  Returns `text`. */
 const char *status_span(uint64_t ms, char text[STATUS_TIME_SIZE]);
 
-/* "up_bytes" and so on. */
-const char *status_counter_name(enum scoreboard_counter counter);
-
 #endif

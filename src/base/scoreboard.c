@@ -278,6 +278,19 @@ clear(uint64_t *number)
         scoreboard_set_ordered(number, 0);
 }
 
+static void
+clear_gauges(struct scoreboard_cell *cell)
+{
+    for (size_t i = 0; i < metrics_count(); i++) {
+        const struct metric *metric = metrics_at(i);
+
+        for (unsigned j = 0; j < metric->cells; j++)
+            if (metric->kind == METRIC_GAUGE)
+                clear(&cell->metrics[metric->first + j]);
+    }
+    clear(&cell->waiting);
+}
+
 void
 scoreboard_slot_release(struct scoreboard *board, unsigned slot)
 {
@@ -285,10 +298,8 @@ scoreboard_slot_release(struct scoreboard *board, unsigned slot)
 
     clear(&own->accepting);
     clear(&own->away);
-    for (unsigned i = 0; i < SCOREBOARD_SERVICES; i++) {
-        clear(&own->cells[i].active);
-        clear(&own->cells[i].waiting);
-    }
+    for (unsigned i = 0; i < SCOREBOARD_SERVICES; i++)
+        clear_gauges(&own->cells[i]);
     clear(&own->waits);
     scoreboard_slot_set_pid(board, slot, 0);
     scoreboard_set(&board->writable->entries[slot].taken, 0);

@@ -8,10 +8,11 @@
  * about itself alone.  What a slot says is bounded where it is added up, and a
  * pid read here is for people, not for kill(2).
  *
- * A slot's counters are relaxed loads and stores, no locked instruction, no
- * lock.  They only grow, and outlive the process.  Its gauges, of which there is
- * one for each service, say how many connections the process has now; the master
- * clears them when it has ended.
+ * A slot has cells for the metrics (metrics.h) of the process (index
+ * SCOREBOARD_ALL) and of each service in it.  Counters are relaxed loads and
+ * stores, no locked instruction, no lock; they only grow, and outlive the process.
+ * METRIC_ACTIVE says how many connections the process has now; the master clears
+ * it when the process has ended.
  */
 #ifndef BASE_SCOREBOARD_H
 #define BASE_SCOREBOARD_H
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "base/metrics.h"
 
 enum {
     SCOREBOARD_SLOTS = 256, /* processes at once, retiring ones among them */
@@ -29,21 +31,6 @@ enum {
 };
 
 struct scoreboard;
-
-/* Of one service in one process, or (index SCOREBOARD_ALL) of the process. */
-enum scoreboard_counter {
-    SCOREBOARD_ACCEPTED,   /* connections accepted, handed over or not */
-    SCOREBOARD_ENDED_WELL, /* client-closed, server-closed */
-    SCOREBOARD_ENDED_BADLY,
-    SCOREBOARD_UP_BYTES,
-    SCOREBOARD_DOWN_BYTES,
-    SCOREBOARD_HANDSHAKES,         /* TLS with clients, done */
-    SCOREBOARD_RESUMED,            /* of them by a session */
-    SCOREBOARD_HANDSHAKE_FAILURES, /* with clients, running out of time included */
-    SCOREBOARD_CONNECT_FAILURES, /* no server reached, or no TLS with it */
-    SCOREBOARD_HANDED_OVER,      /* accepted here, relayed by another */
-    SCOREBOARD_COUNTER_COUNT,
-};
 
 /* What is logged now and then, by one process for all. */
 enum scoreboard_notice {
@@ -95,9 +82,9 @@ void scoreboard_slot_release(struct scoreboard *board, unsigned slot);
 /* When the master last heard that the slot's process is alive. */
 void scoreboard_beat(struct scoreboard *board, unsigned slot, uint64_t now_ms);
 
-/* The process's own part. */
+/* The process's own part: a counter grows. */
 void scoreboard_count(struct scoreboard *board, unsigned slot, unsigned service,
-    enum scoreboard_counter counter, uint64_t more);
+    enum metric_cell cell, uint64_t more);
 
 /* For limits, by one, in one order with every scoreboard_active() and waiting
  * of all processes (seq_cst): of two that count themselves in, at least one
@@ -143,9 +130,10 @@ void scoreboard_set_accepting(
 NODISCARD bool scoreboard_notice_is_due(struct scoreboard *board, unsigned slot,
     enum scoreboard_notice notice, uint64_t every_ms);
 
-/* Readers.  A sum never wraps around. */
+/* Readers.  A sum never wraps around; that of METRIC_ACTIVE is
+ * scoreboard_active(). */
 uint64_t scoreboard_sum(const struct scoreboard *board, unsigned service,
-    enum scoreboard_counter counter);
+    enum metric_cell cell);
 
 /* The connections of all processes, of none more than scoreboard_raise_most() said:
  * a process that claims more has been taken over, and is not to keep the others
@@ -154,7 +142,7 @@ uint64_t scoreboard_active(const struct scoreboard *board, unsigned service);
 uint64_t scoreboard_slot_active(
     const struct scoreboard *board, unsigned slot, unsigned service);
 uint64_t scoreboard_slot_counter(const struct scoreboard *board, unsigned slot,
-    unsigned service, enum scoreboard_counter counter);
+    unsigned service, enum metric_cell cell);
 
 /* 0: never since the slot was taken. */
 uint64_t scoreboard_beaten_ms(const struct scoreboard *board, unsigned slot);

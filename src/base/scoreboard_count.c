@@ -26,11 +26,17 @@ own_cell(struct scoreboard *board, unsigned slot, unsigned service)
 
 void
 scoreboard_count(struct scoreboard *board, unsigned slot, unsigned service,
-    enum scoreboard_counter counter, uint64_t more)
+    enum metric_cell cell, uint64_t more)
 {
-    uint64_t *number = &own_cell(board, slot, service)->counters[counter];
+    uint64_t *number = &own_cell(board, slot, service)->metrics[cell];
 
     scoreboard_set(number, scoreboard_get(number) + more);
+}
+
+static uint64_t *
+own_active(struct scoreboard *board, unsigned slot, unsigned service)
+{
+    return &own_cell(board, slot, service)->metrics[METRIC_ACTIVE];
 }
 
 /* How many the process has, as it knows itself. */
@@ -38,7 +44,7 @@ static uint64_t *
 held_of(struct scoreboard *board, unsigned slot, unsigned service)
 {
     return board->held != NULL ? &board->held[service]
-                               : &own_cell(board, slot, service)->active;
+                               : own_active(board, slot, service);
 }
 
 void
@@ -47,7 +53,7 @@ scoreboard_gauge_enter(struct scoreboard *board, unsigned slot, unsigned service
     uint64_t *held = held_of(board, slot, service), next = *held + 1;
 
     *held = next;
-    scoreboard_set_ordered(&own_cell(board, slot, service)->active, next);
+    scoreboard_set_ordered(own_active(board, slot, service), next);
 }
 
 void
@@ -57,7 +63,7 @@ scoreboard_gauge_leave(struct scoreboard *board, unsigned slot, unsigned service
     uint64_t next = *held > 0 ? *held - 1 : 0;
 
     *held = next;
-    scoreboard_set_ordered(&own_cell(board, slot, service)->active, next);
+    scoreboard_set_ordered(own_active(board, slot, service), next);
 }
 
 void
@@ -178,13 +184,15 @@ add(uint64_t sum, uint64_t more)
 
 uint64_t
 scoreboard_sum(const struct scoreboard *board, unsigned service,
-    enum scoreboard_counter counter)
+    enum metric_cell cell)
 {
     unsigned count = scoreboard_slot_count(board);
     uint64_t sum = 0;
 
+    if (cell == METRIC_ACTIVE)
+        return scoreboard_active(board, service);
     for (unsigned i = 0; i < count; i++)
-        sum = add(sum, scoreboard_slot_counter(board, i, service, counter));
+        sum = add(sum, scoreboard_slot_counter(board, i, service, cell));
     return sum;
 }
 
@@ -192,9 +200,11 @@ scoreboard_sum(const struct scoreboard *board, unsigned service,
 static uint64_t
 active_of(const struct scoreboard *board, unsigned slot, unsigned service)
 {
+    const struct scoreboard_cell *cell = cell_of(board, slot, service);
+
     return slot == board->own_slot && board->held != NULL
         ? board->held[service]
-        : scoreboard_get_ordered(&cell_of(board, slot, service)->active);
+        : scoreboard_get_ordered(&cell->metrics[METRIC_ACTIVE]);
 }
 
 static uint64_t
@@ -258,9 +268,9 @@ scoreboard_slot_active(const struct scoreboard *board, unsigned slot,
 
 uint64_t
 scoreboard_slot_counter(const struct scoreboard *board, unsigned slot,
-    unsigned service, enum scoreboard_counter counter)
+    unsigned service, enum metric_cell cell)
 {
-    return scoreboard_get(&cell_of(board, slot, service)->counters[counter]);
+    return scoreboard_get(&cell_of(board, slot, service)->metrics[cell]);
 }
 
 /* What the slot has without what it has sent away, and what was sent to it from

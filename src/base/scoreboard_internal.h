@@ -8,11 +8,11 @@
 
 enum { SCOREBOARD_PAGE_BYTES = 4096, SCOREBOARD_LINE_BYTES = 64 };
 
-/* Of one service in one process.  What admission reads stands first. */
+/* Of one service in one process.  What admission reads stands first: the first
+ * of the metrics is METRIC_ACTIVE. */
 struct scoreboard_cell {
-    _Alignas(SCOREBOARD_LINE_BYTES) uint64_t active;
-    uint64_t waiting;
-    uint64_t counters[SCOREBOARD_COUNTER_COUNT];
+    _Alignas(SCOREBOARD_LINE_BYTES) uint64_t waiting;
+    uint64_t metrics[METRIC_CELL_COUNT];
 };
 
 /* What one process writes, and after its end the master.  Page-aligned, so that

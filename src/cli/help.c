@@ -1,7 +1,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/metrics.h"
 #include "cli/command.h"
 #include "config/config_help.h"
 
@@ -24,6 +26,7 @@ static const char usage[] =
     "  selftest sandbox         try what confined processes must not be able "
     "to do\n"
     "  help [OPTION]            this, or what an option does\n"
+    "  help counters            what `status --json` counts\n"
     "  version                  versions and features\n"
     "\n"
     "FILE is " DEFAULT_CONFIG " unless said otherwise.\n"
@@ -51,13 +54,45 @@ help_option(const char *option)
     return found ? EXIT_DONE : EXIT_FAULT;
 }
 
-/* sallyport help [OPTION] */
+/* " By leg (listen, connect) and version (1.2, 1.3)." */
+static void
+print_labels(const struct metric *metric)
+{
+    for (const struct metric_label *label = metric->labels;
+         label->name != NULL; label++) {
+        printf("%s %s (", label == metric->labels ? " By" : " and",
+            label->name);
+        for (size_t i = 0; label->values[i] != NULL; i++)
+            printf("%s%s", i > 0 ? ", " : "", label->values[i]);
+        fputs(label[1].name == NULL ? ")." : ")", stdout);
+    }
+}
+
+static void
+list_counters(void)
+{
+    fputs("What `sallyport status --json` counts, for each service and for all "
+        "of them:\n\n", stdout);
+    for (size_t i = 0; i < metrics_count(); i++) {
+        const struct metric *metric = metrics_at(i);
+
+        printf("  %-19s %-12s %s", metric->name, metric->unit, metric->help);
+        print_labels(metric);
+        putchar('\n');
+    }
+}
+
+/* sallyport help [OPTION | counters] */
 int
 command_help(int count, char *const *arguments)
 {
     if (count > 2) {
-        fputs("usage: sallyport help [OPTION]\n", stderr);
+        fputs("usage: sallyport help [OPTION | counters]\n", stderr);
         return EXIT_USAGE;
+    }
+    if (count == 2 && strcmp(arguments[1], "counters") == 0) {
+        list_counters();
+        return EXIT_DONE;
     }
     if (count == 2)
         return help_option(arguments[1]);

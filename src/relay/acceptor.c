@@ -108,7 +108,7 @@ hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
         return false;
     memcpy(&client.storage, peer, length);
     if (relay->hand_over(relay->arg, slot, acceptor, fd, &client)) {
-        conn_stats_count(relay, acceptor->service, SCOREBOARD_HANDED_OVER, 1);
+        conn_stats_count(relay, acceptor->service, METRIC_HANDED_OVER, 1);
         close(fd);
         return true;
     }
@@ -121,7 +121,7 @@ on_accepted(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
 {
     struct acceptor *acceptor = arg;
 
-    conn_stats_count(acceptor->relay, acceptor->service, SCOREBOARD_ACCEPTED, 1);
+    conn_stats_count(acceptor->relay, acceptor->service, METRIC_ACCEPTED, 1);
     if (!hand_over(acceptor, fd, peer, length))
         conn_start(acceptor->relay, acceptor->service, acceptor->id,
             acceptor->tls, fd, peer, length);

@@ -7,19 +7,19 @@
 
 void
 conn_stats_count(struct relay *relay, const struct service *service,
-    enum scoreboard_counter counter, uint64_t more)
+    enum metric_cell cell, uint64_t more)
 {
-    scoreboard_count(relay->board, relay->slot, SCOREBOARD_ALL, counter, more);
+    scoreboard_count(relay->board, relay->slot, SCOREBOARD_ALL, cell, more);
     if (service->index != SCOREBOARD_ALL)
-        scoreboard_count(relay->board, relay->slot, service->index, counter,
+        scoreboard_count(relay->board, relay->slot, service->index, cell,
             more);
 }
 
 static void
-count(const struct conn *conn, enum scoreboard_counter counter, uint64_t more)
+count(const struct conn *conn, enum metric_cell cell, uint64_t more)
 {
     if (more > 0)
-        conn_stats_count(conn->relay, conn->service, counter, more);
+        conn_stats_count(conn->relay, conn->service, cell, more);
 }
 
 void
@@ -27,9 +27,9 @@ conn_stats_handshake(const struct conn *conn)
 {
     struct tls_facts facts;
 
-    count(conn, SCOREBOARD_HANDSHAKES, 1);
+    count(conn, METRIC_HANDSHAKES, 1);
     if (tls_stream_facts(&conn->client, &facts) && facts.resumed)
-        count(conn, SCOREBOARD_RESUMED, 1);
+        count(conn, METRIC_RESUMED, 1);
 }
 
 /* A server with which no TLS comes about is not reached either. */
@@ -40,15 +40,15 @@ count_failure(const struct conn *conn)
     case CONN_HANDSHAKE_FAILED:
     case CONN_HANDSHAKE_TIMEOUT:
         count(conn,
-            conn->reached == CONN_ACCEPT_TLS ? SCOREBOARD_HANDSHAKE_FAILURES
-                                             : SCOREBOARD_CONNECT_FAILURES,
+            conn->reached == CONN_ACCEPT_TLS ? METRIC_HANDSHAKE_FAILURES
+                                             : METRIC_CONNECT_FAILURES,
             1);
         break;
     case CONN_CONNECT_REFUSED:
     case CONN_CONNECT_TIMEOUT:
     case CONN_CONNECT_UNREACHABLE:
     case CONN_RESOLVE_FAILED:
-        count(conn, SCOREBOARD_CONNECT_FAILURES, 1);
+        count(conn, METRIC_CONNECT_FAILURES, 1);
         break;
     default:
         break;
@@ -59,10 +59,10 @@ void
 conn_stats_end(const struct conn *conn)
 {
     count(conn,
-        conn_reason_is_failure(conn->reason) ? SCOREBOARD_ENDED_BADLY
-                                             : SCOREBOARD_ENDED_WELL,
+        conn_reason_is_failure(conn->reason) ? METRIC_ENDED_BADLY
+                                             : METRIC_ENDED_WELL,
         1);
-    count(conn, SCOREBOARD_UP_BYTES, conn->up.bytes);
-    count(conn, SCOREBOARD_DOWN_BYTES, conn->down.bytes);
+    count(conn, METRIC_UP_BYTES, conn->up.bytes);
+    count(conn, METRIC_DOWN_BYTES, conn->down.bytes);
     count_failure(conn);
 }

@@ -14,7 +14,7 @@ struct relay;
 struct service;
 
 void conn_stats_count(struct relay *relay, const struct service *service,
-    enum scoreboard_counter counter, uint64_t more);
+    enum metric_cell cell, uint64_t more);
 
 /* The client's handshake is done. */
 void conn_stats_handshake(const struct conn *conn);

@@ -9,6 +9,7 @@ import pytest
 
 import configs
 import peers
+import processes
 import sallyport
 from peers import is_served
 from sallyport import sallyport as command
@@ -73,6 +74,16 @@ def test_help_explains_each_option():
         assert "\nValue:" in done.stdout and "\nDefault:" in done.stdout
 
 
+def test_help_lists_the_counters(relay, free_port):
+    """`help counters` names what `status --json` counts, for all services and
+    for each."""
+    listed = command("help", "counters").stdout.split("\n\n", 1)[1]
+    names = re.findall(r"^  (\w+) ", listed, re.M)
+    told = processes.status(relay(configs.plain(free_port(), free_port())))
+    assert list(told["all"]) == names
+    assert list(told["services"][0]) == ["name", *names]
+
+
 def test_help_suggests_an_option():
     """`help` of a misspelt option suggests the right one."""
     done = command("help", "tiemout.idle")
@@ -92,7 +103,8 @@ def test_version_names_the_libraries(word):
 
 
 @pytest.mark.parametrize("words", [["help"], ["version"],
-                                   ["help", "listen"]])
+                                   ["help", "listen"],
+                                   ["help", "counters"]])
 def test_output_that_cannot_be_written_is_an_error(words):
     """A command whose output meets a full disk fails."""
     with open("/dev/full", "w") as full:

@@ -45,13 +45,18 @@ def page_terms(section, page):
             for word in re.split(r'[", ]+', line) if word}
 
 
-def table_terms(heading, text):
-    """The words in the first column of the table behind the heading."""
+def table_rows(heading, text):
+    """The rows of the table behind the heading."""
     body = re.search(rf"^### {heading}\n(.*?)(?=^#|\Z)",
                      text.read_text(), re.M | re.S).group(1)
-    cells = [line.split("|")[1] for line in body.splitlines()
-             if line.startswith("|")][2:]
-    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+    return [[cell.strip() for cell in line.split("|")[1:-1]]
+            for line in body.splitlines() if line.startswith("|")][2:]
+
+
+def table_terms(heading, text):
+    """The words in the first column of the table behind the heading."""
+    return {word for row in table_rows(heading, text)
+            for word in re.findall(r"`([^`]+)`", row[0])}
 
 
 def option_names():
@@ -119,6 +124,17 @@ def test_every_log_field_is_in_the_manuals():
     text = ROOT / "docs/operating.md"
     # `relay`, `yes` and the like are values, in other columns.
     assert table_terms("Fields", text) == fields
+
+
+def test_every_counter_is_in_the_manuals():
+    """The manuals list what `status --json` counts, in the words of `help
+    counters`."""
+    listed = re.findall(r"^  (\w+) +(\w+) +(.*)$",
+                        sallyport("help", "counters").stdout, re.M)
+    assert {"active", "accepted"} <= {name for name, *_ in listed}
+    assert table_rows("Counters", ROOT / "docs/operating.md") == [
+        [f"`{name}`", unit, text] for name, unit, text in listed]
+    assert page_terms("COUNTERS", PAGES[0]) == {name for name, *_ in listed}
 
 
 def test_every_command_is_in_the_manuals():

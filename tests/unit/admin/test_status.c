@@ -38,10 +38,10 @@ count(unsigned service)
 {
     for (int i = 0; i < 5; i++)
         scoreboard_gauge_enter(board, worker, service);
-    scoreboard_count(board, worker, service, SCOREBOARD_ACCEPTED, 70);
-    scoreboard_count(board, worker, service, SCOREBOARD_ENDED_BADLY, 8);
-    scoreboard_count(board, worker, service, SCOREBOARD_UP_BYTES, 5000000000);
-    scoreboard_count(board, worker, service, SCOREBOARD_DOWN_BYTES, 11);
+    scoreboard_count(board, worker, service, METRIC_ACCEPTED, 70);
+    scoreboard_count(board, worker, service, METRIC_ENDED_BADLY, 8);
+    scoreboard_count(board, worker, service, METRIC_UP_BYTES, 5000000000);
+    scoreboard_count(board, worker, service, METRIC_DOWN_BYTES, 11);
 }
 
 static void
@@ -199,7 +199,7 @@ Test(status, is_json)
         cr_expect_eq(integer(object, "down_bytes"), 11);
         cr_expect_eq(integer(object, "handed_over"), 0);
         cr_expect_eq(json_object_size(object),
-            SCOREBOARD_COUNTER_COUNT + 1 + (i == 0));
+            metrics_count() + (i == 0));
     }
     json_decref(whole);
 }

@@ -100,7 +100,7 @@ Test(board, counters_outlive_a_process_and_gauges_do_not)
     unsigned web = scoreboard_service_index(board, "web");
     unsigned slot = scoreboard_slot_take(board, 2, 0);
 
-    scoreboard_count(board, slot, web, SCOREBOARD_ACCEPTED, 3);
+    scoreboard_count(board, slot, web, METRIC_ACCEPTED, 3);
     for (int i = 0; i < 4; i++)
         scoreboard_gauge_enter(board, slot, web);
     scoreboard_gauge_leave(board, slot, web);
@@ -115,9 +115,9 @@ Test(board, counters_outlive_a_process_and_gauges_do_not)
     cr_expect_not(scoreboard_is_waiting(board, slot, web));
     cr_expect_not(scoreboard_any_waiting(board));
     cr_expect_eq(scoreboard_slot_take(board, 2, 0), slot);
-    cr_expect_eq(scoreboard_sum(board, web, SCOREBOARD_ACCEPTED), 3);
-    scoreboard_count(board, slot, web, SCOREBOARD_ACCEPTED, 1);
-    cr_expect_eq(scoreboard_slot_counter(board, slot, web, SCOREBOARD_ACCEPTED),
+    cr_expect_eq(scoreboard_sum(board, web, METRIC_ACCEPTED), 3);
+    scoreboard_count(board, slot, web, METRIC_ACCEPTED, 1);
+    cr_expect_eq(scoreboard_slot_counter(board, slot, web, METRIC_ACCEPTED),
         4);
 }
 
@@ -177,9 +177,9 @@ Test(board, no_process_is_counted_with_more_than_it_may_have)
     for (int i = 0; i < 5; i++)
         scoreboard_gauge_leave(board, b, web);
     cr_expect_eq(scoreboard_active(board, web), 9, "none is counted with less");
-    scoreboard_count(board, a, web, SCOREBOARD_UP_BYTES, UINT64_MAX - 1);
-    scoreboard_count(board, b, web, SCOREBOARD_UP_BYTES, 7);
-    cr_expect_eq(scoreboard_sum(board, web, SCOREBOARD_UP_BYTES), UINT64_MAX);
+    scoreboard_count(board, a, web, METRIC_UP_BYTES, UINT64_MAX - 1);
+    scoreboard_count(board, b, web, METRIC_UP_BYTES, 7);
+    cr_expect_eq(scoreboard_sum(board, web, METRIC_UP_BYTES), UINT64_MAX);
 }
 
 Test(board, one_process_logs_for_all_and_none_keeps_others_silent)
@@ -268,7 +268,7 @@ Test(board, a_process_without_work_costs_a_page_or_two)
         unsigned slot = scoreboard_slot_take(board, 2, i);
 
         scoreboard_gauge_enter(board, slot, SCOREBOARD_ALL);
-        scoreboard_count(board, slot, 1, SCOREBOARD_ACCEPTED, 1);
+        scoreboard_count(board, slot, 1, METRIC_ACCEPTED, 1);
     }
     getrusage(RUSAGE_SELF, &after);
     cr_expect_leq(after.ru_minflt - before.ru_minflt, 40);
@@ -332,13 +332,13 @@ write_as(unsigned slot, struct findings *findings)
     for (int i = 0; i < ROUNDS; i++) {
         unsigned at;
 
-        scoreboard_count(board, slot, 1, SCOREBOARD_UP_BYTES, 3);
+        scoreboard_count(board, slot, 1, METRIC_UP_BYTES, 3);
         scoreboard_gauge_enter(board, slot, SCOREBOARD_ALL);
         if (scoreboard_active(board, SCOREBOARD_ALL) > MOST) {
             scoreboard_gauge_leave(board, slot, SCOREBOARD_ALL);
             continue;
         }
-        scoreboard_count(board, slot, 1, SCOREBOARD_ACCEPTED, 1);
+        scoreboard_count(board, slot, 1, METRIC_ACCEPTED, 1);
         count_inside(findings);
         at = move_around(slot);
         __atomic_fetch_sub(&findings->inside, 1, __ATOMIC_SEQ_CST);
@@ -404,7 +404,7 @@ run_confined(unsigned slot, uint64_t active, size_t writable_bytes)
             _exit(3);
         if (slot < SCOREBOARD_SLOTS) {
             scoreboard_gauge_enter(board, slot, 1);
-            scoreboard_count(board, slot, 1, SCOREBOARD_ACCEPTED, 2);
+            scoreboard_count(board, slot, 1, METRIC_ACCEPTED, 2);
         }
         if (scoreboard_active(board, 1) != active)
             _exit(4);
@@ -423,7 +423,7 @@ Test(board, a_process_can_write_its_own_slot_only)
     scoreboard_gauge_enter(board, a, 1);
     cr_expect_eq(run_confined(b, 2, slot_bytes), 0);
     cr_expect_eq(scoreboard_active(board, 1), 2, "it was seen here");
-    cr_expect_eq(scoreboard_sum(board, 1, SCOREBOARD_ACCEPTED), 2);
+    cr_expect_eq(scoreboard_sum(board, 1, METRIC_ACCEPTED), 2);
     scoreboard_slot_release(board, b);
     cr_expect_eq(scoreboard_active(board, 1), 1);
     cr_expect_eq(run_confined(SCOREBOARD_SLOTS, 1, 0), 0, "or nothing");
@@ -444,11 +444,11 @@ Test(board, a_process_believes_itself)
         if (!be_another(slot))
             _exit(3);
         scoreboard_gauge_enter(board, slot, 1);
-        board->own->cells[1].active = 1000000;
+        board->own->cells[1].metrics[METRIC_ACTIVE] = 1000000;
         if (scoreboard_active(board, 1) != 1)
             _exit(4);
         scoreboard_gauge_enter(board, slot, 1);
-        _exit(board->own->cells[1].active == 2 ? 0 : 5);
+        _exit(board->own->cells[1].metrics[METRIC_ACTIVE] == 2 ? 0 : 5);
     }
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_expect_eq(status, 0, "%#x", (unsigned)status);
@@ -501,8 +501,8 @@ Test(board, several_processes_at_once)
     }
     cr_expect_eq(findings->too_many, 0, "the limit holds");
     cr_expect_eq(scoreboard_active(board, SCOREBOARD_ALL), 0);
-    cr_expect_eq(scoreboard_sum(board, 1, SCOREBOARD_UP_BYTES),
+    cr_expect_eq(scoreboard_sum(board, 1, METRIC_UP_BYTES),
         (uint64_t)3 * ROUNDS * WRITERS);
-    cr_expect_gt(scoreboard_sum(board, 1, SCOREBOARD_ACCEPTED), 0);
+    cr_expect_gt(scoreboard_sum(board, 1, METRIC_ACCEPTED), 0);
     munmap(findings, sizeof(*findings));
 }

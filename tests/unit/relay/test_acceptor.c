@@ -40,9 +40,9 @@ tear_down(void)
 TestSuite(acceptor, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static uint64_t
-sum(unsigned service, enum scoreboard_counter counter)
+sum(unsigned service, enum metric_cell cell)
 {
-    return scoreboard_sum(house.board, service, counter);
+    return scoreboard_sum(house.board, service, cell);
 }
 
 Test(acceptor, serves_who_knocks)
@@ -61,10 +61,10 @@ Test(acceptor, serves_who_knocks)
     house_hang_up(&house, 1);
     cr_assert(house_settles_at(&house, 2));
     cr_expect_eq(scoreboard_active(house.board, web), 2);
-    cr_expect_eq(sum(web, SCOREBOARD_ACCEPTED), 3);
-    cr_expect_eq(sum(SCOREBOARD_ALL, SCOREBOARD_ACCEPTED), 3);
-    cr_expect_eq(sum(web, SCOREBOARD_ENDED_BADLY), 1);
-    cr_expect_eq(sum(SCOREBOARD_ALL, SCOREBOARD_ENDED_WELL), 0);
+    cr_expect_eq(sum(web, METRIC_ACCEPTED), 3);
+    cr_expect_eq(sum(SCOREBOARD_ALL, METRIC_ACCEPTED), 3);
+    cr_expect_eq(sum(web, METRIC_ENDED_BADLY), 1);
+    cr_expect_eq(sum(SCOREBOARD_ALL, METRIC_ENDED_WELL), 0);
 }
 
 Test(acceptor, serves_another_service_from_then_on)
@@ -158,8 +158,8 @@ Test(acceptor, hands_over_to_who_has_less)
                          SCOREBOARD_ALL),
             relay->connections);
     }
-    cr_expect_eq(sum(SCOREBOARD_ALL, SCOREBOARD_ACCEPTED), 30, "once each");
-    cr_expect_eq(sum(SCOREBOARD_ALL, SCOREBOARD_HANDED_OVER),
+    cr_expect_eq(sum(SCOREBOARD_ALL, METRIC_ACCEPTED), 30, "once each");
+    cr_expect_eq(sum(SCOREBOARD_ALL, METRIC_HANDED_OVER),
         30 - house.workers[0].relay.connections);
     close(fd);
 }
@@ -175,7 +175,7 @@ Test(acceptor, keeps_whom_it_cannot_hand_over)
     cr_expect_eq(scoreboard_slot_active(
                      house.board, house.workers[0].relay.slot, SCOREBOARD_ALL),
         10);
-    cr_expect_eq(sum(SCOREBOARD_ALL, SCOREBOARD_HANDED_OVER), 0);
+    cr_expect_eq(sum(SCOREBOARD_ALL, METRIC_HANDED_OVER), 0);
 }
 
 /* A client's connection as another worker accepted it and counted it in. */

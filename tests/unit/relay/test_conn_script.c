@@ -210,7 +210,7 @@ play_scene(const struct scene *scene, const struct script *with)
     script = *with;
     stage.service->clients_wait = false; /* a first look has its call, too */
     well_before = scoreboard_sum(stage.relay.board, SCOREBOARD_ALL,
-        SCOREBOARD_ENDED_WELL);
+        METRIC_ENDED_WELL);
     stage_begin(&stage, scene->up, scene->down, false);
     stage.client.piece = stage.server.piece = scene->piece;
     stage.client.how = stage.server.how = TALKER_CLOSES;
@@ -221,7 +221,7 @@ static bool
 ended_well(void)
 {
     return scoreboard_sum(stage.relay.board, SCOREBOARD_ALL,
-               SCOREBOARD_ENDED_WELL) > well_before;
+               METRIC_ENDED_WELL) > well_before;
 }
 
 static bool

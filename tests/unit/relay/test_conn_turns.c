@@ -32,9 +32,9 @@ static struct stage stage;
 TestSuite(conn_turns, .timeout = 100);
 
 static uint64_t
-sum(enum scoreboard_counter counter)
+sum(enum metric_cell cell)
 {
-    return scoreboard_sum(stage.relay.board, SCOREBOARD_ALL, counter);
+    return scoreboard_sum(stage.relay.board, SCOREBOARD_ALL, cell);
 }
 
 /* Peers that end well may send their FIN or not. */
@@ -70,10 +70,10 @@ run(int client, int server, bool keeps)
         expect_all(BULK, BULK);
         stage_end(&stage);
     }
-    cr_expect_eq(sum(SCOREBOARD_ENDED_WELL), ROUNDS);
-    cr_expect_eq(sum(SCOREBOARD_UP_BYTES), (uint64_t)ROUNDS * BULK);
-    cr_expect_eq(sum(SCOREBOARD_DOWN_BYTES), (uint64_t)ROUNDS * BULK);
-    cr_expect_eq(sum(SCOREBOARD_HANDSHAKES), client != 0 ? ROUNDS : 0);
+    cr_expect_eq(sum(METRIC_ENDED_WELL), ROUNDS);
+    cr_expect_eq(sum(METRIC_UP_BYTES), (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(sum(METRIC_DOWN_BYTES), (uint64_t)ROUNDS * BULK);
+    cr_expect_eq(sum(METRIC_HANDSHAKES), client != 0 ? ROUNDS : 0);
     if (keeps)
         cr_expect_eq(stage.kept.answered, ROUNDS);
     stage_close(&stage);
@@ -169,9 +169,9 @@ run_bad(int client, int server, enum talker_end how)
         stage_end(&stage);
     }
     cr_expect_eq(
-        sum(SCOREBOARD_ENDED_WELL) + sum(SCOREBOARD_ENDED_BADLY), BAD_ROUNDS);
+        sum(METRIC_ENDED_WELL) + sum(METRIC_ENDED_BADLY), BAD_ROUNDS);
     if (how == TALKER_RESETS && client == 0 && server == 0)
-        cr_expect_eq(sum(SCOREBOARD_ENDED_BADLY), BAD_ROUNDS);
+        cr_expect_eq(sum(METRIC_ENDED_BADLY), BAD_ROUNDS);
     stage_close(&stage);
 }
 
@@ -344,7 +344,7 @@ Test(conn_turns, with_bytes_that_wait_in_a_pipe)
         stage.steps = 0;
     }
     cr_expect_geq(stage.relay.pipes.open, 1);
-    cr_expect_eq(sum(SCOREBOARD_ENDED_WELL), 2);
+    cr_expect_eq(sum(METRIC_ENDED_WELL), 2);
     stage_close(&stage);
 }
 
