@@ -419,7 +419,7 @@ accept_tls_wake(struct conn *conn)
     }
     if (!conn_handshake(conn, client))
         return;
-    conn_stats_handshake(conn);
+    conn_stats_handshake(conn, client);
     conn_enter(conn, CONN_CONNECT);
 }
 

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "net/connector.h"
 #include "relay/conn_internal.h"
+#include "relay/conn_stats.h"
 #include "relay/farewell.h"
 #include "relay/feedback.h"
 #include "relay/relay.h"
@@ -318,8 +319,10 @@ conn_connect_tls_wake(struct conn *conn)
 {
     if (conn->client_stirs && !keeps_client(conn))
         return;
-    if (conn_handshake(conn, &conn->server))
-        start_relaying(conn);
+    if (!conn_handshake(conn, &conn->server))
+        return;
+    conn_stats_handshake(conn, &conn->server);
+    start_relaying(conn);
 }
 
 /* In CONN_CONNECT only the client's absence ends anything. */

@@ -1,5 +1,7 @@
 #include "relay/conn_stats.h"
 
+#include <string.h>
+
 #include "relay/conn_internal.h"
 #include "relay/relay.h"
 #include "relay/service.h"
@@ -23,12 +25,18 @@ count(const struct conn *conn, enum metric_cell cell, uint64_t more)
 }
 
 void
-conn_stats_handshake(const struct conn *conn)
+conn_stats_handshake(const struct conn *conn, const struct stream *stream)
 {
+    bool listens = stream == &conn->client, newest;
     struct tls_facts facts;
 
-    count(conn, METRIC_HANDSHAKES, 1);
-    if (tls_stream_facts(&conn->client, &facts) && facts.resumed)
+    if (!tls_stream_facts(stream, &facts))
+        return;
+    newest = strcmp(facts.version, "TLSv1.3") == 0;
+    count(conn, METRIC_TLS_HANDSHAKES + (listens ? 0 : 2) + newest, 1);
+    if (listens)
+        count(conn, METRIC_HANDSHAKES, 1);
+    if (listens && facts.resumed)
         count(conn, METRIC_RESUMED, 1);
 }
 

@@ -12,12 +12,13 @@
 struct conn;
 struct relay;
 struct service;
+struct stream;
 
 void conn_stats_count(struct relay *relay, const struct service *service,
     enum metric_cell cell, uint64_t more);
 
-/* The client's handshake is done. */
-void conn_stats_handshake(const struct conn *conn);
+/* The handshake on that of its streams is done. */
+void conn_stats_handshake(const struct conn *conn, const struct stream *stream);
 
 /* What an ended connection comes to. */
 void conn_stats_end(const struct conn *conn);

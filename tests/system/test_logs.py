@@ -77,7 +77,7 @@ def test_each_connection_has_one_line(relay, certs, client, free_port, far):
 def test_end_line_says_what_there_was(relay, certs, server, client, free_port,
                                       form, version, cipher):
     """The line names both peers, sizes and the TLS of both legs, as text and
-    as JSON."""
+    as JSON; `status` counts handshakes by leg and version."""
     port = free_port()
     far = server(peers.echo, tls=peers.server_context(
         certs, version=version, alpn=["pg"]))
@@ -112,6 +112,9 @@ def test_end_line_says_what_there_was(relay, certs, server, client, free_port,
         "connect_tls": f"TLSv{version}", "connect_cipher": cipher,
         "connect_sni": "localhost", "connect_alpn": "pg",
         "connect_resumed": "no"}
+    once = {"1.2": 0, "1.3": 0, version: 1}
+    assert processes.status(one)["all"]["tls_handshakes"] == {
+        "listen": once, "connect": once}
 
 
 def test_service_says_which_connections_are_logged(relay, client, free_port,

@@ -42,6 +42,9 @@ count(unsigned service)
     scoreboard_count(board, worker, service, METRIC_ENDED_BADLY, 8);
     scoreboard_count(board, worker, service, METRIC_UP_BYTES, 5000000000);
     scoreboard_count(board, worker, service, METRIC_DOWN_BYTES, 11);
+    for (unsigned i = 0; i < 4; i++)
+        scoreboard_count(
+            board, worker, service, METRIC_TLS_HANDSHAKES + i, 20 + i);
 }
 
 static void
@@ -162,6 +165,14 @@ string(json_t *object, const char *key)
     return json_string_value(value);
 }
 
+static json_int_t
+of_labels(json_t *object, const char *leg, const char *version)
+{
+    json_t *handshakes = json_object_get(object, "tls_handshakes");
+
+    return integer(json_object_get(handshakes, leg), version);
+}
+
 Test(status, is_json)
 {
     json_t *whole = json_of();
@@ -198,6 +209,10 @@ Test(status, is_json)
         cr_expect_eq(integer(object, "up_bytes"), 5000000000);
         cr_expect_eq(integer(object, "down_bytes"), 11);
         cr_expect_eq(integer(object, "handed_over"), 0);
+        cr_expect_eq(of_labels(object, "listen", "1.2"), 20);
+        cr_expect_eq(of_labels(object, "listen", "1.3"), 21);
+        cr_expect_eq(of_labels(object, "connect", "1.2"), 22);
+        cr_expect_eq(of_labels(object, "connect", "1.3"), 23);
         cr_expect_eq(json_object_size(object),
             metrics_count() + (i == 0));
     }

@@ -56,6 +56,14 @@ expect_all(uint64_t up, uint64_t down)
         stage.client.gone ? ", the client was cut off" : "");
 }
 
+/* All of a leg's handshakes were of its version, which 0 is for plain. */
+static void
+expect_handshakes(enum metric_cell first, int version)
+{
+    cr_expect_eq(sum(first), version == TLS1_2_VERSION ? ROUNDS : 0);
+    cr_expect_eq(sum(first + 1), version == TLS1_3_VERSION ? ROUNDS : 0);
+}
+
 static void
 run(int client, int server, bool keeps)
 {
@@ -74,6 +82,8 @@ run(int client, int server, bool keeps)
     cr_expect_eq(sum(METRIC_UP_BYTES), (uint64_t)ROUNDS * BULK);
     cr_expect_eq(sum(METRIC_DOWN_BYTES), (uint64_t)ROUNDS * BULK);
     cr_expect_eq(sum(METRIC_HANDSHAKES), client != 0 ? ROUNDS : 0);
+    expect_handshakes(METRIC_TLS_HANDSHAKES, client);
+    expect_handshakes(METRIC_TLS_HANDSHAKES + 2, server);
     if (keeps)
         cr_expect_eq(stage.kept.answered, ROUNDS);
     stage_close(&stage);
