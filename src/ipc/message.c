@@ -22,16 +22,15 @@ _Static_assert(
 _Static_assert(sizeof(struct message_header) % _Alignof(uint64_t) == 0,
     "so are payloads");
 
-/* Bits of struct type's `from` and `to`. */
+/* What stands in the columns `from` and `to` below. */
 enum {
-    MASTER = 1 << ROLE_MASTER,
-    TRIAL = 1 << ROLE_TRIAL,
-    WORKER = 1 << ROLE_WORKER,
-    SCOUT = 1 << ROLE_SCOUT,
-    OBSERVER = 1 << ROLE_ADMIN,
-    KEEPER = 1 << ROLE_KEEPER,
-    SUCCESSOR = 1 << ROLE_SUCCESSOR,
-    CHILDREN = TRIAL | WORKER | SCOUT | OBSERVER | KEEPER,
+    MASTER = ROLE_BIT(MASTER),
+    WORKER = ROLE_BIT(WORKER),
+    KEEPER = ROLE_BIT(KEEPER),
+    SCOUT = ROLE_BIT(SCOUT),
+    ADMIN = ROLE_BIT(ADMIN),
+    TRIAL = ROLE_BIT(TRIAL),
+    SUCCESSOR = ROLE_BIT(SUCCESSOR),
 };
 
 /* What a payload says, once its size is known to be right. */
@@ -207,7 +206,7 @@ static const struct type {
         0, 0, 0, 0, NULL },
     [MESSAGE_HANDOVER] = { "handover", MASTER, WORKER,
         FIXED(handover), 0, 0, 1, judge_inbox },
-    [MESSAGE_LOG] = { "log", MASTER, CHILDREN,
+    [MESSAGE_LOG] = { "log", MASTER, ROLE_CHILDREN,
         FIXED(log), 0, 0, 0, judge_log },
     [MESSAGE_DRAIN] = { "drain", MASTER, WORKER,
         FIXED(drain), 0, MESSAGE_SERVICE_MAX, 0, judge_text },
@@ -217,7 +216,7 @@ static const struct type {
         0, 0, 0, 1, NULL },
     [MESSAGE_KEEPER] = { "keeper", MASTER, WORKER | KEEPER,
         0, 0, 0, 1, NULL },
-    [MESSAGE_REPLY] = { "reply", MASTER, OBSERVER,
+    [MESSAGE_REPLY] = { "reply", MASTER, ADMIN,
         FIXED(reply), 0, MESSAGE_REPLY_MAX, 0, judge_reply },
 
     [MESSAGE_BOUND] = { "bound", TRIAL, MASTER,
@@ -227,7 +226,7 @@ static const struct type {
         0, 1, MESSAGE_FAULT_MAX, 0, judge_text },
     [MESSAGE_VERDICT] = { "verdict", TRIAL, MASTER,
         FIXED(verdict), 0, 0, 0, judge_verdict },
-    [MESSAGE_READY] = { "ready", CHILDREN | SUCCESSOR, MASTER,
+    [MESSAGE_READY] = { "ready", ROLE_CHILDREN | SUCCESSOR, MASTER,
         0, 0, 0, 0, NULL },
     [MESSAGE_PREPARED] = { "prepared", WORKER | KEEPER, MASTER,
         FIXED(verdict), 0, 0, 0, judge_prepared },
@@ -239,7 +238,7 @@ static const struct type {
         0, 0, 0, 0, NULL },
     [MESSAGE_SCOUT_LOST] = { "scout-lost", WORKER, MASTER,
         0, 0, 0, 0, NULL },
-    [MESSAGE_REQUEST] = { "request", OBSERVER, MASTER,
+    [MESSAGE_REQUEST] = { "request", ADMIN, MASTER,
         FIXED(request), 0, MESSAGE_SERVICE_MAX, 0, judge_request },
 
     [MESSAGE_RESOLVE] = { "resolve", WORKER, SCOUT,
@@ -268,7 +267,7 @@ static const struct type {
     [MESSAGE_COVER] = { "cover", MASTER, WORKER,
         FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
         judge_socket },
-    [MESSAGE_HEARTBEAT] = { "heartbeat", CHILDREN & ~TRIAL, MASTER,
+    [MESSAGE_HEARTBEAT] = { "heartbeat", ROLE_CHILDREN & ~TRIAL, MASTER,
         0, 0, 0, 0, NULL },
     [MESSAGE_NAMES] = { "names", MASTER, SCOUT,
         0, 0, 0, 1, NULL },
@@ -284,12 +283,6 @@ static const struct type {
 
 _Static_assert(COUNT(types) == MESSAGE_TYPE_COUNT, "every type has its line");
 
-static bool
-has_role(unsigned roles, enum role role)
-{
-    return (unsigned)role < ROLE_COUNT && (roles >> role & 1) != 0;
-}
-
 bool
 message_judge(void *packet, size_t length, size_t fd_count, enum role from,
     enum role to, struct message *out)
@@ -303,7 +296,7 @@ message_judge(void *packet, size_t length, size_t fd_count, enum role from,
         header->type >= MESSAGE_TYPE_COUNT)
         return false;
     type = &types[header->type];
-    if (!has_role(type->from, from) || !has_role(type->to, to) ||
+    if (!role_is_among(type->from, from) || !role_is_among(type->to, to) ||
         fd_count != type->fds || header->length < type->fixed + type->least ||
         header->length > type->fixed + type->most)
         return false;
@@ -353,22 +346,4 @@ const char *
 message_name(enum message_type type)
 {
     return type_of(type)->name;
-}
-
-const char *
-role_name(enum role role)
-{
-    static const char *const names[] = {
-        [ROLE_MASTER] = "master",
-        [ROLE_TRIAL] = "trial",
-        [ROLE_WORKER] = "worker",
-        [ROLE_SCOUT] = "scout",
-        [ROLE_ADMIN] = "admin",
-        [ROLE_KEEPER] = "keeper",
-        [ROLE_SUCCESSOR] = "successor",
-    };
-
-    _Static_assert(COUNT(names) == ROLE_COUNT, "every role has a name");
-    assert((unsigned)role < ROLE_COUNT);
-    return names[role];
 }

@@ -15,20 +15,10 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "ipc/role.h"
 #include "tls/tls_signer.h"
 
 struct address;
-
-enum role {
-    ROLE_MASTER,
-    ROLE_TRIAL,
-    ROLE_WORKER,
-    ROLE_SCOUT,
-    ROLE_ADMIN,
-    ROLE_KEEPER,
-    ROLE_SUCCESSOR, /* the master of the next binary, during an upgrade */
-    ROLE_COUNT,
-};
 
 enum {
     MESSAGE_BYTES_MAX = 16 << 10, /* header and payload */
@@ -281,6 +271,5 @@ const char *message_socket_path(const struct message *message);
 const struct address *message_addresses(const struct message *message);
 
 const char *message_name(enum message_type type);
-const char *role_name(enum role role);
 
 #endif

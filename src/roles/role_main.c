@@ -117,19 +117,17 @@ run_trial(struct life *life)
 }
 
 static const struct {
-    bool has_tls;
-    bool has_reach;
+    int (*run)(struct life *life); /* its main function */
 
     /* As the account that it has, before it is confined: for what it could not
      * do later.  NULL: nothing. */
     bool (*prepare)(struct life *life, struct error *error);
-    int (*run)(struct life *life); /* its main function */
-} roles[ROLE_COUNT] = {
-    [ROLE_WORKER] = { true, true, NULL, run_worker },
-    [ROLE_KEEPER] = { true, false, prepare_keeper, run_keeper },
-    [ROLE_SCOUT] = { false, false, prepare_scout, run_scout },
-    [ROLE_ADMIN] = { false, false, NULL, run_admin },
-    [ROLE_TRIAL] = { true, true, prepare_trial, run_trial },
+} mains[ROLE_COUNT] = {
+    [ROLE_WORKER] = { run_worker, NULL },
+    [ROLE_KEEPER] = { run_keeper, prepare_keeper },
+    [ROLE_SCOUT] = { run_scout, prepare_scout },
+    [ROLE_ADMIN] = { run_admin, NULL },
+    [ROLE_TRIAL] = { run_trial, prepare_trial },
 };
 
 /* The master decides what a signal means, and tells its children: a terminal's
@@ -168,10 +166,12 @@ set_up_process(const struct role_start *start)
 static bool
 open_board(struct life *life, struct error *error)
 {
-    if (life->start.role == ROLE_WORKER)
+    unsigned fds = role_info((enum role)life->start.role)->fds;
+
+    if ((fds & ROLE_FD_BIT(BOARD_WRITE)) != 0)
         life->board = scoreboard_open_slot(
             ROLE_FD_SCOREBOARD, ROLE_FD_BOARD_WRITE, life->start.slot);
-    else if (life->start.role == ROLE_ADMIN)
+    else if ((fds & ROLE_FD_BIT(SCOREBOARD)) != 0)
         life->board = scoreboard_open(ROLE_FD_SCOREBOARD);
     else
         return true;
@@ -208,15 +208,16 @@ static bool
 settle(struct life *life, struct error *error)
 {
     enum role role = (enum role)life->start.role;
+    const struct role_info *info = role_info(role);
 
     role_start_reach(&life->start, &life->reach);
-    if ((roles[role].has_tls && !tls_init(error)) ||
+    if ((info->has_tls && !tls_init(error)) ||
         !open_board(life, error) || !become(&life->start, error) ||
-        (roles[role].prepare != NULL && !roles[role].prepare(life, error)))
+        (mains[role].prepare != NULL && !mains[role].prepare(life, error)))
         return false;
     name_process(&life->start);
     return sandbox_enter(role, (enum sandbox_mode)life->start.sandbox,
-        roles[role].has_reach ? &life->reach : NULL, error);
+        info->has_reach ? &life->reach : NULL, error);
 }
 
 static int
@@ -228,7 +229,7 @@ live(struct life *life)
 
     set_up_process(&life->start);
     if (settle(life, &error))
-        code = roles[role].run(life);
+        code = mains[role].run(life);
     for (size_t i = 0; i < error.count; i++)
         log_error(NULL, "%s: %s", role_name(role), error.messages[i]);
     error_clear(&error);

@@ -43,12 +43,6 @@ role_start_send(int fd, const struct role_start *start)
 }
 
 static bool
-is_role(uint32_t role)
-{
-    return role < ROLE_COUNT && role != ROLE_MASTER && role != ROLE_SUCCESSOR;
-}
-
-static bool
 are_flags(const struct role_start *start)
 {
     return start->keeps_no_keys <= 1 && start->strict <= 1 &&
@@ -60,7 +54,7 @@ bool
 role_start_judge(const struct role_start *packet, size_t length)
 {
     return length == sizeof(*packet) && packet->size == sizeof(*packet) &&
-        is_role(packet->role) && packet->slot < SCOREBOARD_SLOTS &&
+        role_is_child(packet->role) && packet->slot < SCOREBOARD_SLOTS &&
         packet->number < WORKERS_MAX && packet->workers <= WORKERS_MAX &&
         packet->sandbox <= SANDBOX_OFF &&
         packet->log_dress <= LOG_DRESS_JOURNAL &&
@@ -74,17 +68,10 @@ role_start_judge(const struct role_start *packet, size_t length)
 static bool
 has_descriptors(enum role role)
 {
-    switch (role) {
-    case ROLE_WORKER:
-        return fd_is_open(ROLE_FD_SCOREBOARD) &&
-            fd_is_open(ROLE_FD_BOARD_WRITE);
-    case ROLE_ADMIN:
-        return fd_is_open(ROLE_FD_SCOREBOARD) && fd_is_open(ROLE_FD_CONTROL);
-    case ROLE_TRIAL:
-        return fd_is_open(ROLE_FD_BUNDLE);
-    default:
-        return true;
-    }
+    for (int fd = 0; fd < ROLE_FD_COUNT; fd++)
+        if ((role_info(role)->fds >> fd & 1) != 0 && !fd_is_open(fd))
+            return false;
+    return true;
 }
 
 bool
@@ -100,32 +87,29 @@ role_start_take(struct role_start *start)
         has_descriptors((enum role)start->role);
 }
 
-static bool
-is_numbered(enum role role)
-{
-    return role == ROLE_WORKER || role == ROLE_KEEPER;
-}
-
 const char *
 role_start_title(
     enum role role, unsigned number, char text[ROLE_TITLE_SIZE])
 {
-    if (is_numbered(role))
-        snprintf(text, ROLE_TITLE_SIZE, TITLE "%s %u", role_name(role),
-            number);
+    const struct role_info *info = role_info(role);
+
+    if (info->is_numbered)
+        snprintf(text, ROLE_TITLE_SIZE, TITLE "%s %u", info->name, number);
     else
-        snprintf(text, ROLE_TITLE_SIZE, TITLE "%s", role_name(role));
+        snprintf(text, ROLE_TITLE_SIZE, TITLE "%s", info->name);
     return text;
 }
 
 const char *
 role_start_name(enum role role, unsigned number, char text[ROLE_NAME_SIZE])
 {
-    if (is_numbered(role))
-        snprintf(text, ROLE_NAME_SIZE, "sallyport:%.1s%u", role_name(role),
+    const struct role_info *info = role_info(role);
+
+    if (info->is_numbered)
+        snprintf(text, ROLE_NAME_SIZE, "sallyport:%.1s%u", info->short_name,
             number);
     else
-        snprintf(text, ROLE_NAME_SIZE, "sallyport:%.5s", role_name(role));
+        snprintf(text, ROLE_NAME_SIZE, "sallyport:%.5s", info->short_name);
     return text;
 }
 

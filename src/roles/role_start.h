@@ -3,8 +3,8 @@
  * executed it for a role (spawn.h), before it reads anything else.
  *
  * Each role has an image of its own, so none has the master's memory, or the
- * addresses of another.  Its descriptors have the numbers below, and the first
- * packet on its channel is a struct role_start.  Bundles, sockets and ways to
+ * addresses of another.  Its descriptors have the numbers of enum role_fd, and the
+ * first packet on its channel is a struct role_start.  Bundles, sockets and ways to
  * others come later, as messages.
  */
 #ifndef ROLES_ROLE_START_H
@@ -16,23 +16,9 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "ipc/message.h"
+#include "ipc/role.h"
 #include "sandbox/sandbox.h"
 #include "tls/tls_secret.h"
-
-/* Beside standard input and output, which are /dev/null, and standard error, from
- * which the master reads the log. */
-enum role_fd {
-    ROLE_FD_CHANNEL = 3,
-    ROLE_FD_SCOREBOARD,       /* of workers and the admin, read-only */
-    ROLE_FD_BOARD_WRITE, /* of workers, until their slot is mapped */
-    ROLE_FD_CONTROL,     /* of the admin: where it listens */
-    ROLE_FD_BUNDLE,      /* of the trial */
-    ROLE_FD_SECRETS,     /* of the trial, if there are any */
-    ROLE_FD_SCOUT,       /* of the trial, if there is a scout */
-    ROLE_FD_PROGRAM,     /* closed by execveat(2) */
-    ROLE_FD_COUNT,
-};
 
 enum { ROLE_ACCOUNT_SIZE = 64 };
 

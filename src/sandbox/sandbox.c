@@ -34,14 +34,6 @@ static const uint64_t masters_capabilities =
     CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL) |
     CAPABILITY(CAP_SYS_RESOURCE) | CAPABILITY(CAP_SETPCAP);
 
-/* Most descriptors that a role comes to have, where that is known; others have
- * as many as there are connections, or as the master. */
-static const rlim_t most_descriptors[ROLE_COUNT] = {
-    [ROLE_SCOUT] = 1024,
-    [ROLE_ADMIN] = 256,
-    [ROLE_KEEPER] = 256,
-};
-
 static bool
 fail(struct error *error, const char *what)
 {
@@ -75,23 +67,15 @@ sandbox_forbid_dumps(struct error *error)
 static bool
 limit(enum role role, struct error *error)
 {
-    if (!lower(RLIMIT_NPROC, 0, error))
-        return false;
-    return most_descriptors[role] == 0 ||
-        lower(RLIMIT_NOFILE, most_descriptors[role], error);
+    unsigned most_fds = role_info(role)->most_fds;
+
+    return lower(RLIMIT_NPROC, 0, error) &&
+        (most_fds == 0 || lower(RLIMIT_NOFILE, most_fds, error));
 }
 
-/* Keys are never dumped, whatever else a process may do. */
+/* Of the master's rights a role that binds has the one that this takes. */
 static bool
-has_keys(enum role role)
-{
-    return role == ROLE_KEEPER || role == ROLE_TRIAL;
-}
-
-/* The trial stays the master's account, so that what it binds is the master's;
- * of the master's rights it has the one that binding takes. */
-static bool
-limit_trial(struct error *error)
+limit_capabilities(struct error *error)
 {
     return capabilities_limit(CAPABILITY(CAP_NET_BIND_SERVICE)) ||
         fail(error, "capabilities");
@@ -104,13 +88,13 @@ sandbox_enter(enum role role, enum sandbox_mode mode,
     if (instrumented)
         return true;
     if (mode == SANDBOX_OFF)
-        return !has_keys(role) || sandbox_forbid_dumps(error);
+        return !role_info(role)->has_keys || sandbox_forbid_dumps(error);
     if (!limit(role, error) || !sandbox_forbid_dumps(error))
         return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail(error, "PR_SET_NO_NEW_PRIVS");
     if (!sandbox_landlock_confine(role, reach, error) ||
-        (role == ROLE_TRIAL && !limit_trial(error)))
+        (role_info(role)->may_bind && !limit_capabilities(error)))
         return false;
     return sandbox_filter_confine(role, mode == SANDBOX_KILL, reach, error);
 }

@@ -13,7 +13,7 @@
 
 #include "base/base.h"
 #include "config/config.h"
-#include "ipc/message.h"
+#include "ipc/role.h"
 
 struct error;
 

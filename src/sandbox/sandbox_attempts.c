@@ -24,17 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ipc/message.h"
+#include "sandbox/sandbox_columns.h"
 #include "sandbox/sandbox_landlock.h"
-
-enum {
-    W = 1U << ROLE_WORKER,
-    K = 1U << ROLE_KEEPER,
-    S = 1U << ROLE_SCOUT,
-    O = 1U << ROLE_ADMIN,
-    T = 1U << ROLE_TRIAL,
-    ALL = W | K | S | O | T,
-};
 
 /* Names are made by the macro for acts that need no more than one call, which is
  * harmless and, unless the sandbox forbids it, mostly allowed. */

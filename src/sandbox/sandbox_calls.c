@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <stdint.h>
 
-#include "ipc/message.h"
+#include "sandbox/sandbox_columns.h"
 
 /* Newer than some system's headers. */
 #ifndef PR_SET_VMA
@@ -24,15 +24,6 @@
 #define F_SETPIPE_SZ 1031
 #define F_GETPIPE_SZ 1032
 #endif
-
-enum {
-    W = 1U << ROLE_WORKER,
-    K = 1U << ROLE_KEEPER,
-    S = 1U << ROLE_SCOUT,
-    O = 1U << ROLE_ADMIN,
-    T = 1U << ROLE_TRIAL,
-    ALL = W | K | S | O | T,
-};
 
 /* The lower bits of a type: the others are SOCK_NONBLOCK and SOCK_CLOEXEC. */
 enum { SOCKET_TYPE_MASK = 0xf };
@@ -93,14 +84,14 @@ const struct sandbox_call sandbox_allowed[] = {
      * does not see; with an address a socket of datagrams, such as that of the
      * log, would send to anybody. */
     CALL("recvfrom", ALL), CALL("recvmsg", ALL), CALL("recv", ALL),
-    CALL2("sendto", W | K | O | T, LACKS(3, MSG_FASTOPEN), IS_NULL(4)),
-    CALL1("sendto", S, LACKS(3, MSG_FASTOPEN)), CALL("send", W | K | O | T),
+    CALL2("sendto", W | K | A | T, LACKS(3, MSG_FASTOPEN), IS_NULL(4)),
+    CALL1("sendto", S, LACKS(3, MSG_FASTOPEN)), CALL("send", W | K | A | T),
     /* With descriptors: a client to another worker, a socket to the master. */
     CALL1("sendmsg", W | T, LACKS(2, MSG_FASTOPEN)),
     /* Reading would end for all who have a listening socket. */
-    CALL1("shutdown", W, IS(1, SHUT_WR)), CALL("getsockname", W | S | O),
-    CALL("getpeername", W | S | O), CALL("accept4", W | O),
-    CALL("accept", W | O), CALL("connect", W | S | T),
+    CALL1("shutdown", W, IS(1, SHUT_WR)), CALL("getsockname", W | S | A),
+    CALL("getpeername", W | S | A), CALL("accept4", W | A),
+    CALL("accept", W | A), CALL("connect", W | S | T),
     SOCKET(W, SANDBOX_NEEDS_PORTS, AF_INET, SOCK_STREAM, 0),
     SOCKET(W, SANDBOX_NEEDS_PORTS, AF_INET6, SOCK_STREAM, 0),
     SOCKET(T, SANDBOX_NEEDS_NOTHING, AF_INET, SOCK_STREAM, 0),

@@ -33,8 +33,6 @@ enum rule_type { RULE_PATH = 1, RULE_PORT = 2 };
 #define SCOPE_ABSTRACT (UINT64_C(1) << 0)
 #define SCOPE_SIGNAL (UINT64_C(1) << 1)
 
-enum { DNS_PORT = 53 };
-
 /* A kernel that knows less of it asks that the rest is 0. */
 struct ruleset {
     uint64_t files;
@@ -159,8 +157,9 @@ add_rules(int ruleset, int version, enum role role,
         return false;
     if (version < LANDLOCK_TCP)
         return true;
-    if (role == ROLE_SCOUT)
-        return allow_port(ruleset, TCP_CONNECT, DNS_PORT, error);
+    if (role_info(role)->port != 0 &&
+        !allow_port(ruleset, TCP_CONNECT, role_info(role)->port, error))
+        return false;
     return reach == NULL || allow_reach(ruleset, reach, error);
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/base.h"
-#include "ipc/message.h"
+#include "ipc/role.h"
 
 struct error;
 struct sandbox_reach;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "ipc/message.h"
+#include "ipc/role.h"
 #include "sandbox/privileges.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/sandbox_attempts.h"
@@ -39,10 +39,6 @@ static const char *const words[OUTCOME_COUNT] = {
     [ALLOWED] = "ALLOWED",
     [BROKEN] = "FAILS",
     [NOT_TRIED] = "NOT TRIED",
-};
-
-static const enum role roles[] = {
-    ROLE_WORKER, ROLE_KEEPER, ROLE_SCOUT, ROLE_ADMIN, ROLE_TRIAL,
 };
 
 struct selftest {
@@ -147,9 +143,10 @@ try_act(const struct selftest *selftest, enum role role,
         .unix_sockets = true,
         .listens_at_paths = true,
     };
-    const struct sandbox_reach *reach = role == ROLE_WORKER
-        ? &selftest->reach
-        : role == ROLE_TRIAL ? &trial_reach : NULL;
+    const struct role_info *info = role_info(role);
+    const struct sandbox_reach *reach = !info->has_reach ? NULL
+        : info->may_bind                                 ? &trial_reach
+                                                         : &selftest->reach;
 
     be_silent();
     alarm(WAIT_S);
@@ -163,8 +160,8 @@ static enum outcome
 judge(const struct selftest *selftest, enum role role,
     const struct sandbox_act *act, int status)
 {
-    bool needed = (act->allowed >> role & 1) != 0;
-    bool bound = (act->landlocked >> role & 1) != 0
+    bool needed = role_is_among(act->allowed, role);
+    bool bound = role_is_among(act->landlocked, role)
         ? selftest->version >= act->version
         : selftest->filters;
 
@@ -193,8 +190,9 @@ static void
 print_head(const struct selftest *selftest)
 {
     fprintf(selftest->out, "%-40s", "");
-    for (size_t i = 0; i < COUNT(roles); i++)
-        fprintf(selftest->out, "%-13s", role_name(roles[i]));
+    for (enum role role = 0; role < ROLE_COUNT; role++)
+        if (role_is_child(role))
+            fprintf(selftest->out, "%-13s", role_name(role));
     fputc('\n', selftest->out);
 }
 
@@ -202,11 +200,13 @@ static void
 print_act(struct selftest *selftest, const struct sandbox_act *act)
 {
     fprintf(selftest->out, "%-40s", act->name);
-    for (size_t i = 0; i < COUNT(roles); i++) {
+    for (enum role role = 0; role < ROLE_COUNT; role++) {
         enum outcome outcome;
 
+        if (!role_is_child(role))
+            continue;
         fflush(selftest->out);
-        outcome = look(selftest, roles[i], act);
+        outcome = look(selftest, role, act);
         selftest->counts[outcome]++;
         fprintf(selftest->out, "%-13s", words[outcome]);
     }
