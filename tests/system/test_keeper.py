@@ -18,6 +18,7 @@ from peers import is_served, serves
 pytestmark = pytest.mark.usefixtures("two_workers")
 
 ROOT = os.geteuid() == 0
+SHADOW = "a sanitizer's own memory is most of what there is to look at"
 KINDS = {
     "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
     "p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -166,6 +167,7 @@ def test_keeper_is_there_for_two_workers(relay, server, free_port, certs):
 
 @pytest.mark.promise(24)
 @pytest.mark.skipif(not ROOT, reason="only root may look into all memory")
+@pytest.mark.skipif(sallyport.SANITIZED, reason=SHADOW)
 @pytest.mark.parametrize("keeper", ["on", "off"])
 def test_memory_of_no_other_process_holds_a_key(relay, server, free_port,
                                                 certs, made, keeper):
@@ -206,6 +208,7 @@ def test_memory_of_no_other_process_holds_a_key(relay, server, free_port,
 
 @pytest.mark.promise(24)
 @pytest.mark.skipif(not ROOT, reason="only root may look into all memory")
+@pytest.mark.skipif(sallyport.SANITIZED, reason=SHADOW)
 def test_memory_holds_no_key_after_certificates_change(relay, server,
                                                        free_port, certs, made,
                                                        tmp_path):

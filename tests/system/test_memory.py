@@ -10,12 +10,12 @@ import sallyport
 import servers
 from sallyport import wait_until
 
-COUNT = 5000
-SHORT = 50_000
+COUNT = 1000 if sallyport.SANITIZED else 5000
+SHORT = 5_000 if sallyport.SANITIZED else 50_000
 # Of what OpenSSL 3.5 has for a connection 9 KiB are the state of its records.
 TLS_BOUND = (16 if ssl.OPENSSL_VERSION_INFO < (3, 2) else 24) << 10
 # Sanitized handshakes take their time.
-SHORT_TLS = 2_000 if sallyport.SANITIZED else 5_000
+SHORT_TLS = 1_000 if sallyport.SANITIZED else 5_000
 
 
 class Crowd:

@@ -94,7 +94,7 @@ def test_hundreds_of_reloads_fail_no_connection(relay, certs, free_port):
     fail no connection and leave nothing behind, although half of them change
     every service."""
     port, secure = free_port(), free_port()
-    rounds = 20 if SANITIZED else 250
+    rounds = 10 if SANITIZED else 250
     with steady.Stream() as stream:
         def text(turn):
             return both(port, secure, stream.port, certs,
@@ -550,7 +550,7 @@ def test_long_connections_outlive_a_thousand_reloads(relay, certs, free_port,
     reloads; their settings go when they do."""
     port, secure = free_port(), free_port()
     far = server(peers.echo, timeout=LONG)
-    rounds = 50 if SANITIZED else 1000
+    rounds = 20 if SANITIZED else 1000
     trust = peers.client_context(certs)
     turns = itertools.count(1000)   # seconds: none ends on a slow machine
 

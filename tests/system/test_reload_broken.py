@@ -178,7 +178,9 @@ def test_reload_refuses_what_a_start_refuses(daemon, certs):
     (one.folder / "empty").touch()
     (one.folder / "wrong").write_text("incorrect horse battery staple\n")
     assert len(FAULTY) >= 50
-    for name, (text, faults) in FAULTY.items():
+    # Each starts two programs; a sanitizer has a third of them to look at.
+    step = 3 if sallyport.SANITIZED else 1
+    for name, (text, faults) in [*FAULTY.items()][::step]:
         write(one.config, text, certs=certs, dir=one.folder)
         check = processes.command(one, "check")
         done = processes.command(one, "reload")

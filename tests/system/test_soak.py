@@ -13,7 +13,7 @@ import figures
 import processes
 import sallyport
 
-FEW = 2_000 if sallyport.SANITIZED else 6_000
+FEW = 1_000 if sallyport.SANITIZED else 6_000
 ROUNDS = 10
 WARM_ROUNDS = 2         # which bring caches and heaps to their size
 
