@@ -106,8 +106,11 @@ def pin(pid, cores):
     """All of a relay's threads, whatever they chose for themselves: hitch
     moves its first worker to core 0."""
     for one in family(pid):
-        for task in os.listdir(f"/proc/{one}/task"):
-            os.sched_setaffinity(int(task), cores)
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                os.sched_setaffinity(int(task), cores)
+        except (FileNotFoundError, ProcessLookupError):
+            pass    # such as the trial of a start: it has ended since
 
 
 def _own_cpu_ns(pid):
