@@ -38,13 +38,13 @@ command_fn command_help;
 NODISCARD struct config *command_load(
     const char *words, int count, char *const *arguments, int *code);
 
-/* The last step of loading for a master_source: reads what the services' TLS
+/* The last step of loading for a config_source: reads what the services' TLS
  * options name, so that it is kept, and gives `files` (NULL: out of memory)
  * back.  Returns `config`. */
 NODISCARD struct config *command_keep(
     struct files *files, struct config *config, struct error *error);
 
-/* For a master_source: the configuration that is made of the words behind
+/* For a config_source: the configuration that is made of the words behind
  * `tunnel` (a struct command_words). */
 struct command_words {
     int count;

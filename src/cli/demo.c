@@ -106,7 +106,7 @@ serve(const struct demo_port *port, const struct demo_backend *backend,
     int cert_fd)
 {
     struct demo demo = { port, backend, cert_fd, false };
-    const struct master_source source = {
+    const struct config_source source = {
         .load = load,
         .arg = &demo,
         .is_demo = true,

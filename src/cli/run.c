@@ -24,7 +24,7 @@ int
 command_run(int count, char *const *arguments)
 {
     const char *file = command_file("run", count, arguments);
-    const struct master_source source = {
+    const struct config_source source = {
         .load = load,
         .arg = &file,
         .path = file,

@@ -9,7 +9,7 @@ int
 command_tunnel(int count, char *const *arguments)
 {
     struct command_words words = { count - 1, arguments + 1 };
-    const struct master_source source = {
+    const struct config_source source = {
         .load = command_load_words,
         .arg = &words,
     };

@@ -9,11 +9,9 @@
 #include "config/config_load.h"
 #include "files/files.h"
 #include "files/watch.h"
-#include "master/master_internal.h"
-#include "master/reload.h"
+#include "master/generation.h"
+#include "master/rollout.h"
 #include "tls/tls_files.h"
-
-static void look(struct master *master);
 
 static bool
 add_path(const struct tls_named *named, void *arg)
@@ -22,60 +20,68 @@ add_path(const struct tls_named *named, void *arg)
 }
 
 static void
-on_changed(void *arg)
+on_file_changed(void *arg)
 {
-    look(arg);
+    struct cert_reload *reload = arg;
+
+    reload->parts.wanted(reload->parts.arg);
+}
+
+static const struct config *
+current_config(const struct cert_reload *reload)
+{
+    return reload->parts.generations->current.config;
 }
 
 void
-cert_reload_watch(struct master *master)
+cert_reload_watch(struct cert_reload *reload)
 {
-    struct cert_reload *cert_reload = &master->cert_reload;
-    const struct config *config = master->config;
+    const struct config *config = current_config(reload);
     struct strings paths = { 0 };
     bool ok = true;
 
     for (size_t i = 0; config->global.watch && i < config->service_count; i++)
         ok &= tls_files_each(
             &config->services[i], config->files, add_path, &paths);
-    if (cert_reload->watch == NULL && paths.count > 0)
-        cert_reload->watch = watch_new(master->base, on_changed, master);
-    ok &= cert_reload->watch != NULL || paths.count == 0;
-    if (cert_reload->watch != NULL)
-        ok &= watch_set(cert_reload->watch, paths.items, paths.count);
+    if (reload->watch == NULL && paths.count > 0)
+        reload->watch =
+            watch_new(reload->parts.base, on_file_changed, reload);
+    ok &= reload->watch != NULL || paths.count == 0;
+    if (reload->watch != NULL)
+        ok &= watch_set(reload->watch, paths.items, paths.count);
     if (!ok)
         log_error(NULL, "certificates are not watched: out of memory");
     strings_clear(&paths);
 }
 
 void
-cert_reload_stop(struct master *master)
+cert_reload_stop(struct cert_reload *reload)
 {
-    watch_free(master->cert_reload.watch);
-    master->cert_reload.watch = NULL;
+    watch_free(reload->watch);
+    reload->watch = NULL;
 }
 
-/* As they are now, but for those whose file system does not answer, for whose
- * sake nobody is to wait. */
+/* The files as they are now, but for those whose file system does not answer:
+ * the master must not wait for it. */
 static struct files *
-read_anew(const struct master *master)
+read_anew(const struct cert_reload *reload)
 {
-    const struct watch *watch = master->cert_reload.watch;
+    const struct watch *watch = reload->watch;
     struct strings silent = { 0 };
     struct files *files = NULL;
 
     if (watch == NULL || watch_silent(watch, &silent))
-        files = files_renew(master->config->files, &silent);
+        files = files_renew(current_config(reload)->files, &silent);
     strings_clear(&silent);
     return files;
 }
 
 /* The configuration as it stands, with the files as they are now. */
 static struct config *
-load_now(const struct master *master)
+load_now(const struct cert_reload *reload)
 {
     struct error error = { 0 };
-    struct files *files = read_anew(master);
+    struct files *files = read_anew(reload);
     struct config *config =
         files != NULL ? config_load_again(files, &error) : NULL;
 
@@ -89,11 +95,11 @@ load_now(const struct master *master)
 }
 
 static bool
-has_changed(
-    const struct master *master, const struct config *config, size_t index)
+has_changed(const struct cert_reload *reload, const struct config *config,
+    size_t index)
 {
     return !tls_files_same(&config->services[index],
-        master->config->files, config->files);
+        current_config(reload)->files, config->files);
 }
 
 struct keeping {
@@ -111,10 +117,11 @@ keep_old(const struct tls_named *named, void *arg)
 
 /* Leaves every service but one as it was. */
 static bool
-single_out(const struct master *master, struct config *config, size_t index)
+single_out(
+    const struct cert_reload *reload, struct config *config, size_t index)
 {
-    struct config *fresh = load_now(master);
-    struct keeping keeping = { config->files, master->config->files };
+    struct config *fresh = load_now(reload);
+    struct keeping keeping = { config->files, current_config(reload)->files };
     bool ok = fresh != NULL;
 
     for (size_t i = 0; ok && i < config->service_count; i++)
@@ -130,110 +137,98 @@ single_out(const struct master *master, struct config *config, size_t index)
 }
 
 static void
-report(struct master *master, struct error *error)
+report_result(struct cert_reload *reload, const struct error *error)
 {
     if (error->count == 0 && error->dropped > 0)
-        log_error(NULL, "changed files are not taken over: out of memory");
+        log_error(NULL, "cannot reload changed certificate files: "
+            "out of memory");
     for (size_t i = 0; i < error->count; i++)
-        log_error(NULL,
-            "changed files are not taken over, the old ones stay in force: %s",
-            error->messages[i]);
+        log_error(NULL, "cannot reload changed certificate files, keeping "
+            "the previous ones: %s", error->messages[i]);
     if (error_any(error))
         return;
     log_info(NULL, "changed files taken over: generation %llu",
-        (unsigned long long)master->generation);
-    manager_state_status(master);
-}
-
-static void try_next(struct master *master);
-
-static void
-on_done_alone(struct master *master, struct error *error)
-{
-    report(master, error);
-    master->cert_reload.next++;
-    try_next(master);
+        (unsigned long long)reload->parts.generations->current.number);
+    reload->parts.renewed(reload->parts.arg);
 }
 
 static void
-end(struct master *master)
+end_cert_reload(struct cert_reload *reload)
 {
-    master->cert_reload.apart = false;
-    cert_reload_watch(master);
-    master_go_on(master);
+    static const struct error none = { 0 };
+
+    reload->apart = false;
+    cert_reload_watch(reload);
+    reload->parts.done(reload->parts.arg, &none);
+}
+
+static void try_next_service(struct cert_reload *reload);
+
+static void
+on_service_done(void *arg, struct error *error)
+{
+    struct cert_reload *reload = arg;
+
+    report_result(reload, error);
+    reload->next++;
+    try_next_service(reload);
 }
 
 /* The next service whose files have changed, alone. */
 static void
-try_next(struct master *master)
+try_next_service(struct cert_reload *reload)
 {
-    struct cert_reload *cert_reload = &master->cert_reload;
-    struct config *config = load_now(master);
+    struct config *config = load_now(reload);
 
-    while (config != NULL && cert_reload->next < config->service_count &&
-        !has_changed(master, config, cert_reload->next))
-        cert_reload->next++;
-    if (config != NULL && cert_reload->next < config->service_count &&
-        single_out(master, config, cert_reload->next)) {
-        rollout_start(master, config, true, on_done_alone);
+    while (config != NULL && reload->next < config->service_count &&
+        !has_changed(reload, config, reload->next))
+        reload->next++;
+    if (config != NULL && reload->next < config->service_count &&
+        single_out(reload, config, reload->next)) {
+        rollout_start(
+            reload->parts.rollout, config, true, on_service_done, reload);
         return;
     }
     config_unref(config);
-    end(master);
+    end_cert_reload(reload);
 }
 
 static size_t
-count_changed(const struct master *master, const struct config *config)
+count_changed(const struct cert_reload *reload, const struct config *config)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < config->service_count; i++)
-        count += has_changed(master, config, i);
+        count += has_changed(reload, config, i);
     return count;
 }
 
 static void
-on_done(struct master *master, struct error *error)
+on_all_done(void *arg, struct error *error)
 {
-    struct cert_reload *cert_reload = &master->cert_reload;
+    struct cert_reload *reload = arg;
 
-    if (error_any(error) && cert_reload->apart) {
-        cert_reload->next = 0;
-        try_next(master);
+    if (error_any(error) && reload->apart) {
+        reload->next = 0;
+        try_next_service(reload);
         return;
     }
-    report(master, error);
-    end(master);
-}
-
-static void
-look(struct master *master)
-{
-    struct cert_reload *cert_reload = &master->cert_reload;
-    struct config *config;
-    size_t changed;
-
-    if (master->stopping)
-        return;
-    if (master_is_busy(master)) {
-        cert_reload->again = true;
-        return;
-    }
-    config = load_now(master);
-    changed = config != NULL ? count_changed(master, config) : 0;
-    if (changed == 0) {
-        config_unref(config);
-        return;
-    }
-    cert_reload->apart = changed > 1;
-    rollout_start(master, config, true, on_done);
+    report_result(reload, error);
+    end_cert_reload(reload);
 }
 
 void
-cert_reload_if_changed(struct master *master)
+cert_reload_begin(struct cert_reload *reload)
 {
-    if (!master->cert_reload.again)
+    static const struct error none = { 0 };
+    struct config *config = load_now(reload);
+    size_t changed = config != NULL ? count_changed(reload, config) : 0;
+
+    if (changed == 0) {
+        config_unref(config);
+        reload->parts.done(reload->parts.arg, &none);
         return;
-    master->cert_reload.again = false;
-    look(master);
+    }
+    reload->apart = changed > 1;
+    rollout_start(reload->parts.rollout, config, true, on_all_done, reload);
 }

@@ -12,22 +12,41 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct master;
+#include "base/base.h"
+
+struct error;
+struct event_base;
+struct generations;
+struct rollout;
 struct watch;
 
-struct cert_reload {
-    struct watch *watch;
-    bool again;      /* something changed while something was under way */
-    bool apart;      /* if all together fail, they are tried one by one */
-    size_t next;     /* the service whose turn is next then */
+/* All is borrowed. */
+struct cert_reload_parts {
+    struct event_base *base;
+    const struct generations *generations;
+    struct rollout *rollout;
+
+    void (*wanted)(void *arg);  /* a watched file has changed */
+    void (*renewed)(void *arg); /* another generation is active */
+
+    /* A reload of certificates has ended.  What failed is logged already. */
+    void (*done)(void *arg, const struct error *error);
+    void *arg;
 };
 
-/* Watches what the configuration in force names from now on. */
-void cert_reload_watch(struct master *master);
+struct cert_reload {
+    struct cert_reload_parts parts;
+    struct watch *watch;
+    bool apart;  /* if all together fail, they are tried one by one */
+    size_t next; /* the service whose turn is next then */
+};
 
-void cert_reload_stop(struct master *master);
+/* Watches the files that the active configuration names from now on. */
+void cert_reload_watch(struct cert_reload *reload);
+void cert_reload_stop(struct cert_reload *reload);
 
-/* Something that a cert_reload had to wait for has ended. */
-void cert_reload_if_changed(struct master *master);
+/* Begins one; no other change may be under way.  If no file has changed it is done
+ * at once. */
+void cert_reload_begin(struct cert_reload *reload);
 
 #endif

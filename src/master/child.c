@@ -1,6 +1,7 @@
 #include "master/child.h"
 
 #include <event2/event.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -11,10 +12,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/scoreboard.h"
 #include "ipc/channel.h"
-#include "master/dispatch.h"
-#include "master/master_internal.h"
 #include "master/spawn.h"
 #include "sandbox/sandbox.h"
 
@@ -33,8 +33,15 @@ child_name(const struct child *child, char text[CHILD_NAME_SIZE])
     return text;
 }
 
-/* It has closed its end, which it does when it ends; or it cannot be talked to
- * any more, and then it has to. */
+static void
+limit_life(struct child *child)
+{
+    if (event_add(child->grace, &grace) < 0)
+        child_kill(child);
+}
+
+/* The child has closed its end of the channel, which it does when it ends; or the
+ * channel is broken, and then the child has to end. */
 static void
 on_channel_ended(void *arg, const char *why)
 {
@@ -46,7 +53,7 @@ on_channel_ended(void *arg, const char *why)
         child_kill(child);
     } else {
         log_debug(NULL, "%s %s", child_name(child, name), why);
-        event_add(child->grace, &grace);
+        limit_life(child);
     }
     channel_free(child->channel);
     child->channel = NULL;
@@ -68,23 +75,26 @@ on_grace_over(evutil_socket_t fd, short what, void *arg)
 static void
 on_message(void *arg, const struct message *message, const int *fds)
 {
-    dispatch_message(arg, message, fds[0]);
+    struct child *child = arg;
+    const struct children *children = child->children;
+
+    children->calls->message(children->arg, child, message, fds[0]);
 }
 
-/* One that cannot be talked to is killed, and reaped as any other. */
+/* A child without a channel is killed, and waited for as any other. */
 static void
-enlist(struct master *master, struct child *child, int fd, int log_fd)
+enlist(struct child *child, int fd, int log_fd)
 {
+    struct children *children = child->children;
     char name[CHILD_NAME_SIZE];
 
-    child->channel = channel_new(master->base, fd, ROLE_MASTER, child->role,
+    child->channel = channel_new(children->base, fd, ROLE_MASTER, child->role,
         on_message, on_channel_ended, child);
-    child->next = master->children;
-    master->children = child;
-    scoreboard_slot_set_pid(master->board, child->slot, child->pid);
+    LIST_INSERT_HEAD(&children->list, child, link);
+    scoreboard_slot_set_pid(children->board, child->slot, child->pid);
     if (child->channel == NULL)
         close(fd);
-    if (child_log_start(&child->log, master->base, log_fd,
+    if (child_log_start(&child->log, children->base, log_fd,
             child_name(child, name), (int)child->pid) &&
         child->channel != NULL)
         return;
@@ -92,11 +102,11 @@ enlist(struct master *master, struct child *child, int fd, int log_fd)
     child_kill(child);
 }
 
-/* Remembered, because it cannot be widened. */
+/* The reach is remembered, because a process cannot widen it. */
 static bool
 copy_reach(struct child *child, const struct spawn *spawn)
 {
-    if (spawn->reach == NULL || child->master->sandbox == SANDBOX_OFF)
+    if (spawn->reach == NULL || child->children->sandbox == SANDBOX_OFF)
         return true;
     child->reach = malloc(sizeof(*child->reach));
     if (child->reach != NULL)
@@ -104,26 +114,38 @@ copy_reach(struct child *child, const struct spawn *spawn)
     return child->reach != NULL;
 }
 
+static void
+child_free(struct child *child)
+{
+    channel_free(child->channel);
+    child_log_stop(&child->log);
+    if (child->grace != NULL)
+        event_free(child->grace);
+    child_forget_fault(child);
+    free(child->reach);
+    free(child);
+}
+
 /* NULL: errno says why; 0: there are as many processes as there may be. */
 static struct child *
-prepare(struct master *master, struct instance *instance,
+child_new(struct children *children, struct instance *instance,
     const struct spawn *spawn)
 {
     struct child *child = calloc(1, sizeof(*child));
-
     bool can_start;
 
     if (child == NULL)
         return NULL;
-    child->master = master;
+    child->children = children;
     child->instance = instance;
     child->role = spawn->role;
     child->number = spawn->number;
     child->started_ms = clock_now_ms();
-    child->grace = evtimer_new(master->base, on_grace_over, child);
+    child->grace = evtimer_new(children->base, on_grace_over, child);
     can_start = child->grace != NULL && copy_reach(child, spawn);
     child->slot = can_start
-        ? scoreboard_slot_take(master->board, (int)spawn->role, spawn->number)
+        ? scoreboard_slot_take(
+              children->board, (int)spawn->role, spawn->number)
         : (unsigned)SCOREBOARD_SLOTS;
     if (child->slot < SCOREBOARD_SLOTS)
         return child;
@@ -133,24 +155,24 @@ prepare(struct master *master, struct instance *instance,
 }
 
 struct child *
-child_start(
-    struct master *master, struct instance *instance, const struct spawn *spawn)
+child_start(struct children *children, struct instance *instance,
+    const struct spawn *spawn)
 {
-    struct child *child = prepare(master, instance, spawn);
+    struct child *child = child_new(children, instance, spawn);
     struct spawn complete = *spawn;
     int fd, log_fd, why = errno;
 
     if (child != NULL) {
-        complete.sandbox = master->sandbox;
+        complete.sandbox = children->sandbox;
         complete.slot = child->slot;
         child->pid = spawn_process(
-            &complete, master->program_fd, &fd, &log_fd);
+            &complete, children->program_fd, &fd, &log_fd);
         if (child->pid > 0) {
-            enlist(master, child, fd, log_fd);
+            enlist(child, fd, log_fd);
             return child;
         }
         why = errno;
-        scoreboard_slot_release(master->board, child->slot);
+        scoreboard_slot_release(children->board, child->slot);
         child_free(child);
     }
     if (why == 0)
@@ -173,16 +195,16 @@ child_send(struct child *child, enum message_type type, const void *fixed,
 }
 
 void
-child_let_go(struct child *child)
+child_stop(struct child *child)
 {
     if (child->channel == NULL)
         return;
     if (!channel_flush(child->channel, 0))
-        log_debug(NULL, "%s did not hear its last words",
+        log_debug(NULL, "%s was not sent its last messages",
             role_name(child->role));
     channel_free(child->channel);
     child->channel = NULL;
-    event_add(child->grace, &grace);
+    limit_life(child);
 }
 
 void
@@ -206,35 +228,45 @@ child_forget_fault(struct child *child)
     child->fault = NULL;
 }
 
-void
-child_unlist(struct child *child)
+/* A child that was killed has been logged with the reason already. */
+static bool
+is_expected_end(const struct child *child, int status)
 {
-    struct child **link = &child->master->children;
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 
-    while (*link != child)
-        link = &(*link)->next;
-    *link = child->next;
-    scoreboard_slot_release(child->master->board, child->slot);
+    return (well || child->killed) && child->instance == NULL;
 }
 
-void
-child_free(struct child *child)
+/* What the child has still sent is read first: it may have ended because all
+ * was said.  It is off the scoreboard before another takes its place there. */
+bool
+child_reap(struct children *children, pid_t pid, int status)
 {
-    channel_free(child->channel);
-    child_log_stop(&child->log);
-    if (child->grace != NULL)
-        event_free(child->grace);
-    child_forget_fault(child);
-    free(child->reach);
-    free(child);
+    struct child *child = child_find(children, pid);
+    char name[CHILD_NAME_SIZE], text[PROCESS_STATUS_SIZE];
+
+    if (child == NULL)
+        return false;
+    if (child->channel != NULL)
+        channel_hear_out(child->channel);
+    child_log_drain(&child->log);
+    if (!is_expected_end(child, status))
+        log_error(NULL, "%s %s", child_name(child, name),
+            process_status(status, text));
+    LIST_REMOVE(child, link);
+    scoreboard_slot_release(children->board, child->slot);
+    children->calls->ended(children->arg, child);
+    child_free(child);
+    return true;
 }
 
 struct child *
-child_find(struct master *master, pid_t pid)
+child_find(const struct children *children, pid_t pid)
 {
-    struct child *child = master->children;
+    struct child *child;
 
-    while (child != NULL && child->pid != pid)
-        child = child->next;
-    return child;
+    LIST_FOREACH(child, &children->list, link)
+        if (child->pid == pid)
+            return child;
+    return NULL;
 }

@@ -1,12 +1,10 @@
-/* What children say to the master. */
+/* What the master does with the messages and the ends of its children. */
 #ifndef MASTER_DISPATCH_H
 #define MASTER_DISPATCH_H
 
-struct child;
-struct message;
+struct child_calls;
 
-/* Takes the descriptor that came with it; -1: none. */
-void dispatch_message(struct child *child, const struct message *message,
-    int fd);
+/* Of struct children; their argument is the master. */
+extern const struct child_calls dispatch_calls;
 
 #endif

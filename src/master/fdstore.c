@@ -3,9 +3,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "master/master_internal.h"
+#include "net/listen_table.h"
 #include "systemd/activation.h"
 #include "systemd/fdstore_name.h"
+#include "systemd/notify.h"
 
 static void
 remove_name(struct notify *notify, const char *name)
@@ -13,22 +14,21 @@ remove_name(struct notify *notify, const char *name)
     notify_send(notify, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
-/* For struct listen_table: before it is closed, so that nobody comes in who would
- * wait for ever. */
+/* For struct listen_table: the name is removed before the socket is closed, so
+ * that no client waits for ever in its queue. */
 static void
 on_given_up(void *arg, const struct listen_socket *held)
 {
-    struct master *master = arg;
+    const struct fdstore *fdstore = arg;
     char name[STORE_NAME_SIZE];
 
     if (held->stored && fdstore_name_make(&held->socket, name))
-        remove_name(&master->notify, name);
+        remove_name(fdstore->notify, name);
 }
 
 static bool
-adopt(struct master *master, const struct passed *passed)
+adopt_socket(struct listen_table *sockets, const struct passed *passed)
 {
-    struct listen_table *sockets = &master->sockets;
     struct listener_socket socket;
     struct listen_socket *held = NULL;
 
@@ -54,23 +54,24 @@ forget_all(struct listen_table *sockets)
 }
 
 void
-fdstore_adopt(struct master *master, struct activation *activation)
+fdstore_adopt(struct fdstore *fdstore, struct activation *activation)
 {
+    struct listen_table *sockets = fdstore->sockets;
     size_t adopted = 0, removed = 0;
 
-    master->sockets.given_up = on_given_up;
-    master->sockets.arg = master;
+    sockets->given_up = on_given_up;
+    sockets->arg = fdstore;
     for (size_t i = 0; i < activation->count; i++) {
         struct passed *passed = &activation->items[i];
 
         if (passed->name == NULL || !fdstore_name_is_ours(passed->name))
             continue;
-        if (adopt(master, passed)) {
+        if (adopt_socket(sockets, passed)) {
             adopted++;
         } else {
             log_warn(NULL, "a stored socket is of no use any more: %s",
                 passed->name);
-            remove_name(&master->notify, passed->name);
+            remove_name(fdstore->notify, passed->name);
             close(passed->fd);
             removed++;
         }
@@ -78,7 +79,7 @@ fdstore_adopt(struct master *master, struct activation *activation)
     }
     /* Two may have had one name; it does no harm to store one again. */
     if (removed > 0)
-        forget_all(&master->sockets);
+        forget_all(sockets);
     if (adopted > 0)
         log_info(NULL, "%zu listening sockets were kept by the service manager",
             adopted);
@@ -86,7 +87,7 @@ fdstore_adopt(struct master *master, struct activation *activation)
 
 /* FDPOLL=0: a listening socket has no end that the manager should see. */
 static void
-store(struct master *master, struct listen_socket *held)
+store_socket(struct notify *notify, struct listen_socket *held)
 {
     char name[STORE_NAME_SIZE];
 
@@ -97,23 +98,25 @@ store(struct master *master, struct listen_socket *held)
             held->socket.text);
         return;
     }
-    notify_send_fd(&master->notify, held->socket.fd,
+    notify_send_fd(notify, held->socket.fd,
         "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
     held->stored = true;
 }
 
 void
-fdstore_fill(struct master *master)
+fdstore_fill(struct fdstore *fdstore)
 {
-    if (!notify_is_on(&master->notify))
+    struct listen_table *sockets = fdstore->sockets;
+
+    if (!notify_is_on(fdstore->notify))
         return;
-    for (size_t i = 0; i < master->sockets.count; i++)
-        store(master, &master->sockets.items[i]);
+    for (size_t i = 0; i < sockets->count; i++)
+        store_socket(fdstore->notify, &sockets->items[i]);
 }
 
 void
-fdstore_refill(struct master *master)
+fdstore_refill(struct fdstore *fdstore)
 {
-    forget_all(&master->sockets);
-    fdstore_fill(master);
+    forget_all(fdstore->sockets);
+    fdstore_fill(fdstore);
 }

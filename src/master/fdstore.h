@@ -3,7 +3,7 @@
  * sd_notify(3)), so that clients wait, rather than being refused, while this
  * daemon is started again after a crash or a restart.
  *
- * Every socket of our own that is in force is stored; one that is given up is
+ * Every socket of our own that serves is stored; one that is given up is
  * removed.  What .socket units pass is in the manager's care anyway.
  */
 #ifndef MASTER_FDSTORE_H
@@ -12,16 +12,24 @@
 #include "base/base.h"
 
 struct activation;
-struct master;
+struct listen_table;
+struct notify;
+
+/* Both are borrowed. */
+struct fdstore {
+    struct notify *notify;
+    struct listen_table *sockets;
+};
 
 /* Takes the stored sockets out of what was passed: those that are still what
  * their names say are served again if the configuration wants them. */
-void fdstore_adopt(struct master *master, struct activation *activation);
+void fdstore_adopt(struct fdstore *fdstore, struct activation *activation);
 
-/* Stores what is in force and is not stored. */
-void fdstore_fill(struct master *master);
+/* Stores the sockets that serve and are not stored. */
+void fdstore_fill(struct fdstore *fdstore);
 
-/* The same, when the one before us may not have come to store all. */
-void fdstore_refill(struct master *master);
+/* The same for every socket that serves: the predecessor of an upgrade may have
+ * ended before it had stored them. */
+void fdstore_refill(struct fdstore *fdstore);
 
 #endif

@@ -4,7 +4,8 @@
 #include "files/files.h"
 #include "ipc/message_socket.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
+#include "net/listen_table.h"
 
 static bool
 is_mine(const struct listen_socket *held, unsigned number, unsigned count)
@@ -13,52 +14,46 @@ is_mine(const struct listen_socket *held, unsigned number, unsigned count)
         held->socket.index % count == number;
 }
 
-/* While a rollout is prepared, what is wanted is what counts. */
-static void
-send_sockets(struct child *worker, bool next)
-{
-    const struct master *master = worker->master;
-    unsigned before = master->supervisor.count;
-    unsigned after = next ? master->rollout.workers : master->workers;
+/* What is to be loaded. */
+struct load {
+    const struct generation *generation;
+    const struct listen_table *sockets;
+    unsigned before; /* workers */
+    bool next;       /* what is wanted of the sockets is what counts */
+};
 
-    for (size_t i = 0; i < master->sockets.count; i++) {
-        const struct listen_socket *held = &master->sockets.items[i];
-        bool keep = next ? held->wanted : held->serves;
+static void
+send_sockets(struct child *worker, const struct load *load)
+{
+    unsigned after = load->generation->workers;
+
+    for (size_t i = 0; i < load->sockets->count; i++) {
+        const struct listen_socket *held = &load->sockets->items[i];
+        bool keep = load->next ? held->wanted : held->serves;
 
         if (keep && is_mine(held, worker->number, after))
             message_socket_send(worker->channel, MESSAGE_SOCKET, held,
-                next ? &held->next : &held->now, true);
-        else if (!keep && held->serves && before > 0 &&
-            is_mine(held, worker->number, before))
+                load->next ? &held->next : &held->now, true);
+        else if (!keep && held->serves && load->before > 0 &&
+            is_mine(held, worker->number, load->before))
             message_socket_send(worker->channel, MESSAGE_SOCKET, held,
                 &held->now, false);
     }
 }
 
-/* What is to be loaded. */
-struct briefing {
-    uint64_t generation;
-    const struct config *config;
-    int bundle_fd;
-    bool next; /* what is wanted is what counts */
-};
-
 static void
-tell(struct child *child, const struct briefing *briefing)
+send_load(struct child *child, const struct load *load)
 {
-    const struct message_generation fixed = {
-        .generation = briefing->generation,
-    };
-    int secrets_fd = files_secrets(briefing->config->files);
+    const struct generation *generation = load->generation;
+    const struct message_generation fixed = { .generation = generation->number };
+    int secrets_fd = files_secrets(generation->config->files);
 
-    if (child->channel == NULL)
-        return;
-    child->preparing = briefing->generation;
+    child->preparing = generation->number;
     child->prepared = false;
     child_forget_fault(child);
-    child_send(child, MESSAGE_BUNDLE, &fixed, NULL, 0, briefing->bundle_fd);
+    child_send(child, MESSAGE_BUNDLE, &fixed, NULL, 0, generation->bundle_fd);
     if (child->role == ROLE_WORKER)
-        send_sockets(child, briefing->next);
+        send_sockets(child, load);
     else if (secrets_fd >= 0)
         child_send(child, MESSAGE_SECRETS, &fixed, NULL, 0, secrets_fd);
     child_send(child, MESSAGE_PREPARE, &fixed, NULL, 0, -1);
@@ -69,24 +64,17 @@ tell(struct child *child, const struct briefing *briefing)
 }
 
 void
-generation_send(struct child *child)
+generation_send(struct child *child, const struct generations *generations,
+    const struct listen_table *sockets, unsigned before)
 {
-    struct master *master = child->master;
-    const struct rollout *rollout = &master->rollout;
-    struct briefing briefing = {
-        .generation = master->generation,
-        .config = master->config,
-        .bundle_fd = master->bundle_fd,
-        .next = rollout->stage == ROLLOUT_COMMIT,
+    bool prepares = generations->stage == STAGE_PREPARE;
+    const struct load load = {
+        .generation = prepares ? &generations->next : &generations->current,
+        .sockets = sockets,
+        .before = before,
+        .next = prepares || generations->stage == STAGE_COMMIT,
     };
 
-    if (rollout->stage == ROLLOUT_PREPARE)
-        briefing = (struct briefing){
-            .generation = rollout->generation,
-            .config = rollout->config,
-            .bundle_fd = rollout->bundle_fd,
-            .next = true,
-        };
-    if (briefing.config != NULL)
-        tell(child, &briefing);
+    if (load.generation->config != NULL && child->channel != NULL)
+        send_load(child, &load);
 }

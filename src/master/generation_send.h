@@ -6,9 +6,13 @@
 #define MASTER_GENERATION_SEND_H
 
 struct child;
+struct generations;
+struct listen_table;
 
-/* Brings a new worker or keeper up to what is in force, or, while a rollout is
- * prepared, to that. */
-void generation_send(struct child *child);
+/* Sends the active generation to a new worker or keeper, or, while a rollout is
+ * prepared, the next one.  `before`: how many workers there are until then. */
+void generation_send(struct child *child,
+    const struct generations *generations,
+    const struct listen_table *sockets, unsigned before);
 
 #endif

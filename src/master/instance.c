@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "master/child.h"
-#include "master/master_internal.h"
-#include "master/supervisor.h"
 
 enum {
     YOUNG_MS = 5000,
@@ -26,17 +24,14 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-fill_later(struct instance *instance, uint64_t delay_ms)
+start_later(struct instance *instance, uint64_t delay_ms)
 {
     struct timeval delay = clock_span(delay_ms);
 
-    supervisor_cover_sockets(instance->master);
+    instance->ops->vacant(instance);
     if (instance->retry == NULL)
-        instance->retry =
-            evtimer_new(instance->master->base, on_retry, instance);
-    if (instance->retry != NULL)
-        event_add(instance->retry, &delay);
-    else
+        instance->retry = evtimer_new(instance->base, on_retry, instance);
+    if (instance->retry == NULL || event_add(instance->retry, &delay) < 0)
         log_error(NULL, "%s %u is not started again: out of memory",
             role_name(instance->role), instance->number);
 }
@@ -59,11 +54,11 @@ instance_start(struct instance *instance)
     instance->wanted = true;
     if (instance->child != NULL)
         return;
-    instance->child = supervisor_start_child(instance);
+    instance->child = instance->ops->start(instance);
     if (instance->child != NULL)
-        supervisor_child_started(instance->child);
+        instance->ops->started(instance);
     else
-        fill_later(instance, PAUSE_NO_FORK_MS);
+        start_later(instance, PAUSE_NO_FORK_MS);
 }
 
 struct child *
@@ -102,5 +97,5 @@ instance_restart(struct instance *instance, uint64_t lived_ms)
         "%s %u died young %u times in a row; it is started again in %llu ms",
         role_name(instance->role), instance->number, instance->early_deaths,
         (unsigned long long)pause);
-    fill_later(instance, pause);
+    start_later(instance, pause);
 }

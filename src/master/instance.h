@@ -1,5 +1,5 @@
 /*
- * An instance: the master's place for one child process, which it keeps filled.
+ * An instance: a place for one child process, which is kept filled.
  *
  * A child that has died is replaced at once; if children die young again and
  * again, after a growing pause, so that a fault costs no more than one process a
@@ -16,13 +16,27 @@
 
 struct child;
 struct event;
-struct master;
+struct event_base;
+struct instance;
+
+struct instance_ops {
+    /* Starts the instance's process.  NULL: logged. */
+    struct child *(*start)(struct instance *instance);
+
+    /* The process has been started, and is the instance's. */
+    void (*started)(struct instance *instance);
+
+    /* The instance stays without a process for a while. */
+    void (*vacant)(struct instance *instance);
+};
 
 struct instance {
-    struct master *master;
+    const struct instance_ops *ops;
+    void *arg; /* for the ops */
+    struct event_base *base;
     enum role role;
     unsigned number;
-    struct child *child; /* NULL: nobody is there now */
+    struct child *child; /* NULL: there is no process now */
     struct event *retry;
     unsigned early_deaths; /* in a row */
     bool wanted;

@@ -10,14 +10,17 @@
 #include "ipc/message_socket.h"
 #include "master/child.h"
 #include "master/fdstore.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
+#include "net/listen_table.h"
 #include "net/listener_revive.h"
 
 static void
-tell_workers(const struct master *master, const struct listen_socket *held)
+send_rebound(
+    const struct children *children, const struct listen_socket *held)
 {
-    for (const struct child *each = master->children; each != NULL;
-         each = each->next)
+    const struct child *each;
+
+    LIST_FOREACH(each, &children->list, link)
         if (each->role == ROLE_WORKER && each->channel != NULL)
             message_socket_send(
                 each->channel, MESSAGE_REBOUND, held, &held->now, true);
@@ -34,15 +37,15 @@ forget_stored(struct listen_table *sockets, struct listen_socket *held)
 
 /* What cannot be mended is tried again, and told of once. */
 static void
-revive(struct master *master, struct listen_socket *held)
+revive(const struct listen_check *check, struct listen_socket *held)
 {
     const struct service_config *service =
-        &master->config->services[held->now.service];
+        &check->generations->current.config->services[held->now.service];
     struct error error = { 0 };
     bool done = listener_revive(&held->socket, &service->listen_leg, &error);
 
     if (done)
-        forget_stored(&master->sockets, held);
+        forget_stored(check->sockets, held);
     if (done || !held->broken)
         log_error(service->name, "the listening socket of %s was shut down by "
             "a process that has it%s", held->socket.text,
@@ -53,10 +56,11 @@ revive(struct master *master, struct listen_socket *held)
     error_clear(&error);
     held->broken = !done;
     if (done)
-        tell_workers(master, held);
+        send_rebound(check->children, held);
 }
 
-/* Or accept(2) would wait in whoever shares it. */
+/* A blocking listening socket would have accept(2) wait in every process that
+ * shares it. */
 static void
 keep_nonblocking(const struct listen_socket *held)
 {
@@ -71,9 +75,9 @@ keep_nonblocking(const struct listen_socket *held)
 }
 
 static void
-check(struct master *master, const int *fds, bool *dead)
+check_all(const struct listen_check *check, const int *fds, bool *dead)
 {
-    struct listen_table *sockets = &master->sockets;
+    struct listen_table *sockets = check->sockets;
     bool any = false;
 
     if (!listener_find_dead(fds, sockets->count, dead))
@@ -85,36 +89,37 @@ check(struct master *master, const int *fds, bool *dead)
             continue;
         keep_nonblocking(held);
         if (dead[i])
-            revive(master, held);
+            revive(check, held);
         any |= dead[i];
     }
     if (any)
-        fdstore_fill(master);
+        fdstore_fill(check->fdstore);
 }
 
-/* From a switch on until it is settled, sockets are of services by their numbers
- * in the configuration from before. */
+/* From a commit until all processes have taken it up, sockets still have the
+ * numbers of services in the configuration from before. */
 static bool
-are_in_order(const struct master *master)
+are_in_order(const struct generations *generations)
 {
-    return master->config != NULL && master->rollout.stage != ROLLOUT_COMMIT;
+    return generations->current.config != NULL &&
+        generations->stage != STAGE_COMMIT;
 }
 
 void
-listen_check(struct master *master)
+listen_check(const struct listen_check *check)
 {
-    const struct listen_table *sockets = &master->sockets;
+    const struct listen_table *sockets = check->sockets;
     int *fds;
     bool *dead;
 
-    if (!are_in_order(master) || master->stopping || sockets->count == 0)
+    if (!are_in_order(check->generations) || sockets->count == 0)
         return;
     fds = calloc(sockets->count, sizeof(*fds));
     dead = calloc(sockets->count, sizeof(*dead));
     for (size_t i = 0; fds != NULL && i < sockets->count; i++)
         fds[i] = sockets->items[i].socket.fd;
     if (fds != NULL && dead != NULL)
-        check(master, fds, dead);
+        check_all(check, fds, dead);
     free(fds);
     free(dead);
 }

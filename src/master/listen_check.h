@@ -1,16 +1,28 @@
 /*
- * Looks after the sockets in force: a process that has been taken over can end
+ * Looks after the sockets that serve: a process that has been taken over can end
  * one for all that have it.  What does not listen any more is made to listen
  * again, or bound anew, and every worker is sent it (MESSAGE_REBOUND).
  *
- * Looked at once a second, after the end of a child before the next one is given
- * its sockets, before a reload, and after its switch; amid the switch not at all.
+ * For once a second, for the end of a child before the next one is given its
+ * sockets, for before a reload, and for after its commit; amid the commit nothing
+ * is done.
  */
 #ifndef MASTER_LISTEN_CHECK_H
 #define MASTER_LISTEN_CHECK_H
 
-struct master;
+struct children;
+struct fdstore;
+struct generations;
+struct listen_table;
 
-void listen_check(struct master *master);
+/* All are borrowed. */
+struct listen_check {
+    struct children *children; /* whose workers are sent a socket */
+    const struct generations *generations;
+    struct listen_table *sockets;
+    struct fdstore *fdstore;
+};
+
+void listen_check(const struct listen_check *check);
 
 #endif

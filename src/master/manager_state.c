@@ -10,15 +10,13 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/log.h"
-#include "base/scoreboard.h"
-#include "config/config.h"
-#include "master/master_internal.h"
+#include "systemd/notify.h"
 
 enum {
     STATUS_SIZE = 700,
     FAULT_SIZE = 400,
 
-    /* Asked for anew long before it is over. */
+    /* More time is asked for long before the last is over. */
     EXTEND_EVERY_MS = 5000,
     EXTEND_MS = 15000,
 
@@ -35,18 +33,31 @@ put_fault(char *text, size_t size, const char *fault)
     escape_bytes(text, size, fault, strlen(fault), ESCAPE_MESSAGE);
 }
 
-static const char *
-status(const struct master *master, char text[STATUS_SIZE])
+void
+manager_state_init(struct manager_state *state, struct notify *notify,
+    void (*look)(void *arg, struct manager_status *status), void *arg)
 {
-    const struct config *config = master->config;
-    char fault[FAULT_SIZE];
-    int length = snprintf(text, STATUS_SIZE,
-        "Serving: generation %llu, %zu services, %u workers",
-        (unsigned long long)master->generation, config->service_count,
-        master->workers);
+    *state = (struct manager_state){
+        .notify = notify,
+        .look = look,
+        .arg = arg,
+    };
+}
 
-    if (master->reload_state == RELOAD_FAILED) {
-        put_fault(fault, sizeof(fault), master->reload_text);
+static const char *
+serving_text(const struct manager_state *state, char text[STATUS_SIZE])
+{
+    struct manager_status status = { 0 };
+    char fault[FAULT_SIZE];
+    int length;
+
+    state->look(state->arg, &status);
+    length = snprintf(text, STATUS_SIZE,
+        "Serving: generation %llu, %zu services, %u workers",
+        (unsigned long long)status.generation, status.services,
+        status.workers);
+    if (status.reload_fault != NULL) {
+        put_fault(fault, sizeof(fault), status.reload_fault);
         snprintf(text + length, STATUS_SIZE - (size_t)length,
             "; the last reload failed: %s", fault);
     }
@@ -54,26 +65,23 @@ status(const struct master *master, char text[STATUS_SIZE])
 }
 
 void
-manager_state_ready(struct master *master, bool taken_over)
+manager_state_ready(struct manager_state *state)
 {
     char text[STATUS_SIZE];
 
-    if (taken_over)
-        fdstore_refill(master);
-    else
-        fdstore_fill(master);
-    notify_send(&master->notify, "READY=1\nSTATUS=%s", status(master, text));
-    watchdog_start(master);
+    notify_send(
+        state->notify, "READY=1\nSTATUS=%s", serving_text(state, text));
 }
 
 void
-manager_state_failure(struct master *master, const struct error *error)
+manager_state_failure(
+    struct manager_state *state, const struct error *error)
 {
     char fault[FAULT_SIZE];
 
     put_fault(fault, sizeof(fault),
         error->count > 0 ? error->messages[0] : "out of memory");
-    notify_send(&master->notify, "STATUS=Cannot start: %s", fault);
+    notify_send(state->notify, "STATUS=Cannot start: %s", fault);
 }
 
 static unsigned long long
@@ -88,98 +96,93 @@ monotonic_us(void)
 }
 
 void
-manager_state_reloading(struct master *master)
+manager_state_reloading(struct manager_state *state)
 {
-    notify_send(&master->notify,
+    notify_send(state->notify,
         "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reloading", monotonic_us());
 }
 
 void
-manager_state_reloaded(struct master *master)
+manager_state_reloaded(struct manager_state *state)
 {
-    char text[STATUS_SIZE];
-
-    fdstore_fill(master);
-    notify_send(&master->notify, "READY=1\nSTATUS=%s", status(master, text));
+    manager_state_ready(state);
 }
 
 void
-manager_state_status(struct master *master)
+manager_state_status(struct manager_state *state)
 {
     char text[STATUS_SIZE];
 
-    notify_send(&master->notify, "STATUS=%s", status(master, text));
+    notify_send(state->notify, "STATUS=%s", serving_text(state, text));
 }
 
 static void
-tell_draining(struct master *master, const char *first)
+send_draining(struct manager_state *state, const char *first)
 {
-    uint64_t now_ms = clock_now_ms(), until_ms = master->manager_state.until_ms;
+    struct manager_status status = { 0 };
+    uint64_t now_ms = clock_now_ms(), until_ms = state->until_ms;
     uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
     uint64_t more_ms = left_ms < EXTEND_MS ? left_ms : EXTEND_MS;
 
-    notify_send(&master->notify,
+    state->look(state->arg, &status);
+    notify_send(state->notify,
         "%sEXTEND_TIMEOUT_USEC=%llu\nSTATUS=Stopping: %llu connections left%s",
         first, (unsigned long long)more_ms * 1000,
-        (unsigned long long)scoreboard_active(master->board, SCOREBOARD_ALL),
-        upgrade_has_elder(master) ? ", and some from before an upgrade" : "");
+        (unsigned long long)status.connections,
+        status.has_predecessor ? ", and some from before an upgrade" : "");
 }
 
 static void
 on_extend(evutil_socket_t fd, short what, void *arg)
 {
-    struct master *master = arg;
+    struct manager_state *state = arg;
 
     (void)fd;
     (void)what;
-    if (clock_now_ms() < master->manager_state.until_ms)
-        tell_draining(master, "");
+    if (clock_now_ms() < state->until_ms)
+        send_draining(state, "");
     else
-        event_del(master->manager_state.timer);
+        event_del(state->timer);
 }
 
 /* A manager's own patience (TimeoutStopSec=) may be shorter than what the
  * configuration promises to connections. */
 void
-manager_state_stopping(struct master *master, uint64_t timeout_ms)
+manager_state_stopping(struct manager_state *state, uint64_t timeout_ms)
 {
-    struct manager_state *manager_state = &master->manager_state;
     struct timeval every = clock_span(EXTEND_EVERY_MS);
 
-    if (!notify_is_on(&master->notify))
+    if (!notify_is_on(state->notify))
         return;
-    manager_state->until_ms = clock_now_ms() + timeout_ms + END_MS;
-    tell_draining(master, "STOPPING=1\n");
-    if (manager_state->timer == NULL)
-        manager_state->timer =
-            event_new(master->base, -1, EV_PERSIST, on_extend, master);
-    if (manager_state->timer == NULL ||
-        event_add(manager_state->timer, &every) < 0)
+    state->until_ms = clock_now_ms() + timeout_ms + END_MS;
+    send_draining(state, "STOPPING=1\n");
+    if (state->timer == NULL)
+        state->timer =
+            event_new(state->base, -1, EV_PERSIST, on_extend, state);
+    if (state->timer == NULL || event_add(state->timer, &every) < 0)
         log_error(NULL, "cannot ask for more time: out of memory");
 }
 
-/* What the next one sends is heard from the moment that this has been. */
+/* systemd accepts the successor's messages only after this MAINPID=, so it is
+ * flushed first. */
 bool
-manager_state_successor(struct master *master, int pid)
+manager_state_successor(struct manager_state *state, int pid)
 {
-    bool has_manager = notify_is_on(&master->notify);
+    bool has_manager = notify_is_on(state->notify);
 
-    watchdog_stop(&master->watchdog);
-    notify_send(&master->notify, "MAINPID=%d", pid);
-    if (!notify_flush(&master->notify, FLUSH_MS))
-        log_error(NULL, "the service manager does not hear of pid %d", pid);
-    notify_leave(&master->notify);
+    notify_send(state->notify, "MAINPID=%d", pid);
+    if (!notify_flush(state->notify, FLUSH_MS))
+        log_error(NULL, "cannot tell systemd the new main pid %d", pid);
+    notify_leave(state->notify);
     return has_manager;
 }
 
 void
-manager_state_free(struct master *master)
+manager_state_free(struct manager_state *state)
 {
-    if (master->manager_state.timer != NULL)
-        event_free(master->manager_state.timer);
-    master->manager_state.timer = NULL;
-    if (notify_is_on(&master->notify))
-        (void)notify_flush(&master->notify, FLUSH_MS);
-    watchdog_stop(&master->watchdog);
-    notify_free(&master->notify);
+    if (state->timer != NULL)
+        event_free(state->timer);
+    state->timer = NULL;
+    if (notify_is_on(state->notify))
+        (void)notify_flush(state->notify, FLUSH_MS);
 }

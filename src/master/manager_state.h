@@ -5,40 +5,64 @@
 #define MASTER_MANAGER_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/base.h"
 
 struct error;
 struct event;
-struct master;
+struct event_base;
+struct notify;
+
+/* What there is to say. */
+struct manager_status {
+    uint64_t generation;
+    size_t services;
+    unsigned workers;
+    uint64_t connections;     /* there are now */
+    const char *reload_fault; /* of the last reload; NULL: none */
+    bool has_predecessor;     /* with connections from before an upgrade */
+};
 
 /* While the daemon drains, the manager is asked for more time. */
 struct manager_state {
+    struct event_base *base;
+    struct notify *notify;
+    void (*look)(void *arg, struct manager_status *status);
+    void *arg;
     struct event *timer;
     uint64_t until_ms; /* no longer than that */
 };
 
-/* Everything serves; `taken_over`: from a master before this one. */
-void manager_state_ready(struct master *master, bool taken_over);
+/* `notify` must outlive it, and so must the base that it gets before anything
+ * is said of stopping.  `look` says how things stand. */
+void manager_state_init(struct manager_state *state, struct notify *notify,
+    void (*look)(void *arg, struct manager_status *status), void *arg);
 
-/* It never will. */
-void manager_state_failure(struct master *master, const struct error *error);
+/* Everything serves. */
+void manager_state_ready(struct manager_state *state);
 
-/* A reload begins, and ends: master->reload_state says how. */
-void manager_state_reloading(struct master *master);
-void manager_state_reloaded(struct master *master);
+/* The start has failed. */
+void manager_state_failure(
+    struct manager_state *state, const struct error *error);
 
-/* What is in force has changed otherwise. */
-void manager_state_status(struct master *master);
+/* A reload begins, and ends. */
+void manager_state_reloading(struct manager_state *state);
+void manager_state_reloaded(struct manager_state *state);
 
-/* No client is let in any more; `timeout_ms` for those who are there. */
-void manager_state_stopping(struct master *master, uint64_t timeout_ms);
+/* The status has changed otherwise. */
+void manager_state_status(struct manager_state *state);
+
+/* No client is let in any more; `timeout_ms` for the connections that there
+ * are. */
+void manager_state_stopping(struct manager_state *state, uint64_t timeout_ms);
 
 /* The process of that id is the service from now on, and speaks for it.  False:
  * there is no manager. */
-bool manager_state_successor(struct master *master, int pid);
+bool manager_state_successor(struct manager_state *state, int pid);
 
-void manager_state_free(struct master *master);
+/* Sends what still waits, for a second at most. */
+void manager_state_free(struct manager_state *state);
 
 #endif

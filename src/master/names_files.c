@@ -9,38 +9,41 @@
 #include "base/strings.h"
 #include "files/files.h"
 #include "files/watch.h"
-#include "master/child.h"
-#include "master/master_internal.h"
 #include "net/resolver_files.h"
 
 /* To open a file whose file system does not answer would hold up the master. */
 static void
 on_changed(void *arg)
 {
-    struct master *master = arg;
+    struct names_files *names = arg;
     struct strings silent = { 0 };
 
-    if (watch_silent(master->names.watch, &silent) && silent.count == 0)
-        names_files_look(master);
+    if (watch_silent(names->watch, &silent) && silent.count == 0)
+        names_files_look(names);
     strings_clear(&silent);
 }
 
 void
-names_files_init(struct names_files *names)
+names_files_init(struct names_files *names, struct event_base *base,
+    void (*changed)(void *arg), void *arg)
 {
-    *names = (struct names_files){ .fd = -1 };
+    *names = (struct names_files){
+        .fd = -1,
+        .base = base,
+        .changed = changed,
+        .arg = arg,
+    };
 }
 
 static void
-watch_files(struct master *master)
+watch_files(struct names_files *names)
 {
     char *paths[RESOLVER_FILE_COUNT];
-    struct names_files *names = &master->names;
 
     for (size_t i = 0; i < RESOLVER_FILE_COUNT; i++)
         paths[i] = (char *)resolver_file[i].path;
     if (names->watch == NULL)
-        names->watch = watch_new(master->base, on_changed, master);
+        names->watch = watch_new(names->base, on_changed, names);
     if (names->watch == NULL ||
         !watch_set(names->watch, paths, COUNT(paths)))
         log_error(NULL, "%s and %s are not watched: out of memory",
@@ -101,7 +104,7 @@ have_changed(struct files *before, struct files *now)
 
 /* Takes `files`. */
 static void
-replace(struct names_files *names, struct files *files)
+replace_files(struct names_files *names, struct files *files)
 {
     struct error error = { 0 };
     int fd = files_pack(files, &error);
@@ -119,44 +122,29 @@ replace(struct names_files *names, struct files *files)
     files_unref(names->files);
     names->files = files;
     names->fd = fd;
+    names->changed(names->arg);
 }
 
 void
-names_files_look(struct master *master)
+names_files_look(struct names_files *names)
 {
-    struct names_files *names = &master->names;
     struct files *files;
 
-    if (master->stopping)
-        return;
-    watch_files(master); /* first: so that no change is missed */
+    watch_files(names); /* first: so that no change is missed */
     files = read_files();
     if (files == NULL || !have_changed(names->files, files)) {
         files_unref(files);
         return;
     }
-    replace(names, files);
-    if (master->supervisor.scout.child != NULL)
-        names_files_send(master->supervisor.scout.child);
+    replace_files(names, files);
 }
 
 void
-names_files_send(struct child *scout)
+names_files_stop(struct names_files *names)
 {
-    int fd = scout->master->names.fd;
-
-    if (fd >= 0)
-        child_send(scout, MESSAGE_NAMES, NULL, NULL, 0, fd);
-}
-
-void
-names_files_stop(struct master *master)
-{
-    struct names_files *names = &master->names;
-
     watch_free(names->watch);
     files_unref(names->files);
     if (names->fd >= 0)
         close(names->fd);
-    names_files_init(names);
+    names_files_init(names, names->base, names->changed, names->arg);
 }

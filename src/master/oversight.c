@@ -4,8 +4,6 @@
 
 #include "base/log.h"
 #include "master/child.h"
-#include "master/listen_check.h"
-#include "master/master_internal.h"
 
 enum {
     LOOK_S = 1,
@@ -33,43 +31,44 @@ look_at(struct child *child)
     child_kill(child);
 }
 
-/* A stop ends, even if the kernel keeps a process. */
+/* Whether there are only children that do not go. */
 static bool
-waits_in_vain(const struct master *master)
+are_dead(const struct children *children)
 {
-    const struct child *each = master->children;
+    const struct child *each;
 
-    while (each != NULL && each->killed_s > DEATH_S)
-        each = each->next;
-    return master->stopping && each == NULL && master->children != NULL;
+    LIST_FOREACH(each, &children->list, link)
+        if (each->killed_s <= DEATH_S)
+            return false;
+    return !LIST_EMPTY(&children->list);
 }
 
 static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
-    struct master *master = arg;
+    const struct oversight *oversight = arg;
+    struct child *each;
 
     (void)fd;
     (void)what;
-    for (struct child *each = master->children; each != NULL;
-         each = each->next)
+    LIST_FOREACH(each, &oversight->children->list, link)
         look_at(each);
-    listen_check(master);
-    if (!waits_in_vain(master))
-        return;
-    log_error(NULL, "processes that were killed do not go, and are left "
-        "behind: the kernel keeps them waiting for a device");
-    event_base_loopbreak(master->base);
+    oversight->looked(oversight->arg, are_dead(oversight->children));
 }
 
 bool
-oversight_start(struct master *master)
+oversight_start(struct oversight *oversight, struct children *children,
+    oversight_fn *looked, void *arg)
 {
     static const struct timeval every = { .tv_sec = LOOK_S };
-    struct oversight *oversight = &master->oversight;
 
+    *oversight = (struct oversight){
+        .children = children,
+        .looked = looked,
+        .arg = arg,
+    };
     oversight->timer =
-        event_new(master->base, -1, EV_PERSIST, on_look, master);
+        event_new(children->base, -1, EV_PERSIST, on_look, oversight);
     return oversight->timer != NULL &&
         event_add(oversight->timer, &every) == 0;
 }

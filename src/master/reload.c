@@ -3,48 +3,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "config/config_options.h"
 #include "config/config_type.h"
-#include "master/cert_reload.h"
+#include "ipc/message.h"
 #include "master/child.h"
-#include "master/listen_check.h"
-#include "master/master_internal.h"
-#include "master/requests.h"
-#include "systemd/activation.h"
+#include "master/config_source.h"
+#include "master/generation.h"
+#include "master/rollout.h"
+#include "net/listen_table.h"
 
 void
-master_tell_log(struct master *master)
+reload_send_log(const struct children *children, const struct config *config)
 {
-    const struct config *config =
-        master->config != NULL ? master->config : master->rollout.config;
-    struct message_log fixed = { .dress = log_dress() };
+    const struct message_log fixed = {
+        .dress = log_dress(),
+        .format = config->global.log_format,
+        .level = config->global.log_level,
+    };
+    struct child *each;
 
-    if (config == NULL)
-        return;
-    fixed.format = config->global.log_format;
-    fixed.level = config->global.log_level;
-    for (struct child *each = master->children; each != NULL;
-         each = each->next)
+    LIST_FOREACH(each, &children->list, link)
         if (each->role != ROLE_TRIAL)
             child_send(each, MESSAGE_LOG, &fixed, NULL, 0, -1);
 }
 
 void
-master_note_sockets(struct master *master)
+reload_log_sockets(struct listen_table *sockets, const struct config *config)
 {
-    for (size_t i = 0; i < master->sockets.count; i++) {
-        struct listen_socket *held = &master->sockets.items[i];
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct listen_socket *held = &sockets->items[i];
 
         if (held->noted || !held->serves)
             continue;
         held->noted = true;
         if (held->socket.index == 0)
-            log_info(master->config->services[held->now.service].name,
+            log_info(config->services[held->now.service].name,
                 "listening on %s%s", held->socket.text,
                 held->now.tls ? " with TLS" : "");
     }
@@ -59,16 +56,16 @@ is_same_log(const struct global_config *a, const struct global_config *b)
 }
 
 static char *
-value_of(const struct option *option, const struct global_config *global)
+option_value(const struct option *option, const struct global_config *global)
 {
     return config_type_count(option, global) > 0
         ? config_type(option, global, 0)
         : strdup("nothing");
 }
 
-/* Options that only a start looks at. */
+/* Warns of changed options that only a start looks at. */
 static void
-warn_of_others(const struct config *before, const struct config *now)
+warn_of_fixed(const struct config *before, const struct config *now)
 {
     for (size_t i = 0; i < config_option_count(); i++) {
         const struct option *option = config_option_at(i);
@@ -77,8 +74,8 @@ warn_of_others(const struct config *before, const struct config *now)
         if (option->scope != OPTION_GLOBAL ||
             (option->flags & OPTION_RELOADS) != 0)
             continue;
-        old = value_of(option, &before->global);
-        new = value_of(option, &now->global);
+        old = option_value(option, &before->global);
+        new = option_value(option, &now->global);
         if (old != NULL && new != NULL && strcmp(old, new) != 0)
             log_warn(NULL, "[global] %s has changed from %s to %s, which "
                 "takes a restart or an upgrade", option->name, old, new);
@@ -88,103 +85,90 @@ warn_of_others(const struct config *before, const struct config *now)
 }
 
 static void
-note_result(struct master *master, const struct error *error)
+note_result(struct reload *reload, const struct error *error)
 {
     bool failed = error_any(error);
+    const char *fault =
+        error->count > 0 ? error->messages[0] : "out of memory";
 
-    master->reload_state = failed ? RELOAD_FAILED : RELOAD_DONE;
-    master->reload_s = time(NULL);
-    snprintf(master->reload_text, sizeof(master->reload_text), "%s",
-        !failed            ? "in force"
-            : error->count > 0 ? error->messages[0]
-                               : "out of memory");
+    reload->state = failed ? RELOAD_FAILED : RELOAD_DONE;
+    reload->ended_s = time(NULL);
+    snprintf(reload->text, sizeof(reload->text), "%s",
+        failed ? fault : "in force");
     for (size_t i = 0; i < error->count; i++)
         log_error(NULL, "reload failed: %s", error->messages[i]);
     if (!failed)
         log_info(NULL, "reloaded: generation %llu",
-            (unsigned long long)master->generation);
+            (unsigned long long)reload->parts.generations->current.number);
 }
 
 static void
-end_reload(struct master *master, struct error *error)
+end_reload(struct reload *reload, const struct error *error)
 {
-    note_result(master, error);
-    manager_state_reloaded(master);
-    requests_finish(master, REQUEST_RELOAD, "reloaded\n", error);
-    master_go_on(master);
+    note_result(reload, error);
+    reload->parts.done(reload->parts.arg, error);
 }
 
 void
-reload_if_asked(struct master *master)
+reload_clear(struct reload *reload)
 {
-    if (!master->reload_again)
+    if (reload->next_log != NULL)
+        log_discard(reload->next_log);
+    reload->next_log = NULL;
+}
+
+static void
+take_up_log(struct reload *reload)
+{
+    if (reload->next_log == NULL)
         return;
-    master->reload_again = false;
-    master_reload(master);
+    log_commit(reload->next_log);
+    reload->next_log = NULL;
+    reload_send_log(reload->parts.children,
+        reload->parts.generations->current.config);
 }
 
 static void
-take_up(struct master *master)
+on_rollout_done(void *arg, struct error *error)
 {
-    if (master->next_log != NULL) {
-        log_commit(master->next_log);
-        master->next_log = NULL;
-        master_tell_log(master);
-    }
-    master_note_sockets(master);
-    activation_warn(&master->sockets);
-    cert_reload_watch(master);
-}
+    struct reload *reload = arg;
 
-static void
-on_done(struct master *master, struct error *error)
-{
-    if (error_any(error)) {
-        log_discard(master->next_log);
-        master->next_log = NULL;
-    } else {
-        take_up(master);
-    }
-    end_reload(master, error);
+    if (error_any(error))
+        reload_clear(reload);
+    else
+        take_up_log(reload);
+    end_reload(reload, error);
 }
 
 /* True: the log is as it was, or can be changed. */
 static bool
-prepare_log(
-    struct master *master, const struct config *config, struct error *error)
+prepare_log(struct reload *reload, const struct config *config,
+    struct error *error)
 {
     const struct global_config *global = &config->global;
+    const struct config *current = reload->parts.generations->current.config;
 
-    if (is_same_log(global, &master->config->global))
+    if (is_same_log(global, &current->global))
         return true;
-    master->next_log = log_prepare(global->log_target, global->log_path,
+    reload->next_log = log_prepare(global->log_target, global->log_path,
         global->log_format, global->log_level, error);
-    return master->next_log != NULL;
+    return reload->next_log != NULL;
 }
 
 void
-master_reload(struct master *master)
+reload_begin(struct reload *reload)
 {
+    const struct reload_parts *parts = &reload->parts;
     struct error error = { 0 };
-    struct config *config;
+    struct config *config = parts->source->load(parts->source->arg, &error);
 
-    if (master->stopping)
-        return;
-    if (master_is_busy(master)) {
-        master->reload_again = true;
-        return;
-    }
-    master->hup_again = false;
-    requests_begin(master, REQUEST_RELOAD);
-    manager_state_reloading(master);
-    listen_check(master);
-    config = master->source->load(master->source->arg, &error);
-    if (config != NULL && prepare_log(master, config, &error)) {
-        warn_of_others(master->config, config);
-        rollout_start(master, config, false, on_done);
+    if (config != NULL && prepare_log(reload, config, &error)) {
+        warn_of_fixed(parts->generations->current.config, config);
+        rollout_start(
+            parts->rollout, config, false, on_rollout_done, reload);
         return;
     }
     config_unref(config);
-    end_reload(master, &error);
+    end_reload(reload, &error);
     error_clear(&error);
 }

@@ -11,14 +11,20 @@
 #include "base/scoreboard.h"
 #include "base/version.h"
 #include "config/config.h"
-#include "master/child.h"
-#include "master/master_internal.h"
-#include "master/reload.h"
-#include "master/upgrade.h"
+#include "master/config_source.h"
+#include "master/parts.h"
 #include "sandbox/sandbox.h"
 
 /* More than the admin has clients. */
 enum { REQUESTS_MAX = 64 };
+
+struct request {
+    TAILQ_ENTRY(request) link;
+    struct child *admin; /* which passes the answer on */
+    uint32_t number;
+    enum request_verb verb;
+    bool begun; /* the change that runs is what it asked for */
+};
 
 static void
 reply(struct child *admin, uint32_t number, uint32_t code, bool more,
@@ -58,45 +64,28 @@ answer(const struct request *request, const char *text,
 
 typedef bool fits_fn(const struct request *request, int verb);
 
-/* Takes the first that fits out of the list, for the caller to free.  NULL: none
- * does. */
-static struct request *
-take_first(struct master *master, fits_fn *fits, int verb)
-{
-    struct request **link = &master->requests;
-    struct request *request;
-
-    while (*link != NULL && !fits(*link, verb))
-        link = &(*link)->next;
-    request = *link;
-    if (request != NULL)
-        *link = request->next;
-    return request;
-}
-
-/* Answers those that fit. */
+/* Answers the requests that fit. */
 static void
-settle(struct master *master, fits_fn *fits, int verb, const char *text,
+answer_all(struct master *master, fits_fn *fits, int verb, const char *text,
     const struct error *error)
 {
-    struct request *request;
+    struct request *request, *next;
 
-    while ((request = take_first(master, fits, verb)) != NULL) {
+    for (request = TAILQ_FIRST(&master->requests); request != NULL;
+         request = next) {
+        next = TAILQ_NEXT(request, link);
+        if (!fits(request, verb))
+            continue;
+        TAILQ_REMOVE(&master->requests, request, link);
         answer(request, text, error);
         free(request);
     }
 }
 
 static bool
-asks_for(const struct request *request, int verb)
-{
-    return (int)request->verb == verb;
-}
-
-static bool
 has_begun(const struct request *request, int verb)
 {
-    return request->begun && asks_for(request, verb);
+    return request->begun && (int)request->verb == verb;
 }
 
 static bool
@@ -110,8 +99,9 @@ is_any(const struct request *request, int verb)
 void
 requests_begin(struct master *master, enum request_verb verb)
 {
-    for (struct request *each = master->requests; each != NULL;
-         each = each->next)
+    struct request *each;
+
+    TAILQ_FOREACH(each, &master->requests, link)
         if (each->verb == verb)
             each->begun = true;
 }
@@ -120,17 +110,22 @@ void
 requests_finish(struct master *master, enum request_verb verb,
     const char *text, const struct error *error)
 {
-    settle(master, has_begun, (int)verb, text, error);
+    answer_all(master, has_begun, (int)verb, text, error);
 }
 
 bool
 requests_redirect(struct master *master, enum request_verb verb)
 {
-    struct request *request;
+    struct request *request, *next;
     bool any = false;
 
-    while ((request = take_first(master, asks_for, (int)verb)) != NULL) {
+    for (request = TAILQ_FIRST(&master->requests); request != NULL;
+         request = next) {
+        next = TAILQ_NEXT(request, link);
+        if (request->verb != verb)
+            continue;
         reply(request->admin, request->number, REPLY_AGAIN, false, "");
+        TAILQ_REMOVE(&master->requests, request, link);
         free(request);
         any = true;
     }
@@ -143,36 +138,34 @@ requests_fail_all(struct master *master, const char *why)
     struct error error = { 0 };
 
     error_add(&error, "%s", why);
-    settle(master, is_any, 0, "", &error);
+    answer_all(master, is_any, 0, "", &error);
     error_clear(&error);
 }
 
 void
 requests_forget(struct master *master, const struct child *admin)
 {
-    struct request **link = &master->requests;
+    struct request *request, *next;
 
-    while (*link != NULL) {
-        struct request *request = *link;
-
-        if (request->admin != admin) {
-            link = &request->next;
+    for (request = TAILQ_FIRST(&master->requests); request != NULL;
+         request = next) {
+        next = TAILQ_NEXT(request, link);
+        if (request->admin != admin)
             continue;
-        }
-        *link = request->next;
+        TAILQ_REMOVE(&master->requests, request, link);
         free(request);
     }
 }
 
-/* False: it was refused. */
+/* False: the request was refused. */
 static bool
-wait_for(struct child *admin, const struct message_request *asked)
+add_request(struct master *master, struct child *admin,
+    const struct message_request *asked)
 {
-    struct master *master = admin->master;
-    struct request *request = NULL;
+    struct request *request;
     size_t waiting = 0;
 
-    for (request = master->requests; request != NULL; request = request->next)
+    TAILQ_FOREACH(request, &master->requests, link)
         waiting++;
     if (waiting < REQUESTS_MAX)
         request = calloc(1, sizeof(*request));
@@ -182,12 +175,11 @@ wait_for(struct child *admin, const struct message_request *asked)
         return false;
     }
     *request = (struct request){
-        .next = master->requests,
         .admin = admin,
         .number = asked->request,
         .verb = asked->verb,
     };
-    master->requests = request;
+    TAILQ_INSERT_TAIL(&master->requests, request, link);
     return true;
 }
 
@@ -199,33 +191,33 @@ set_sandbox(struct status_facts *facts, const struct master *master)
     };
     char missing[SANDBOX_MISSING_SIZE] = "";
 
-    if (master->sandbox != SANDBOX_OFF)
+    if (master->children.sandbox != SANDBOX_OFF)
         (void)sandbox_missing(missing);
-    if (supervisor_reaches_anywhere(master))
+    if (supervisor_reaches_anywhere(&master->supervisor))
         sandbox_add_missing(missing,
             "where to some workers connect, until an upgrade");
-    STATUS_FACTS_SET(facts->sandbox, modes[master->sandbox]);
+    STATUS_FACTS_SET(facts->sandbox, modes[master->children.sandbox]);
     STATUS_FACTS_SET(facts->not_enforced, missing);
 }
 
 static void
-tell_status(struct child *admin, uint32_t number)
+send_status(
+    const struct master *master, struct child *admin, uint32_t number)
 {
-    const struct master *master = admin->master;
     struct status_facts facts = {
         .pid = (uint64_t)getpid(),
         .started_ms = master->started_ms,
-        .generation = master->generation,
-        .workers = master->workers,
-        .reload = master->reload_state,
-        .reload_s = (uint64_t)master->reload_s,
+        .generation = master->generations.current.number,
+        .workers = master->generations.current.workers,
+        .reload = master->reload.state,
+        .reload_s = (uint64_t)master->reload.ended_s,
     };
     char text[STATUS_FACTS_SIZE];
 
     STATUS_FACTS_SET(facts.version, SALLYPORT_VERSION);
     STATUS_FACTS_SET(facts.config,
         master->source->path != NULL ? master->source->path : "");
-    STATUS_FACTS_SET(facts.reload_text, master->reload_text);
+    STATUS_FACTS_SET(facts.reload_text, master->reload.text);
     set_sandbox(&facts, master);
     (void)status_facts_format(&facts, text);
     reply(admin, number, REPLY_DONE, false, text);
@@ -242,27 +234,28 @@ find_service(const struct config *config, const char *name, uint32_t *index)
 
 /* Its connections go on; a reload, or a start, opens it again. */
 static void
-drain(struct child *admin, uint32_t number, const char *name)
+drain_service(struct master *master, struct child *admin, uint32_t number,
+    const char *name)
 {
-    struct master *master = admin->master;
-    unsigned on_board = scoreboard_service_find(master->board, name);
+    const struct scoreboard *board = master->children.board;
+    unsigned on_board = scoreboard_service_find(board, name);
     char text[256];
     uint64_t active;
     uint32_t index;
 
-    if (!find_service(master->config, name, &index)) {
+    if (!find_service(master->generations.current.config, name, &index)) {
         snprintf(text, sizeof(text), "there is no service \"%s\"\n", name);
         reply(admin, number, REPLY_FAILED, false, text);
         return;
     }
-    if (master_is_busy(master)) {
+    if (master->changes.running != CHANGE_NONE) {
         reply(admin, number, REPLY_FAILED, false,
             "a reload or an upgrade is under way; try again\n");
         return;
     }
-    /* First: who empties a queue counts itself in for each look at it. */
-    active = scoreboard_active(master->board, on_board);
-    supervisor_drain(master, name, MESSAGE_NO_LIMIT);
+    /* First: a worker that empties a queue counts itself in for each look. */
+    active = scoreboard_active(board, on_board);
+    supervisor_drain(&master->supervisor, name, MESSAGE_NO_LIMIT);
     if (listen_table_close_service(&master->sockets, index))
         log_info(name, "draining: no client is let in any more");
     snprintf(text, sizeof(text),
@@ -271,44 +264,61 @@ drain(struct child *admin, uint32_t number, const char *name)
     reply(admin, number, REPLY_DONE, false, text);
 }
 
+/* NULL: the process may ask now; else what it is answered.  A child that runs as
+ * the owner could otherwise have the daemon stop serving, or start another program
+ * in its place. */
+static const char *
+refusal(const struct master *master, pid_t pid)
+{
+    if (child_find(&master->children, pid) != NULL ||
+        upgrade_is_kin(&master->upgrade, pid)) {
+        log_error(NULL, "pid %d, a process of this daemon, was refused on the "
+            "control socket", (int)pid);
+        return "a process of the daemon may not ask\n";
+    }
+    if (!master->upgrade.succeeded && (master->supervisor.stopping ||
+        master->generations.current.config == NULL))
+        return "the daemon stops\n";
+    return NULL;
+}
+
+static void
+request_upgrade(struct master *master)
+{
+    if (master->changes.running == CHANGE_UPGRADE)
+        requests_begin(master, REQUEST_UPGRADE); /* it waits for that one */
+    change_request(&master->changes, CHANGE_UPGRADE);
+}
+
 void
-requests_on_message(struct child *admin, const struct message *message)
+requests_on_message(struct master *master, struct child *admin,
+    const struct message *message)
 {
     const struct message_request *asked = message->payload;
-    struct master *master = admin->master;
+    const char *why = refusal(master, asked->pid);
 
-    /* A child that runs as the owner could otherwise have the daemon stop
-     * serving, or start another program in its place. */
-    if (child_find(master, asked->pid) != NULL ||
-        upgrade_is_kin(&master->upgrade, asked->pid)) {
-        log_error(NULL, "pid %d, a process of this daemon, was refused on the "
-            "control socket", (int)asked->pid);
-        reply(admin, asked->request, REPLY_FAILED, false,
-            "a process of the daemon may not ask\n");
+    if (why != NULL) {
+        reply(admin, asked->request, REPLY_FAILED, false, why);
         return;
     }
     if (master->upgrade.succeeded) {
         reply(admin, asked->request, REPLY_AGAIN, false, "");
         return;
     }
-    if (master->stopping || master->config == NULL) {
-        reply(admin, asked->request, REPLY_FAILED, false, "the daemon stops\n");
-        return;
-    }
     switch ((enum request_verb)asked->verb) {
     case REQUEST_RELOAD:
-        if (wait_for(admin, asked))
-            master_reload(master);
+        if (add_request(master, admin, asked))
+            change_request(&master->changes, CHANGE_RELOAD);
         break;
     case REQUEST_UPGRADE:
-        if (wait_for(admin, asked))
-            upgrade_start(master);
+        if (add_request(master, admin, asked))
+            request_upgrade(master);
         break;
     case REQUEST_DRAIN:
-        drain(admin, asked->request, message->text);
+        drain_service(master, admin, asked->request, message->text);
         break;
     case REQUEST_STATUS:
-        tell_status(admin, asked->request);
+        send_status(master, admin, asked->request);
         break;
     case REQUEST_VERB_COUNT:
         break;

@@ -14,26 +14,20 @@ struct child;
 struct error;
 struct master;
 
-struct request {
-    struct request *next;
-    struct child *admin; /* who passes the answer on */
-    uint32_t number;
-    enum request_verb verb;
-    bool begun; /* what is done now is what it asked for */
-};
-
 /* MESSAGE_REQUEST */
-void requests_on_message(struct child *admin, const struct message *message);
+void requests_on_message(struct master *master, struct child *admin,
+    const struct message *message);
 
-/* All that wait for such a thing to begin are answered by what begins now. */
+/* A change of that verb begins: it answers all requests that wait for one. */
 void requests_begin(struct master *master, enum request_verb verb);
 
-/* It is done, or (`error` has messages) has failed: answers those that began. */
+/* The change is done, or (`error` has messages) has failed: answers the requests
+ * that it began for. */
 void requests_finish(struct master *master, enum request_verb verb,
     const char *text, const struct error *error);
 
-/* Has the clients that wait for such a thing ask the successor, which has the
- * control socket by now.  False: there are none. */
+/* Has the clients whose requests of that verb wait ask the successor, which has
+ * the control socket by now.  False: there are none. */
 bool requests_redirect(struct master *master, enum request_verb verb);
 
 /* Answers every one that waits. */

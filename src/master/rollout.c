@@ -10,67 +10,77 @@
 #include "files/files.h"
 #include "ipc/channel.h"
 #include "master/child.h"
-#include "master/generation_send.h"
+#include "master/generation.h"
 #include "master/listen_check.h"
-#include "master/master_internal.h"
 #include "master/supervisor.h"
+#include "net/listen_table.h"
 #include "relay/limits_share.h"
 #include "roles/fd_budget.h"
 #include "sandbox/sandbox.h"
-#include "tls/tls_ticket_keys.h"
+#include "tls/tls_secret.h"
 
 /* For the trial, which waits for the DNS, and reads what may be large. */
 enum { TRIAL_S = 30 };
 
-/* For all processes, each of which has its own deadline (liveness.h): one may be
- * replaced, and then the new process has the same time. */
+/* For all processes, each of which has its own deadline (liveness.h): a process
+ * may be replaced, and then the new one has the same time. */
 enum {
     PREPARE_S = 2 * LIVENESS_PREPARE_S + 10,
-    SWITCH_S = 2 * LIVENESS_SWITCH_S + 10,
+    COMMIT_S = 2 * LIVENESS_SWITCH_S + 10,
 };
 
+static struct children *
+children_of(const struct rollout *rollout)
+{
+    return rollout->parts.supervisor->parts.children;
+}
+
+static struct listen_table *
+sockets_of(const struct rollout *rollout)
+{
+    return rollout->parts.supervisor->parts.sockets;
+}
+
 static void
-release(struct rollout *rollout)
+release_rollout(struct rollout *rollout)
 {
     if (rollout->trial != NULL)
         child_kill(rollout->trial);
     rollout->trial = NULL;
-    if (rollout->bundle_fd >= 0)
-        close(rollout->bundle_fd);
-    rollout->bundle_fd = -1;
-    config_unref(rollout->config);
-    rollout->config = NULL;
+    generation_clear(&rollout->parts.generations->next);
     if (rollout->timer != NULL)
         event_free(rollout->timer);
     rollout->timer = NULL;
     error_clear(&rollout->error);
-    rollout->stage = ROLLOUT_NONE;
+    rollout->parts.generations->stage = STAGE_NONE;
 }
 
-/* It is in force, whatever has been said meanwhile. */
+/* The configuration is active, whatever was said of it meanwhile. */
 static void
-finish(struct master *master)
+finish_rollout(struct rollout *rollout)
 {
-    rollout_done_fn *done = master->rollout.done;
+    struct supervisor *supervisor = rollout->parts.supervisor;
+    const struct generation *current = &rollout->parts.generations->current;
     struct error nothing = { 0 };
 
-    listen_table_commit(&master->sockets);
-    supervisor_shrink(master, master->workers);
-    supervisor_release_scout(master, master->config);
-    release(&master->rollout);
-    /* Workers hear of a dead socket by the first; listen(2) would hide it. */
-    listen_check(master);
-    listen_table_refresh(&master->sockets, master->config);
-    supervisor_release_keepers(master);
-    done(master, &nothing);
+    listen_table_commit(sockets_of(rollout));
+    supervisor_shrink(supervisor, current->workers);
+    supervisor_release_scout(supervisor, current->config);
+    release_rollout(rollout);
+    /* The check sends workers a socket that was dead; listen(2) would hide it. */
+    listen_check(rollout->parts.listen_check);
+    listen_table_refresh(sockets_of(rollout), current->config);
+    supervisor_release_keepers(supervisor);
+    rollout->done(rollout->arg, &nothing);
 }
 
-/* Those that load the configuration, one after the other: keepers, so that
- * they have the keys first, and so many workers.  NULL: no more. */
+/* The instances whose processes load the configuration, one after the other:
+ * keepers, so that they have the keys first, and so many workers.  NULL: no
+ * more. */
 static struct instance *
-loader(struct master *master, unsigned workers, unsigned index)
+loader_at(const struct rollout *rollout, unsigned workers, unsigned index)
 {
-    struct supervisor *supervisor = &master->supervisor;
+    struct supervisor *supervisor = rollout->parts.supervisor;
 
     if (index < KEEPERS_MAX)
         return &supervisor->keepers[index];
@@ -78,10 +88,10 @@ loader(struct master *master, unsigned workers, unsigned index)
     return index < workers ? &supervisor->workers[index] : NULL;
 }
 
-/* Who has nothing in force was started for this; those that are to stay need
- * what is. */
+/* A child that serves nothing yet was started for the generation that is
+ * aborted; if it stays it needs the active one. */
 static void
-cancel(struct child *child, uint64_t generation)
+abort_child(struct rollout *rollout, struct child *child, uint64_t generation)
 {
     const struct message_generation fixed = { .generation = generation };
 
@@ -91,164 +101,185 @@ cancel(struct child *child, uint64_t generation)
     liveness_obeyed(&child->liveness, LIVENESS_PREPARE);
     child_send(child, MESSAGE_ABORT, &fixed, NULL, 0, -1);
     if (child->generation == 0)
-        generation_send(child);
+        supervisor_load(rollout->parts.supervisor, child);
 }
 
-void
-rollout_stop(struct master *master)
+static void
+abort_children(struct rollout *rollout, uint64_t generation)
 {
-    struct rollout *rollout = &master->rollout;
-    uint64_t generation = rollout->generation;
-    enum rollout_stage stage = rollout->stage;
+    struct supervisor *supervisor = rollout->parts.supervisor;
+    const struct generation *current = &rollout->parts.generations->current;
     struct instance *instance;
 
-    if (stage == ROLLOUT_NONE)
-        return;
-    if (stage == ROLLOUT_TRIAL && rollout->trial != NULL &&
-        rollout->trial->channel != NULL)
-        channel_hear_out(rollout->trial->channel);
-    release(rollout);
-    if (stage == ROLLOUT_COMMIT)
-        listen_table_commit(&master->sockets);
-    else
-        listen_table_rollback(&master->sockets);
-    if (stage == ROLLOUT_COMMIT || master->config == NULL)
-        return;
-    supervisor_undo_replacements(master);
-    supervisor_shrink(master, master->workers);
-    supervisor_release_scout(master, master->config);
+    supervisor_undo_replacements(supervisor);
+    supervisor_shrink(supervisor, current->workers);
+    supervisor_release_scout(supervisor, current->config);
     for (unsigned i = 0;
-         (instance = loader(master, master->supervisor.count, i)) != NULL; i++)
+         (instance = loader_at(rollout, supervisor->count, i)) != NULL; i++)
         if (instance->child != NULL)
-            cancel(instance->child, generation);
+            abort_child(rollout, instance->child, generation);
 }
 
 void
-rollout_fail(struct master *master)
+rollout_stop(struct rollout *rollout)
 {
-    struct rollout *rollout = &master->rollout;
-    rollout_done_fn *done = rollout->done;
+    struct generations *generations = rollout->parts.generations;
+    uint64_t generation = generations->next.number;
+    enum generation_stage stage = generations->stage;
+
+    if (stage == STAGE_NONE)
+        return;
+    /* The sockets that the trial has bound are to be closed with the others; its
+     * verdict does not count any more. */
+    generations->stage = STAGE_NONE;
+    if (rollout->trial != NULL && rollout->trial->channel != NULL)
+        channel_hear_out(rollout->trial->channel);
+    release_rollout(rollout);
+    if (stage == STAGE_COMMIT) {
+        listen_table_commit(sockets_of(rollout));
+        return;
+    }
+    listen_table_rollback(sockets_of(rollout));
+    if (generations->current.config != NULL)
+        abort_children(rollout, generation);
+}
+
+/* Aborts the rollout, and passes on what is in its error. */
+static void
+fail_rollout(struct rollout *rollout)
+{
     struct error error = rollout->error;
 
     rollout->error = (struct error){ 0 };
-    rollout_stop(master);
-    supervisor_release_keepers(
-        master); /* who was not needed any more meanwhile */
-    done(master, &error);
+    rollout_stop(rollout);
+    /* Of workers that have ended meanwhile. */
+    supervisor_release_keepers(rollout->parts.supervisor);
+    rollout->done(rollout->arg, &error);
     error_clear(&error);
 }
 
 static bool
-lags(const struct master *master, const struct instance *instance)
+lags(const struct rollout *rollout, const struct instance *instance)
 {
-    return instance->child != NULL &&
-        instance->child->generation != master->generation;
+    return instance->child != NULL && instance->child->generation !=
+        rollout->parts.generations->current.number;
 }
 
 /* Kills children that have not confirmed the commit; their replacements load
  * the active generation. */
 static void
-end_switch(struct master *master)
+end_commit(struct rollout *rollout)
 {
+    unsigned workers = rollout->parts.generations->current.workers;
     struct instance *instance;
 
     for (unsigned i = 0;
-         (instance = loader(master, master->workers, i)) != NULL; i++)
-        if (lags(master, instance))
+         (instance = loader_at(rollout, workers, i)) != NULL; i++)
+        if (lags(rollout, instance))
             child_kill(instance->child);
-    supervisor_kill_replaced(master);
-    finish(master);
+    supervisor_kill_replaced(rollout->parts.supervisor);
+    finish_rollout(rollout);
 }
 
 static void
-on_timeout(evutil_socket_t fd, short what, void *arg)
+on_stage_timeout(evutil_socket_t fd, short what, void *arg)
 {
-    struct master *master = arg;
-    struct rollout *rollout = &master->rollout;
+    struct rollout *rollout = arg;
+    enum generation_stage stage = rollout->parts.generations->stage;
 
     (void)fd;
     (void)what;
-    if (rollout->stage == ROLLOUT_COMMIT) {
-        end_switch(master);
+    if (stage == STAGE_COMMIT) {
+        end_commit(rollout);
         return;
     }
-    if (rollout->stage == ROLLOUT_TRIAL)
+    if (stage == STAGE_TRIAL)
         error_add(&rollout->error,
             "trying the configuration took longer than %d s", TRIAL_S);
     else
         error_add(&rollout->error,
             "loading it in all processes took longer than %d s", PREPARE_S);
-    rollout_fail(master);
+    fail_rollout(rollout);
 }
 
-static void
-next_stage(struct master *master, enum rollout_stage stage)
+/* False: out of memory, and nothing would end the stage. */
+static bool
+begin_stage(struct rollout *rollout, enum generation_stage stage)
 {
     static const struct timeval patience[] = {
-        [ROLLOUT_NONE] = { .tv_sec = 0 },
-        [ROLLOUT_TRIAL] = { .tv_sec = TRIAL_S },
-        [ROLLOUT_PREPARE] = { .tv_sec = PREPARE_S },
-        [ROLLOUT_COMMIT] = { .tv_sec = SWITCH_S },
+        [STAGE_NONE] = { .tv_sec = 0 },
+        [STAGE_TRIAL] = { .tv_sec = TRIAL_S },
+        [STAGE_PREPARE] = { .tv_sec = PREPARE_S },
+        [STAGE_COMMIT] = { .tv_sec = COMMIT_S },
     };
 
-    master->rollout.stage = stage;
-    event_add(master->rollout.timer, &patience[stage]);
+    rollout->parts.generations->stage = stage;
+    return event_add(rollout->timer, &patience[stage]) == 0;
 }
 
 /* What a worker may reach is fixed for its life: one that may not reach what is
  * to be connected to next makes room for one that may. */
 static void
-replace_confined(struct master *master, unsigned count)
+replace_confined(struct rollout *rollout, unsigned count)
 {
+    struct supervisor *supervisor = rollout->parts.supervisor;
     struct sandbox_reach reach;
 
-    sandbox_reach_of(master->rollout.config, &reach);
+    sandbox_reach_of(rollout->parts.generations->next.config, &reach);
     for (unsigned i = 0; i < count; i++) {
-        struct instance *instance = &master->supervisor.workers[i];
+        struct instance *instance = &supervisor->workers[i];
 
         if (instance->child != NULL && instance->child->reach != NULL &&
             !sandbox_reach_covers(instance->child->reach, &reach))
-            supervisor_replace(instance);
+            supervisor_replace(supervisor, instance);
     }
 }
 
-/* What the workers will need, for those that are there, too. */
+/* Publishes what the workers will need, for present ones too. */
 static void
-share_limit(const struct master *master, unsigned workers)
+share_limits(const struct rollout *rollout, unsigned most)
 {
-    fd_budget_prepare(master->rollout.config, workers);
-    for (const struct child *each = master->children; each != NULL;
-         each = each->next)
+    const struct generation *next = &rollout->parts.generations->next;
+    const struct children *children = children_of(rollout);
+    const struct child *each;
+
+    fd_budget_prepare(next->config, most);
+    LIST_FOREACH(each, &children->list, link)
         if (each->role == ROLE_WORKER)
             fd_budget_share(each->pid);
+    for (size_t i = 0; i < next->config->service_count; i++)
+        (void)scoreboard_service_index(
+            children->board, next->config->services[i].name);
+    limits_share_publish(children->board, next->config, next->workers);
 }
 
-void
-rollout_prepare(struct master *master)
+/* The stage after the trial. */
+static void
+begin_prepare(struct rollout *rollout)
 {
-    struct rollout *rollout = &master->rollout;
-    unsigned before = master->supervisor.count, count = rollout->workers;
+    struct supervisor *supervisor = rollout->parts.supervisor;
+    const struct generation *next = &rollout->parts.generations->next;
+    unsigned before = supervisor->count, count = next->workers;
+    unsigned stay = count < before ? count : before;
     struct instance *instance;
 
-    next_stage(master, ROLLOUT_PREPARE);
-    share_limit(master, count > before ? count : before);
-    for (size_t i = 0; i < rollout->config->service_count; i++)
-        (void)scoreboard_service_index(
-            master->board, rollout->config->services[i].name);
-    limits_share_publish(master->board, rollout->config, count);
-    replace_confined(master, count < before ? count : before);
-    for (unsigned i = 0;
-         (instance = loader(master, count < before ? count : before, i)) != NULL;
-         i++)
+    if (!begin_stage(rollout, STAGE_PREPARE)) {
+        error_add(&rollout->error, "out of memory");
+        fail_rollout(rollout);
+        return;
+    }
+    share_limits(rollout, count > before ? count : before);
+    replace_confined(rollout, stay);
+    for (unsigned i = 0; (instance = loader_at(rollout, stay, i)) != NULL; i++)
         if (instance->child != NULL &&
-            instance->child->preparing != rollout->generation)
-            generation_send(instance->child);
-    supervisor_need_keepers(master, rollout->config, count);
-    supervisor_grow(master, count);
+            instance->child->preparing != next->number)
+            supervisor_load(supervisor, instance->child);
+    supervisor_need_keepers(supervisor, next->config, count);
+    supervisor_grow(supervisor, count);
 }
 
 static void
-tell_switch(struct child *child, uint64_t generation)
+send_commit(struct child *child, uint64_t generation)
 {
     const struct message_generation fixed = { .generation = generation };
 
@@ -259,57 +290,51 @@ tell_switch(struct child *child, uint64_t generation)
         &child->liveness, LIVENESS_SWITCH, LIVENESS_SWITCH_S * 1000);
 }
 
-/* What was in force is no more from here on, whatever happens. */
+/* From here on there is no way back, whatever happens. */
 static void
-switch_all(struct master *master)
+begin_commit(struct rollout *rollout)
 {
-    struct rollout *rollout = &master->rollout;
+    struct generations *generations = rollout->parts.generations;
     struct instance *instance;
 
-    next_stage(master, ROLLOUT_COMMIT);
-    config_unref(master->config);
-    if (master->bundle_fd >= 0)
-        close(master->bundle_fd);
-    master->config = config_ref(rollout->config);
-    master->bundle_fd = rollout->bundle_fd;
-    rollout->bundle_fd = -1;
-    master->generation = rollout->generation;
-    master->workers = rollout->workers;
-    for (unsigned i = 0; (instance = loader(master, master->workers, i)) != NULL;
-         i++)
+    if (!begin_stage(rollout, STAGE_COMMIT))
+        log_error(NULL, "a commit has no deadline: out of memory");
+    generations_commit(generations);
+    for (unsigned i = 0; (instance = loader_at(
+             rollout, generations->current.workers, i)) != NULL; i++)
         if (instance->wanted)
-            tell_switch(instance->child, master->generation);
-    supervisor_confirm_replacements(master);
+            send_commit(instance->child, generations->current.number);
+    supervisor_confirm_replacements(rollout->parts.supervisor);
 }
 
 static void
-switch_if_prepared(struct master *master)
+commit_if_prepared(struct rollout *rollout)
 {
-    const struct rollout *rollout = &master->rollout;
+    const struct generation *next = &rollout->parts.generations->next;
     const struct instance *instance;
 
     for (unsigned i = 0;
-         (instance = loader(master, rollout->workers, i)) != NULL; i++) {
+         (instance = loader_at(rollout, next->workers, i)) != NULL; i++) {
         const struct child *child = instance->child;
 
         if (instance->wanted && (child == NULL || !child->prepared ||
-            child->preparing != rollout->generation))
+            child->preparing != next->number))
             return;
     }
-    switch_all(master);
+    begin_commit(rollout);
 }
 
 /* A process that has served may have been taken over, or be short of what it
  * took up while it served.  A new one has nothing but what the master gave it:
  * if that fails too, the machine does. */
 static bool
-is_new(const struct child *child)
+is_new_child(const struct child *child)
 {
     return child->generation == 0 && child->switching == 0;
 }
 
 static const char *
-fault_of(const struct child *child)
+fault_of_child(const struct child *child)
 {
     return child->fault != NULL ? child->fault : "it gives no reason";
 }
@@ -317,71 +342,73 @@ fault_of(const struct child *child)
 /* What the trial has passed does not fail for the word of a process that has
  * served: that one is killed, and the rollout waits for its replacement. */
 static void
-is_unprepared(struct child *child)
+refuse_unprepared(struct rollout *rollout, struct child *child)
 {
-    struct master *master = child->master;
     char name[CHILD_NAME_SIZE];
 
-    if (!is_new(child)) {
+    if (!is_new_child(child)) {
         log_error(NULL, "%s could not load the configuration that was tried, "
             "and is killed and replaced: %s",
-            child_name(child, name), fault_of(child));
+            child_name(child, name), fault_of_child(child));
         child_kill(child);
         return;
     }
-    error_add(&master->rollout.error, "%s could not load the configuration: "
-        "%s", child_name(child, name), fault_of(child));
-    rollout_fail(master);
+    error_add(&rollout->error, "%s could not load the configuration: "
+        "%s", child_name(child, name), fault_of_child(child));
+    fail_rollout(rollout);
 }
 
 void
-rollout_prepared(struct child *child, const struct message *message)
+rollout_prepared(struct rollout *rollout, struct child *child,
+    const struct message *message)
 {
     const struct message_verdict *verdict = message->payload;
-    struct master *master = child->master;
-    const struct rollout *rollout = &master->rollout;
+    const struct generations *generations = rollout->parts.generations;
     char name[CHILD_NAME_SIZE];
 
     if (verdict->given_up || verdict->generation != child->preparing ||
-        child->prepared || master->stopping)
-        return; /* cancelled meanwhile; if not, the order's time goes on */
+        child->prepared || rollout->parts.supervisor->stopping)
+        return; /* aborted meanwhile; if not, the order's time goes on */
     liveness_obeyed(&child->liveness, LIVENESS_PREPARE);
-    if (rollout->stage == ROLLOUT_PREPARE &&
-        verdict->generation == rollout->generation) {
+    if (generations->stage == STAGE_PREPARE &&
+        verdict->generation == generations->next.number) {
         child->prepared = verdict->ok;
         if (verdict->ok)
-            switch_if_prepared(master);
+            commit_if_prepared(rollout);
         else
-            is_unprepared(child);
+            refuse_unprepared(rollout, child);
     } else if (verdict->ok) {
-        tell_switch(child, verdict->generation);
+        send_commit(child, verdict->generation);
     } else {
         /* It loaded once; the next process may be luckier. */
-        log_error(NULL, "%s could not load what is in force, and is killed: "
-            "%s", child_name(child, name), fault_of(child));
+        log_error(NULL, "%s could not load the active configuration, and is "
+            "killed: %s", child_name(child, name), fault_of_child(child));
         child_kill(child);
     }
 }
 
-/* An instance that is vacant now is filled by one who loads what is in force. */
+/* An instance that is vacant now is filled by a process that loads the active
+ * generation. */
 static void
-finish_if_switched(struct master *master)
+finish_if_committed(struct rollout *rollout)
 {
+    unsigned workers = rollout->parts.generations->current.workers;
     const struct instance *instance;
 
-    for (unsigned i = 0; (instance = loader(master, master->workers, i)) != NULL;
-         i++)
-        if (lags(master, instance))
+    for (unsigned i = 0;
+         (instance = loader_at(rollout, workers, i)) != NULL; i++)
+        if (lags(rollout, instance))
             return;
-    if (!supervisor_is_replacing(master))
-        finish(master);
+    if (!supervisor_is_replacing(rollout->parts.supervisor))
+        finish_rollout(rollout);
 }
 
 void
-rollout_committed(struct child *child, const struct message *message)
+rollout_committed(struct rollout *rollout, struct child *child,
+    const struct message *message)
 {
     const struct message_generation *fixed = message->payload;
-    struct master *master = child->master;
+    struct supervisor *supervisor = rollout->parts.supervisor;
 
     if (fixed->generation != child->switching)
         return;
@@ -390,67 +417,101 @@ rollout_committed(struct child *child, const struct message *message)
     liveness_obeyed(&child->liveness, LIVENESS_SWITCH);
     if (child->preparing == fixed->generation)
         child->preparing = 0;
-    if (master->rollout.stage == ROLLOUT_COMMIT)
-        finish_if_switched(master);
-    supervisor_cover_sockets(master);
-    master_begin_if_ready(master);
+    if (rollout->parts.generations->stage == STAGE_COMMIT)
+        finish_if_committed(rollout);
+    supervisor_cover_sockets(supervisor);
+    supervisor_note_progress(supervisor);
+}
+
+/* What is wanted of a change of certificates is what there is. */
+static void
+want_all(struct listen_table *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        sockets->items[i].next = sockets->items[i].now;
+        sockets->items[i].wanted = sockets->items[i].serves;
+    }
 }
 
 void
-rollout_child_ended(struct child *child)
+rollout_verdict(struct rollout *rollout, struct child *trial,
+    const struct message *message)
 {
-    struct master *master = child->master;
-    struct rollout *rollout = &master->rollout;
+    const struct message_verdict *verdict = message->payload;
+
+    if (trial != rollout->trial ||
+        rollout->parts.generations->stage != STAGE_TRIAL)
+        return;
+    rollout->trial = NULL;
+    child_stop(trial);
+    if (rollout->strict)
+        want_all(sockets_of(rollout));
+    if (verdict->ok && !error_any(&rollout->error))
+        begin_prepare(rollout);
+    else
+        fail_rollout(rollout);
+}
+
+void
+rollout_child_ended(struct rollout *rollout, const struct child *child)
+{
+    const struct generations *generations = rollout->parts.generations;
     char name[CHILD_NAME_SIZE];
 
     if (child == rollout->trial) {
         rollout->trial = NULL;
         error_add(&rollout->error, "the process that tried the configuration "
             "ended before it was done; the log may say why");
-        rollout_fail(master);
-    } else if (rollout->stage == ROLLOUT_COMMIT) {
-        finish_if_switched(master);
-    } else if (rollout->stage == ROLLOUT_PREPARE &&
-        child->preparing == rollout->generation && is_new(child)) {
+        fail_rollout(rollout);
+    } else if (generations->stage == STAGE_COMMIT) {
+        finish_if_committed(rollout);
+    } else if (generations->stage == STAGE_PREPARE &&
+        child->preparing == generations->next.number && is_new_child(child)) {
         error_add(&rollout->error, "%s ended while it loaded the "
             "configuration", child_name(child, name));
-        rollout_fail(master);
+        fail_rollout(rollout);
     }
 }
 
-/* Nothing is started before the keys are apart: a child has the master's memory
- * until it is executed. */
+/* Nothing is started before the keys are split off: a child has the master's
+ * memory until it is executed. */
 static int
-pack(struct master *master, struct config *config, struct error *error)
+pack_files(
+    const struct rollout *rollout, struct config *config, struct error *error)
 {
-    if (master->keeps_keys && !files_part_secrets(config->files,
-            tls_secret_print, &master->secret, error))
+    if (rollout->parts.supervisor->parts.keeps_keys &&
+        !files_part_secrets(config->files, tls_secret_print,
+            rollout->parts.secret, error))
         return -1;
     return files_pack(config->files, error);
 }
 
 void
-rollout_start(struct master *master, struct config *config, bool strict,
-    rollout_done_fn *done)
+rollout_start(struct rollout *rollout, struct config *config, bool strict,
+    rollout_done_fn *done, void *arg)
 {
-    struct rollout *rollout = &master->rollout;
+    struct generations *generations = rollout->parts.generations;
+    struct generation *next = &generations->next;
 
-    rollout->generation = ++master->last_generation;
-    rollout->config = config;
-    rollout->workers = config_workers(config);
+    *next = (struct generation){
+        .number = ++generations->last_number,
+        .config = config,
+        .bundle_fd = pack_files(rollout, config, &rollout->error),
+        .workers = config_workers(config),
+    };
     rollout->strict = strict;
     rollout->done = done;
-    rollout->bundle_fd = pack(master, config, &rollout->error);
-    rollout->timer = evtimer_new(master->base, on_timeout, master);
-    rollout->stage = ROLLOUT_TRIAL;
+    rollout->arg = arg;
+    rollout->timer =
+        evtimer_new(children_of(rollout)->base, on_stage_timeout, rollout);
+    generations->stage = STAGE_TRIAL;
     /* First: all sockets that the trial binds come here. */
-    fd_budget_prepare(config, rollout->workers);
-    if (rollout->bundle_fd >= 0 && rollout->timer != NULL)
-        rollout->trial = rollout_start_trial(master);
-    if (rollout->trial != NULL) {
-        next_stage(master, ROLLOUT_TRIAL);
+    fd_budget_prepare(config, next->workers);
+    if (next->bundle_fd >= 0 && rollout->timer != NULL &&
+        begin_stage(rollout, STAGE_TRIAL))
+        rollout->trial = rollout_start_trial(rollout);
+    if (rollout->trial != NULL)
         return;
-    }
     error_add(&rollout->error, "cannot try the configuration");
-    rollout_fail(master);
+    fail_rollout(rollout);
 }

@@ -1,7 +1,7 @@
 /*
- * How a configuration comes into force: tried whole in a child, prepared by
- * every worker and keeper, then switched to by all at one moment.  Whatever
- * fails before that moment leaves the old state as it was.
+ * How a configuration becomes active: tried whole in a child, prepared by every
+ * worker and keeper, then committed by all at one moment.  Whatever fails before
+ * that moment leaves the old state as it was.
  */
 #ifndef MASTER_ROLLOUT_H
 #define MASTER_ROLLOUT_H
@@ -15,48 +15,56 @@
 struct child;
 struct config;
 struct event;
-struct master;
+struct generations;
+struct listen_check;
 struct message;
+struct supervisor;
+struct tls_secret;
 
-enum rollout_stage {
-    ROLLOUT_NONE,
-    ROLLOUT_TRIAL,   /* a child tries it */
-    ROLLOUT_PREPARE, /* workers and keepers load it */
-    ROLLOUT_COMMIT,  /* it is in force; they take it up */
+/* Runs once: `error` (borrowed) has what went wrong; nothing: the configuration is
+ * active. */
+typedef void rollout_done_fn(void *arg, struct error *error);
+
+/* What a rollout works with; all is borrowed. */
+struct rollout_parts {
+    struct supervisor *supervisor;
+    struct generations *generations;
+    const struct listen_check *listen_check;
+    struct tls_secret *secret;
 };
 
-/* Runs once: `error` (borrowed) has what went wrong; nothing: it is in force. */
-typedef void rollout_done_fn(struct master *master, struct error *error);
-
 struct rollout {
-    enum rollout_stage stage;
-    uint64_t generation;
-    struct config *config;
-    unsigned workers; /* that there are to be */
+    struct rollout_parts parts;
     bool strict;
-    int bundle_fd;
     struct child *trial;
     struct event *timer;
     struct error error;
     rollout_done_fn *done;
+    void *arg; /* of `done` */
 };
 
-/* Begins to bring `config`, which it takes, into force; none may be under way.
- * `strict`: certificates that have expired are faults, names are not asked
- * for: for a change of certificates only. */
-void rollout_start(struct master *master, struct config *config, bool strict,
-    rollout_done_fn *done);
+/* Begins to make `config`, which it takes, the active configuration; no rollout may
+ * be under way.  `strict`: certificates that have expired are faults, and names
+ * are not looked up: for a change of certificates only. */
+void rollout_start(struct rollout *rollout, struct config *config, bool strict,
+    rollout_done_fn *done, void *arg);
 
-/* Gives it up, unless it is in force already; `done` does not run. */
-void rollout_stop(struct master *master);
+/* Aborts the rollout, unless it is committed already; `done` does not run. */
+void rollout_stop(struct rollout *rollout);
 
-/* What children say and do. */
-void rollout_bound(struct child *trial, const struct message *message, int fd);
-void rollout_wanted(struct child *trial, const struct message *message);
-void rollout_fault(struct child *trial, const struct message *message);
-void rollout_verdict(struct child *trial, const struct message *message);
-void rollout_prepared(struct child *child, const struct message *message);
-void rollout_committed(struct child *child, const struct message *message);
-void rollout_child_ended(struct child *child);
+/* Messages of children, and that one has ended. */
+void rollout_bound(struct rollout *rollout, struct child *trial,
+    const struct message *message, int fd);
+void rollout_wanted(struct rollout *rollout, struct child *trial,
+    const struct message *message);
+void rollout_fault(struct rollout *rollout, struct child *child,
+    const struct message *message);
+void rollout_verdict(struct rollout *rollout, struct child *trial,
+    const struct message *message);
+void rollout_prepared(struct rollout *rollout, struct child *child,
+    const struct message *message);
+void rollout_committed(struct rollout *rollout, struct child *child,
+    const struct message *message);
+void rollout_child_ended(struct rollout *rollout, const struct child *child);
 
 #endif

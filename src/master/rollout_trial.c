@@ -8,18 +8,16 @@
 #include "files/files.h"
 #include "ipc/message_socket.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
 #include "master/spawn.h"
 #include "master/supervisor.h"
-#include "net/listener_bind.h"
+#include "net/listen_table.h"
 
 /* What it binds goes by the sockets that are there: which those are, not the
  * sockets themselves. */
 static void
-tell(struct child *trial)
+send_sockets_in_use(struct child *trial, const struct listen_table *sockets)
 {
-    const struct listen_table *sockets = &trial->master->sockets;
-
     for (size_t i = 0; i < sockets->count && trial->channel != NULL; i++)
         message_socket_send(trial->channel, MESSAGE_HELD, &sockets->items[i],
             &sockets->items[i].now, sockets->items[i].serves);
@@ -28,38 +26,41 @@ tell(struct child *trial)
 
 /* NULL: logged. */
 static struct child *
-start(struct master *master, int scout_fd)
+spawn_trial(const struct rollout *rollout, int scout_fd)
 {
-    const struct rollout *rollout = &master->rollout;
+    const struct supervisor_parts *parts = &rollout->parts.supervisor->parts;
+    const struct generation *next = &rollout->parts.generations->next;
     const struct spawn spawn = {
         .role = ROLE_TRIAL,
-        .workers = rollout->workers,
+        .workers = next->workers,
         .strict = rollout->strict,
         .fds = {
-            [ROLE_FD_BUNDLE] = rollout->bundle_fd,
-            [ROLE_FD_SECRETS] = files_secrets(rollout->config->files),
+            [ROLE_FD_BUNDLE] = next->bundle_fd,
+            [ROLE_FD_SECRETS] = files_secrets(next->config->files),
             [ROLE_FD_SCOUT] = scout_fd,
         },
     };
-    struct child *child = child_start(master, NULL, &spawn);
+    struct child *child = child_start(parts->children, NULL, &spawn);
+
     if (child != NULL)
-        tell(child);
+        send_sockets_in_use(child, parts->sockets);
     return child;
 }
 
-/* The scout has no way to any key, and nothing else asks the DNS. */
+/* Only the scout, which can reach no key, looks names up. */
 struct child *
-rollout_start_trial(struct master *master)
+rollout_start_trial(const struct rollout *rollout)
 {
-    struct rollout *rollout = &master->rollout;
+    struct supervisor *supervisor = rollout->parts.supervisor;
     struct child *child;
     int scout_fd = -1;
 
     if (!rollout->strict) {
-        supervisor_need_scout(master, rollout->config);
-        scout_fd = supervisor_open_scout(master);
+        supervisor_need_scout(
+            supervisor, rollout->parts.generations->next.config);
+        scout_fd = supervisor_open_scout(supervisor);
     }
-    child = start(master, scout_fd);
+    child = spawn_trial(rollout, scout_fd);
     if (scout_fd >= 0)
         close(scout_fd);
     return child;
@@ -80,7 +81,7 @@ find_path(const struct service_config *service, const char *path)
  * it at the end: it is to be one that the configuration names.  NULL: it is;
  * else what is wrong. */
 static const char *
-fault_of(const struct config *config, const struct message *message)
+fault_of_socket(const struct config *config, const struct message *message)
 {
     const struct message_socket *fixed = message->payload;
     const char *path = message_socket_path(message);
@@ -95,9 +96,11 @@ fault_of(const struct config *config, const struct message *message)
 
 /* False: the trial has been taken over, and is killed. */
 static bool
-is_possible(struct child *trial, const struct message *message)
+is_possible(const struct rollout *rollout, struct child *trial,
+    const struct message *message)
 {
-    const char *fault = fault_of(trial->master->rollout.config, message);
+    const char *fault = fault_of_socket(
+        rollout->parts.generations->next.config, message);
     char name[CHILD_NAME_SIZE];
 
     if (fault == NULL)
@@ -107,15 +110,15 @@ is_possible(struct child *trial, const struct message *message)
     return false;
 }
 
-/* `made` NULL: it serves, and has its mode and owner until the configuration is
- * in force. */
+/* `made` NULL: the socket serves, and keeps its mode and owner until the
+ * configuration is active. */
 static void
-give_away(struct rollout *rollout, const struct message *message,
+give_socket(struct rollout *rollout, const struct message *message,
     const struct listener_socket *made)
 {
     const struct message_socket *fixed = message->payload;
     const struct service_config *service =
-        &rollout->config->services[fixed->service];
+        &rollout->parts.generations->next.config->services[fixed->service];
     const struct endpoint *endpoint =
         find_path(service, message_socket_path(message));
 
@@ -130,33 +133,33 @@ give_away(struct rollout *rollout, const struct message *message,
 }
 
 void
-rollout_wanted(struct child *trial, const struct message *message)
+rollout_wanted(struct rollout *rollout, struct child *trial,
+    const struct message *message)
 {
     const struct message_socket *fixed = message->payload;
-    struct master *master = trial->master;
-    struct listen_socket *held =
-        listen_table_find(&master->sockets, message->text, fixed->index);
+    struct listen_socket *held = listen_table_find(
+        rollout->parts.supervisor->parts.sockets, message->text, fixed->index);
 
-    if (trial != master->rollout.trial || held == NULL ||
-        !is_possible(trial, message))
+    if (trial != rollout->trial || held == NULL ||
+        !is_possible(rollout, trial, message))
         return;
     held->wanted = true;
     held->next = (struct socket_use){
         .service = fixed->service, .tls = fixed->tls != 0,
     };
-    give_away(&master->rollout, message, NULL);
+    give_socket(rollout, message, NULL);
 }
 
 void
-rollout_bound(struct child *trial, const struct message *message, int fd)
+rollout_bound(struct rollout *rollout, struct child *trial,
+    const struct message *message, int fd)
 {
-    struct master *master = trial->master;
-    struct listen_table *sockets = &master->sockets;
+    struct listen_table *sockets = rollout->parts.supervisor->parts.sockets;
     struct listener_socket socket;
     struct listen_socket *held;
     struct socket_use use;
 
-    if (trial != master->rollout.trial || !is_possible(trial, message) ||
+    if (trial != rollout->trial || !is_possible(rollout, trial, message) ||
         !message_socket_read(message, fd, &socket, &use)) {
         close(fd);
         return;
@@ -166,50 +169,20 @@ rollout_bound(struct child *trial, const struct message *message, int fd)
         listener_socket_leave(&socket);
     } else if ((held = listen_table_add(sockets, &socket)) == NULL) {
         listener_socket_close(&socket);
-        error_add(&master->rollout.error, "out of memory");
+        error_add(&rollout->error, "out of memory");
         return;
     }
     held->wanted = true;
     held->next = use;
-    give_away(&master->rollout, message, &held->socket);
+    give_socket(rollout, message, &held->socket);
 }
 
 void
-rollout_fault(struct child *child, const struct message *message)
+rollout_fault(struct rollout *rollout, struct child *child,
+    const struct message *message)
 {
-    struct rollout *rollout = &child->master->rollout;
-
     if (child == rollout->trial)
         error_add(&rollout->error, "%s", message->text);
     else if (child->preparing != 0 && !child->prepared)
         child_note_fault(child, message->text);
-}
-
-/* What is wanted of a cert_reload is what there is. */
-static void
-want_all(struct listen_table *sockets)
-{
-    for (size_t i = 0; i < sockets->count; i++) {
-        sockets->items[i].next = sockets->items[i].now;
-        sockets->items[i].wanted = sockets->items[i].serves;
-    }
-}
-
-void
-rollout_verdict(struct child *trial, const struct message *message)
-{
-    const struct message_verdict *verdict = message->payload;
-    struct master *master = trial->master;
-    struct rollout *rollout = &master->rollout;
-
-    if (trial != rollout->trial)
-        return;
-    rollout->trial = NULL;
-    child_let_go(trial);
-    if (rollout->strict)
-        want_all(&master->sockets);
-    if (verdict->ok && !error_any(&rollout->error))
-        rollout_prepare(master);
-    else
-        rollout_fail(master);
 }

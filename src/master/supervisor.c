@@ -3,33 +3,44 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/message.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
 #include "net/names_check.h"
 #include "roles/keeper.h"
 #include "tls/tls_vault.h"
 
-void
-supervisor_init(struct supervisor *supervisor, struct master *master)
+static struct instance
+instance_of(struct supervisor *supervisor, enum role role, unsigned number)
 {
-    for (unsigned i = 0; i < WORKERS_MAX; i++) {
-        supervisor->workers[i] = (struct instance){
-            .master = master,
-            .role = ROLE_WORKER,
-            .number = i,
-        };
-    }
+    return (struct instance){
+        .ops = &supervisor_instance_ops,
+        .arg = supervisor,
+        .base = supervisor->parts.children->base,
+        .role = role,
+        .number = number,
+    };
+}
+
+static void
+on_names_changed(void *arg)
+{
+    supervisor_send_names(arg);
+}
+
+void
+supervisor_init(
+    struct supervisor *supervisor, const struct supervisor_parts *parts)
+{
+    *supervisor = (struct supervisor){ .parts = *parts, .control_fd = -1 };
+    for (unsigned i = 0; i < WORKERS_MAX; i++)
+        supervisor->workers[i] = instance_of(supervisor, ROLE_WORKER, i);
     for (unsigned i = 0; i < KEEPERS_MAX; i++)
-        supervisor->keepers[i] = (struct instance){
-            .master = master,
-            .role = ROLE_KEEPER,
-            .number = i,
-        };
-    supervisor->scout =
-        (struct instance){ .master = master, .role = ROLE_SCOUT };
-    supervisor->admin =
-        (struct instance){ .master = master, .role = ROLE_ADMIN };
-    supervisor->control_fd = -1;
+        supervisor->keepers[i] = instance_of(supervisor, ROLE_KEEPER, i);
+    supervisor->scout = instance_of(supervisor, ROLE_SCOUT, 0);
+    supervisor->admin = instance_of(supervisor, ROLE_ADMIN, 0);
+    names_files_init(&supervisor->names, parts->children->base,
+        on_names_changed, supervisor);
 }
 
 void
@@ -42,13 +53,12 @@ supervisor_clear(struct supervisor *supervisor)
         instance_release(&supervisor->keepers[i]);
     instance_release(&supervisor->scout);
     instance_release(&supervisor->admin);
+    names_files_stop(&supervisor->names);
 }
 
 void
-supervisor_grow(struct master *master, unsigned count)
+supervisor_grow(struct supervisor *supervisor, unsigned count)
 {
-    struct supervisor *supervisor = &master->supervisor;
-
     for (unsigned i = 0; i < count; i++)
         instance_start(&supervisor->workers[i]);
     if (count > supervisor->count)
@@ -56,24 +66,22 @@ supervisor_grow(struct master *master, unsigned count)
 }
 
 static void
-retire(struct instance *instance)
+retire_instance(struct supervisor *supervisor, struct instance *instance)
 {
     struct child *worker = instance_release(instance);
 
     if (worker == NULL)
         return;
-    supervisor_shut_handovers(worker);
-    supervisor_retire(worker, 0);
+    supervisor_shut_handovers(supervisor, worker);
+    supervisor_retire(supervisor, worker, 0);
 }
 
 void
-supervisor_shrink(struct master *master, unsigned count)
+supervisor_shrink(struct supervisor *supervisor, unsigned count)
 {
-    struct supervisor *supervisor = &master->supervisor;
-
     for (unsigned i = count; i < WORKERS_MAX; i++)
         if (supervisor->workers[i].wanted)
-            retire(&supervisor->workers[i]);
+            retire_instance(supervisor, &supervisor->workers[i]);
     supervisor->count = count;
 }
 
@@ -104,32 +112,34 @@ has_named_listener(const struct config *config)
     return false;
 }
 
-/* A helper ends when its way to the master does. */
+/* A helper ends when its channel to the master is closed. */
 static void
-dismiss(struct instance *instance)
+stop_instance(struct instance *instance)
 {
     struct child *child = instance_release(instance);
 
     if (child != NULL)
-        child_let_go(child);
+        child_stop(child);
 }
 
 void
-supervisor_need_scout(struct master *master, const struct config *config)
+supervisor_need_scout(
+    struct supervisor *supervisor, const struct config *config)
 {
     if (!has_named_server(config) && !has_named_listener(config))
         return;
-    names_files_look(master);
-    instance_start(&master->supervisor.scout);
+    names_files_look(&supervisor->names);
+    instance_start(&supervisor->scout);
 }
 
 void
-supervisor_release_scout(struct master *master, const struct config *config)
+supervisor_release_scout(
+    struct supervisor *supervisor, const struct config *config)
 {
     if (has_named_server(config))
         return;
-    dismiss(&master->supervisor.scout);
-    names_files_stop(master); /* it was for the scout alone */
+    stop_instance(&supervisor->scout);
+    names_files_stop(&supervisor->names);
 }
 
 static unsigned
@@ -139,62 +149,69 @@ keepers_for(unsigned workers)
 }
 
 void
-supervisor_need_keepers(
-    struct master *master, const struct config *config, unsigned workers)
+supervisor_need_keepers(struct supervisor *supervisor,
+    const struct config *config, unsigned workers)
 {
-    if (!master->keeps_keys || !tls_vault_is_needed(config))
+    if (!supervisor->parts.keeps_keys || !tls_vault_is_needed(config))
         return;
     for (unsigned i = 0; i < keepers_for(workers); i++)
-        instance_start(&master->supervisor.keepers[i]);
+        instance_start(&supervisor->keepers[i]);
 }
 
 static bool
-has_worker(const struct master *master, unsigned keeper)
+has_worker(const struct supervisor *supervisor, unsigned keeper)
 {
-    const struct child *each = master->children;
+    const struct child *each;
 
-    while (each != NULL &&
-        (each->role != ROLE_WORKER || supervisor_keeper_of(each) != keeper))
-        each = each->next;
-    return each != NULL;
+    LIST_FOREACH(each, &supervisor->parts.children->list, link)
+        if (each->role == ROLE_WORKER && supervisor_keeper_of(each) == keeper)
+            return true;
+    return false;
 }
 
 void
-supervisor_release_keepers(struct master *master)
+supervisor_release_keepers(struct supervisor *supervisor)
 {
-    unsigned needed =
-        master->stopping ? 0 : keepers_for(master->supervisor.count);
+    bool stopping = supervisor->stopping;
+    unsigned needed = stopping ? 0 : keepers_for(supervisor->count);
 
-    /* One that is briefed now would be missed. */
-    if (master->rollout.stage != ROLLOUT_NONE && !master->stopping)
+    /* A keeper that loads the next generation would be missed. */
+    if (supervisor->parts.generations->stage != STAGE_NONE && !stopping)
         return;
     for (unsigned i = needed; i < KEEPERS_MAX; i++)
-        if (master->supervisor.keepers[i].wanted && !has_worker(master, i))
-            dismiss(&master->supervisor.keepers[i]);
+        if (supervisor->keepers[i].wanted && !has_worker(supervisor, i))
+            stop_instance(&supervisor->keepers[i]);
 }
 
 static bool
-is_ready(const struct master *master, const struct instance *instance,
+is_ready(const struct supervisor *supervisor, const struct instance *instance,
     bool loads)
 {
+    const struct generations *generations = supervisor->parts.generations;
     const struct child *child = instance->child;
 
     return !instance->wanted || (child != NULL && child->liveness.ready &&
-        (!loads || child->generation == master->generation));
+        (!loads || child->generation == generations->current.number));
 }
 
 bool
-supervisor_is_ready(const struct master *master)
+supervisor_is_ready(const struct supervisor *supervisor)
 {
-    const struct supervisor *supervisor = &master->supervisor;
-    bool ready = is_ready(master, &supervisor->scout, false) &&
-        is_ready(master, &supervisor->admin, false);
+    bool ready = is_ready(supervisor, &supervisor->scout, false) &&
+        is_ready(supervisor, &supervisor->admin, false);
 
     for (unsigned i = 0; i < WORKERS_MAX; i++)
-        ready = ready && is_ready(master, &supervisor->workers[i], true);
+        ready = ready && is_ready(supervisor, &supervisor->workers[i], true);
     for (unsigned i = 0; i < KEEPERS_MAX; i++)
-        ready = ready && is_ready(master, &supervisor->keepers[i], true);
+        ready = ready && is_ready(supervisor, &supervisor->keepers[i], true);
     return ready;
+}
+
+void
+supervisor_note_progress(struct supervisor *supervisor)
+{
+    if (supervisor_is_ready(supervisor))
+        supervisor->parts.ready(supervisor->parts.arg);
 }
 
 bool
@@ -216,35 +233,41 @@ limit_end(struct child *worker, uint64_t timeout_ms)
             timeout_ms + LIVENESS_GRACE_S * 1000);
 }
 
-void
-supervisor_drain(
-    struct master *master, const char *service, uint64_t timeout_ms)
+static void
+drain_worker(struct child *worker, const char *service, uint64_t timeout_ms)
 {
     const struct message_drain fixed = { .timeout_ms = timeout_ms };
 
-    for (const struct child *each = master->children;
-         each != NULL && service == NULL; each = each->next)
-        if (each->role == ROLE_WORKER)
-            supervisor_shut_handovers(each);
-    for (struct child *each = master->children; each != NULL;
-         each = each->next) {
-        if (each->role != ROLE_WORKER)
-            continue;
-        child_send(each, MESSAGE_DRAIN, &fixed, service,
-            service != NULL ? strlen(service) : 0, -1);
-        if (service != NULL)
-            continue;
-        liveness_obeyed(&each->liveness, LIVENESS_PREPARE);
-        liveness_obeyed(&each->liveness, LIVENESS_SWITCH);
-        limit_end(each, timeout_ms);
-    }
+    child_send(worker, MESSAGE_DRAIN, &fixed, service,
+        service != NULL ? strlen(service) : 0, -1);
+    if (service != NULL)
+        return;
+    liveness_obeyed(&worker->liveness, LIVENESS_PREPARE);
+    liveness_obeyed(&worker->liveness, LIVENESS_SWITCH);
+    limit_end(worker, timeout_ms);
 }
 
 void
-supervisor_end_now(struct master *master)
+supervisor_drain(struct supervisor *supervisor, const char *service,
+    uint64_t timeout_ms)
 {
-    for (struct child *each = master->children; each != NULL;
-         each = each->next) {
+    struct children *children = supervisor->parts.children;
+    struct child *each;
+
+    LIST_FOREACH(each, &children->list, link)
+        if (each->role == ROLE_WORKER && service == NULL)
+            supervisor_shut_handovers(supervisor, each);
+    LIST_FOREACH(each, &children->list, link)
+        if (each->role == ROLE_WORKER)
+            drain_worker(each, service, timeout_ms);
+}
+
+void
+supervisor_end_now(struct supervisor *supervisor)
+{
+    struct child *each;
+
+    LIST_FOREACH(each, &supervisor->parts.children->list, link) {
         if (each->role != ROLE_WORKER)
             continue;
         child_send(each, MESSAGE_END, NULL, NULL, 0, -1);
@@ -253,32 +276,31 @@ supervisor_end_now(struct master *master)
 }
 
 void
-supervisor_stop(struct master *master)
+supervisor_stop(struct supervisor *supervisor)
 {
-    struct supervisor *supervisor = &master->supervisor;
-
+    supervisor->stopping = true;
     for (unsigned i = 0; i < WORKERS_MAX; i++)
         instance_release(&supervisor->workers[i]);
-    dismiss(&supervisor->scout);
-    dismiss(&supervisor->admin);
-    supervisor_release_keepers(master);
+    stop_instance(&supervisor->scout);
+    names_files_stop(&supervisor->names);
+    stop_instance(&supervisor->admin);
+    supervisor_release_keepers(supervisor);
 }
 
 void
-supervisor_child_ended(const struct child *child)
+supervisor_child_ended(
+    struct supervisor *supervisor, const struct child *child)
 {
     if (child->role == ROLE_WORKER) {
-        supervisor_forget_replacement(&child->master->supervisor, child);
-        supervisor_unpair(child);
+        supervisor_forget_replacement(supervisor, child);
+        supervisor_unpair(supervisor, child);
     }
-    supervisor_release_keepers(child->master);
+    supervisor_release_keepers(supervisor);
 }
 
 void
-supervisor_wake_workers(struct master *master)
+supervisor_wake_workers(struct supervisor *supervisor)
 {
-    const struct supervisor *supervisor = &master->supervisor;
-
     for (unsigned i = 0; i < WORKERS_MAX; i++)
         if (supervisor->workers[i].child != NULL)
             child_send(

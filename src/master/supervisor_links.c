@@ -6,11 +6,10 @@
 #include "ipc/channel.h"
 #include "master/child.h"
 #include "master/generation_send.h"
-#include "master/master_internal.h"
 
-/* `type` brings each of them its way to the other. */
+/* `type` brings each of them its end of the link. */
 static void
-join(struct child *worker, struct child *helper, enum message_type type)
+join_helper(struct child *worker, struct child *helper, enum message_type type)
 {
     int pair[2];
 
@@ -31,51 +30,58 @@ supervisor_keeper_of(const struct child *worker)
     return worker->number / KEEPER_WORKERS;
 }
 
-static void
-welcome_worker(struct child *worker)
+void
+supervisor_load(struct supervisor *supervisor, struct child *child)
 {
-    const struct supervisor *supervisor = &worker->master->supervisor;
+    const struct supervisor_parts *parts = &supervisor->parts;
 
+    generation_send(
+        child, parts->generations, parts->sockets, supervisor->count);
+}
+
+static void
+link_worker(struct supervisor *supervisor, struct child *worker)
+{
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         struct child *other = supervisor->workers[i].child;
 
         if (other != NULL)
-            supervisor_pair(worker, other);
+            supervisor_pair(supervisor, worker, other);
     }
-    supervisor_join_scout(worker);
-    supervisor_join_keeper(worker);
-    generation_send(worker);
+    supervisor_join_scout(supervisor, worker);
+    supervisor_join_keeper(supervisor, worker);
+    supervisor_load(supervisor, worker);
 }
 
 void
-supervisor_join_keeper(struct child *worker)
+supervisor_join_keeper(struct supervisor *supervisor, struct child *worker)
 {
     struct child *keeper =
-        worker->master->supervisor.keepers[supervisor_keeper_of(worker)].child;
+        supervisor->keepers[supervisor_keeper_of(worker)].child;
 
     if (keeper != NULL)
-        join(worker, keeper, MESSAGE_KEEPER);
+        join_helper(worker, keeper, MESSAGE_KEEPER);
 }
 
 void
-supervisor_join_scout(struct child *worker)
+supervisor_join_scout(struct supervisor *supervisor, struct child *worker)
 {
-    struct child *scout = worker->master->supervisor.scout.child;
+    struct child *scout = supervisor->scout.child;
 
     if (scout != NULL)
-        join(worker, scout, MESSAGE_SCOUT);
+        join_helper(worker, scout, MESSAGE_SCOUT);
 }
 
 int
-supervisor_open_scout(struct master *master)
+supervisor_open_scout(struct supervisor *supervisor)
 {
-    struct child *scout = master->supervisor.scout.child;
+    struct child *scout = supervisor->scout.child;
     int pair[2];
 
     if (scout == NULL)
         return -1;
     if (!channel_pair(pair)) {
-        log_error(NULL, "cannot make a way to the scout: %m");
+        log_error(NULL, "cannot make a link to the scout: %m");
         return -1;
     }
     child_send(scout, MESSAGE_SCOUT, NULL, NULL, 0, pair[1]);
@@ -83,48 +89,60 @@ supervisor_open_scout(struct master *master)
     return pair[0];
 }
 
-static void
-welcome_scout(struct child *scout)
+void
+supervisor_send_names(struct supervisor *supervisor)
 {
-    names_files_send(scout); /* before anything is asked */
-    for (struct child *each = scout->master->children; each != NULL;
-         each = each->next)
-        if (each->role == ROLE_WORKER)
-            join(each, scout, MESSAGE_SCOUT);
+    struct child *scout = supervisor->scout.child;
+
+    if (scout != NULL && supervisor->names.fd >= 0)
+        child_send(
+            scout, MESSAGE_NAMES, NULL, NULL, 0, supervisor->names.fd);
 }
 
-/* Workers that retire too: they may be amid a handshake.  It has its keys
- * before it hears of anybody who has waited for it. */
+/* The scout has its files before it has to look anything up. */
 static void
-welcome_keeper(struct child *keeper)
+link_scout(struct supervisor *supervisor, struct child *scout)
 {
-    generation_send(keeper);
-    for (struct child *each = keeper->master->children; each != NULL;
-         each = each->next)
+    struct child *each;
+
+    supervisor_send_names(supervisor);
+    LIST_FOREACH(each, &supervisor->parts.children->list, link)
+        if (each->role == ROLE_WORKER)
+            join_helper(each, scout, MESSAGE_SCOUT);
+}
+
+/* Workers that retire are linked too: they may be amid a handshake.  The keeper
+ * has its keys before any worker's first request. */
+static void
+link_keeper(struct supervisor *supervisor, struct child *keeper)
+{
+    struct child *each;
+
+    supervisor_load(supervisor, keeper);
+    LIST_FOREACH(each, &supervisor->parts.children->list, link)
         if (each->role == ROLE_WORKER &&
             supervisor_keeper_of(each) == keeper->number)
-            join(each, keeper, MESSAGE_KEEPER);
+            join_helper(each, keeper, MESSAGE_KEEPER);
 }
 
 void
-supervisor_child_started(struct child *child)
+supervisor_link_child(struct supervisor *supervisor, struct child *child)
 {
     if (child->role == ROLE_WORKER)
-        welcome_worker(child);
+        link_worker(supervisor, child);
     else if (child->role == ROLE_SCOUT)
-        welcome_scout(child);
+        link_scout(supervisor, child);
     else if (child->role == ROLE_KEEPER)
-        welcome_keeper(child);
+        link_keeper(supervisor, child);
 }
 
 /* A worker that retires at a reload passes on the clients that have said nothing
  * yet.  To a few: as many pairs as there are old workers and new ones would be
  * thousands of descriptors. */
 static void
-introduce_successors(struct child *worker)
+link_successors(struct supervisor *supervisor, struct child *worker)
 {
     enum { SUCCESSORS = 4 };
-    const struct supervisor *supervisor = &worker->master->supervisor;
     unsigned found = 0;
 
     for (unsigned i = 0; i < WORKERS_MAX && found < SUCCESSORS; i++) {
@@ -133,14 +151,15 @@ introduce_successors(struct child *worker)
 
         if (next == NULL)
             continue;
-        supervisor_pair(worker, next);
+        supervisor_pair(supervisor, worker, next);
         found++;
     }
-    supervisor_shut_handovers(worker); /* those just made, too */
+    supervisor_shut_handovers(supervisor, worker); /* those just made, too */
 }
 
 void
-supervisor_retire(struct child *worker, uint64_t generation)
+supervisor_retire(struct supervisor *supervisor, struct child *worker,
+    uint64_t generation)
 {
     const struct message_drain no_limit = {
         .timeout_ms = MESSAGE_NO_LIMIT,
@@ -148,7 +167,7 @@ supervisor_retire(struct child *worker, uint64_t generation)
     };
 
     if (generation != 0)
-        introduce_successors(worker);
+        link_successors(supervisor, worker);
     worker->preparing = 0;
     worker->switching = generation;
     liveness_obeyed(&worker->liveness, LIVENESS_PREPARE);

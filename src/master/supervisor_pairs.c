@@ -8,13 +8,13 @@
 
 #include "base/log.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
 #include "roles/worker_handover.h"
 
 /* The master keeps both ends, each of which one worker has as well: to shut one
  * before its worker drains, and to pass on what a dead one has not read. */
 struct worker_pair {
-    struct worker_pair *next;
+    LIST_ENTRY(worker_pair) link;
     struct child *workers[2];
     int fds[2]; /* of each worker, in that order */
 };
@@ -22,7 +22,7 @@ struct worker_pair {
 /* Of a worker that has ended the other one gets the end, so that it is open until
  * what came from there has been read: see worker_handover_introduce(). */
 static void
-tell_worker(const struct worker_pair *pair, unsigned which,
+send_pair(const struct worker_pair *pair, unsigned which,
     enum message_inbox_state state)
 {
     int fd = pair->fds[state == INBOX_GONE ? 1 - which : which];
@@ -34,6 +34,14 @@ tell_worker(const struct worker_pair *pair, unsigned which,
     child_send(pair->workers[which], MESSAGE_HANDOVER, &fixed, NULL, 0, fd);
 }
 
+bool
+supervisor_serves_now(
+    const struct supervisor *supervisor, const struct child *worker)
+{
+    return worker != NULL && worker->channel != NULL && !worker->killed &&
+        worker->generation == supervisor->parts.generations->current.number;
+}
+
 static bool
 is_between(const struct worker_pair *pair, const struct child *one,
     const struct child *other)
@@ -43,21 +51,24 @@ is_between(const struct worker_pair *pair, const struct child *one,
 }
 
 static bool
-are_paired(const struct child *one, const struct child *other)
+are_paired(const struct supervisor *supervisor, const struct child *one,
+    const struct child *other)
 {
-    const struct worker_pair *pair = one->master->supervisor.pairs;
+    const struct worker_pair *pair;
 
-    while (pair != NULL && !is_between(pair, one, other))
-        pair = pair->next;
-    return pair != NULL;
+    LIST_FOREACH(pair, &supervisor->pairs, link)
+        if (is_between(pair, one, other))
+            return true;
+    return false;
 }
 
 void
-supervisor_pair(struct child *one, struct child *other)
+supervisor_pair(struct supervisor *supervisor, struct child *one,
+    struct child *other)
 {
     struct worker_pair *pair;
 
-    if (one == other || are_paired(one, other))
+    if (one == other || are_paired(supervisor, one, other))
         return;
     pair = malloc(sizeof(*pair));
     if (pair == NULL || !worker_handover_pair(pair->fds)) {
@@ -68,10 +79,9 @@ supervisor_pair(struct child *one, struct child *other)
     }
     pair->workers[0] = one;
     pair->workers[1] = other;
-    pair->next = one->master->supervisor.pairs;
-    one->master->supervisor.pairs = pair;
+    LIST_INSERT_HEAD(&supervisor->pairs, pair, link);
     for (unsigned i = 0; i < 2; i++)
-        tell_worker(pair, i, INBOX_OPEN);
+        send_pair(pair, i, INBOX_OPEN);
 }
 
 /* The worker's place in the pair; 2: it has none. */
@@ -86,11 +96,12 @@ place_of(const struct worker_pair *pair, const struct child *worker)
 }
 
 void
-supervisor_shut_handovers(const struct child *worker)
+supervisor_shut_handovers(
+    const struct supervisor *supervisor, const struct child *worker)
 {
-    const struct worker_pair *pair = worker->master->supervisor.pairs;
+    const struct worker_pair *pair;
 
-    for (; pair != NULL; pair = pair->next) {
+    LIST_FOREACH(pair, &supervisor->pairs, link) {
         unsigned place = place_of(pair, worker);
 
         if (place < 2)
@@ -99,7 +110,7 @@ supervisor_shut_handovers(const struct child *worker)
 }
 
 static bool
-has_words(int fd)
+has_unread(int fd)
 {
     char byte;
 
@@ -112,13 +123,14 @@ pass_on(const struct worker_pair *pair, unsigned place, struct child *heir)
 {
     const struct message_handover fixed = { .state = INBOX_LEFT };
 
-    if (heir != NULL && has_words(pair->fds[place]))
+    if (heir != NULL && has_unread(pair->fds[place]))
         child_send(heir, MESSAGE_HANDOVER, &fixed, NULL, 0, pair->fds[place]);
 }
 
 static void
 close_pair(struct worker_pair *pair)
 {
+    LIST_REMOVE(pair, link);
     close(pair->fds[0]);
     close(pair->fds[1]);
     free(pair);
@@ -126,34 +138,30 @@ close_pair(struct worker_pair *pair)
 
 /* A worker that has its acceptors. */
 static struct child *
-find_heir(const struct child *worker)
+find_heir(const struct supervisor *supervisor, const struct child *worker)
 {
-    const struct supervisor *supervisor = &worker->master->supervisor;
-
     for (unsigned i = 0; i < WORKERS_MAX; i++)
         if (supervisor->workers[i].child != worker &&
-            supervisor_serves_now(supervisor->workers[i].child))
+            supervisor_serves_now(supervisor, supervisor->workers[i].child))
             return supervisor->workers[i].child;
     return NULL;
 }
 
 void
-supervisor_unpair(const struct child *worker)
+supervisor_unpair(struct supervisor *supervisor, const struct child *worker)
 {
-    struct worker_pair **link = &worker->master->supervisor.pairs, *pair;
-    struct child *heir = find_heir(worker);
+    struct worker_pair *pair, *next;
+    struct child *heir = find_heir(supervisor, worker);
 
-    supervisor_shut_handovers(worker);
-    while ((pair = *link) != NULL) {
+    supervisor_shut_handovers(supervisor, worker);
+    for (pair = LIST_FIRST(&supervisor->pairs); pair != NULL; pair = next) {
         unsigned place = place_of(pair, worker);
 
-        if (place == 2) {
-            link = &pair->next;
+        next = LIST_NEXT(pair, link);
+        if (place == 2)
             continue;
-        }
         pass_on(pair, place, heir);
-        tell_worker(pair, 1 - place, INBOX_GONE);
-        *link = pair->next;
+        send_pair(pair, 1 - place, INBOX_GONE);
         close_pair(pair);
     }
 }
@@ -161,10 +169,6 @@ supervisor_unpair(const struct child *worker)
 void
 supervisor_clear_pairs(struct supervisor *supervisor)
 {
-    while (supervisor->pairs != NULL) {
-        struct worker_pair *next = supervisor->pairs->next;
-
-        close_pair(supervisor->pairs);
-        supervisor->pairs = next;
-    }
+    while (!LIST_EMPTY(&supervisor->pairs))
+        close_pair(LIST_FIRST(&supervisor->pairs));
 }

@@ -2,71 +2,75 @@
 
 #include "base/scoreboard.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
 #include "sandbox/sandbox.h"
 
 /* So that a configuration that changes again and again under connections that
  * stay does not add processes without end: three for each of the most workers,
  * and the others, find room on the scoreboard. */
-enum { RELIEVED_MAX = 2 };
+enum { REPLACED_MAX = 2 };
 
 bool
-supervisor_must_end_replacements(const struct instance *instance)
+supervisor_must_end_replacements(
+    const struct supervisor *supervisor, const struct instance *instance)
 {
+    const struct children *children = supervisor->parts.children;
+    const struct child *each;
     unsigned count = 0;
 
-    for (const struct child *each = instance->master->children; each != NULL;
-         each = each->next)
+    LIST_FOREACH(each, &children->list, link)
         count += each->role == ROLE_WORKER && each->instance == NULL &&
             each->number == instance->number && !each->killed &&
-            scoreboard_slot_active(instance->master->board, each->slot,
-                SCOREBOARD_ALL) > 0;
-    return count >= RELIEVED_MAX;
+            scoreboard_slot_active(children->board, each->slot, SCOREBOARD_ALL) >
+                0;
+    return count >= REPLACED_MAX;
 }
 
-/* It has not said yet that it accepts no more. */
+/* The worker has not confirmed yet that it accepts no more. */
 static bool
-is_being_relieved(const struct child *child)
+is_being_replaced(
+    const struct supervisor *supervisor, const struct child *child)
 {
     return child->role == ROLE_WORKER && child->instance == NULL &&
         child->channel != NULL &&
-        child->switching == child->master->generation;
+        child->switching == supervisor->parts.generations->current.number;
 }
 
 bool
-supervisor_is_replacing(const struct master *master)
+supervisor_is_replacing(const struct supervisor *supervisor)
 {
-    const struct child *each = master->children;
+    const struct child *each;
 
-    while (each != NULL && !is_being_relieved(each))
-        each = each->next;
-    return each != NULL;
+    LIST_FOREACH(each, &supervisor->parts.children->list, link)
+        if (is_being_replaced(supervisor, each))
+            return true;
+    return false;
 }
 
 void
-supervisor_kill_replaced(struct master *master)
+supervisor_kill_replaced(struct supervisor *supervisor)
 {
-    for (struct child *each = master->children; each != NULL;
-         each = each->next)
-        if (is_being_relieved(each))
+    struct child *each;
+
+    LIST_FOREACH(each, &supervisor->parts.children->list, link)
+        if (is_being_replaced(supervisor, each))
             child_kill(each);
 }
 
 bool
-supervisor_reaches_anywhere(const struct master *master)
+supervisor_reaches_anywhere(const struct supervisor *supervisor)
 {
-    const struct child *each = master->children;
+    const struct child *each;
 
-    while (each != NULL && (each->reach == NULL || !each->reach->anywhere))
-        each = each->next;
-    return each != NULL;
+    LIST_FOREACH(each, &supervisor->parts.children->list, link)
+        if (each->reach != NULL && each->reach->anywhere)
+            return true;
+    return false;
 }
 
 void
-supervisor_replace(struct instance *instance)
+supervisor_replace(struct supervisor *supervisor, struct instance *instance)
 {
-    struct supervisor *supervisor = &instance->master->supervisor;
-
     supervisor->replacements[instance->number] = (struct replacement){
         .pending = true, .worker = instance->child,
     };
@@ -76,23 +80,24 @@ supervisor_replace(struct instance *instance)
 }
 
 void
-supervisor_confirm_replacements(struct master *master)
+supervisor_confirm_replacements(struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
-        struct replacement *replacement = &master->supervisor.replacements[i];
+        struct replacement *replacement = &supervisor->replacements[i];
 
         if (!replacement->pending)
             continue;
         if (replacement->worker != NULL) {
-            supervisor_shut_handovers(replacement->worker);
-            supervisor_retire(replacement->worker, master->generation);
+            supervisor_shut_handovers(supervisor, replacement->worker);
+            supervisor_retire(supervisor, replacement->worker,
+                supervisor->parts.generations->current.number);
         }
         replacement->pending = false;
     }
 }
 
 static void
-reinstate(struct instance *instance, struct replacement *replacement)
+undo_replacement(struct instance *instance, struct replacement *replacement)
 {
     struct child *late = instance->child;
 
@@ -108,13 +113,12 @@ reinstate(struct instance *instance, struct replacement *replacement)
 }
 
 void
-supervisor_undo_replacements(struct master *master)
+supervisor_undo_replacements(struct supervisor *supervisor)
 {
-    struct supervisor *supervisor = &master->supervisor;
-
     for (unsigned i = 0; i < WORKERS_MAX; i++)
         if (supervisor->replacements[i].pending)
-            reinstate(&supervisor->workers[i], &supervisor->replacements[i]);
+            undo_replacement(
+                &supervisor->workers[i], &supervisor->replacements[i]);
 }
 
 void

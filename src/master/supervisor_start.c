@@ -3,101 +3,124 @@
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/generation.h"
 #include "master/spawn.h"
 #include "sandbox/sandbox.h"
 
-/* What is prepared may be cancelled, and then it serves what is in force. */
+/* A generation that is prepared may be aborted, and then the worker serves the
+ * active one: its reach covers both. */
 static void
-find_reach(const struct instance *instance, struct sandbox_reach *reach)
+find_reach(const struct supervisor *supervisor,
+    const struct instance *instance, struct sandbox_reach *reach)
 {
-    const struct master *master = instance->master;
+    const struct generations *generations = supervisor->parts.generations;
 
-    if (supervisor_must_end_replacements(instance)) {
+    if (supervisor_must_end_replacements(supervisor, instance)) {
         sandbox_reach_anywhere(reach);
         log_warn(NULL, "worker %u may connect anywhere: too many that were "
             "there before it still have connections", instance->number);
         return;
     }
     *reach = (struct sandbox_reach){ .unix_sockets = false };
-    if (master->config != NULL)
-        sandbox_reach_add(reach, master->config);
-    if (master->rollout.config != NULL)
-        sandbox_reach_add(reach, master->rollout.config);
+    if (generations->current.config != NULL)
+        sandbox_reach_add(reach, generations->current.config);
+    if (generations->next.config != NULL)
+        sandbox_reach_add(reach, generations->next.config);
 }
 
 static struct child *
-start_worker(struct instance *instance)
+start_worker(struct supervisor *supervisor, struct instance *instance)
 {
-    struct master *master = instance->master;
+    const struct supervisor_parts *parts = &supervisor->parts;
+    struct scoreboard *board = parts->children->board;
     struct sandbox_reach reach;
     const struct spawn spawn = {
         .role = ROLE_WORKER,
         .number = instance->number,
-        .account = &master->account,
+        .account = parts->account,
         .reach = &reach,
-        .secret = &master->secret,
-        .keeps_no_keys = master->keeps_keys,
+        .secret = parts->secret,
+        .keeps_no_keys = parts->keeps_keys,
         .fds = {
-            [ROLE_FD_SCOREBOARD] = scoreboard_descriptor(master->board),
-            [ROLE_FD_BOARD_WRITE] = scoreboard_write_descriptor(master->board),
+            [ROLE_FD_SCOREBOARD] = scoreboard_descriptor(board),
+            [ROLE_FD_BOARD_WRITE] = scoreboard_write_descriptor(board),
         },
     };
 
-    find_reach(instance, &reach);
-    return child_start(master, instance, &spawn);
+    find_reach(supervisor, instance, &reach);
+    return child_start(parts->children, instance, &spawn);
 }
 
 static struct child *
-start_keeper(struct instance *instance)
+start_keeper(struct supervisor *supervisor, struct instance *instance)
 {
     const struct spawn spawn = {
         .role = ROLE_KEEPER,
         .number = instance->number,
-        .account = &instance->master->keeper_account,
+        .account = supervisor->parts.keeper_account,
     };
 
-    return child_start(instance->master, instance, &spawn);
+    return child_start(supervisor->parts.children, instance, &spawn);
 }
 
 static struct child *
-start_scout(struct instance *instance)
+start_scout(struct supervisor *supervisor, struct instance *instance)
 {
     const struct spawn spawn = {
         .role = ROLE_SCOUT,
-        .account = &instance->master->account,
+        .account = supervisor->parts.account,
     };
 
-    return child_start(instance->master, instance, &spawn);
+    return child_start(supervisor->parts.children, instance, &spawn);
 }
 
 static struct child *
-start_admin(struct instance *instance)
+start_admin(struct supervisor *supervisor, struct instance *instance)
 {
-    struct master *master = instance->master;
+    const struct supervisor_parts *parts = &supervisor->parts;
     const struct spawn spawn = {
         .role = ROLE_ADMIN,
-        .account = &master->account,
+        .account = parts->account,
         .fds = {
-            [ROLE_FD_SCOREBOARD] = scoreboard_descriptor(master->board),
-            [ROLE_FD_CONTROL] = master->supervisor.control_fd,
+            [ROLE_FD_SCOREBOARD] =
+                scoreboard_descriptor(parts->children->board),
+            [ROLE_FD_CONTROL] = supervisor->control_fd,
         },
     };
 
-    return child_start(master, instance, &spawn);
+    return child_start(parts->children, instance, &spawn);
 }
 
-struct child *
-supervisor_start_child(struct instance *instance)
+typedef struct child *start_fn(
+    struct supervisor *supervisor, struct instance *instance);
+
+static start_fn *const start_role[ROLE_COUNT] = {
+    [ROLE_WORKER] = start_worker,
+    [ROLE_KEEPER] = start_keeper,
+    [ROLE_SCOUT] = start_scout,
+    [ROLE_ADMIN] = start_admin,
+};
+
+static struct child *
+start_instance(struct instance *instance)
 {
-    switch (instance->role) {
-    case ROLE_WORKER:
-        return start_worker(instance);
-    case ROLE_KEEPER:
-        return start_keeper(instance);
-    case ROLE_SCOUT:
-        return start_scout(instance);
-    default:
-        return start_admin(instance);
-    }
+    return start_role[instance->role](instance->arg, instance);
 }
+
+static void
+on_instance_started(struct instance *instance)
+{
+    supervisor_link_child(instance->arg, instance->child);
+}
+
+static void
+on_instance_vacant(struct instance *instance)
+{
+    supervisor_cover_sockets(instance->arg);
+}
+
+const struct instance_ops supervisor_instance_ops = {
+    .start = start_instance,
+    .started = on_instance_started,
+    .vacant = on_instance_vacant,
+};

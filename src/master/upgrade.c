@@ -18,16 +18,21 @@
 #include "config/config.h"
 #include "ipc/channel.h"
 #include "ipc/message_socket.h"
-#include "master/master_internal.h"
-#include "master/requests.h"
+#include "master/child.h"
+#include "master/config_source.h"
+#include "master/generation.h"
 #include "master/spawn.h"
+#include "master/supervisor.h"
+#include "master/watchdog.h"
+#include "net/listen_table.h"
+#include "tls/tls_secret.h"
 
 enum { WORDS_MAX = 1024, WORDS_BYTES = 128 << 10 };
 
 /* Within which a service manager has read MAINPID=. */
 enum { MANAGER_LEARNS_MS = 5000 };
 
-/* The way to the next one stays. */
+/* The channel to the successor stays. */
 static void
 end_start(struct upgrade *upgrade)
 {
@@ -38,7 +43,7 @@ end_start(struct upgrade *upgrade)
 }
 
 static void
-forget(struct upgrade *upgrade)
+forget_successor(struct upgrade *upgrade)
 {
     channel_free(upgrade->next);
     upgrade->next = NULL;
@@ -46,86 +51,57 @@ forget(struct upgrade *upgrade)
 }
 
 static void
-refuse(struct master *master, const char *why)
+fail_upgrade(struct upgrade *upgrade, const char *why)
 {
-    struct error error = { 0 };
-
+    if (upgrade->pid > 0)
+        kill(upgrade->pid, SIGKILL);
+    forget_successor(upgrade);
     log_error(NULL, "upgrade failed, this program goes on: %s", why);
-    error_add(&error, "%s; the running daemon goes on", why);
-    requests_finish(master, REQUEST_UPGRADE, "", &error);
-    error_clear(&error);
-}
-
-static void
-fail(struct master *master, const char *why)
-{
-    if (master->upgrade.pid > 0)
-        kill(master->upgrade.pid, SIGKILL);
-    forget(&master->upgrade);
-    refuse(master, why);
-    master_go_on(master);
+    upgrade->parts.calls->failed(upgrade->parts.arg, why);
 }
 
 static void
 on_successor_gone(void *arg, const char *why)
 {
-    struct master *master = arg;
+    struct upgrade *upgrade = arg;
 
     (void)why;
-    master->upgrade.successor = 0;
-    if (master->upgrade.succeeded)
-        forget(&master->upgrade);
+    upgrade->successor = 0;
+    if (upgrade->succeeded)
+        forget_successor(upgrade);
     else
-        fail(master,
+        fail_upgrade(upgrade,
             "the new program ended before it served; its messages say why");
 }
 
 static void
-on_timeout(evutil_socket_t fd, short what, void *arg)
+on_start_timeout(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    fail(arg, "the new program took too long to start");
-}
-
-/* A reload that was asked for meanwhile is the successor's: it may be about
- * files that are newer than what the successor has read. */
-static void
-pass_reload(struct master *master)
-{
-    if (!master->reload_again)
-        return;
-    master->reload_again = false;
-    /* Clients of the control socket ask again themselves, if they are there
-     * still. */
-    if (!requests_redirect(master, REQUEST_RELOAD) || master->hup_again)
-        kill(master->upgrade.pid, SIGHUP);
+    fail_upgrade(arg, "the new program took too long to start");
 }
 
 static void
-succeed(struct master *master)
+succeed(struct upgrade *upgrade)
 {
-    static const struct error nothing = { 0 };
-    struct upgrade *upgrade = &master->upgrade;
+    const struct upgrade_parts *parts = &upgrade->parts;
+    pid_t pid = upgrade->pid;
 
-    log_info(NULL, "upgraded: pid %d serves now", (int)upgrade->pid);
+    log_info(NULL, "upgraded: pid %d serves now", (int)pid);
     upgrade->succeeded = true;
-    if (manager_state_successor(master, (int)upgrade->pid))
-        upgrade->successor = upgrade->pid;
+    if (parts->calls->announce(parts->arg, pid))
+        upgrade->successor = pid;
     upgrade->succeeded_ms = clock_now_ms();
-    upgrade_send_kin(master); /* those that have begun since */
+    upgrade_send_kin(upgrade); /* those that have begun since */
     channel_send(upgrade->next, MESSAGE_SPEAK, NULL, NULL, 0, NULL, 0);
-    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &nothing);
-    pass_reload(master);
     end_start(upgrade);
-    master_retire(master);
+    parts->calls->succeeded(parts->arg, pid);
 }
 
 void
-upgrade_pass_stop(struct master *master)
+upgrade_pass_stop(struct upgrade *upgrade)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
     if (upgrade->successor == 0 ||
         clock_now_ms() - upgrade->succeeded_ms >= MANAGER_LEARNS_MS)
         return;
@@ -136,59 +112,61 @@ upgrade_pass_stop(struct master *master)
 }
 
 static void
-on_message(void *arg, const struct message *message, const int *fds)
+on_successor_message(
+    void *arg, const struct message *message, const int *fds)
 {
     const struct message_stop *stop = message->payload;
-    struct master *master = arg;
-    bool succeeded = master->upgrade.succeeded;
+    struct upgrade *upgrade = arg;
+    const struct upgrade_parts *parts = &upgrade->parts;
+    bool succeeded = upgrade->succeeded;
 
     (void)fds;
     if (message->type == MESSAGE_READY && !succeeded)
-        succeed(master);
+        succeed(upgrade);
     else if (message->type == MESSAGE_STOP && succeeded)
-        master_stop(master, stop->timeout_ms);
+        parts->calls->stop(parts->arg, stop->timeout_ms);
     else if (message->type == MESSAGE_STOP_NOW && succeeded)
-        master_end_now(master);
+        parts->calls->end_now(parts->arg);
     else if (message->type == MESSAGE_REOPEN && succeeded)
-        master_reopen_log(master);
+        parts->calls->reopen_log(parts->arg);
 }
 
 static void
-send_secret(struct master *master)
+send_secret(const struct upgrade *upgrade)
 {
+    const struct tls_secret *secret = upgrade->parts.secret;
     int fd = memfd_create("sallyport-secret", MFD_CLOEXEC);
-    ssize_t size = (ssize_t)sizeof(master->secret.bytes);
+    ssize_t size = (ssize_t)sizeof(secret->bytes);
 
-    if (fd >= 0 &&
-        write(fd, master->secret.bytes, (size_t)size) == size)
-        channel_send(
-            master->upgrade.next, MESSAGE_SECRET, NULL, NULL, 0, &fd, 1);
+    if (fd >= 0 && write(fd, secret->bytes, (size_t)size) == size)
+        channel_send(upgrade->next, MESSAGE_SECRET, NULL, NULL, 0, &fd, 1);
     if (fd >= 0)
         close(fd);
 }
 
 static void
-send_all(struct master *master)
+send_all(const struct upgrade *upgrade)
 {
-    struct channel *channel = master->upgrade.next;
+    const struct supervisor *supervisor = upgrade->parts.supervisor;
+    const struct listen_table *sockets = supervisor->parts.sockets;
     const struct message_generation none = { 0 };
     struct listen_socket control = {
         .socket = {
-            .fd = master->supervisor.control_fd,
+            .fd = supervisor->control_fd,
             .text = (char *)UPGRADE_CONTROL_KEY,
-            .path = master->supervisor.control_path,
+            .path = supervisor->control_path,
         },
     };
 
-    send_secret(master);
-    upgrade_send_kin(master);
-    for (size_t i = 0; i < master->sockets.count; i++)
-        message_socket_send(channel, MESSAGE_SOCKET,
-            &master->sockets.items[i], &master->sockets.items[i].now, true);
+    send_secret(upgrade);
+    upgrade_send_kin(upgrade);
+    for (size_t i = 0; i < sockets->count; i++)
+        message_socket_send(upgrade->next, MESSAGE_SOCKET, &sockets->items[i],
+            &sockets->items[i].now, true);
     if (control.socket.fd >= 0)
         message_socket_send(
-            channel, MESSAGE_SOCKET, &control, &control.now, true);
-    channel_send(channel, MESSAGE_PREPARE, &none, NULL, 0, NULL, 0);
+            upgrade->next, MESSAGE_SOCKET, &control, &control.now, true);
+    channel_send(upgrade->next, MESSAGE_PREPARE, &none, NULL, 0, NULL, 0);
 }
 
 /* This process's own words, from proc(5).  False: they are too many, and some
@@ -235,9 +213,11 @@ be_successor(const char *program, int fd)
 }
 
 static bool
-start(struct master *master)
+start_successor(struct upgrade *upgrade)
 {
-    struct upgrade *upgrade = &master->upgrade;
+    struct timeval patience = clock_span(upgrade->parts.supervisor->parts
+            .generations->current.config->global.upgrade_timeout_ms);
+    struct event_base *base = upgrade_base(upgrade);
     int pair[2];
 
     if (!channel_pair(pair))
@@ -246,71 +226,46 @@ start(struct master *master)
     if (upgrade->pid == 0)
         be_successor(upgrade->program, pair[1]);
     close(pair[1]);
-    upgrade->timer = evtimer_new(master->base, on_timeout, master);
-    upgrade->next = channel_new(master->base, pair[0], ROLE_MASTER,
-        ROLE_SUCCESSOR, on_message, on_successor_gone, master);
+    upgrade->timer = evtimer_new(base, on_start_timeout, upgrade);
+    upgrade->next = channel_new(base, pair[0], ROLE_MASTER, ROLE_SUCCESSOR,
+        on_successor_message, on_successor_gone, upgrade);
     if (upgrade->next == NULL)
         close(pair[0]);
     return upgrade->pid > 0 && upgrade->timer != NULL &&
-        upgrade->next != NULL;
+        upgrade->next != NULL && event_add(upgrade->timer, &patience) == 0;
 }
 
 void
-upgrade_start(struct master *master)
+upgrade_begin(struct upgrade *upgrade)
 {
-    struct upgrade *upgrade = &master->upgrade;
-    struct timeval patience;
-
-    requests_begin(master, REQUEST_UPGRADE);
-    if (master->stopping || upgrade->pid != 0)
-        return; /* they wait for the one that is under way */
-    if (master_is_busy(master)) {
-        upgrade->queued = true;
+    if (upgrade->program == NULL || upgrade->parts.source->is_demo) {
+        fail_upgrade(upgrade, "this program cannot be upgraded");
         return;
     }
-    if (upgrade->program == NULL || master->source->is_demo) {
-        refuse(master, "this program cannot be upgraded");
-        return;
-    }
-    if (!start(master)) {
-        fail(master, "no process can be started now");
+    if (!start_successor(upgrade)) {
+        fail_upgrade(upgrade, "no process can be started now");
         return;
     }
     log_info(NULL, "upgrading: pid %d starts from %s", (int)upgrade->pid,
         upgrade->program);
-    patience = clock_span(master->config->global.upgrade_timeout_ms);
-    event_add(upgrade->timer, &patience);
-    send_all(master);
+    send_all(upgrade);
 }
 
 void
-upgrade_start_if_queued(struct master *master)
+upgrade_stop(struct upgrade *upgrade)
 {
-    if (!master->upgrade.queued)
-        return;
-    master->upgrade.queued = false;
-    upgrade_start(master);
-}
-
-void
-upgrade_stop(struct master *master)
-{
-    struct upgrade *upgrade = &master->upgrade;
-
     if (upgrade->succeeded)
         return;
     if (upgrade->pid > 0)
         kill(upgrade->pid, SIGTERM);
-    forget(upgrade);
+    forget_successor(upgrade);
 }
 
 void
-upgrade_free(struct master *master)
+upgrade_free(struct upgrade *upgrade)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
-    forget(upgrade);
-    upgrade_forget_elder(upgrade);
+    forget_successor(upgrade);
+    upgrade_forget_predecessor(upgrade);
     if (upgrade->fd >= 0)
         close(upgrade->fd);
     if (upgrade->control_fd >= 0)
@@ -322,14 +277,14 @@ upgrade_free(struct master *master)
 }
 
 void
-upgrade_ended(struct master *master, pid_t pid, int status)
+upgrade_reap(struct upgrade *upgrade, pid_t pid, int status)
 {
     char text[PROCESS_STATUS_SIZE], why[PROCESS_STATUS_SIZE + 32];
 
-    if (pid != master->upgrade.pid)
+    if (pid != upgrade->pid)
         return;
-    master->upgrade.pid = -1; /* nobody to kill */
+    upgrade->pid = -1; /* there is no process to kill */
     snprintf(why, sizeof(why), "the new program %s",
         process_status(status, text));
-    fail(master, why);
+    fail_upgrade(upgrade, why);
 }

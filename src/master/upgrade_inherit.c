@@ -14,26 +14,30 @@
 #include "base/number.h"
 #include "ipc/channel.h"
 #include "ipc/message_socket.h"
-#include "master/master_internal.h"
+#include "master/child.h"
+#include "master/supervisor.h"
+#include "net/listen_table.h"
+#include "systemd/notify.h"
+#include "tls/tls_secret.h"
 
 static const struct timeval patience = { .tv_sec = 10 };
 enum { FLUSH_MS = 1000 };
 
 static void
-take_secret(struct master *master, int fd)
+take_secret(struct upgrade *upgrade, int fd)
 {
-    ssize_t size = (ssize_t)sizeof(master->secret.bytes);
+    struct tls_secret *secret = upgrade->parts.secret;
+    ssize_t size = (ssize_t)sizeof(secret->bytes);
 
-    if (pread(fd, master->secret.bytes, (size_t)size, 0) != size)
+    if (pread(fd, secret->bytes, (size_t)size, 0) != size)
         log_warn(NULL, "sessions from before the upgrade are not resumed");
     close(fd);
 }
 
 static void
-take_control(struct master *master, const struct message *message, int fd)
+take_control(
+    struct upgrade *upgrade, const struct message *message, int fd)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
     if (upgrade->control_fd >= 0)
         close(upgrade->control_fd);
     free(upgrade->control_path);
@@ -42,19 +46,20 @@ take_control(struct master *master, const struct message *message, int fd)
 }
 
 static void
-take_socket(struct master *master, const struct message *message, int fd)
+take_socket(struct upgrade *upgrade, const struct message *message, int fd)
 {
+    struct listen_table *sockets = upgrade->parts.supervisor->parts.sockets;
     struct listen_socket *held = NULL;
     struct listener_socket socket;
     struct socket_use use;
 
     if (strcmp(message->text, UPGRADE_CONTROL_KEY) == 0) {
-        take_control(master, message, fd);
+        take_control(upgrade, message, fd);
         return;
     }
     if (!message_socket_read(message, fd, &socket, &use))
         close(fd);
-    else if ((held = listen_table_add(&master->sockets, &socket)) == NULL)
+    else if ((held = listen_table_add(sockets, &socket)) == NULL)
         listener_socket_leave(&socket);
     if (held != NULL)
         held->serves = held->stored = !listen_socket_is_passed(held);
@@ -62,95 +67,90 @@ take_socket(struct master *master, const struct message *message, int fd)
         log_error(NULL, "a listening socket is lost: out of memory");
 }
 
-/* The one before has told the service manager who we are, or is gone. */
+/* The predecessor has named us to the service manager, or is gone. */
 static void
-speak(struct master *master)
+begin_to_speak(struct upgrade *upgrade)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
     if (upgrade->inherits || upgrade->speaks)
         return;
     upgrade->speaks = true;
-    notify_hold(&master->notify, false);
-    if (!master->stopping)
-        manager_state_ready(master, true);
+    notify_hold(upgrade->parts.notify, false);
+    upgrade->parts.calls->speak(upgrade->parts.arg);
 }
 
 static void
 on_inherit(void *arg, const struct message *message, const int *fds)
 {
-    struct master *master = arg;
+    struct upgrade *upgrade = arg;
 
     if (message->type == MESSAGE_SECRET)
-        take_secret(master, fds[0]);
+        take_secret(upgrade, fds[0]);
     else if (message->type == MESSAGE_SOCKET)
-        take_socket(master, message, fds[0]);
+        take_socket(upgrade, message, fds[0]);
     else if (message->type == MESSAGE_KIN)
-        upgrade_take_kin(&master->upgrade, message->payload);
+        upgrade_take_kin(upgrade, message->payload);
     else if (message->type == MESSAGE_SPEAK)
-        speak(master);
+        begin_to_speak(upgrade);
     else {
-        master->upgrade.received = true;
-        event_base_loopbreak(master->base);
+        upgrade->received = true;
+        event_base_loopbreak(upgrade_base(upgrade));
     }
 }
 
 /* The sockets are here, and nothing else serves them.  (A predecessor that gives
  * this process up ends it with a signal.) */
 static void
-go_on_alone(struct master *master, const char *why)
+go_on_alone(struct upgrade *upgrade, const char *why)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
     log_error(NULL, "the daemon to take over from %s; this one goes on with "
         "its sockets", why);
     upgrade->inherits = false;
     upgrade->speaks = true;
-    notify_hold(&master->notify, false);
+    notify_hold(upgrade->parts.notify, false);
 }
 
-/* The way there stays until this master serves and the connections of the
+/* The channel stays until this master serves and the connections of the
  * predecessor have ended. */
 static void
 on_predecessor_gone(void *arg, const char *why)
 {
-    struct master *master = arg;
-    struct upgrade *upgrade = &master->upgrade;
+    struct upgrade *upgrade = arg;
 
     if (!upgrade->inherits)
-        speak(master);
+        begin_to_speak(upgrade);
     else if (upgrade->received)
-        go_on_alone(master, why);
+        go_on_alone(upgrade, why);
     else
-        event_base_loopbreak(master->base); /* see wait_for_sockets() */
-    upgrade_forget_elder(upgrade); /* `why` goes with it */
-    master_finish_if_alone(master);
+        event_base_loopbreak(upgrade_base(upgrade)); /* wait_for_sockets() */
+    upgrade_forget_predecessor(upgrade); /* `why` goes with it */
+    upgrade->parts.calls->predecessor_gone(upgrade->parts.arg);
 }
 
 static void
 on_waited_too_long(evutil_socket_t fd, short what, void *arg)
 {
-    struct master *master = arg;
+    struct upgrade *upgrade = arg;
 
     (void)fd;
     (void)what;
-    channel_free(master->upgrade.before);
-    master->upgrade.before = NULL;
-    event_base_loopbreak(master->base);
+    channel_free(upgrade->before);
+    upgrade->before = NULL;
+    event_base_loopbreak(upgrade_base(upgrade));
 }
 
 static bool
-wait_for_sockets(struct master *master, struct error *error)
+wait_for_sockets(struct upgrade *upgrade, struct error *error)
 {
-    struct upgrade *upgrade = &master->upgrade;
-    struct event *timer =
-        evtimer_new(master->base, on_waited_too_long, master);
+    struct event_base *base = upgrade_base(upgrade);
+    struct event *timer = evtimer_new(base, on_waited_too_long, upgrade);
+    bool waits = timer != NULL && event_add(timer, &patience) == 0;
 
-    if (timer != NULL && event_add(timer, &patience) == 0)
-        (void)event_base_dispatch(master->base);
+    if (waits)
+        (void)event_base_dispatch(base);
     if (timer != NULL)
         event_free(timer);
-    if (timer != NULL && upgrade->before != NULL && !master->stopping)
+    if (waits && upgrade->before != NULL &&
+        !upgrade->parts.supervisor->stopping)
         return true;
     error_add(error, "the sockets of the running daemon did not come");
     return false;
@@ -169,7 +169,7 @@ own_program(void)
 
 /* The descriptor that the environment names; -1: none. */
 static int
-predecessor(void)
+predecessor_fd(void)
 {
     const char *text = getenv(UPGRADE_ENVIRONMENT);
     uint64_t fd = 0;
@@ -182,38 +182,36 @@ predecessor(void)
 }
 
 void
-upgrade_init(struct upgrade *upgrade)
+upgrade_init(struct upgrade *upgrade, const struct upgrade_parts *parts)
 {
     *upgrade = (struct upgrade){
+        .parts = *parts,
         .program = own_program(),
-        .fd = predecessor(),
+        .fd = predecessor_fd(),
         .control_fd = -1,
     };
     upgrade->inherits = upgrade->fd >= 0;
 }
 
 bool
-upgrade_inherit(struct master *master, struct error *error)
+upgrade_inherit(struct upgrade *upgrade, struct error *error)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
     if (upgrade->fd < 0)
         return true;
-    notify_hold(&master->notify, true);
-    upgrade->before = channel_new(master->base, upgrade->fd, ROLE_SUCCESSOR,
-        ROLE_MASTER, on_inherit, on_predecessor_gone, master);
+    notify_hold(upgrade->parts.notify, true);
+    upgrade->before = channel_new(upgrade_base(upgrade), upgrade->fd,
+        ROLE_SUCCESSOR, ROLE_MASTER, on_inherit, on_predecessor_gone, upgrade);
     if (upgrade->before == NULL) {
         error_add(error, "out of memory");
         return false;
     }
     upgrade->fd = -1;
-    return wait_for_sockets(master, error);
+    return wait_for_sockets(upgrade, error);
 }
 
 int
-upgrade_inherited_control(struct master *master, const char *path)
+upgrade_inherited_control(struct upgrade *upgrade, const char *path)
 {
-    struct upgrade *upgrade = &master->upgrade;
     int fd = upgrade->control_fd;
 
     upgrade->control_fd = -1;
@@ -225,16 +223,14 @@ upgrade_inherited_control(struct master *master, const char *path)
 }
 
 bool
-upgrade_report(struct master *master)
+upgrade_report(struct upgrade *upgrade)
 {
-    struct upgrade *upgrade = &master->upgrade;
-
     if (upgrade->before == NULL)
         return false;
     log_info(NULL, "taken over from pid %d", (int)getppid());
     channel_send(upgrade->before, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
     if (!channel_flush(upgrade->before, FLUSH_MS))
-        log_warn(NULL, "the daemon before cannot be told to stop");
+        log_warn(NULL, "cannot send the daemon before this one that it is to stop");
     upgrade->inherits = false;
     return true;
 }

@@ -1,4 +1,4 @@
-/* The processes of the masters before this one: no user asks through them. */
+/* The processes of predecessors: no user asks through them. */
 #include "master/upgrade_internal.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/scoreboard.h"
 #include "ipc/channel.h"
 #include "master/child.h"
-#include "master/master_internal.h"
+#include "master/supervisor.h"
 
 /* More than a few upgrades' worth, under connections that stay. */
 enum { KIN_MAX = 16 * SCOREBOARD_SLOTS };
@@ -41,29 +41,30 @@ process_started(pid_t pid)
 }
 
 static void
-send_one(struct channel *channel, const struct message_kin *kin)
+send_kin(struct channel *channel, const struct message_kin *kin)
 {
     channel_send(channel, MESSAGE_KIN, kin, NULL, 0, NULL, 0);
 }
 
 void
-upgrade_send_kin(struct master *master)
+upgrade_send_kin(const struct upgrade *upgrade)
 {
-    const struct upgrade *upgrade = &master->upgrade;
+    const struct children *children =
+        upgrade->parts.supervisor->parts.children;
+    const struct child *each;
 
-    for (const struct child *each = master->children; each != NULL;
-         each = each->next)
-        send_one(upgrade->next,
+    LIST_FOREACH(each, &children->list, link)
+        send_kin(upgrade->next,
             &(struct message_kin){
                 .pid = each->pid,
                 .started = process_started(each->pid),
             });
     for (size_t i = 0; i < upgrade->kin_count; i++)
-        send_one(upgrade->next, &upgrade->kin[i]);
+        send_kin(upgrade->next, &upgrade->kin[i]);
 }
 
 static bool
-is_same(const struct message_kin *a, const struct message_kin *b)
+is_same_kin(const struct message_kin *a, const struct message_kin *b)
 {
     return a->pid == b->pid && a->started == b->started;
 }
@@ -74,7 +75,7 @@ upgrade_take_kin(struct upgrade *upgrade, const struct message_kin *one)
     struct message_kin *kin;
 
     for (size_t i = 0; i < upgrade->kin_count; i++)
-        if (is_same(&upgrade->kin[i], one))
+        if (is_same_kin(&upgrade->kin[i], one))
             return;
     kin = upgrade->kin_count < KIN_MAX
         ? reallocarray(

@@ -5,27 +5,34 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/channel.h"
-#include "master/master_internal.h"
+#include "master/child.h"
+#include "master/supervisor.h"
 
-/* Beyond the time that its connections have. */
-enum { ELDER_GRACE_MS = 5000 };
+/* Beyond the time that the connections have. */
+enum { PREDECESSOR_GRACE_MS = 5000 };
+
+struct event_base *
+upgrade_base(const struct upgrade *upgrade)
+{
+    return upgrade->parts.supervisor->parts.children->base;
+}
 
 bool
-upgrade_has_elder(const struct master *master)
+upgrade_has_predecessor(const struct upgrade *upgrade)
 {
-    return master->upgrade.before != NULL && !master->upgrade.inherits;
+    return upgrade->before != NULL && !upgrade->inherits;
 }
 
 static void
-tell_elder(struct master *master, enum message_type type, const void *fixed)
+send_predecessor(
+    struct upgrade *upgrade, enum message_type type, const void *fixed)
 {
-    if (upgrade_has_elder(master))
-        channel_send(
-            master->upgrade.before, type, fixed, NULL, 0, NULL, 0);
+    if (upgrade_has_predecessor(upgrade))
+        channel_send(upgrade->before, type, fixed, NULL, 0, NULL, 0);
 }
 
 void
-upgrade_forget_elder(struct upgrade *upgrade)
+upgrade_forget_predecessor(struct upgrade *upgrade)
 {
     channel_free(upgrade->before);
     upgrade->before = NULL;
@@ -35,52 +42,56 @@ upgrade_forget_elder(struct upgrade *upgrade)
 }
 
 static void
-on_elder_stuck(evutil_socket_t fd, short what, void *arg)
+leave_behind(struct upgrade *upgrade)
 {
-    struct master *master = arg;
-
-    (void)fd;
-    (void)what;
     log_error(NULL, "the processes from before the upgrade do not end, and "
         "are left behind");
-    upgrade_forget_elder(&master->upgrade);
-    master_finish_if_alone(master);
+    upgrade_forget_predecessor(upgrade);
+    upgrade->parts.calls->predecessor_gone(upgrade->parts.arg);
 }
 
-/* It cannot keep us for ever. */
 static void
-limit_elder(struct master *master, uint64_t timeout_ms)
+on_predecessor_stuck(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    leave_behind(arg);
+}
+
+/* The predecessor cannot keep us for ever. */
+static void
+limit_predecessor(struct upgrade *upgrade, uint64_t timeout_ms)
 {
     struct timeval timeout = clock_span(timeout_ms);
-    struct upgrade *upgrade = &master->upgrade;
 
-    if (!upgrade_has_elder(master))
+    if (!upgrade_has_predecessor(upgrade))
         return;
     if (upgrade->predecessor_timer == NULL)
-        upgrade->predecessor_timer =
-            evtimer_new(master->base, on_elder_stuck, master);
-    if (upgrade->predecessor_timer != NULL)
-        event_add(upgrade->predecessor_timer, &timeout);
+        upgrade->predecessor_timer = evtimer_new(
+            upgrade_base(upgrade), on_predecessor_stuck, upgrade);
+    if (upgrade->predecessor_timer == NULL ||
+        event_add(upgrade->predecessor_timer, &timeout) < 0)
+        leave_behind(upgrade);
 }
 
 void
-upgrade_stop_elder(struct master *master, uint64_t timeout_ms)
+upgrade_stop_predecessor(struct upgrade *upgrade, uint64_t timeout_ms)
 {
     const struct message_stop fixed = { .timeout_ms = timeout_ms };
 
-    tell_elder(master, MESSAGE_STOP, &fixed);
-    limit_elder(master, timeout_ms + ELDER_GRACE_MS);
+    send_predecessor(upgrade, MESSAGE_STOP, &fixed);
+    limit_predecessor(upgrade, timeout_ms + PREDECESSOR_GRACE_MS);
 }
 
 void
-upgrade_end_elder(struct master *master)
+upgrade_end_predecessor(struct upgrade *upgrade)
 {
-    tell_elder(master, MESSAGE_STOP_NOW, NULL);
-    limit_elder(master, ELDER_GRACE_MS);
+    send_predecessor(upgrade, MESSAGE_STOP_NOW, NULL);
+    limit_predecessor(upgrade, PREDECESSOR_GRACE_MS);
 }
 
 void
-upgrade_reopen_elder_log(struct master *master)
+upgrade_reopen_predecessor_log(struct upgrade *upgrade)
 {
-    tell_elder(master, MESSAGE_REOPEN, NULL);
+    send_predecessor(upgrade, MESSAGE_REOPEN, NULL);
 }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "master/master_internal.h"
+#include "systemd/notify.h"
 
 /* How often within the manager's patience. */
 enum { FEEDS = 4 };
@@ -40,27 +40,27 @@ watchdog_init(struct watchdog *watchdog)
 static void
 on_feed(evutil_socket_t fd, short what, void *arg)
 {
-    struct master *master = arg;
+    struct watchdog *watchdog = arg;
 
     (void)fd;
     (void)what;
-    notify_send(&master->notify, "WATCHDOG=1");
+    notify_send(watchdog->notify, "WATCHDOG=1");
 }
 
 void
-watchdog_start(struct master *master)
+watchdog_start(struct watchdog *watchdog, struct event_base *base,
+    struct notify *notify)
 {
-    struct watchdog *watchdog = &master->watchdog;
     uint64_t every_ms = watchdog->patience_ms / FEEDS;
     struct timeval every = clock_span(every_ms > 0 ? every_ms : 1);
 
-    if (watchdog->patience_ms == 0 || !notify_is_on(&master->notify))
+    if (watchdog->patience_ms == 0 || !notify_is_on(notify))
         return;
-    watchdog->timer =
-        event_new(master->base, -1, EV_PERSIST, on_feed, master);
+    watchdog->notify = notify;
+    watchdog->timer = event_new(base, -1, EV_PERSIST, on_feed, watchdog);
     if (watchdog->timer == NULL || event_add(watchdog->timer, &every) < 0)
         log_error(NULL, "the watchdog cannot be fed: out of memory");
-    on_feed(-1, 0, master);
+    on_feed(-1, 0, watchdog);
 }
 
 void

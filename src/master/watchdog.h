@@ -13,22 +13,25 @@
 #include "base/base.h"
 
 struct event;
-struct master;
+struct event_base;
+struct notify;
 
 struct watchdog {
     uint64_t patience_ms; /* the manager's; 0: there is no watchdog */
     struct event *timer;
+    struct notify *notify;
 };
 
 /* Finds out from the environment, which keeps its variables for a program that
  * takes over (watchdog_hand_on()). */
 void watchdog_init(struct watchdog *watchdog);
 
-/* Feeds it from now on. */
-void watchdog_start(struct master *master);
+/* Feeds it from now on; both must outlive it. */
+void watchdog_start(struct watchdog *watchdog, struct event_base *base,
+    struct notify *notify);
 void watchdog_stop(struct watchdog *watchdog);
 
-/* In a process that is to be the next master: the variables mean it. */
+/* In a process that is to be the next master: makes the variables name it. */
 void watchdog_hand_on(void);
 
 #endif

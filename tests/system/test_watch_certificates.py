@@ -215,8 +215,8 @@ def test_bad_certificate_keeps_the_old_one(relay, server, certs, renewed, live,
     one = watched.start()
     before = processes.wait_roles(one.pid, ["w0", "w1", "admin", "k0"])
     said = spoil(live, certs, renewed)
-    one.wait_log("error changed files are not taken over, the old ones stay "
-                 f"in force: .*({said})")
+    one.wait_log("error cannot reload changed certificate files, keeping the "
+                 f"previous ones: .*({said})")
     assert {watched.shown() for _ in range(4)} == {0}
     if (live / "server.pem").is_dir():
         (live / "server.pem").rmdir()
@@ -239,7 +239,7 @@ def test_bad_certificate_delays_no_other_service(relay, server, certs, renewed,
     copy(renewed, folders[2], 3)
     watched.wait_shown(1, 0)
     watched.wait_shown(3, 2)
-    one.wait_log("error changed files are not taken over.*s1.*does not belong")
+    one.wait_log("error cannot reload changed certificate files.*s1.*does not belong")
     assert watched.shown(1) == 0
     copy(renewed, folders[1], 2)
     watched.wait_shown(2, 1)
@@ -412,8 +412,8 @@ def test_changed_passphrase_counts_with_its_key(relay, server, certs, renewed,
     watched.wait_shown(0)
     for index in range(1, 3):
         renew(index)
-        one.wait_log("error changed files are not taken over.*cannot decrypt "
-                     "the private key with the passphrase", count=index)
+        one.wait_log("error cannot reload changed certificate files.*"
+                     "cannot decrypt the private key with the passphrase", count=index)
         assert {watched.shown() for _ in range(4)} == {index - 1}
         say(index)
         watched.wait_shown(index)
@@ -468,7 +468,7 @@ def test_certificates_replaced_under_load_fail_no_handshake(relay, certs,
             one.wait_log("changed files", count=known)
         told = stream.stop()
     taken = len(one.matching("changed files taken over"))
-    refused = len(one.matching("changed files are not taken over"))
+    refused = len(one.matching("cannot reload changed certificate files"))
     figures.tell(f"replaced {turn}, taken over {taken}, refused {refused}")
     assert told["failed"] == 0
     # Some between one replacement and the next, for they were what it is

@@ -1,5 +1,7 @@
 #include "master/instance.h"
 
+#include <event2/event.h>
+
 #include <criterion/criterion.h>
 
 #include "base/clock.h"
@@ -47,4 +49,47 @@ Test(instance, is_given_up)
     cr_expect_null(instance.child);
     cr_expect_not(instance.wanted);
     cr_expect_eq(instance.early_deaths, 0);
+}
+
+static const char *said;
+
+static struct child *
+start_none(struct instance *instance)
+{
+    (void)instance;
+    return NULL;
+}
+
+static void
+on_started(struct instance *instance)
+{
+    (void)instance;
+    said = "started";
+}
+
+static void
+on_vacant(struct instance *instance)
+{
+    (void)instance;
+    said = "vacant";
+}
+
+/* What serves in its place is told before the pause, not after. */
+Test(instance, is_vacant_while_no_process_starts)
+{
+    static const struct instance_ops ops = {
+        .start = start_none, .started = on_started, .vacant = on_vacant,
+    };
+    struct event_base *base = event_base_new();
+    struct instance instance = {
+        .ops = &ops, .base = base, .role = ROLE_WORKER,
+    };
+
+    instance_start(&instance);
+    cr_expect_str_eq(said, "vacant");
+    cr_expect_not_null(instance.retry);
+    cr_expect(event_pending(instance.retry, EV_TIMEOUT, NULL));
+    cr_expect_null(instance_release(&instance));
+    cr_expect_null(instance.retry);
+    event_base_free(base);
 }

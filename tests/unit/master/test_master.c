@@ -32,7 +32,7 @@ load(void *arg, struct error *error)
 /* Promise 24 */
 Test(master, forbids_dumps_before_keys_are_read)
 {
-    const struct master_source source = {
+    const struct config_source source = {
         .load = load, .arg = &loads, .path = "a.ini",
     };
     bool loaded = true;
