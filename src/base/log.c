@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,12 @@
 
 _Static_assert(LOG_LINE_SIZE <= PIPE_BUF, "a line must be written whole");
 
-static const struct {
-    const char *name;
-    unsigned priority;          /* syslog(3)'s */
-} levels[] = {
-    [LOG_LEVEL_ERROR] = { "error", 3 },
-    [LOG_LEVEL_WARN] = { "warn", 4 },
-    [LOG_LEVEL_INFO] = { "info", 6 },
-    [LOG_LEVEL_DEBUG] = { "debug", 7 },
+/* Each level's priority, as syslog(3) has it. */
+static const unsigned priorities[] = {
+    [LOG_LEVEL_ERROR] = 3,
+    [LOG_LEVEL_WARN] = 4,
+    [LOG_LEVEL_INFO] = 6,
+    [LOG_LEVEL_DEBUG] = 7,
 };
 
 static struct {
@@ -45,12 +44,6 @@ static struct {
     char bytes[BATCH_BYTES];
     size_t length;
 } batch;
-
-const char *
-log_level_name(enum log_level level)
-{
-    return levels[level].name;
-}
 
 void
 log_hush(bool hushed)
@@ -74,7 +67,7 @@ send_journal(enum log_level level, int pid, struct iovec text,
 
     log_line_start(&head);
     log_line_put(&head, "PRIORITY=%u\nSYSLOG_FACILITY=%u\nSYSLOG_IDENTIFIER="
-        IDENTIFIER "\n", levels[level].priority, FACILITY_DAEMON >> 3);
+        IDENTIFIER "\n", priorities[level], FACILITY_DAEMON >> 3);
     if (pid != 0)
         log_line_put(&head, "SYSLOG_PID=%d\n", pid);
     log_line_put(&head, "MESSAGE=");
@@ -94,10 +87,10 @@ send_text(enum log_level level, int pid, struct iovec text)
     if (state.sink.torn)
         log_line_put(&head, "\n");
     if (dress == LOG_DRESS_PRIORITY)
-        log_line_put(&head, "<%u>", levels[level].priority);
+        log_line_put(&head, "<%u>", priorities[level]);
     else if (dress == LOG_DRESS_SYSLOG)
         log_line_put(&head, "<%u>" IDENTIFIER "[%d]: ",
-            FACILITY_DAEMON | levels[level].priority, pid);
+            FACILITY_DAEMON | priorities[level], pid);
     /* A datagram ends by itself. */
     return log_sink_write(&state.sink, (struct iovec[]){
         { head.text, head.length }, text, { (char *)"\n", 1 },

@@ -14,29 +14,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/base.h"
+#include "base/log_field.h"
 
 struct error;
-
-enum log_level {
-    LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG
-};
-enum log_format { LOG_TEXT, LOG_JSON };
-enum log_target { LOG_STDERR, LOG_FILE, LOG_SYSLOG, LOG_JOURNAL };
-
-/* One key=value of an event.  A field with neither value nor number is left
- * out. */
-struct log_field {
-    const char *key; /* our own word: lower case, no spaces */
-    const char *value;
-    uint64_t number;
-    bool is_number;
-};
-
-#define LOG_STRING(k, v) { .key = (k), .value = (v) }
-#define LOG_NUMBER(k, n) { .key = (k), .number = (n), .is_number = true }
 
 /*
  * Opens the target and switches to it; on failure (the reason is added to
@@ -66,16 +48,8 @@ void log_discard(struct log_prepared *prepared);
  * old one stays in use, and an error says so.  Does nothing to stderr. */
 void log_reopen(void);
 
-/* What a line needs so that its reader knows when it was and how grave. */
-enum log_dress {
-    LOG_DRESS_TIME,     /* the time in front */
-    LOG_DRESS_PRIORITY, /* "<6>" in front */
-    LOG_DRESS_SYSLOG,   /* "<30>sallyport[123]: " in front */
-    LOG_DRESS_JOURNAL,  /* fields around it */
-};
-enum log_dress log_dress(void);
-
 /* How lines are made now. */
+enum log_dress log_dress(void);
 enum log_format log_format(void);
 enum log_level log_level(void);
 
@@ -122,7 +96,5 @@ void log_debug(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
  * "more" with the value "...", so put the important ones first. */
 void log_event(enum log_level level, const char *event,
     const struct log_field *fields, size_t count);
-
-const char *log_level_name(enum log_level level);
 
 #endif

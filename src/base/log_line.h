@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "base/log.h"
+#include "base/log_field.h"
 
 /* The newline included.  A pipe takes this much whole or not at all
  * (PIPE_BUF, pipe(7)). */

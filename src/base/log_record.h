@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "base/log.h"
+#include "base/log_field.h"
 #include "base/log_line.h"
 
 #define LOG_RECORD_MARK '\001'

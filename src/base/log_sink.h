@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "base/log.h"
+#include "base/log_field.h"
 
 struct error;
 
