@@ -317,17 +317,3 @@ scoreboard_beaten_ms(const struct scoreboard *board, unsigned slot)
 {
     return scoreboard_get(&board->shared->entries[slot].beaten_ms);
 }
-
-struct scoreboard_slot_info
-scoreboard_slot_info(const struct scoreboard *board, unsigned slot)
-{
-    const struct scoreboard_entry *found = &board->shared->entries[slot];
-
-    return (struct scoreboard_slot_info){
-        .taken = scoreboard_get(&found->taken) != 0,
-        .pid = (int)__atomic_load_n(&found->pid, __ATOMIC_RELAXED),
-        .kind = (int)__atomic_load_n(&found->kind, __ATOMIC_RELAXED),
-        .number = (unsigned)scoreboard_get(&found->number),
-        .active = scoreboard_slot_active(board, slot, SCOREBOARD_ALL),
-    };
-}

@@ -273,6 +273,20 @@ scoreboard_slot_counter(const struct scoreboard *board, unsigned slot,
     return scoreboard_get(&cell_of(board, slot, service)->metrics[cell]);
 }
 
+struct scoreboard_slot_info
+scoreboard_slot_info(const struct scoreboard *board, unsigned slot)
+{
+    const struct scoreboard_entry *found = &board->shared->entries[slot];
+
+    return (struct scoreboard_slot_info){
+        .taken = scoreboard_get(&found->taken) != 0,
+        .pid = (int)__atomic_load_n(&found->pid, __ATOMIC_RELAXED),
+        .kind = (int)__atomic_load_n(&found->kind, __ATOMIC_RELAXED),
+        .number = (unsigned)scoreboard_get(&found->number),
+        .active = scoreboard_slot_active(board, slot, SCOREBOARD_ALL),
+    };
+}
+
 /* What the slot has without what it has sent away, and what was sent to it from
  * here. */
 static uint64_t
