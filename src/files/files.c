@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/strings.h"
 #include "files/file_disk.h"
 #include "files/files_internal.h"
@@ -19,8 +18,8 @@ files_changed(struct files *files)
     files->version = ++latest;
 }
 
-static struct files *
-new_files(bool on_disk)
+struct files *
+files_new(bool on_disk)
 {
     struct files *files = calloc(1, sizeof(*files));
 
@@ -36,23 +35,7 @@ new_files(bool on_disk)
 struct files *
 files_on_disk(void)
 {
-    return new_files(true);
-}
-
-struct files *
-files_in_bundle(int fd, int secrets_fd, struct error *error)
-{
-    struct files *files = new_files(false);
-
-    if (files == NULL) {
-        error_add(error, "out of memory");
-        return NULL;
-    }
-    if (bundle_open(fd, &files->map, &files->table, error)
-        && (secrets_fd < 0 || files_join_secrets(files, secrets_fd, error)))
-        return files;
-    files_unref(files);
-    return NULL;
+    return files_new(true);
 }
 
 struct files *

@@ -22,13 +22,11 @@ struct files {
     void *print_arg;
 };
 
+/* Without any answer, with one reference.  NULL: out of memory. */
+NODISCARD struct files *files_new(bool on_disk);
+
 /* To be called whenever an answer comes, goes or changes. */
 void files_changed(struct files *files);
-
-/* Fills the answers that are apart with what the bundle of secrets says, which
- * must be all of them and nothing else.  False: `error` says why. */
-NODISCARD bool files_join_secrets(struct files *files, int secrets_fd,
-    struct error *error);
 
 /* A copy of an answer of `files`, with its secrets if these are at hand.
  * NULL: out of memory. */

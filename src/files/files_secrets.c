@@ -187,8 +187,10 @@ count_apart(const struct file_cache *table)
     return count;
 }
 
-bool
-files_join_secrets(struct files *files, int secrets_fd, struct error *error)
+/* Fills the answers that are apart with what the bundle of secrets says, which
+ * must be all of them and nothing else. */
+static bool
+join_secrets(struct files *files, int secrets_fd, struct error *error)
 {
     struct file_cache secrets = { 0 };
     bool good;
@@ -203,4 +205,20 @@ files_join_secrets(struct files *files, int secrets_fd, struct error *error)
     file_cache_clear(&secrets);
     files_changed(files);
     return good;
+}
+
+struct files *
+files_in_bundle(int fd, int secrets_fd, struct error *error)
+{
+    struct files *files = files_new(false);
+
+    if (files == NULL) {
+        error_add(error, "out of memory");
+        return NULL;
+    }
+    if (bundle_open(fd, &files->map, &files->table, error)
+        && (secrets_fd < 0 || join_secrets(files, secrets_fd, error)))
+        return files;
+    files_unref(files);
+    return NULL;
 }
