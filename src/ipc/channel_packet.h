@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "ipc/message.h"
+#include "ipc/message_types.h"
 
 struct channel_packet {
     void *bytes; /* in this module's own memory until the next one is read */

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "ipc/channel.h"
-
 /* What both structs begin with. */
 struct head {
     uint32_t number, length;
@@ -56,12 +54,8 @@ sign_batch_add_signed(struct sign_batch *batch,
 }
 
 void
-sign_batch_send(struct sign_batch *batch, struct channel *channel,
-    enum message_type type)
+sign_batch_clear(struct sign_batch *batch)
 {
-    if (batch->count > 0)
-        channel_send(
-            channel, type, NULL, batch->bytes, batch->length, NULL, 0);
     batch->count = 0;
     batch->length = 0;
 }

@@ -13,9 +13,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "ipc/message.h"
-
-struct channel;
+#include "ipc/message_types.h"
 
 enum {
     SIGN_BATCH_BYTES = MESSAGE_BYTES_MAX - sizeof(struct message_header),
@@ -30,15 +28,15 @@ struct sign_batch {
     alignas(8) char bytes[SIGN_BATCH_BYTES];
 };
 
-/* False: it is full, send it first.  An empty one takes any that is sound. */
+/* False: it is full, send it first (`length` of its bytes).  An empty one takes
+ * any that is sound. */
 NODISCARD bool sign_batch_add_sign(struct sign_batch *batch,
     const struct message_sign *sign, const unsigned char *bytes);
 NODISCARD bool sign_batch_add_signed(struct sign_batch *batch,
     const struct message_signed *answer, const unsigned char *signature);
 
-/* Sends what is there, as `type`, and empties it. */
-void sign_batch_send(struct sign_batch *batch, struct channel *channel,
-    enum message_type type);
+/* Empties it, once it has been sent. */
+void sign_batch_clear(struct sign_batch *batch);
 
 /* The one at `*at` of a message, which moves on; its bytes are behind it.  NULL:
  * there is none, or it is not whole. */

@@ -131,8 +131,12 @@ static void
 send_answers(struct way *way)
 {
     struct keeper *keeper = way->keeper;
+    struct sign_batch *answers = &keeper->answers;
 
-    sign_batch_send(&keeper->answers, way->channel, MESSAGE_SIGNED);
+    if (answers->count > 0)
+        channel_send(way->channel, MESSAGE_SIGNED, NULL, answers->bytes,
+            answers->length, NULL, 0);
+    sign_batch_clear(answers);
     keeper->sent_ns = clock_now_ns();
 }
 

@@ -39,6 +39,17 @@ client_of(struct tls_signer *signer)
 }
 
 static void
+send_batch(struct keeper_client *client)
+{
+    struct sign_batch *batch = &client->batch;
+
+    if (batch->count > 0)
+        channel_send(client->channel, MESSAGE_SIGN, NULL, batch->bytes,
+            batch->length, NULL, 0);
+    sign_batch_clear(batch);
+}
+
+static void
 ask(struct keeper_client *client, const struct tls_signing *signing)
 {
     const struct tls_sign_request *request = &signing->request;
@@ -52,7 +63,7 @@ ask(struct keeper_client *client, const struct tls_signing *signing)
 
     if (sign_batch_add_sign(&client->batch, &sign, request->bytes))
         return;
-    sign_batch_send(&client->batch, client->channel, MESSAGE_SIGN);
+    send_batch(client);
     (void)!sign_batch_add_sign(&client->batch, &sign, request->bytes);
 }
 
@@ -94,7 +105,7 @@ ask_more(void *arg)
         client->asked++;
         client->unasked = client->unasked->next;
     }
-    sign_batch_send(&client->batch, client->channel, MESSAGE_SIGN);
+    send_batch(client);
 }
 
 static void

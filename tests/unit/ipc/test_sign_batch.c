@@ -7,6 +7,8 @@
 
 #include <criterion/criterion.h>
 
+#include "ipc/message.h"
+
 static struct sign_batch batch;
 static alignas(8) char packet[MESSAGE_BYTES_MAX + 8];
 static const unsigned char bytes[TLS_SIGN_BYTES_MAX] = "what is to be signed";
@@ -14,8 +16,7 @@ static const unsigned char bytes[TLS_SIGN_BYTES_MAX] = "what is to be signed";
 static void
 set_up(void)
 {
-    batch.count = 0;
-    batch.length = 0;
+    sign_batch_clear(&batch);
 }
 
 TestSuite(sign_batch, .init = set_up);

@@ -1,0 +1,244 @@
+/*
+ * What processes say to each other: the types of messages, and what each of them
+ * carries.  message.h says how they are judged.
+ *
+ * Both ends are the same program on the same machine, so payloads are plain
+ * structs.
+ */
+#ifndef IPC_MESSAGE_TYPES_H
+#define IPC_MESSAGE_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tls/tls_signer.h"
+
+enum {
+    MESSAGE_BYTES_MAX = 16 << 10, /* header and payload */
+    MESSAGE_FDS_MAX = 2,
+};
+
+/* message.c has the table of roles that may send each, and to which. */
+enum message_type {
+    /* From the master. */
+    MESSAGE_BUNDLE,  /* struct message_generation, 1 descriptor: the bundle */
+    MESSAGE_SECRETS, /* struct message_generation, 1: the bundle of private
+                       * keys that belongs to the other one, to the keeper */
+    MESSAGE_SOCKET,  /* struct message_socket and text, 1: a listening socket */
+    MESSAGE_PREPARE, /* struct message_generation: every socket has been sent;
+                       * load the bundle, answer */
+    MESSAGE_COMMIT,  /* struct message_generation: it is in force now */
+    MESSAGE_ABORT,   /* struct message_generation: forget it */
+    MESSAGE_HANDOVER, /* struct message_handover, 1: the way to another worker */
+    MESSAGE_LOG,      /* struct message_log: how lines are made from now on */
+    MESSAGE_DRAIN,  /* struct message_drain and text: stop accepting, finish */
+    MESSAGE_END,    /* nothing: end every connection now */
+    MESSAGE_SCOUT,  /* nothing, 1: a way to the scout (or to a worker) */
+    MESSAGE_KEEPER, /* nothing, 1: a way to the keeper (or to a worker) */
+    MESSAGE_REPLY,  /* struct message_reply and text, to the admin */
+    MESSAGE_SECRET, /* nothing, 1: what tickets are sealed with, to the
+                       * successor */
+
+    /* From children. */
+    MESSAGE_BOUND,     /* as MESSAGE_SOCKET, from the trial */
+    MESSAGE_FAULT,     /* text: one fault of the configuration */
+    MESSAGE_VERDICT,   /* struct message_verdict: all is told */
+    MESSAGE_READY,     /* nothing: the loop turns; a successor serves */
+    MESSAGE_PREPARED,  /* struct message_verdict */
+    MESSAGE_COMMITTED, /* struct message_generation */
+    MESSAGE_DRAINED,   /* struct message_drain and text, as asked: no connection
+                       * is left */
+    MESSAGE_KEEPER_LOST, /* nothing: a worker has no way to its keeper */
+    MESSAGE_SCOUT_LOST,  /* nothing: nor to the scout */
+    MESSAGE_REQUEST,     /* struct message_request and text, from the admin */
+
+    /* Between a worker and the scout. */
+    MESSAGE_RESOLVE,  /* struct message_resolve and the name */
+    MESSAGE_RESOLVED, /* struct message_resolved and addresses */
+
+    /* Between a worker and the keeper. */
+    MESSAGE_SIGN,   /* a batch of struct message_sign (sign_batch.h) */
+    MESSAGE_SIGNED, /* a batch of struct message_signed */
+
+    /* Between a master and its successor, once that serves. */
+    MESSAGE_SPEAK,    /* nothing: the service manager listens to you now */
+    MESSAGE_STOP,     /* struct message_stop: your connections have a time */
+    MESSAGE_STOP_NOW, /* nothing: they have none */
+    MESSAGE_REOPEN,   /* nothing: open the log anew */
+
+    /* From the master, outside of a generation. */
+    MESSAGE_REBOUND, /* as MESSAGE_SOCKET, to a worker: serve this one in place
+                       * of the socket of the same id, which is dead */
+
+    /* From every child but the trial. */
+    MESSAGE_HEARTBEAT, /* nothing: the loop turns (heartbeat.h) */
+
+    /* From the master to the scout. */
+    MESSAGE_NAMES, /* nothing, 1 descriptor: the files (names_files.h) */
+
+    /* Between the master and the trial. */
+    MESSAGE_HELD,   /* as MESSAGE_SOCKET, without the descriptor: the master has
+                     * this socket; `serve`: it serves now */
+    MESSAGE_TRY,    /* nothing: all has been told, try the configuration */
+    MESSAGE_WANTED, /* as MESSAGE_HELD, from the trial: the configuration wants
+                     * it, for the service that it names */
+
+    /* From the master to a worker. */
+    MESSAGE_COVER, /* as MESSAGE_SOCKET: serve this one too, of another worker;
+                     * not `serve`: its own worker does */
+
+    /* From a master to its successor. */
+    MESSAGE_KIN, /* struct message_kin: a process of ours, or of a master
+                     * before us */
+
+    /* From the master to a worker. */
+    MESSAGE_ROOM, /* nothing: a process has ended, look at the limits */
+
+    MESSAGE_TYPE_COUNT,
+};
+
+/* The most that stands behind a fixed part. */
+enum {
+    MESSAGE_KEY_MAX = 511,     /* of a listening socket: ADDRESS_TEXT_SIZE */
+    MESSAGE_PATH_MAX = 107,    /* sockaddr_un's */
+    MESSAGE_SERVICE_MAX = 49,  /* config/config_line.h's */
+    MESSAGE_HOST_MAX = 253,
+    MESSAGE_FAULT_MAX = 4096,
+    MESSAGE_REPLY_MAX = 8192,  /* longer ones go in several messages */
+    MESSAGE_SOCKETS_MAX = 256, /* of one address */
+};
+
+struct message_header {
+    uint32_t type;
+    uint32_t length; /* of the payload; the packet ends with it */
+};
+
+struct message_generation {
+    uint64_t generation;
+};
+
+/* The text behind it: the address as text, NUL,
+ * and the absolute path to remove at the end (empty: none), NUL.  See
+ * message_socket_path(). */
+struct message_socket {
+    uint64_t id;      /* the same socket has the same id all its life */
+    uint64_t device;  /* of the path */
+    uint64_t inode;
+    uint32_t index;   /* among the sockets of its address */
+    uint32_t service; /* index in the configuration */
+    uint32_t tls;     /* 0 or 1 */
+    uint32_t serve;   /* 0: close it once its queue is empty */
+};
+
+enum message_inbox_state {
+    INBOX_GONE, /* the worker has ended, the descriptor is its end: read what is
+                   left of it, and close both */
+    INBOX_OPEN, /* the descriptor leads to it, both ways */
+    INBOX_LEFT, /* what a worker that has ended has not read is in it */
+    INBOX_STATE_COUNT,
+};
+
+struct message_handover {
+    uint32_t slot;  /* of the other worker, on the scoreboard */
+    uint32_t state; /* enum message_inbox_state */
+};
+
+struct message_log {
+    uint32_t dress;  /* enum log_dress */
+    uint32_t format; /* enum log_format */
+    uint32_t level;  /* enum log_level */
+    uint32_t reserved;
+};
+
+/* The text behind it: a service's name, or empty for all. */
+#define MESSAGE_NO_LIMIT UINT64_MAX
+struct message_drain {
+    uint64_t timeout_ms; /* then end what is left; MESSAGE_NO_LIMIT: never */
+    uint64_t generation; /* that others serve: MESSAGE_COMMITTED says that nobody
+                          * is accepted any more; 0: nobody waits for that */
+};
+
+struct message_kin {
+    int32_t pid;
+    uint32_t reserved;
+    uint64_t started; /* as proc_pid_stat(5) has it; 0: not known */
+};
+
+struct message_stop {
+    uint64_t timeout_ms;
+};
+
+enum reply_code {
+    REPLY_DONE,
+    REPLY_FAILED,
+    REPLY_AGAIN, /* the successor answers that, at the same socket */
+    REPLY_CODE_COUNT,
+};
+
+/* The text behind it is for the user; `more`: another reply follows. */
+struct message_reply {
+    uint32_t request;
+    uint32_t code; /* enum reply_code, with the last reply */
+    uint32_t more;
+    uint32_t reserved;
+};
+
+struct message_verdict {
+    uint64_t generation;
+    uint32_t ok;
+    uint32_t given_up; /* not `ok`: another order came before it was done */
+};
+
+enum request_verb {
+    REQUEST_RELOAD,
+    REQUEST_UPGRADE,
+    REQUEST_DRAIN, /* the text: the service's name */
+    REQUEST_STATUS, /* what the master knows and the scoreboard does not say */
+    REQUEST_VERB_COUNT,
+};
+
+struct message_request {
+    uint32_t request; /* the answer has the same number */
+    uint32_t verb;    /* enum request_verb */
+    int32_t pid;      /* of the process that asks; 0: not known */
+    uint32_t reserved;
+};
+
+struct message_resolve {
+    uint32_t query;
+    uint32_t reserved;
+};
+
+struct message_resolved {
+    uint32_t query;
+    uint32_t result; /* enum resolver_result */
+    uint32_t ttl_ms; /* 0: an old answer */
+    uint32_t count;  /* of struct address behind it; 0 unless found */
+};
+
+/* Behind it is what is to be signed. */
+struct message_sign {
+    uint32_t number; /* the answer has the same */
+    uint32_t length;
+    uint32_t scheme; /* enum tls_sign_scheme */
+    uint32_t digest; /* enum tls_sign_digest */
+    struct tls_key_id key;
+};
+
+/* Behind it is the signature. */
+struct message_signed {
+    uint32_t number;
+    uint32_t length; /* 0: refused */
+};
+
+/* A message that was agreed to.  `payload` is borrowed from the packet, and
+ * aligned for every payload; `text` is what stands behind the fixed part. */
+struct message {
+    enum message_type type;
+    const void *payload;
+    const char *text;
+    size_t text_length; /* without the NUL that always follows */
+    size_t fd_count;
+};
+
+#endif
