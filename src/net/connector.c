@@ -1,40 +1,52 @@
 #include "net/connector.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "config/config.h"
 #include "net/address_order.h"
-#include "net/connector_internal.h"
+#include "net/connector_attempt.h"
+#include "net/connector_targets.h"
+#include "net/endpoint_order.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 
 enum {
-    PACE_MS = 250, /* RFC 8305 8: Connection Attempt Delay */
-    PUT_OFF_MOST = 64,
+    ATTEMPTS_MOST = 4, /* at once; then the oldest is given up */
+    PACE_MS = 250,     /* RFC 8305 8: Connection Attempt Delay */
 };
 
-const char *
-connector_result_text(enum connector_result result)
-{
-    static const char *const texts[] = {
-        [CONNECTOR_CONNECTED] = "connected",
-        [CONNECTOR_REFUSED] = "refused",
-        [CONNECTOR_TIMEOUT] = "no answer",
-        [CONNECTOR_UNREACHABLE] = "unreachable",
-        [CONNECTOR_FORBIDDEN] = "permission denied",
-        [CONNECTOR_UNRESOLVED] = "name not resolved",
-        [CONNECTOR_EXHAUSTED] = "no descriptor or memory left here",
-        [CONNECTOR_PORTLESS] = "no local port left",
-        [CONNECTOR_SELF] = "no server, the socket was connected to itself",
-        [CONNECTOR_RETURNS] = "leads back to this service",
-        [CONNECTOR_OVERTAKEN] = "no answer yet when another accepted",
-    };
+struct connector {
+    struct connector_spec spec;
+    struct connector **handle;
+    struct resolver_query *query;
+    struct endpoint_order order;
+    struct connector_targets targets; /* the current endpoint's addresses */
+    size_t won;
+    uint64_t deadline_ms;        /* of that endpoint */
+    uint64_t retry_ms;           /* until what is to be tried later */
+    enum connector_result later; /* why something is tried later */
+    struct event timer;
+    struct connector_attempts shared;
+    struct connector_attempt attempts[ATTEMPTS_MOST];
 
-    return texts[result];
+    /* The last failure. */
+    enum connector_result result;
+    const struct endpoint *failed_endpoint;
+    struct address failed_address; /* length 0: none */
+};
+
+static void go_on(struct connector *connector);
+
+static const struct endpoint *
+current_endpoint(const struct connector *connector)
+{
+    return &connector->spec.service->connect.items[connector->order.now];
 }
 
 static uint64_t
@@ -44,54 +56,6 @@ time_left_ms(const struct connector *connector)
 
     return now_ms < connector->deadline_ms ? connector->deadline_ms - now_ms
                                            : 0;
-}
-
-size_t
-connector_find_target(
-    const struct connector *connector, enum target_state state)
-{
-    size_t i = 0;
-
-    while (i < connector->count && connector->states[i] != state)
-        i++;
-    return i;
-}
-
-bool
-connector_has_target(
-    const struct connector *connector, enum target_state state)
-{
-    return connector_find_target(connector, state) < connector->count;
-}
-
-/* The endpoint after the current one; those that were put off come when all
- * others are through.  The count: there is none. */
-static size_t
-following_endpoint(const struct connector *connector, bool *second_round)
-{
-    size_t count = connector->spec.service->connect.count;
-    size_t next = connector->endpoint + 1; /* SIZE_MAX + 1 at first */
-
-    *second_round = connector->second_round;
-    if (!*second_round) {
-        if (next < count)
-            return next;
-        *second_round = true;
-        next = 0;
-    }
-    while (next < count && (next >= PUT_OFF_MOST ||
-               (connector->put_off >> next & 1) == 0))
-        next++;
-    return next;
-}
-
-bool
-connector_has_more_endpoints(const struct connector *connector)
-{
-    bool second_round;
-
-    return following_endpoint(connector, &second_round) <
-        connector->spec.service->connect.count;
 }
 
 static void
@@ -106,28 +70,21 @@ arm_timer(struct connector *connector, uint64_t delay_ms)
 
 /* Time for what comes next: the next address (none may use up the time of those
  * behind it), another try, the end. */
-void
-connector_schedule(struct connector *connector)
+static void
+schedule(struct connector *connector)
 {
-    uint64_t left_ms = time_left_ms(connector), delay_ms = left_ms, fresh = 0;
+    const struct connector_targets *targets = &connector->targets;
+    uint64_t left_ms = time_left_ms(connector), delay_ms = left_ms;
+    uint64_t fresh = connector_targets_count(targets, TARGET_NEW);
 
-    for (size_t i = 0; i < connector->count; i++)
-        fresh += connector->states[i] == TARGET_NEW;
     if (fresh > 0) {
         delay_ms = left_ms / (fresh + 1);
         delay_ms = delay_ms < PACE_MS ? delay_ms : PACE_MS;
     }
-    if (connector_has_target(connector, TARGET_LATER) &&
+    if (connector_targets_has(targets, TARGET_LATER) &&
         connector->retry_ms < delay_ms)
         delay_ms = connector->retry_ms;
     arm_timer(connector, delay_ms);
-}
-
-static void
-free_addresses(struct connector *connector)
-{
-    if (connector->addresses != &connector->only)
-        free(connector->addresses);
 }
 
 void
@@ -137,18 +94,72 @@ connector_cancel(struct connector *connector)
         return;
     resolver_cancel(connector->query);
     for (size_t i = 0; i < ATTEMPTS_MOST; i++)
-        connector_drop_attempt(&connector->attempts[i]);
+        connector_attempt_drop(&connector->attempts[i]);
     event_del(&connector->timer);
-    free_addresses(connector);
+    connector_targets_clear(&connector->targets);
     *connector->handle = NULL;
     free(connector);
+}
+
+/* Failures. */
+
+/* Keeps and tells what failed.  `address` NULL: none is known. */
+static void
+note_failure(struct connector *connector, enum connector_result why,
+    const struct address *address)
+{
+    const struct connector_spec *spec = &connector->spec;
+
+    if (why != CONNECTOR_OVERTAKEN) {
+        connector->result = why;
+        connector->failed_endpoint = current_endpoint(connector);
+        connector->failed_address.length = 0;
+        if (address != NULL)
+            connector->failed_address = *address;
+    }
+    if (spec->failed != NULL)
+        spec->failed(spec->arg, why,
+            current_endpoint(connector), address);
+}
+
+static void
+remember_silent(struct connector *connector, const struct address *address)
+{
+    connector_memory_add_silent(
+        connector->spec.memory, address, connector->spec.service->name);
+}
+
+static void
+fail_target(
+    struct connector *connector, size_t target, enum connector_result why)
+{
+    const struct address *address = &connector->targets.addresses[target];
+
+    connector->targets.states[target] = TARGET_USED;
+    if (why == CONNECTOR_TIMEOUT)
+        remember_silent(connector, address);
+    note_failure(connector, why, address);
+}
+
+static size_t
+target_of(const struct connector *connector,
+    const struct connector_attempt *attempt)
+{
+    return (size_t)(attempt->to - connector->targets.addresses);
+}
+
+static void
+fail_attempt(struct connector *connector, struct connector_attempt *attempt,
+    enum connector_result why)
+{
+    connector_attempt_drop(attempt);
+    fail_target(connector, target_of(connector, attempt), why);
 }
 
 static void
 finish_failed(struct connector *connector)
 {
-    const struct endpoint *endpoint =
-        connector_endpoint(connector, connector->failed_endpoint);
+    const struct endpoint *endpoint = connector->failed_endpoint;
     struct connector_spec spec = connector->spec;
     enum connector_result result = connector->result;
     struct address address = connector->failed_address;
@@ -161,14 +172,17 @@ finish_failed(struct connector *connector)
 static void
 give_up_endpoint(struct connector *connector)
 {
+    struct connector_targets *targets = &connector->targets;
+
     for (size_t i = 0; i < ATTEMPTS_MOST; i++)
         if (connector->attempts[i].fd >= 0)
-            connector_fail_attempt(&connector->attempts[i], CONNECTOR_TIMEOUT);
-    for (size_t i = 0; i < connector->count; i++)
-        if (connector->states[i] == TARGET_LATER)
-            connector_fail_target(connector, i, connector->later);
+            fail_attempt(
+                connector, &connector->attempts[i], CONNECTOR_TIMEOUT);
+    for (size_t i = 0; i < targets->count; i++)
+        if (targets->states[i] == TARGET_LATER)
+            fail_target(connector, i, connector->later);
         else
-            connector->states[i] = TARGET_USED;
+            targets->states[i] = TARGET_USED;
 }
 
 /* The name took too long, or the addresses did, or it is time for one more. */
@@ -181,15 +195,141 @@ on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (connector->query != NULL) {
         resolver_cancel(connector->query);
-        connector_note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
+        note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
     } else if (time_left_ms(connector) == 0) {
         give_up_endpoint(connector);
     }
-    for (size_t i = 0; i < connector->count; i++)
-        if (connector->states[i] == TARGET_LATER)
-            connector->states[i] = TARGET_NEW;
-    connector_go_on(connector);
+    connector_targets_move(&connector->targets, TARGET_LATER, TARGET_NEW);
+    go_on(connector);
 }
+
+/* One address each. */
+
+/* What was silent until now is not waited for, but tried again if this server
+ * proves useless. */
+static void
+drop_overtaken(struct connector *connector)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    for (size_t i = 0; i < ATTEMPTS_MOST; i++) {
+        struct connector_attempt *attempt = &connector->attempts[i];
+
+        if (attempt->fd < 0)
+            continue;
+        if (connector_attempt_is_silent(attempt, now_ms))
+            remember_silent(connector, attempt->to);
+        connector_attempt_drop(attempt);
+        connector->targets.states[target_of(connector, attempt)] = TARGET_NEW;
+        note_failure(connector, CONNECTOR_OVERTAKEN, attempt->to);
+    }
+}
+
+static void
+finish_connected(
+    struct connector *connector, struct connector_attempt *attempt)
+{
+    const struct connector_targets *targets = &connector->targets;
+    const struct endpoint *endpoint = current_endpoint(connector);
+    struct connector_spec spec = connector->spec;
+    struct address address = *attempt->to;
+    int fd = connector_attempt_release(attempt);
+
+    event_del(&connector->timer);
+    connector->won = target_of(connector, attempt);
+    targets->states[connector->won] = TARGET_USED;
+    drop_overtaken(connector);
+    if (!connector_targets_has(targets, TARGET_NEW) &&
+        !connector_targets_has(targets, TARGET_LATER) &&
+        !endpoint_order_has_next(&connector->order))
+        connector_cancel(connector);
+    spec.done(spec.arg, CONNECTOR_CONNECTED, fd, endpoint, &address);
+}
+
+static void
+on_attempt_ended(void *arg, struct connector_attempt *attempt,
+    enum connector_result result)
+{
+    struct connector *connector = arg;
+
+    if (result == CONNECTOR_CONNECTED) {
+        finish_connected(connector, attempt);
+        return;
+    }
+    fail_attempt(connector, attempt, result);
+    go_on(connector);
+}
+
+static bool
+would_return(
+    void *arg, const struct address *to, const struct address *from)
+{
+    const struct connector *connector = arg;
+    const struct connector_spec *spec = &connector->spec;
+
+    return spec->returns != NULL && spec->returns(spec->arg, to, from);
+}
+
+/* One that is free; if need be the oldest is given up. */
+static struct connector_attempt *
+vacate_attempt(struct connector *connector)
+{
+    struct connector_attempt *oldest = &connector->attempts[0];
+
+    for (size_t i = 0; i < ATTEMPTS_MOST; i++) {
+        struct connector_attempt *attempt = &connector->attempts[i];
+
+        if (attempt->fd < 0)
+            return attempt;
+        if (attempt->since_ms < oldest->since_ms)
+            oldest = attempt;
+    }
+    fail_attempt(connector, oldest, CONNECTOR_TIMEOUT);
+    return oldest;
+}
+
+/* Ports are counted for each address: for another server some may be free. */
+static void
+fail_or_put_off(
+    struct connector *connector, size_t target, enum connector_result why)
+{
+    if (why == CONNECTOR_PORTLESS &&
+        endpoint_order_has_next(&connector->order)) {
+        fail_target(connector, target, why);
+        return;
+    }
+    connector->targets.states[target] = TARGET_LATER;
+    connector->later = why;
+    connector->retry_ms = connector_attempt_retry_ms(why);
+}
+
+/* True: it waits, or the connector has finished and may be gone. */
+static bool
+try_target(struct connector *connector, size_t target)
+{
+    struct connector_attempt *attempt = vacate_attempt(connector);
+    enum connector_result result;
+
+    switch (connector_attempt_begin(
+        attempt, &connector->targets.addresses[target], &result)) {
+    case ATTEMPT_WAITS:
+        connector->targets.states[target] = TARGET_TRYING;
+        schedule(connector);
+        return true;
+    case ATTEMPT_CONNECTED:
+        finish_connected(connector, attempt);
+        return true;
+    case ATTEMPT_SHORT:
+        fail_or_put_off(connector, target, result);
+        return false;
+    case ATTEMPT_FAILED:
+        break;
+    }
+    fail_target(connector, target, result);
+    return false;
+}
+
+/* One endpoint each. */
 
 static bool
 is_silent(void *arg, const struct address *address)
@@ -205,49 +345,16 @@ is_silent(void *arg, const struct address *address)
 static void
 arrange(struct connector *connector)
 {
+    struct connector_targets *targets = &connector->targets;
     bool known = connector->spec.memory->silent.count > 0;
     size_t last;
 
-    address_order_interleave(connector->addresses, connector->count);
-    last = known ? address_order_defer(connector->addresses, connector->count,
+    address_order_interleave(targets->addresses, targets->count);
+    last = known ? address_order_defer(targets->addresses, targets->count,
                        is_silent, connector)
                  : 0;
-    if (last < connector->count || connector->second_round ||
-        connector->endpoint >= PUT_OFF_MOST)
-        return;
-    connector->put_off |= UINT64_C(1) << connector->endpoint;
-    connector->count = 0;
-}
-
-/* In one piece with their states, all of them TARGET_NEW. */
-static bool
-take_addresses(struct connector *connector, const struct address *addresses,
-    size_t count)
-{
-    struct address *copy = calloc(count, sizeof(*copy) + 1);
-
-    if (copy == NULL) {
-        connector_note_failure(connector, CONNECTOR_EXHAUSTED, NULL);
-        return false;
-    }
-    memcpy(copy, addresses, count * sizeof(*copy));
-    free_addresses(connector);
-    connector->addresses = copy;
-    connector->states = (uint8_t *)(copy + count);
-    connector->count = count;
-    return true;
-}
-
-/* The one that the configuration names. */
-static void
-take_address(struct connector *connector, const struct address *address)
-{
-    free_addresses(connector);
-    connector->only = *address;
-    connector->only_state = TARGET_NEW;
-    connector->addresses = &connector->only;
-    connector->states = &connector->only_state;
-    connector->count = 1;
+    if (last == targets->count && endpoint_order_put_off(&connector->order))
+        targets->count = 0;
 }
 
 static void
@@ -255,35 +362,37 @@ on_resolved(void *arg, enum resolver_result result,
     const struct address *addresses, size_t count)
 {
     struct connector *connector = arg;
+    struct connector_targets *targets = &connector->targets;
 
-    if (result != RESOLVER_FOUND)
-        connector_note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
-    else if (take_addresses(connector, addresses, count)) {
+    if (result != RESOLVER_FOUND) {
+        note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
+    } else if (!connector_targets_set(targets, addresses, count)) {
+        note_failure(connector, CONNECTOR_EXHAUSTED, NULL);
+    } else {
         for (size_t i = 0; i < count; i++)
-            address_set_port(&connector->addresses[i],
-                connector_endpoint(connector, connector->endpoint)->port);
+            address_set_port(&targets->addresses[i],
+                current_endpoint(connector)->port);
         arrange(connector);
     }
-    connector_go_on(connector);
+    go_on(connector);
 }
 
 /* False: its name is looked up; the connector may be gone. */
 static bool
 begin_endpoint(struct connector *connector)
 {
-    const struct endpoint *endpoint =
-        connector_endpoint(connector, connector->endpoint);
+    const struct endpoint *endpoint = current_endpoint(connector);
     uint64_t timeout_ms = connector->spec.service->connect_timeout_ms;
     struct address address;
     bool known;
 
-    connector->count = 0;
+    connector->targets.count = 0;
     connector->deadline_ms = clock_now_ms() + timeout_ms;
     known = endpoint->kind == ENDPOINT_UNIX
         ? address_from_path(&address, endpoint->path)
         : address_from_numeric(&address, endpoint->host, endpoint->port);
     if (known) {
-        take_address(connector, &address);
+        connector_targets_set_one(&connector->targets, &address);
         arrange(connector);
         return true;
     }
@@ -294,25 +403,28 @@ begin_endpoint(struct connector *connector)
     return false;
 }
 
-void
-connector_go_on(struct connector *connector)
+/* Tries what comes next, until there is something to wait for.  Comes last: it
+ * may finish the connector. */
+static void
+go_on(struct connector *connector)
 {
-    for (;;) {
-        size_t target = connector_find_target(connector, TARGET_NEW);
+    const struct connector_targets *targets = &connector->targets;
 
-        if (target < connector->count) {
-            if (connector_try_target(connector, target))
+    for (;;) {
+        size_t target = connector_targets_find(targets, TARGET_NEW);
+
+        if (target < targets->count) {
+            if (try_target(connector, target))
                 return;
-        } else if (connector_has_target(connector, TARGET_TRYING) ||
-            connector_has_target(connector, TARGET_LATER)) {
-            connector_schedule(connector);
+        } else if (connector_targets_has(targets, TARGET_TRYING) ||
+            connector_targets_has(targets, TARGET_LATER)) {
+            schedule(connector);
             return;
-        } else if (!connector_has_more_endpoints(connector)) {
+        } else if (!endpoint_order_has_next(&connector->order)) {
             finish_failed(connector);
             return;
         } else {
-            connector->endpoint =
-                following_endpoint(connector, &connector->second_round);
+            endpoint_order_advance(&connector->order);
             if (!begin_endpoint(connector))
                 return;
         }
@@ -332,22 +444,29 @@ connector_start(const struct connector_spec *spec, struct connector **handle)
     }
     connector->spec = *spec;
     connector->handle = handle;
-    connector->endpoint = SIZE_MAX; /* before the first */
-    for (size_t i = 0; i < ATTEMPTS_MOST; i++) {
-        connector->attempts[i].connector = connector;
-        connector->attempts[i].fd = -1;
-    }
+    connector->failed_endpoint = &spec->service->connect.items[0];
+    endpoint_order_init(&connector->order, spec->service->connect.count);
+    connector->shared = (struct connector_attempts){
+        .base = spec->loop->base,
+        .memory = spec->memory,
+        .service = spec->service,
+        .returns = would_return,
+        .ended = on_attempt_ended,
+        .arg = connector,
+    };
+    for (size_t i = 0; i < ATTEMPTS_MOST; i++)
+        connector_attempt_init(&connector->attempts[i], &connector->shared);
     evtimer_assign(&connector->timer, spec->loop->base, on_timer, connector);
-    connector_go_on(connector);
+    go_on(connector);
 }
 
 void
 connector_next(struct connector *connector, bool silent)
 {
     if (silent)
-        connector_remember_silent(
-            connector, &connector->addresses[connector->won]);
+        remember_silent(
+            connector, &connector->targets.addresses[connector->won]);
     connector->deadline_ms =
         clock_now_ms() + connector->spec.service->connect_timeout_ms;
-    connector_go_on(connector);
+    go_on(connector);
 }

@@ -10,44 +10,16 @@
 #define NET_CONNECTOR_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "base/address.h"
-#include "base/base.h"
-#include "net/silent_addresses.h"
+#include "net/connector_memory.h"
+#include "net/connector_result.h"
 
+struct address;
 struct connector;
 struct endpoint;
 struct loop;
 struct resolver;
 struct service_config;
-
-enum connector_result {
-    CONNECTOR_CONNECTED,
-    CONNECTOR_REFUSED,
-    CONNECTOR_TIMEOUT,
-    CONNECTOR_UNREACHABLE,
-    CONNECTOR_FORBIDDEN, /* this process lacks the right to */
-    CONNECTOR_UNRESOLVED,
-    CONNECTOR_EXHAUSTED, /* out of descriptors or memory here */
-    CONNECTOR_PORTLESS,  /* no local port was free for this address */
-    CONNECTOR_SELF,      /* the socket was connected to itself */
-    CONNECTOR_RETURNS,   /* the address is a listener of ours */
-    CONNECTOR_OVERTAKEN, /* silent, while another address accepted */
-};
-
-/* What went wrong, in a few words for the log. */
-const char *connector_result_text(enum connector_result result);
-
-/* What the connectors of a process share; all zero at first.  `portless`: the
- * last address for which the kernel found no local port, which takes it
- * milliseconds, and when it may be asked again. */
-struct connector_memory {
-    struct silent_addresses silent;
-    struct address portless;
-    uint64_t portless_until_ms;
-};
 
 /* Takes `fd` (-1 unless connected).  `endpoint` and `address` tell which server
  * was reached, or failed last; `address` may be NULL, both are borrowed for the
