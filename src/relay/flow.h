@@ -72,6 +72,14 @@ void flow_accept_end(struct flow *flow);
 /* Gives its pipe back; bytes in it are lost. */
 void flow_stop(struct flow *flow);
 
+/* Whether bulk could be spliced: from plain to plain, by a flow with pipes. */
+static inline bool
+flow_may_splice(const struct flow *flow)
+{
+    return flow->pipes != NULL && flow->from->ops == &stream_plain_ops &&
+        flow->to->ops == &stream_plain_ops;
+}
+
 /* True once nothing that was read waits to be written. */
 bool flow_is_drained(const struct flow *flow);
 

@@ -18,7 +18,7 @@ enum {
 static bool
 is_earned(const struct flow *flow)
 {
-    return flow_splice_possible(flow) ||
+    return flow_may_splice(flow) ||
         flow->bytes / EARNED_SHARE >= flow->chunk;
 }
 
@@ -33,7 +33,7 @@ adapt(struct flow *flow, bool full, enum stream_status written)
         return;
     if (flow->chunk < LOOP_SCRATCH_BYTES)
         flow->chunk *= 2;
-    else if (flow_splice_possible(flow))
+    else if (flow_may_splice(flow))
         flow->splicing = true;
 }
 

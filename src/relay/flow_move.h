@@ -4,8 +4,6 @@
 #ifndef RELAY_FLOW_MOVE_H
 #define RELAY_FLOW_MOVE_H
 
-#include <stdbool.h>
-
 #include "base/base.h"
 #include "net/stream.h"
 
@@ -19,9 +17,6 @@ enum { FLOW_CHUNK_LEAST = 16 << 10 };
  * else the source ended so, or, with FLOW_BROKEN set, the sink. */
 NODISCARD enum stream_status flow_copy(struct flow *flow);
 NODISCARD enum stream_status flow_splice(struct flow *flow);
-
-/* Copying learned that this is bulk: can it be spliced from here on? */
-bool flow_splice_possible(const struct flow *flow);
 
 /* Writes what waits in the pipe.  Returns as stream_flush() does. */
 NODISCARD enum stream_status flow_splice_drain(struct flow *flow);

@@ -10,13 +10,6 @@
 /* Less than this in one go is copied as cheaply. */
 enum { BULK_BYTES = 64 << 10 };
 
-bool
-flow_splice_possible(const struct flow *flow)
-{
-    return flow->pipes != NULL && flow->from->ops == &stream_plain_ops &&
-        flow->to->ops == &stream_plain_ops;
-}
-
 static void
 stop_splicing(struct flow *flow)
 {
