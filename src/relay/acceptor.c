@@ -23,24 +23,10 @@
 #include "relay/relay.h"
 #include "relay/service.h"
 
-struct acceptor {
-    struct acceptor *next;
-    struct acceptor **link; /* what points to this acceptor */
-    struct relay *relay;
-    struct service *service; /* a reference */
-    struct listener *listener;
-    struct address at; /* length 0: not known */
-    char *text;
-    uint64_t id;
-    bool tls;
-    bool paused;
-    bool closing; /* its queue is being emptied */
-};
-
 static const char *
 name_of(const struct acceptor *acceptor)
 {
-    return acceptor->service->config->name;
+    return acceptor_service(acceptor)->config->name;
 }
 
 static bool
@@ -49,8 +35,8 @@ may_accept(void *arg)
     struct acceptor *acceptor = arg;
 
     if (!acceptor->closing)
-        return limits_admit(acceptor->relay, acceptor->service);
-    limits_enter(acceptor->relay, acceptor->service);
+        return limits_admit(acceptor->relay, acceptor_service(acceptor));
+    limits_enter(acceptor->relay, acceptor_service(acceptor));
     return true;
 }
 
@@ -59,7 +45,7 @@ on_nothing(void *arg)
 {
     struct acceptor *acceptor = arg;
 
-    limits_leave(acceptor->relay, acceptor->service->index);
+    limits_leave(acceptor->relay, acceptor_service(acceptor)->index);
 }
 
 static void
@@ -101,14 +87,15 @@ hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
 {
     struct address client = { .length = length };
     struct relay *relay = acceptor->relay;
-    unsigned index = acceptor->service->index, slot = choose_slot(acceptor);
+    struct service *service = acceptor_service(acceptor);
+    unsigned index = service->index, slot = choose_slot(acceptor);
 
     relay->accepted++;
     if (slot == relay->slot || !limits_hand(relay, slot, index))
         return false;
     memcpy(&client.storage, peer, length);
     if (relay->hand_over(relay->arg, slot, acceptor, fd, &client)) {
-        conn_stats_count(relay, acceptor->service, METRIC_HANDED_OVER, 1);
+        conn_stats_count(relay, service, METRIC_HANDED_OVER, 1);
         close(fd);
         return true;
     }
@@ -120,11 +107,12 @@ static void
 on_accepted(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
 {
     struct acceptor *acceptor = arg;
+    struct service *service = acceptor_service(acceptor);
 
-    conn_stats_count(acceptor->relay, acceptor->service, METRIC_ACCEPTED, 1);
+    conn_stats_count(acceptor->relay, service, METRIC_ACCEPTED, 1);
     if (!hand_over(acceptor, fd, peer, length))
-        conn_start(acceptor->relay, acceptor->service, acceptor->id,
-            acceptor->tls, fd, peer, length);
+        conn_start(acceptor->relay, service, acceptor->id, acceptor->tls, fd,
+            peer, length);
 }
 
 /* The master looks after its sockets, and sends another one. */
@@ -149,47 +137,23 @@ static const struct listener_calls calls = {
 };
 
 static void
+on_paused(void *arg, bool paused)
+{
+    struct acceptor *acceptor = arg;
+
+    if (paused)
+        listener_pause(acceptor->listener);
+    else
+        listener_resume(acceptor->listener);
+}
+
+static void
 acceptor_free(struct acceptor *acceptor)
 {
     listener_free(acceptor->listener);
-    service_unref(acceptor->service);
+    service_unref(acceptor_service(acceptor));
     free(acceptor->text);
     free(acceptor);
-}
-
-static uint64_t
-port_bit(const struct address *address)
-{
-    return UINT64_C(1) << address_port(address) % 64;
-}
-
-static void
-keep_place(struct acceptor *acceptor, struct relay *relay, int fd)
-{
-    acceptor->at.length = sizeof(acceptor->at.storage);
-    if (getsockname(fd, (struct sockaddr *)&acceptor->at.storage,
-            &acceptor->at.length) < 0)
-        acceptor->at.length = 0;
-    relay->acceptor_ports[address_port(&acceptor->at) / 64] |= port_bit(
-        &acceptor->at);
-}
-
-static void
-link_door(struct acceptor *acceptor, struct relay *relay)
-{
-    acceptor->next = relay->acceptors;
-    acceptor->link = &relay->acceptors;
-    if (acceptor->next != NULL)
-        acceptor->next->link = &acceptor->next;
-    relay->acceptors = acceptor;
-}
-
-static void
-unlink_door(struct acceptor *acceptor)
-{
-    *acceptor->link = acceptor->next;
-    if (acceptor->next != NULL)
-        acceptor->next->link = acceptor->link;
 }
 
 struct acceptor *
@@ -201,7 +165,9 @@ acceptor_open(struct relay *relay, uint64_t id, int fd, const char *text,
     if (acceptor == NULL)
         return NULL;
     *acceptor = (struct acceptor){ .relay = relay,
-        .service = service_ref(service),
+        .waiter = { .service = service_ref(service),
+            .changed = on_paused,
+            .arg = acceptor },
         .text = strdup(text),
         .id = id,
         .tls = tls };
@@ -211,9 +177,8 @@ acceptor_open(struct relay *relay, uint64_t id, int fd, const char *text,
         acceptor_free(acceptor);
         return NULL;
     }
-    keep_place(acceptor, relay, fd);
-    link_door(acceptor, relay);
-    acceptor_update(acceptor);
+    acceptor_table_add(relay, acceptor, fd);
+    limits_join(relay, &acceptor->waiter);
     return acceptor;
 }
 
@@ -221,9 +186,9 @@ void
 acceptor_serve(struct acceptor *acceptor, struct service *service)
 {
     service_ref(service); /* first: it may be the same */
-    service_unref(acceptor->service);
-    acceptor->service = service;
-    acceptor_update(acceptor);
+    service_unref(acceptor_service(acceptor));
+    acceptor->waiter.service = service;
+    limits_update(acceptor->relay, &acceptor->waiter);
 }
 
 void
@@ -233,7 +198,8 @@ acceptor_close(struct acceptor *acceptor, bool empty_first)
         acceptor->closing = true;
         listener_drain(acceptor->listener);
     }
-    unlink_door(acceptor);
+    limits_part(&acceptor->waiter);
+    acceptor_table_remove(acceptor);
     acceptor_free(acceptor);
 }
 
@@ -249,106 +215,10 @@ acceptor_close_all(struct relay *relay, bool empty_first)
     }
 }
 
-struct acceptor *
-acceptor_find(const struct relay *relay, uint64_t id)
-{
-    struct acceptor *acceptor = relay->acceptors;
-
-    while (acceptor != NULL && acceptor->id != id)
-        acceptor = acceptor->next;
-    return acceptor;
-}
-
-/* An address of this machine is the source of what connects to it. */
-static bool
-is_own(const struct address *to, const struct address *from)
-{
-    struct address host = *to, source;
-
-    if (address_is_loopback(to))
-        return true;
-    if (from == NULL)
-        return false;
-    source = *from;
-    address_set_port(&host, 0);
-    address_set_port(&source, 0);
-    return address_same(&host, &source);
-}
-
-static bool
-is_place(const struct address *at, const struct address *to,
-    const struct address *from)
-{
-    if (address_same(at, to))
-        return true;
-    if (at->storage.ss_family != to->storage.ss_family ||
-        address_port(at) != address_port(to) || address_port(at) == 0)
-        return false;
-    return (address_is_any(at) && is_own(to, from)) ||
-        (address_is_any(to) && address_is_loopback(at));
-}
-
-static struct service *
-find_reached(const struct relay *relay, const struct address *to,
-    const struct address *from)
-{
-    struct address host = *to, own = { .length = 0 };
-
-    address_unmap(&host);
-    if (from != NULL)
-        own = *from;
-    address_unmap(&own);
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = acceptor->next)
-        if (acceptor->at.length > 0 &&
-            is_place(&acceptor->at, &host, from != NULL ? &own : NULL))
-            return acceptor->service;
-    return NULL;
-}
-
-struct service *
-acceptor_reached(const struct relay *relay, const struct address *to,
-    const struct address *from)
-{
-    return (relay->acceptor_ports[address_port(to) / 64] & port_bit(to)) != 0
-        ? find_reached(relay, to, from)
-        : NULL;
-}
-
-uint64_t
-acceptor_id(const struct acceptor *acceptor)
-{
-    return acceptor->id;
-}
-
 bool
 acceptor_is_dead(const struct acceptor *acceptor)
 {
     return listener_is_dead(acceptor->listener);
-}
-
-const char *
-acceptor_text(const struct acceptor *acceptor)
-{
-    return acceptor->text;
-}
-
-bool
-acceptor_is_tls(const struct acceptor *acceptor)
-{
-    return acceptor->tls;
-}
-
-struct service *
-acceptor_service(const struct acceptor *acceptor)
-{
-    return acceptor->service;
-}
-
-struct acceptor *
-acceptor_next(const struct acceptor *acceptor)
-{
-    return acceptor->next;
 }
 
 /* A client that has gone has no name any more, but still an end that is to be
@@ -404,8 +274,8 @@ acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
                                                    : (unsigned)SCOREBOARD_ALL;
 
     if (acceptor != NULL)
-        take(relay, acceptor->service, acceptor->id, acceptor->tls, fd, counted,
-            client);
+        take(relay, acceptor_service(acceptor), acceptor->id, acceptor->tls, fd,
+            counted, client);
     else
         take(relay, NULL, 0, false, fd, counted, client);
 }
@@ -415,18 +285,4 @@ acceptor_take_closed(struct relay *relay, struct service *service, bool tls,
     int fd, const struct address *client)
 {
     take(relay, service, 0, tls, fd, service->index, client);
-}
-
-void
-acceptor_update(struct acceptor *acceptor)
-{
-    bool paused = acceptor->relay->paused || acceptor->service->paused;
-
-    if (paused == acceptor->paused)
-        return;
-    acceptor->paused = paused;
-    if (paused)
-        listener_pause(acceptor->listener);
-    else
-        listener_resume(acceptor->listener);
 }

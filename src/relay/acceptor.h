@@ -9,11 +9,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
-
-struct address;
-struct acceptor;
-struct relay;
-struct service;
+#include "relay/acceptor_table.h"
 
 /* Takes `fd`, a listening non-blocking socket, perhaps shared with other
  * processes, and begins to accept.  `id` is the caller's; `text`, copied, is
@@ -30,24 +26,8 @@ void acceptor_serve(struct acceptor *acceptor, struct service *service);
 void acceptor_close(struct acceptor *acceptor, bool empty_first);
 void acceptor_close_all(struct relay *relay, bool empty_first);
 
-/* NULL: none has this id. */
-struct acceptor *acceptor_find(const struct relay *relay, uint64_t id);
-
-/* The service that a connection to `to` would be served by, because an acceptor
- * listens there; `from` is the connection's own address, NULL before it has
- * one.  NULL: it goes elsewhere, as far as is known.  Cheap where no acceptor
- * has the port. */
-struct service *acceptor_reached(const struct relay *relay,
-    const struct address *to, const struct address *from);
-
-uint64_t acceptor_id(const struct acceptor *acceptor);
-
 /* Whether its socket does not listen any more: then it waits to be closed. */
 bool acceptor_is_dead(const struct acceptor *acceptor);
-const char *acceptor_text(const struct acceptor *acceptor);
-bool acceptor_is_tls(const struct acceptor *acceptor);
-struct service *acceptor_service(const struct acceptor *acceptor);
-struct acceptor *acceptor_next(const struct acceptor *acceptor);
 
 /* Takes `fd`, a client's socket that another process accepted at its copy of
  * this acceptor and counted in here as one of the service with that index on the
@@ -60,8 +40,5 @@ void acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
 /* The same for an acceptor that has been closed here meanwhile. */
 void acceptor_take_closed(struct relay *relay, struct service *service,
     bool tls, int fd, const struct address *client);
-
-/* For limits.c: accepts or pauses, as the limits say. */
-void acceptor_update(struct acceptor *acceptor);
 
 #endif

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "relay/acceptor.h"
+#include "relay/acceptor_table.h"
 #include "relay/conn_internal.h"
 #include "relay/limits.h"
 #include "relay/relay.h"

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/scoreboard.h"
 #include "config/config.h"
-#include "relay/acceptor.h"
+#include "relay/acceptor_table.h"
 #include "relay/feeds.h"
 #include "relay/relay.h"
 #include "relay/service.h"

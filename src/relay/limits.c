@@ -7,8 +7,6 @@
 #include "base/scoreboard.h"
 #include "config/config.h"
 #include "net/loop.h"
-#include "relay/acceptor.h"
-#include "relay/limits_handed.h"
 #include "relay/limits_share.h"
 #include "relay/relay.h"
 #include "relay/service.h"
@@ -136,12 +134,37 @@ service_must_wait(const struct relay *relay, const struct service *service)
     return false;
 }
 
-static void
-update_doors(struct relay *relay)
+void
+limits_update(const struct relay *relay, struct limit_waiter *waiter)
 {
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = acceptor_next(acceptor))
-        acceptor_update(acceptor);
+    bool paused = relay->paused || waiter->service->paused;
+
+    if (paused == waiter->paused)
+        return;
+    waiter->paused = paused;
+    waiter->changed(waiter->arg, paused);
+}
+
+void
+limits_join(struct relay *relay, struct limit_waiter *waiter)
+{
+    LIST_INSERT_HEAD(&relay->waiters, waiter, entry);
+    limits_update(relay, waiter);
+}
+
+void
+limits_part(struct limit_waiter *waiter)
+{
+    LIST_REMOVE(waiter, entry);
+}
+
+static void
+update_all(struct relay *relay)
+{
+    struct limit_waiter *waiter;
+
+    LIST_FOREACH(waiter, &relay->waiters, entry)
+        limits_update(relay, waiter);
 }
 
 static void
@@ -168,9 +191,10 @@ wake_waiting(struct relay *relay, unsigned index)
 static void
 wake_own(struct relay *relay)
 {
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = acceptor_next(acceptor)) {
-        const struct service *service = acceptor_service(acceptor);
+    const struct limit_waiter *waiter;
+
+    LIST_FOREACH(waiter, &relay->waiters, entry) {
+        const struct service *service = waiter->service;
 
         if (service->paused && service->index == SCOREBOARD_ALL) {
             limits_recheck(relay);
@@ -217,7 +241,7 @@ pause_all(struct relay *relay)
     relay->paused = true;
     look_again_later(relay);
     log_limit(relay, NULL, relay->max_connections);
-    update_doors(relay);
+    update_all(relay);
 }
 
 static void
@@ -228,7 +252,7 @@ pause_service(struct relay *relay, struct service *service)
     service->paused = true;
     look_again_later(relay);
     log_limit(relay, service->config->name, most_of(relay, service));
-    update_doors(relay);
+    update_all(relay);
 }
 
 bool
@@ -265,14 +289,14 @@ limits_take(struct relay *relay, unsigned index)
 void
 limits_recheck(struct relay *relay)
 {
+    const struct limit_waiter *waiter;
     bool waits;
 
     if (relay->paused)
         relay->paused = must_wait(relay);
     waits = relay->paused;
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = acceptor_next(acceptor)) {
-        struct service *service = acceptor_service(acceptor);
+    LIST_FOREACH(waiter, &relay->waiters, entry) {
+        struct service *service = waiter->service;
 
         if (service->paused)
             service->paused = service_must_wait(relay, service);
@@ -280,13 +304,12 @@ limits_recheck(struct relay *relay)
     }
     if (waits)
         look_again_later(relay);
-    update_doors(relay);
+    update_all(relay);
 }
 
 void
 limits_clear(struct relay *relay)
 {
-    limits_handed_clear(relay);
     if (relay->look_again != NULL)
         event_free(relay->look_again);
     relay->look_again = NULL;

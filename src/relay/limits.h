@@ -8,6 +8,8 @@
 #ifndef RELAY_LIMITS_H
 #define RELAY_LIMITS_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 
 #include "base/base.h"
@@ -15,8 +17,28 @@
 struct relay;
 struct service;
 
+/* What accepts for a service, and pauses at its limit or at that of all: an
+ * acceptor embeds it. */
+struct limit_waiter {
+    LIST_ENTRY(limit_waiter) entry;
+    struct service *service; /* the owner's; then call limits_update() */
+    bool paused;
+
+    /* `paused` has changed.  Must not have any waiter part. */
+    void (*changed)(void *arg, bool paused);
+    void *arg;
+};
+
+/* From now on `changed` runs as limits are met and there is room again; at once,
+ * if there is none now. */
+void limits_join(struct relay *relay, struct limit_waiter *waiter);
+void limits_part(struct limit_waiter *waiter);
+
+/* Pauses or goes on, as the limits of all and of its service say. */
+void limits_update(const struct relay *relay, struct limit_waiter *waiter);
+
 /* Counts one more connection in.  False: there may be none; it is counted out
- * again, and unless there is room by now the acceptors concerned are paused. */
+ * again, and unless there is room by now the waiters concerned are paused. */
 NODISCARD bool limits_admit(struct relay *relay, struct service *service);
 
 /* The same without asking, for clients who cannot be made to wait. */
@@ -34,7 +56,7 @@ void limits_take(struct relay *relay, unsigned index);
  * another process, a process's end, and a change of limits or of services. */
 void limits_recheck(struct relay *relay);
 
-/* For the relay's end. */
+/* For the relay's end; limits_handed_clear() is for it, too. */
 void limits_clear(struct relay *relay);
 
 #endif

@@ -4,6 +4,8 @@
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +20,7 @@ struct conn;
 struct acceptor;
 struct event;
 struct farewell;
+struct limit_waiter;
 struct limits_handed;
 struct loop;
 struct resolver;
@@ -45,6 +48,7 @@ struct relay {
     size_t connections; /* of this process */
     size_t max_connections;    /* of all processes */
     unsigned workers;          /* that share them; 0 as 1 */
+    LIST_HEAD(, limit_waiter) waiters; /* limits.c's: for room */
     uint64_t drain_timeout_ms; /* for the last bytes of an aborted connection */
     bool paused;               /* at max_connections */
     bool draining;             /* accepting has ended */

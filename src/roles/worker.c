@@ -15,6 +15,7 @@
 #include "relay/acceptor.h"
 #include "relay/conn.h"
 #include "relay/limits.h"
+#include "relay/limits_handed.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "relay/services.h"
@@ -411,6 +412,7 @@ tear_down(struct worker *worker)
     worker_memory_stop(&worker->memory);
     heartbeat_stop(&worker->heartbeat);
     pipe_pool_clear(&relay->pipes);
+    limits_handed_clear(relay);
     limits_clear(relay);
     channel_free(worker->master);
     scout_client_free(worker->scout);

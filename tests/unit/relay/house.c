@@ -112,6 +112,7 @@ house_close(struct house *house)
         acceptor_close_all(&house->workers[i].relay, false);
         conn_end_all(&house->workers[i].relay);
         pipe_pool_clear(&house->workers[i].relay.pipes);
+        limits_handed_clear(&house->workers[i].relay);
         limits_clear(&house->workers[i].relay);
     }
     cr_expect_eq(scoreboard_active(house->board, SCOREBOARD_ALL), 0);

@@ -178,6 +178,51 @@ Test(limits, a_higher_limit_lets_in_who_waits)
     house_close(&house);
 }
 
+/* What a waiter was told: p for pause, g for go on. */
+static void
+note_change(void *arg, bool paused)
+{
+    char *told = arg;
+
+    told[strlen(told)] = paused ? 'p' : 'g';
+}
+
+Test(limits, waiters_hear_of_each_change_once)
+{
+    char told[8] = "", late[8] = "", other[8] = "";
+    struct limit_waiter first = { .changed = note_change, .arg = told };
+    struct limit_waiter second = { .changed = note_change, .arg = late };
+    struct limit_waiter third = { .changed = note_change, .arg = other };
+    struct relay *relay;
+
+    house_open(&house, 100, 1);
+    relay = &house.workers[0].relay;
+    first.service = second.service = house.made[0];
+    third.service = house.made[1];
+    limits_join(relay, &first);
+    limits_join(relay, &third);
+    cr_assert(limits_admit(relay, house.made[0]));
+    cr_expect_not(limits_admit(relay, house.made[0]));
+    cr_expect_not(limits_admit(relay, house.made[0]));
+    limits_join(relay, &second);
+    limits_leave(relay, house.made[0]->index);
+    cr_expect_str_eq(told, "pg");
+    cr_expect_str_eq(late, "pg", "one that joins at the limit");
+    cr_expect_str_eq(other, "", "one of another service");
+    limits_part(&second);
+    cr_assert(limits_admit(relay, house.made[0]));
+    cr_expect_not(limits_admit(relay, house.made[0]));
+    third.service = house.made[0];
+    limits_update(relay, &third);
+    cr_expect_str_eq(told, "pgp");
+    cr_expect_str_eq(late, "pg", "one that has parted");
+    cr_expect_str_eq(other, "p", "one that changed its service");
+    limits_part(&first);
+    limits_part(&third);
+    limits_leave(relay, house.made[0]->index);
+    house_close(&house);
+}
+
 enum { PROCESSES = 4, ROUNDS = 20000, MOST = 2, PATIENCE_MS = 5000 };
 
 static int handovers[PROCESSES][2];

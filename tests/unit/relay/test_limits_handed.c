@@ -28,6 +28,7 @@ set_up(void)
 static void
 tear_down(void)
 {
+    limits_handed_clear(&relay);
     limits_clear(&relay);
     scoreboard_free(board);
 }

@@ -187,7 +187,7 @@ Test(worker_handover, shares_who_comes)
     /* Nobody knocks at the other's own socket. */
     open_door(1);
     relay_of(1)->paused = true;
-    acceptor_update(relay_of(1)->acceptors);
+    limits_update(relay_of(1), &relay_of(1)->acceptors->waiter);
     for (size_t i = 0; i < WORKERS; i++) {
         scoreboard_set_accepting(house.board, relay_of(i)->slot, 1);
         scoreboard_beat(house.board, relay_of(i)->slot, UINT64_MAX);

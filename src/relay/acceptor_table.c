@@ -1,0 +1,139 @@
+#include "relay/acceptor_table.h"
+
+#include <sys/socket.h>
+
+#include <stddef.h>
+
+#include "relay/relay.h"
+
+static uint64_t
+port_bit(const struct address *address)
+{
+    return UINT64_C(1) << address_port(address) % 64;
+}
+
+static void
+keep_place(struct relay *relay, struct acceptor *acceptor, int fd)
+{
+    acceptor->at.length = sizeof(acceptor->at.storage);
+    if (getsockname(fd, (struct sockaddr *)&acceptor->at.storage,
+            &acceptor->at.length) < 0)
+        acceptor->at.length = 0;
+    relay->acceptor_ports[address_port(&acceptor->at) / 64] |= port_bit(
+        &acceptor->at);
+}
+
+void
+acceptor_table_add(struct relay *relay, struct acceptor *acceptor, int fd)
+{
+    keep_place(relay, acceptor, fd);
+    acceptor->next = relay->acceptors;
+    acceptor->link = &relay->acceptors;
+    if (acceptor->next != NULL)
+        acceptor->next->link = &acceptor->next;
+    relay->acceptors = acceptor;
+}
+
+void
+acceptor_table_remove(struct acceptor *acceptor)
+{
+    *acceptor->link = acceptor->next;
+    if (acceptor->next != NULL)
+        acceptor->next->link = acceptor->link;
+}
+
+struct acceptor *
+acceptor_find(const struct relay *relay, uint64_t id)
+{
+    struct acceptor *acceptor = relay->acceptors;
+
+    while (acceptor != NULL && acceptor->id != id)
+        acceptor = acceptor->next;
+    return acceptor;
+}
+
+/* An address of this machine is the source of what connects to it. */
+static bool
+is_own(const struct address *to, const struct address *from)
+{
+    struct address host = *to, source;
+
+    if (address_is_loopback(to))
+        return true;
+    if (from == NULL)
+        return false;
+    source = *from;
+    address_set_port(&host, 0);
+    address_set_port(&source, 0);
+    return address_same(&host, &source);
+}
+
+static bool
+is_place(const struct address *at, const struct address *to,
+    const struct address *from)
+{
+    if (address_same(at, to))
+        return true;
+    if (at->storage.ss_family != to->storage.ss_family ||
+        address_port(at) != address_port(to) || address_port(at) == 0)
+        return false;
+    return (address_is_any(at) && is_own(to, from)) ||
+        (address_is_any(to) && address_is_loopback(at));
+}
+
+static struct service *
+find_reached(const struct relay *relay, const struct address *to,
+    const struct address *from)
+{
+    struct address host = *to, own = { .length = 0 };
+
+    address_unmap(&host);
+    if (from != NULL)
+        own = *from;
+    address_unmap(&own);
+    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
+         acceptor = acceptor->next)
+        if (acceptor->at.length > 0 &&
+            is_place(&acceptor->at, &host, from != NULL ? &own : NULL))
+            return acceptor_service(acceptor);
+    return NULL;
+}
+
+struct service *
+acceptor_reached(const struct relay *relay, const struct address *to,
+    const struct address *from)
+{
+    return (relay->acceptor_ports[address_port(to) / 64] & port_bit(to)) != 0
+        ? find_reached(relay, to, from)
+        : NULL;
+}
+
+uint64_t
+acceptor_id(const struct acceptor *acceptor)
+{
+    return acceptor->id;
+}
+
+const char *
+acceptor_text(const struct acceptor *acceptor)
+{
+    return acceptor->text;
+}
+
+bool
+acceptor_is_tls(const struct acceptor *acceptor)
+{
+    return acceptor->tls;
+}
+
+struct service *
+acceptor_service(const struct acceptor *acceptor)
+{
+    return acceptor->waiter.service;
+}
+
+struct acceptor *
+acceptor_next(const struct acceptor *acceptor)
+{
+    return acceptor->next;
+}
