@@ -11,8 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/base.h"
-
 struct address;
 struct relay;
 struct service;
@@ -35,11 +33,6 @@ typedef bool conn_pass_fn(void *arg, uint64_t acceptor, unsigned service,
 /* Has `pass` take every TLS client that has not said its first byte: for a
  * process that does not get the configuration which is active now. */
 void conn_pass_silent(struct relay *relay, conn_pass_fn *pass, void *arg);
-
-/* Opens what keepalive is set by on connections that last, which conn_end_all()
- * closes; without it keepalive is set at once.  False: out of memory or
- * descriptors. */
-NODISCARD bool conn_keepalive_open(struct relay *relay);
 
 /* Ends every connection now, with resets. */
 void conn_end_all(struct relay *relay);

@@ -1,5 +1,11 @@
+#include "relay/conn_abort.h"
+
+#include <event2/event.h>
+
 #include "base/clock.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_end.h"
+#include "relay/conn_state.h"
+#include "relay/conn_step.h"
 #include "relay/farewell.h"
 #include "relay/relay.h"
 

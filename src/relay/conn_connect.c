@@ -1,3 +1,6 @@
+#include "relay/conn_connect.h"
+
+#include <event2/event.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -8,8 +11,11 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "net/connector.h"
-#include "relay/conn_internal.h"
-#include "relay/conn_stats.h"
+#include "relay/conn_end.h"
+#include "relay/conn_handshake.h"
+#include "relay/conn_report.h"
+#include "relay/conn_state.h"
+#include "relay/conn_step.h"
 #include "relay/farewell.h"
 #include "relay/feedback.h"
 #include "relay/relay.h"
@@ -110,15 +116,6 @@ detail_of(enum connector_result result, const struct endpoint *endpoint)
 }
 
 static void
-on_server(evutil_socket_t fd, short what, void *arg)
-{
-    struct conn *conn = arg;
-
-    (void)fd;
-    conn_wake_by_server(conn, what);
-}
-
-static void
 keep_server(struct conn *conn, const struct endpoint *endpoint,
     const struct address *address)
 {
@@ -207,7 +204,7 @@ on_connected(void *arg, enum connector_result result, int fd,
         end_unconnected(conn, result);
         return;
     }
-    stream_open(&conn->server, conn->relay->loop, fd, on_server, conn);
+    stream_open(&conn->server, conn->relay->loop, fd, conn_on_server, conn);
     if (endpoint->kind != ENDPOINT_UNIX)
         stream_set_connected(&conn->server);
     if (endpoint->tls)
@@ -317,12 +314,17 @@ conn_connect_tls_enter(struct conn *conn)
 void
 conn_connect_tls_wake(struct conn *conn)
 {
+    struct stream *server = &conn->server;
+    enum stream_status status;
+
     if (conn->client_stirs && !keeps_client(conn))
         return;
-    if (!conn_handshake(conn, &conn->server))
-        return;
-    conn_stats_handshake(conn, &conn->server);
-    start_relaying(conn);
+    status = conn_handshake(conn, server);
+    if (status == STREAM_OK)
+        start_relaying(conn);
+    else if (status != STREAM_AGAIN &&
+        !conn_try_next(conn, conn_handshake_failure(server), false))
+        conn_handshake_fail(conn, server, status);
 }
 
 /* In CONN_CONNECT only the client's absence ends anything. */

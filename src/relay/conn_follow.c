@@ -1,8 +1,10 @@
+#include "relay/conn_follow.h"
+
 #include <string.h>
 
 #include "config/config.h"
 #include "relay/acceptor_table.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"

@@ -1,8 +1,9 @@
+#include "relay/conn_keepalive.h"
+
 #include "base/clock.h"
 #include "config/config.h"
 #include "net/socket_options.h"
-#include "relay/conn.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 

@@ -1,9 +1,18 @@
+#include "relay/conn_relay.h"
+
+#include <event2/event.h>
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "config/config.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_abort.h"
+#include "relay/conn_connect.h"
+#include "relay/conn_end.h"
+#include "relay/conn_keepalive.h"
+#include "relay/conn_state.h"
+#include "relay/conn_step.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "tls/tls_stream.h"

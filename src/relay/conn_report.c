@@ -1,10 +1,8 @@
-#include <stdio.h>
+#include "relay/conn_report.h"
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "relay/conn_internal.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "tls/tls_stream.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "tls/tls_stream.h"

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "relay/acceptor.h"
 #include "relay/conn.h"
+#include "relay/conn_keepalive.h"
 #include "relay/limits.h"
 #include "relay/limits_handed.h"
 #include "relay/relay.h"

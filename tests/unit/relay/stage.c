@@ -19,7 +19,7 @@
 #include "net/loop.h"
 #include "net/wire.h"
 #include "relay/conn.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/limits.h"
 #include "relay/service.h"
 #include "tls/handshake.h"

@@ -13,7 +13,7 @@
 
 #include "base/base.h"
 #include "net/wraps.h"
-#include "relay/conn.h"
+#include "relay/conn_keepalive.h"
 #include "stage.h"
 
 static struct stage stage;

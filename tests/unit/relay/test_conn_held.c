@@ -18,7 +18,7 @@
 #include "net/loop.h"
 #include "net/wire.h"
 #include "relay/conn.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"

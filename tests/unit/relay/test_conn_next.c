@@ -3,7 +3,8 @@
 
 #include <criterion/criterion.h>
 
-#include "relay/conn_internal.h"
+#include "relay/conn_relay.h"
+#include "relay/conn_state.h"
 #include "stage.h"
 
 enum { MANY_WAKES = 90, TURNS_MOST = 20000 };

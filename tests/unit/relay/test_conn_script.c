@@ -16,7 +16,7 @@
 #include "base/scoreboard.h"
 #include "net/wire.h"
 #include "net/wraps.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/service.h"
 #include "stage.h"
 

@@ -12,7 +12,7 @@
 #include "base/scoreboard.h"
 #include "net/full.h"
 #include "net/wire.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_state.h"
 #include "relay/flow.h"
 #include "relay/pipe_pool.h"
 #include "stage.h"

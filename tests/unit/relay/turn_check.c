@@ -5,7 +5,8 @@
 #include <criterion/criterion.h>
 
 #include "net/stream.h"
-#include "relay/conn_internal.h"
+#include "relay/conn_relay.h"
+#include "relay/conn_state.h"
 #include "relay/flow.h"
 #include "relay/pipe_pool.h"
 #include "tls/tls_stream.h"

@@ -1,0 +1,117 @@
+#include "relay/conn_end.h"
+
+#include <stdlib.h>
+
+#include "net/connector.h"
+#include "relay/conn_report.h"
+#include "relay/conn_stats.h"
+#include "relay/conn_step.h"
+#include "relay/farewell.h"
+#include "relay/limits.h"
+#include "relay/relay.h"
+#include "relay/service.h"
+
+static void
+unlink_conn(struct conn *conn)
+{
+    *conn->link = conn->next;
+    if (conn->next != NULL)
+        conn->next->link = conn->link;
+    conn->relay->connections--;
+    conn->service->connections--;
+}
+
+void
+conn_release(struct conn *conn)
+{
+    struct relay *relay = conn->relay;
+
+    connector_cancel(conn->connector);
+    loop_cancel(relay->loop, &conn->task);
+    conn_disarm(conn);
+    stream_free(&conn->client);
+    stream_free(&conn->server);
+    unlink_conn(conn);
+    limits_leave(relay, conn->service->index);
+    service_unref(conn->service);
+    free(conn->detail);
+    free(conn->failed);
+    free(conn->tls_failure);
+    free(conn);
+    if (relay->ended != NULL)
+        relay->ended(relay->arg);
+}
+
+void
+conn_end(struct conn *conn, enum conn_reason reason)
+{
+    void (*close_stream)(struct stream *) =
+        conn_reason_is_failure(reason) ? stream_abort : stream_close;
+
+    conn->reason = reason;
+    conn_report_end(conn);
+    conn_stats_end(conn);
+    flow_stop(&conn->up); /* flows first: they borrow the streams */
+    flow_stop(&conn->down);
+    close_stream(&conn->client);
+    close_stream(&conn->server);
+    conn_release(conn);
+}
+
+void
+conn_linger(
+    struct conn *conn, struct stream *stream, enum conn_reason reason)
+{
+    stream_abort(stream == &conn->client ? &conn->server : &conn->client);
+    conn->reason = reason;
+    conn_enter(conn, CONN_LINGER);
+}
+
+/* The stream that is still open. */
+static struct stream *
+lingering(struct conn *conn)
+{
+    return stream_is_open(&conn->client) ? &conn->client : &conn->server;
+}
+
+bool
+conn_discard_input(struct conn *conn, struct stream *stream)
+{
+    size_t size;
+    enum stream_status got = stream_receive(
+        stream, conn->relay->loop->scratch, LOOP_SCRATCH_BYTES, &size);
+
+    conn->lingered += (uint32_t)size;
+    return (got == STREAM_OK && conn->lingered <= FAREWELL_BYTES) ||
+        got == STREAM_AGAIN;
+}
+
+void
+conn_linger_enter(struct conn *conn)
+{
+    conn_arm(conn, FAREWELL_MS);
+    conn_linger_wake(conn);
+}
+
+void
+conn_linger_expire(struct conn *conn)
+{
+    stream_close(lingering(conn)); /* no reset: it could overtake the alert */
+    conn_end(conn, conn->reason);
+}
+
+void
+conn_linger_wake(struct conn *conn)
+{
+    struct stream *stream = lingering(conn);
+    enum stream_status sent = stream_finish(stream);
+    bool blocked = sent == STREAM_AGAIN;
+    bool open = conn_discard_input(conn, stream);
+
+    if (blocked)
+        stream_watch(stream, (short)(EV_WRITE | (open ? EV_READ : 0)));
+    else if (sent == STREAM_OK && open)
+        stream_watch(stream, EV_READ);
+    else
+        conn_linger_expire(conn);
+}
