@@ -119,6 +119,35 @@ sandbox_is_possible(void)
     return !instrumented;
 }
 
+static bool
+covers_ports(
+    const struct sandbox_reach *have, const struct sandbox_reach *want)
+{
+    for (size_t i = 0; i < sizeof(have->ports) && !have->anywhere; i++)
+        if ((want->ports[i] & ~have->ports[i]) != 0)
+            return false;
+    return true;
+}
+
+/* What the filter judges is a kind of socket, what Landlock does a place. */
+bool
+sandbox_reach_covers(
+    const struct sandbox_reach *have, const struct sandbox_reach *want)
+{
+    int version = sandbox_landlock_version();
+
+    if (!sandbox_is_possible())
+        return true;
+    if (sandbox_filter_works() &&
+        ((want->unix_sockets && !have->unix_sockets) ||
+            (want->zones && !have->zones) ||
+            (sandbox_reach_has_ports(want) && !sandbox_reach_has_ports(have))))
+        return false;
+    return (version < LANDLOCK_TCP || covers_ports(have, want)) &&
+        (version < LANDLOCK_SCOPES || have->abstract_sockets ||
+            !want->abstract_sockets);
+}
+
 void
 sandbox_add_missing(char text[SANDBOX_MISSING_SIZE], const char *what)
 {

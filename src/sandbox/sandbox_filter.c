@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sandbox/sandbox.h"
 #include "sandbox/sandbox_calls.h"
+#include "sandbox/sandbox_reach.h"
 
 /* Fewer tests for each call than one after the other. */
 enum { AS_TREE = 2 };

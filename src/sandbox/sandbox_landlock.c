@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sandbox/sandbox.h"
+#include "config/config.h"
+#include "sandbox/sandbox_reach.h"
 
 /* The kernel's interface in our words, for the system's headers may be older
  * than the kernel that this runs on.  The numbers are those of landlock(7). */
