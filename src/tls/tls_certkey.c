@@ -442,7 +442,7 @@ use_pair(const struct tls_load *load, const struct which *which,
         tls_load_fault(load, "cert", "cannot be loaded: out of memory");
         return;
     }
-    tls_notes_report(&shared->notes, load);
+    tls_load_report(load, &shared->notes);
     if (!shared->notes.faulty && shared->pair.key != NULL)
         see(load, &shared->pair, arg);
     tls_shared_put(item);

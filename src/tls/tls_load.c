@@ -76,6 +76,21 @@ tls_load_warn(const struct tls_load *load, const char *option,
             message);
 }
 
+void
+tls_load_report(const struct tls_load *load, const struct tls_notes *notes)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        const struct tls_note *note = &notes->items[i];
+
+        if (note->fault)
+            tls_load_fault(load, note->option, "%s", note->text);
+        else
+            tls_load_warn(load, note->option, "%s", note->text);
+    }
+    if (notes->incomplete)
+        tls_load_fault(load, "cert", "cannot be loaded: out of memory");
+}
+
 struct files *
 tls_load_files(const struct service_config *service)
 {

@@ -58,6 +58,11 @@ void tls_load_fault(const struct tls_load *load, const char *option,
 void tls_load_warn(const struct tls_load *load, const char *option,
     const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Reports what was noted of something shared, as the leg's own: faults and
+ * warnings. */
+void tls_load_report(
+    const struct tls_load *load, const struct tls_notes *notes);
+
 /* The files that the service's options name; NULL: the disk. */
 struct files *tls_load_files(const struct service_config *service);
 

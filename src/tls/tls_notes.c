@@ -3,14 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/tls_load.h"
-
-struct tls_note {
-    bool fault;
-    const char *option;
-    char *text;
-};
-
 void
 tls_notes_add(
     struct tls_notes *notes, bool fault, const char *option, const char *text)
@@ -28,21 +20,6 @@ tls_notes_add(
         return;
     }
     items[notes->count++] = (struct tls_note){ fault, option, copy };
-}
-
-void
-tls_notes_report(const struct tls_notes *notes, const struct tls_load *load)
-{
-    for (size_t i = 0; i < notes->count; i++) {
-        const struct tls_note *note = &notes->items[i];
-
-        if (note->fault)
-            tls_load_fault(load, note->option, "%s", note->text);
-        else
-            tls_load_warn(load, note->option, "%s", note->text);
-    }
-    if (notes->incomplete)
-        tls_load_fault(load, "cert", "cannot be loaded: out of memory");
 }
 
 void

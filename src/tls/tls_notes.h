@@ -8,8 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct tls_load;
-struct tls_note;
+/* `option` is borrowed. */
+struct tls_note {
+    bool fault; /* false: a warning */
+    const char *option;
+    char *text;
+};
 
 /* Zero-initialise before use. */
 struct tls_notes {
@@ -23,11 +27,6 @@ struct tls_notes {
  * warning. */
 void tls_notes_add(
     struct tls_notes *notes, bool fault, const char *option, const char *text);
-
-/* Reports all of them as the leg's own, by tls_load_fault() and
- * tls_load_warn(). */
-void tls_notes_report(
-    const struct tls_notes *notes, const struct tls_load *load);
 
 void tls_notes_clear(struct tls_notes *notes);
 

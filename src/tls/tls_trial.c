@@ -127,7 +127,7 @@ tls_trial_context(const struct service_config *service, enum tls_role role,
         return NULL;
     }
     tried = (struct tried *)item;
-    tls_notes_report(&tried->notes, &load);
+    tls_load_report(&load, &tried->notes);
     if (tried->context != NULL)
         context = tls_context_ref(tried->context);
     tls_shared_put(item);

@@ -69,7 +69,7 @@ warn_of_ends(const struct tls_load *load, const struct tls_trust_set *set)
 static void
 use_set(const struct tls_load *load, struct tls_trust_set *set)
 {
-    tls_notes_report(&set->notes, load);
+    tls_load_report(load, &set->notes);
     warn_of_ends(load, set);
     if (set->notes.faulty)
         return;
