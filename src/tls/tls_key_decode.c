@@ -3,7 +3,7 @@
 #include <openssl/decoder.h>
 #include <openssl/evp.h>
 
-#include "tls/tls_remote_key.h"
+#include "tls/tls_key_kind.h"
 
 /* The decoders for one kind of key, and the key that they decoded last. */
 struct decoder {

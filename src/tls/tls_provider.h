@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #include "base/base.h"
-#include "tls/tls_remote_key.h"
+#include "tls/tls_key_kind.h"
 #include "tls/tls_signer.h"
 
 /* Once in a process; after that it is true and nothing more.  False: OpenSSL's

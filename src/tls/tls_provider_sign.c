@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "tls/tls_job.h"
+#include "tls/tls_key_kind.h"
 #include "tls/tls_provider_internal.h"
 
 /* A signature to be made. */
@@ -179,7 +180,7 @@ sign(void *data, unsigned char *signature, size_t *length, size_t size,
     const unsigned char *message, size_t message_length)
 {
     const struct making *making = data;
-    const EVP_MD *md = tls_remote_key_digest(making->digest);
+    const EVP_MD *md = tls_kind_digest(making->digest);
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned count = 0;
 

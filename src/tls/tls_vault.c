@@ -15,6 +15,7 @@
 #include "tls/tls_certkey.h"
 #include "tls/tls_ciphers.h"
 #include "tls/tls_error.h"
+#include "tls/tls_key_kind.h"
 #include "tls/tls_load.h"
 #include "tls/tls_remote_key.h"
 #include "tls/tls_shared.h"
@@ -68,7 +69,7 @@ make_ready(EVP_PKEY *key, const struct tls_sign_request *request)
         good = EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx,
             RSA_PSS_SALTLEN_DIGEST) == 1;
     if (good && EVP_PKEY_CTX_set_signature_md(
-        ctx, tls_remote_key_digest(request->digest)) == 1)
+        ctx, tls_kind_digest(request->digest)) == 1)
         return ctx;
     EVP_PKEY_CTX_free(ctx);
     return NULL;
@@ -163,7 +164,7 @@ signs_for(struct held *held, X509 *cert)
 
     if (request.scheme != TLS_SIGN_EDDSA) {
         request.digest = TLS_DIGEST_SHA256;
-        md = tls_remote_key_digest(request.digest);
+        md = tls_kind_digest(request.digest);
         if (EVP_Digest(message, sizeof(message), hash, &count, md, NULL) != 1)
             return false;
         request.bytes = hash;

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "handshake.h"
 #include "pki.h"
+#include "tls/tls_key_kind.h"
 #include "tls/tls_remote_key.h"
 
 static struct error error;
@@ -90,7 +91,7 @@ verifies(EVP_PKEY *key, const struct tls_sign_request *request,
                 EVP_PKEY_CTX_set_rsa_pss_saltlen(
                     ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
         good = good && EVP_PKEY_CTX_set_signature_md(
-            ctx, tls_remote_key_digest(request->digest)) == 1 &&
+            ctx, tls_kind_digest(request->digest)) == 1 &&
             EVP_PKEY_verify(ctx, signature, length, request->bytes,
                 request->length) == 1;
     }
@@ -104,7 +105,7 @@ static size_t
 length_of(enum tls_sign_digest digest)
 {
     return digest == TLS_DIGEST_NONE ? 1000
-        : (size_t)EVP_MD_get_size(tls_remote_key_digest(digest));
+        : (size_t)EVP_MD_get_size(tls_kind_digest(digest));
 }
 
 /* Every scheme with every digest: what the key can do is verified, all else is
