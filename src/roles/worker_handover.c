@@ -7,12 +7,12 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/fd_pass.h"
 #include "base/log.h"
 #include "net/listen_table.h"
 #include "net/loop.h"
@@ -41,23 +41,11 @@ struct handover_link {
 static bool
 send_word(int to, const struct handover_message *word, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = { .bytes = { 0 } };
+    union fd_pass pass;
     struct iovec part = { (void *)word, sizeof(*word) };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    struct cmsghdr *header;
 
-    if (fd >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &fd, sizeof(int));
-    }
+    fd_pass_pack(&message, &pass, &fd, fd >= 0 ? 1 : 0);
     return to >= 0 &&
         sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
         (ssize_t)sizeof(*word);
@@ -114,21 +102,6 @@ worker_handover_pass(void *arg, uint64_t acceptor, unsigned service, int fd,
             return true;
     }
     return false;
-}
-
-/* The descriptor that came along; -1: none. */
-static int
-descriptor_of(struct msghdr *message)
-{
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd;
-
-    if (header == NULL || header->cmsg_level != SOL_SOCKET ||
-        header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof(fd)))
-        return -1;
-    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    return fd;
 }
 
 /* Each worker has sockets of its own for the same address. */
@@ -273,26 +246,18 @@ read_message(const struct handover_link *link,
 static bool
 read_word(const struct handover_link *link)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
+    union fd_pass pass;
     struct handover_message said, word;
     struct iovec part = { &said, sizeof(said) };
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        /* Not CMSG_SPACE: its padding would be room for a second one. */
-        .msg_controllen = CMSG_LEN(sizeof(int)),
-    };
-    ssize_t got =
-        recvmsg(link->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    ssize_t got;
     int fd;
 
+    fd_pass_expect(&message, &pass, 1);
+    got = recvmsg(link->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0)
         return errno == EINTR;
-    fd = descriptor_of(&message);
+    (void)fd_pass_unpack(&message, &fd, 1);
     if ((message.msg_flags & MSG_TRUNC) == 0 &&
         handover_message_judge(&said, (size_t)got, &word))
         read_message(link, &word, fd);

@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/fd_pass.h"
 #include "base/log.h"
 
 enum { TEXT_SIZE = 2048 };
@@ -110,23 +111,11 @@ connect_socket(struct notify *notify)
 static bool
 send_item(int to, const struct notify_item *item)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = { .bytes = { 0 } };
+    union fd_pass pass;
     struct iovec part = { (void *)item->text, item->length };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    struct cmsghdr *header;
 
-    if (item->fd >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &item->fd, sizeof(int));
-    }
+    fd_pass_pack(&message, &pass, &item->fd, item->fd >= 0 ? 1 : 0);
     return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
