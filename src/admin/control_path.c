@@ -14,23 +14,20 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "net/unix_path.h"
 
 #define ROOT_FOLDER "/run/sallyport"
 
 enum { BACKLOG = 16 };
 
-/* FNV-1a: the name must be the same in every version and on every machine.  Two
- * files of one user with the same digest would take work to find, and then the
- * second daemon is refused the path. */
+/* The name must be the same in every version and on every machine.  Two files of
+ * one user with the same digest would take work to find, and then the second
+ * daemon is refused the path. */
 static uint64_t
 digest(const char *text)
 {
-    uint64_t value = 0xcbf29ce484222325;
-
-    for (; *text != '\0'; text++)
-        value = (value ^ (uint8_t)*text) * 0x100000001b3;
-    return value;
+    return hash64_text(HASH64_BASIS, text);
 }
 
 /* Whether the service manager has made root's folder for this process, which it

@@ -3,24 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { SLOTS_FIRST = 64 };
 
-/* FNV-1a.  The paths are the administrator's: nobody picks them to collide. */
+/* The paths are the administrator's: none are picked to collide. */
 static uint32_t
-hash(enum file_kind kind, const char *path)
+hash_of(enum file_kind kind, const char *path)
 {
-    uint32_t value = 2166136261u ^ (uint32_t)kind;
-
-    for (; *path != '\0'; path++)
-        value = (value ^ (unsigned char)*path) * 16777619u;
-    return value;
+    return hash32_text(hash32_byte(HASH32_BASIS, (uint8_t)kind), path);
 }
 
 /* Where it is, or would go.  There is always a free slot. */
 static uint32_t *
 slot_of(const struct file_cache *table, enum file_kind kind, const char *path)
 {
-    size_t mask = table->slot_count - 1, at = hash(kind, path) & mask;
+    size_t mask = table->slot_count - 1, at = hash_of(kind, path) & mask;
 
     for (; table->slots[at] != 0; at = (at + 1) & mask) {
         const struct file_entry *item =

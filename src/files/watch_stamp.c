@@ -6,31 +6,23 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "base/hash.h"
 
-/* FNV-1a: whoever can make two of these meet can write the file. */
-static const uint64_t basis = 0xcbf29ce484222325;
-static const uint64_t prime = 0x100000001b3;
-
-static uint64_t
-mix_byte(uint64_t sum, unsigned char byte)
-{
-    return (sum ^ byte) * prime;
-}
+/* Whoever can make two of these meet can write the file. */
+static const uint64_t basis = HASH64_BASIS;
 
 static uint64_t
 mix(uint64_t sum, uint64_t number)
 {
     for (unsigned shift = 0; shift < 64; shift += 8)
-        sum = mix_byte(sum, (unsigned char)(number >> shift));
+        sum = hash64_byte(sum, (uint8_t)(number >> shift));
     return sum;
 }
 
 static uint64_t
 mix_text(uint64_t sum, const char *text)
 {
-    for (; *text != '\0'; text++)
-        sum = mix_byte(sum, (unsigned char)*text);
-    return mix_byte(sum, 0);
+    return hash64_byte(hash64_text(sum, text), 0);
 }
 
 static uint64_t

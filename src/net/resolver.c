@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "net/loop.h"
 
@@ -369,10 +370,10 @@ resolver_reply(struct resolver *resolver, uint32_t question,
 static uint32_t
 bucket_of(const char *host)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
+    uint32_t hash = HASH32_BASIS;
 
     for (; *host != '\0'; host++)
-        hash = (hash ^ (uint8_t)tolower((uint8_t)*host)) * 16777619u;
+        hash = hash32_byte(hash, (uint8_t)tolower((uint8_t)*host));
     return (hash ^ hash >> 16) % BUCKETS;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "config/config.h"
 #include "tls/tls_error.h"
 #include "tls/tls_key_decode.h"
@@ -424,7 +425,7 @@ hash_pair(const struct tls_load *load, const void *what)
 {
     const struct which *which = what;
 
-    return tls_shared_hash(0, load->leg->cert.items[which->index]);
+    return hash32_text(HASH32_BASIS, load->leg->cert.items[which->index]);
 }
 
 static const struct tls_shared_kind kind = {

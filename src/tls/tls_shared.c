@@ -35,17 +35,6 @@ tls_shared_new(bool keeps)
     return shared;
 }
 
-uint32_t
-tls_shared_hash(uint32_t hash, const char *text)
-{
-    if (hash == 0)
-        hash = 2166136261u;
-    do
-        hash = (hash ^ (unsigned char)*text) * 16777619u;
-    while (*text++ != '\0');
-    return hash;
-}
-
 static void
 free_item(struct tls_shared_item *item)
 {

@@ -45,9 +45,6 @@ struct tls_shared_kind {
     void (*free)(struct tls_shared_item *item);
 };
 
-/* FNV-1a of the text and its NUL behind what `hash` is of; 0: nothing. */
-uint32_t tls_shared_hash(uint32_t hash, const char *text);
-
 /* With `keeps` every item stays until the end, for a process that loads once:
  * otherwise an item goes with its last reference.  NULL: out of memory. */
 NODISCARD struct tls_shared *tls_shared_new(bool keeps);

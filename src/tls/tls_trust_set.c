@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "tls/tls_files.h"
 #include "tls/tls_load.h"
 #include "tls/tls_trust_read.h"
@@ -100,17 +101,24 @@ is_set_of(const struct tls_shared_item *item, const struct tls_load *load,
         tls_files_same_trust(leg, load->accepts, item->files, load->files);
 }
 
+/* The NUL, too: "ab", "c" is not "a", "bc". */
+static uint32_t
+hash_path(uint32_t hash, const char *path)
+{
+    return hash32_byte(hash32_text(hash, path), 0);
+}
+
 static uint32_t
 hash_set(const struct tls_load *load, const void *what)
 {
     const struct leg_config *leg = load->leg;
-    uint32_t hash = 0;
+    uint32_t hash = HASH32_BASIS;
 
     (void)what;
     for (size_t i = 0; i < leg->ca.count; i++)
-        hash = tls_shared_hash(hash, leg->ca.items[i]);
+        hash = hash_path(hash, leg->ca.items[i]);
     for (size_t i = 0; i < leg->crl.count; i++)
-        hash = tls_shared_hash(hash, leg->crl.items[i]);
+        hash = hash_path(hash, leg->crl.items[i]);
     return hash;
 }
 

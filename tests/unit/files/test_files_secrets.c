@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/scratch.h"
 #include "files/bundle.h"
 #include "sealed.h"
@@ -58,19 +59,19 @@ make_files(void)
 TestSuite(files_secrets, .init = make_files, .fini = scratch_remove,
     .timeout = 60);
 
-/* FNV-1a; `arg` is a salt.  Fails if that is NULL. */
+/* `arg` is a salt.  Fails if that is NULL. */
 static bool
 print_of(void *arg, const void *data, size_t length,
     unsigned char print[FILE_PRINT_BYTES])
 {
     const unsigned char *bytes = data;
-    uint64_t value = 14695981039346656037u;
+    uint64_t value = HASH64_BASIS;
 
     if (arg == NULL)
         return false;
     value ^= *(const uint64_t *)arg;
     for (size_t i = 0; i < length; i++)
-        value = (value ^ bytes[i]) * 1099511628211u;
+        value = hash64_byte(value, bytes[i]);
     memset(print, 0, FILE_PRINT_BYTES);
     memcpy(print, &value, sizeof(value));
     return true;
