@@ -4,6 +4,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <signal.h>
@@ -25,7 +26,7 @@ struct server {
     struct evconnlistener *listener;
     struct event *end;
     struct event *hangup;
-    struct visitor *visitors;
+    LIST_HEAD(, visitor) visitors;
     const char *page;
     size_t count;
     pid_t parent;
@@ -35,8 +36,7 @@ struct server {
 enum speech { SPEECH_UNKNOWN, SPEECH_HTTP, SPEECH_OTHER };
 
 struct visitor {
-    struct visitor *next;
-    struct visitor **link;
+    LIST_ENTRY(visitor) entry;
     struct server *server;
     struct bufferevent *io;
     enum speech speech;
@@ -51,9 +51,7 @@ visitor_free(struct visitor *visitor)
 {
     struct server *server = visitor->server;
 
-    *visitor->link = visitor->next;
-    if (visitor->next != NULL)
-        visitor->next->link = visitor->link;
+    LIST_REMOVE(visitor, entry);
     bufferevent_free(visitor->io);
     free(visitor);
     if (server->count-- == VISITORS_MAX)
@@ -207,11 +205,7 @@ on_visitor(struct evconnlistener *listener, evutil_socket_t fd,
     }
     visitor->server = server;
     visitor->io = io;
-    visitor->next = server->visitors;
-    visitor->link = &server->visitors;
-    if (visitor->next != NULL)
-        visitor->next->link = &visitor->next;
-    server->visitors = visitor;
+    LIST_INSERT_HEAD(&server->visitors, visitor, entry);
     bufferevent_setcb(io, on_read, on_write, on_event, visitor);
     bufferevent_enable(io, EV_READ | EV_WRITE);
     if (++server->count == VISITORS_MAX)
@@ -256,11 +250,8 @@ begin(struct server *server, int listening, int lifeline)
 static void
 finish(struct server *server)
 {
-    for (struct visitor *each = server->visitors, *next; each != NULL;
-         each = next) {
-        next = each->next;
-        visitor_free(each);
-    }
+    while (!LIST_EMPTY(&server->visitors))
+        visitor_free(LIST_FIRST(&server->visitors));
     if (server->listener != NULL)
         evconnlistener_free(server->listener);
     if (server->end != NULL)

@@ -1,6 +1,7 @@
 #include "ipc/channel.h"
 
 #include <event2/event.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <assert.h>
@@ -26,7 +27,7 @@ enum {
 
 /* A message that could not leave at once. */
 struct waiting {
-    struct waiting *next;
+    STAILQ_ENTRY(waiting) entry;
     int fds[MESSAGE_FDS_MAX]; /* duplicates; -1 behind the last */
     size_t fd_count;
     size_t length;
@@ -46,8 +47,7 @@ struct channel {
     struct event *later;
     struct event *ending;
 
-    struct waiting *first;
-    struct waiting **end;
+    STAILQ_HEAD(, waiting) queue;
     size_t count;
 
     bool singly;
@@ -67,21 +67,25 @@ has_ended(const struct channel *channel)
 static void
 drop_first(struct channel *channel)
 {
-    struct waiting *waiting = channel->first;
+    struct waiting *waiting = STAILQ_FIRST(&channel->queue);
 
-    channel->first = waiting->next;
-    if (channel->first == NULL)
-        channel->end = &channel->first;
+    STAILQ_REMOVE_HEAD(&channel->queue, entry);
     channel->count--;
     channel_packet_close(waiting->fds);
     free(waiting);
 }
 
 static void
+drop_all(struct channel *channel)
+{
+    while (!STAILQ_EMPTY(&channel->queue))
+        drop_first(channel);
+}
+
+static void
 stop_writing(struct channel *channel)
 {
-    while (channel->first != NULL)
-        drop_first(channel);
+    drop_all(channel);
     event_del(channel->writable);
     event_del(channel->later);
 }
@@ -126,8 +130,9 @@ fall_silent(struct channel *channel)
 static enum channel_write
 write_queue(struct channel *channel)
 {
-    while (channel->first != NULL) {
-        struct waiting *waiting = channel->first;
+    struct waiting *waiting;
+
+    while ((waiting = STAILQ_FIRST(&channel->queue)) != NULL) {
         enum channel_write how = channel_packet_write(channel->fd,
             &(struct iovec){ waiting->bytes, waiting->length }, 1,
             waiting->fds, waiting->fd_count);
@@ -200,7 +205,6 @@ waiting_new(
         free(waiting);
         return NULL;
     }
-    waiting->next = NULL;
     waiting->length = 0;
     for (size_t i = 0; i < count; i++) {
         if (parts[i].iov_len > 0)
@@ -227,8 +231,7 @@ enqueue(struct channel *channel, const struct iovec *parts, size_t count,
             "messages for it");
         return false;
     }
-    *channel->end = waiting;
-    channel->end = &waiting->next;
+    STAILQ_INSERT_TAIL(&channel->queue, waiting, entry);
     channel->count++;
     return true;
 }
@@ -247,7 +250,7 @@ channel_send(struct channel *channel, enum message_type type,
         { (void *)fixed, fixed_length },
         { (void *)text, text_length },
     };
-    bool first = channel->first == NULL;
+    bool first = STAILQ_EMPTY(&channel->queue);
     enum channel_write how = CHANNEL_WRITE_FULL;
 
     assert(fd_count == message_fd_count(type));
@@ -306,7 +309,7 @@ channel_read_singly(struct channel *channel)
 bool
 channel_is_waiting(const struct channel *channel)
 {
-    return channel->first != NULL;
+    return !STAILQ_EMPTY(&channel->queue);
 }
 
 bool
@@ -414,8 +417,7 @@ free_event(struct event *event)
 static void
 take_apart(struct channel *channel)
 {
-    while (channel->first != NULL)
-        drop_first(channel);
+    drop_all(channel);
     free_event(channel->readable);
     free_event(channel->writable);
     free_event(channel->later);
@@ -437,7 +439,7 @@ channel_new(struct event_base *base, int fd, enum role own, enum role far,
         .fd = fd, .own = own, .far = far,
         .got = got, .ended = ended, .arg = arg,
     };
-    channel->end = &channel->first;
+    STAILQ_INIT(&channel->queue);
     if (make_events(channel, base))
         return channel;
     take_apart(channel);

@@ -38,7 +38,7 @@ loop_new(void)
     if (loop == NULL)
         return NULL;
     for (size_t i = 0; i < LOOP_ORDER_COUNT; i++)
-        loop->queues[i].end = &loop->queues[i].first;
+        TAILQ_INIT(&loop->queues[i]);
     loop_memory_install();
     loop->base = new_base();
     loop->scratch = malloc(LOOP_SCRATCH_BYTES);
@@ -55,7 +55,7 @@ loop_new(void)
 static struct loop_task *
 first_of(const struct loop *loop, enum loop_order order)
 {
-    return loop->queues[order].first;
+    return TAILQ_FIRST(&loop->queues[order]);
 }
 
 /* Runs what was queued before this turn looked for events. */
@@ -112,7 +112,7 @@ static bool
 is_busy(const struct loop *loop)
 {
     for (size_t i = 0; i < LOOP_ORDER_COUNT; i++)
-        if (loop->queues[i].first != NULL)
+        if (!TAILQ_EMPTY(&loop->queues[i]))
             return true;
     return false;
 }
@@ -165,16 +165,12 @@ loop_may_log_exhaustion(struct loop *loop)
 static void
 append(struct loop *loop, struct loop_task *task, enum loop_order order)
 {
-    struct loop_queue *queue = &loop->queues[order];
-
-    if (task->link != NULL)
+    if (task->queued)
         return;
+    task->queued = true;
     task->order = order;
     task->turn = loop->turn;
-    task->next = NULL;
-    task->link = queue->end;
-    *queue->end = task;
-    queue->end = &task->next;
+    TAILQ_INSERT_TAIL(&loop->queues[order], task, entry);
 }
 
 void
@@ -204,14 +200,10 @@ loop_conclude(struct loop *loop, struct loop_task *task)
 void
 loop_cancel(struct loop *loop, struct loop_task *task)
 {
-    if (task->link == NULL)
+    if (!task->queued)
         return;
-    *task->link = task->next;
-    if (task->next != NULL)
-        task->next->link = task->link;
-    else
-        loop->queues[task->order].end = task->link;
-    task->link = NULL;
+    task->queued = false;
+    TAILQ_REMOVE(&loop->queues[task->order], task, entry);
 }
 
 /* A descriptor that is to be closed. */

@@ -5,6 +5,8 @@
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,18 +37,15 @@ enum loop_order {
 /* Work put off, in one queue at most.  Zero-initialise; set `run` and `arg`
  * once. */
 struct loop_task {
-    struct loop_task *next;
-    struct loop_task **link; /* what points to this task; NULL: not queued */
-    uint64_t turn;           /* in which it was queued */
+    TAILQ_ENTRY(loop_task) entry;
+    uint64_t turn; /* in which it was queued */
     enum loop_order order;
+    bool queued;
     void (*run)(void *arg);
     void *arg;
 };
 
-struct loop_queue {
-    struct loop_task *first;
-    struct loop_task **end;
-};
+TAILQ_HEAD(loop_queue, loop_task);
 
 struct loop {
     struct event_base *base;

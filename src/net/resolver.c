@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <sys/queue.h>
 
 #include <assert.h>
 #include <ctype.h>
@@ -27,8 +28,7 @@ enum {
 };
 
 struct resolver_query {
-    struct resolver_query *next;
-    struct resolver_query **link;
+    LIST_ENTRY(resolver_query) entry;
     struct resolver_query **handle;
     resolver_done_fn *done;
     void *arg;
@@ -36,11 +36,10 @@ struct resolver_query {
 
 /* What is known of a name. */
 struct name {
-    struct name *next; /* in its bucket */
-    struct name *asked_next;
-    struct name **asked_link; /* what points to this one; NULL: not asked */
+    LIST_ENTRY(name) entry; /* in its bucket */
+    TAILQ_ENTRY(name) asked_entry;
     struct resolver *resolver;
-    struct resolver_query *waiting;
+    LIST_HEAD(, resolver_query) waiting;
     uint64_t asked_ms;
     uint64_t wanted_ms; /* when somebody last asked for it */
     uint64_t expires_ms;
@@ -52,6 +51,7 @@ struct name {
     unsigned borrowed;            /* callbacks that look at it now */
     uint32_t question;            /* the last one */
     enum resolver_result refusal; /* while failing: what to say */
+    bool asked; /* the answer is still to come */
     bool failing;
     bool waited; /* for the last question as long as there is need to */
     bool complained; /* the log knows */
@@ -62,10 +62,9 @@ struct resolver {
     struct loop *loop;
     struct resolver_source source;
     struct event *timer; /* for the oldest question */
-    struct name *buckets[BUCKETS];
+    LIST_HEAD(, name) buckets[BUCKETS];
     size_t name_count;
-    struct name *asked; /* the oldest first */
-    struct name **asked_end;
+    TAILQ_HEAD(, name) asked; /* the oldest first */
     uint32_t questions;
 };
 
@@ -80,7 +79,7 @@ resolver_new(struct loop *loop, const struct resolver_source *source)
         return NULL;
     resolver->loop = loop;
     resolver->source = *source;
-    resolver->asked_end = &resolver->asked;
+    TAILQ_INIT(&resolver->asked);
     resolver->timer = evtimer_new(loop->base, on_timer, resolver);
     if (resolver->timer == NULL) {
         resolver_free(resolver);
@@ -92,6 +91,7 @@ resolver_new(struct loop *loop, const struct resolver_source *source)
 static void
 free_name(struct name *name)
 {
+    LIST_REMOVE(name, entry);
     event_del(&name->refresh);
     free(name->addresses);
     free(name);
@@ -103,11 +103,10 @@ resolver_free(struct resolver *resolver)
     if (resolver == NULL)
         return;
     for (size_t i = 0; i < BUCKETS; i++) {
-        while (resolver->buckets[i] != NULL) {
-            struct name *name = resolver->buckets[i];
+        struct name *name;
 
-            assert(name->waiting == NULL);
-            resolver->buckets[i] = name->next;
+        while ((name = LIST_FIRST(&resolver->buckets[i])) != NULL) {
+            assert(LIST_EMPTY(&name->waiting));
             free_name(name);
         }
     }
@@ -121,9 +120,7 @@ resolver_cancel(struct resolver_query *query)
 {
     if (query == NULL)
         return;
-    *query->link = query->next;
-    if (query->next != NULL)
-        query->next->link = query->link;
+    LIST_REMOVE(query, entry);
     *query->handle = NULL;
     free(query);
 }
@@ -131,13 +128,11 @@ resolver_cancel(struct resolver_query *query)
 static struct resolver_query *
 take_first(struct name *name)
 {
-    struct resolver_query *query = name->waiting;
+    struct resolver_query *query = LIST_FIRST(&name->waiting);
 
     if (query == NULL)
         return NULL;
-    name->waiting = query->next;
-    if (query->next != NULL)
-        query->next->link = &name->waiting;
+    LIST_REMOVE(query, entry);
     *query->handle = NULL;
     return query;
 }
@@ -164,13 +159,13 @@ static uint64_t
 find_due_ms(const struct resolver *resolver)
 {
     uint64_t patience_ms = resolver->source.patience_ms;
-    const struct name *name = resolver->asked;
+    const struct name *name = TAILQ_FIRST(&resolver->asked);
     uint64_t due_ms = UINT64_MAX;
 
     if (name != NULL && patience_ms > 0)
         due_ms = name->asked_ms + patience_ms;
     while (name != NULL && name->waited)
-        name = name->asked_next;
+        name = TAILQ_NEXT(name, asked_entry);
     if (name != NULL && name->asked_ms + resolver->source.wait_ms < due_ms)
         due_ms = name->asked_ms + resolver->source.wait_ms;
     return due_ms;
@@ -196,10 +191,8 @@ put_among_asked(struct name *name)
     struct resolver *resolver = name->resolver;
 
     name->asked_ms = clock_now_ms();
-    name->asked_next = NULL;
-    name->asked_link = resolver->asked_end;
-    *resolver->asked_end = name;
-    resolver->asked_end = &name->asked_next;
+    name->asked = true;
+    TAILQ_INSERT_TAIL(&resolver->asked, name, asked_entry);
     arm_timer(resolver);
 }
 
@@ -207,16 +200,12 @@ static void
 take_from_asked(struct name *name)
 {
     struct resolver *resolver = name->resolver;
-    bool oldest = resolver->asked == name;
+    bool oldest = TAILQ_FIRST(&resolver->asked) == name;
 
-    if (name->asked_link == NULL)
+    if (!name->asked)
         return;
-    *name->asked_link = name->asked_next;
-    if (name->asked_next != NULL)
-        name->asked_next->asked_link = name->asked_link;
-    else
-        resolver->asked_end = name->asked_link;
-    name->asked_link = NULL;
+    name->asked = false;
+    TAILQ_REMOVE(&resolver->asked, name, asked_entry);
     if (oldest)
         arm_timer(resolver);
 }
@@ -313,10 +302,10 @@ conclude(struct name *name, const struct resolver_reply *reply)
 static struct name *
 find_waited(const struct resolver *resolver, uint64_t now_ms)
 {
-    struct name *name = resolver->asked;
+    struct name *name = TAILQ_FIRST(&resolver->asked);
 
     while (name != NULL && name->waited)
-        name = name->asked_next;
+        name = TAILQ_NEXT(name, asked_entry);
     return name != NULL &&
             name->asked_ms + resolver->source.wait_ms <= now_ms
         ? name
@@ -331,10 +320,12 @@ give_up_asked(struct resolver *resolver, uint64_t now_ms)
         .why = "there came no answer",
     };
     uint64_t patience_ms = resolver->source.patience_ms;
+    struct name *name;
 
-    while (patience_ms > 0 && resolver->asked != NULL &&
-        resolver->asked->asked_ms + patience_ms <= now_ms)
-        conclude(resolver->asked, &nothing);
+    while (patience_ms > 0 &&
+        (name = TAILQ_FIRST(&resolver->asked)) != NULL &&
+        name->asked_ms + patience_ms <= now_ms)
+        conclude(name, &nothing);
 }
 
 static void
@@ -359,10 +350,11 @@ void
 resolver_reply(struct resolver *resolver, uint32_t question,
     const struct resolver_reply *reply)
 {
-    struct name *name = resolver->buckets[question % BUCKETS];
+    struct name *name;
 
-    while (name != NULL && name->question != question)
-        name = name->next;
+    LIST_FOREACH(name, &resolver->buckets[question % BUCKETS], entry)
+        if (name->question == question)
+            break;
     if (name != NULL)
         conclude(name, reply);
 }
@@ -382,7 +374,7 @@ ask(struct name *name)
 {
     struct resolver *resolver = name->resolver;
 
-    if (name->asked_link != NULL)
+    if (name->asked)
         return;
     name->waited = name->failed_ms != 0 &&
         clock_now_ms() - name->failed_ms < FAILING_MS;
@@ -408,48 +400,40 @@ on_refresh(evutil_socket_t fd, short what, void *arg)
 void
 resolver_ask_again(struct resolver *resolver)
 {
-    struct name *next;
+    struct name *name = TAILQ_FIRST(&resolver->asked), *next;
 
-    for (struct name *name = resolver->asked; name != NULL; name = next) {
-        next = name->asked_next;
+    for (; name != NULL; name = next) {
+        next = TAILQ_NEXT(name, asked_entry);
         resolver->source.ask(
             resolver->source.arg, name->question, name->host);
     }
 }
 
-/* Where the link to the name that is least missed stands; NULL: each is in
- * use. */
-static struct name **
-find_least_wanted(struct resolver *resolver)
+/* The name that is least missed; NULL: each is in use. */
+static struct name *
+find_least_wanted(const struct resolver *resolver)
 {
-    struct name **least = NULL;
+    struct name *least = NULL, *name;
 
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct name **link = &resolver->buckets[i]; *link != NULL;
-             link = &(*link)->next) {
-            const struct name *name = *link;
-
-            if (name->asked_link == NULL && name->waiting == NULL &&
+    for (size_t i = 0; i < BUCKETS; i++)
+        LIST_FOREACH(name, &resolver->buckets[i], entry)
+            if (!name->asked && LIST_EMPTY(&name->waiting) &&
                 name->borrowed == 0 &&
-                (least == NULL || name->wanted_ms < (*least)->wanted_ms))
-                least = link;
-        }
-    }
+                (least == NULL || name->wanted_ms < least->wanted_ms))
+                least = name;
     return least;
 }
 
 static bool
 make_room(struct resolver *resolver)
 {
-    struct name **link, *name;
+    struct name *name;
 
     if (resolver->name_count < RESOLVER_NAMES_MAX)
         return true;
-    link = find_least_wanted(resolver);
-    if (link == NULL)
+    name = find_least_wanted(resolver);
+    if (name == NULL)
         return false;
-    name = *link;
-    *link = name->next;
     free_name(name);
     resolver->name_count--;
     return true;
@@ -458,11 +442,12 @@ make_room(struct resolver *resolver)
 static struct name *
 find_name(const struct resolver *resolver, const char *host)
 {
-    struct name *name = resolver->buckets[bucket_of(host)];
+    struct name *name;
 
-    while (name != NULL && strcasecmp(name->host, host) != 0)
-        name = name->next;
-    return name;
+    LIST_FOREACH(name, &resolver->buckets[bucket_of(host)], entry)
+        if (strcasecmp(name->host, host) == 0)
+            return name;
+    return NULL;
 }
 
 static struct name *
@@ -470,7 +455,6 @@ find_or_add_name(struct resolver *resolver, const char *host)
 {
     size_t length = strlen(host) + 1;
     struct name *name = find_name(resolver, host);
-    struct name **bucket = &resolver->buckets[bucket_of(host)];
 
     if (name != NULL)
         return name;
@@ -482,8 +466,7 @@ find_or_add_name(struct resolver *resolver, const char *host)
     memcpy(name->host, host, length);
     name->resolver = resolver;
     evtimer_assign(&name->refresh, resolver->loop->base, on_refresh, name);
-    name->next = *bucket;
-    *bucket = name;
+    LIST_INSERT_HEAD(&resolver->buckets[bucket_of(host)], name, entry);
     resolver->name_count++;
     return name;
 }
@@ -502,9 +485,10 @@ resolver_ttl_ms(const struct resolver *resolver, const char *host)
 void
 resolver_expire(struct resolver *resolver)
 {
+    struct name *name;
+
     for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct name *name = resolver->buckets[i]; name != NULL;
-             name = name->next) {
+        LIST_FOREACH(name, &resolver->buckets[i], entry) {
             name->expires_ms = 0;
             name->failed_ms = 0;
         }
@@ -520,8 +504,7 @@ has_answer(struct name *name)
     if (clock_now_ms() < name->expires_ms)
         return true;
     ask(name); /* it may be answered at once */
-    return clock_now_ms() < name->expires_ms || name->asked_link == NULL ||
-        name->waited;
+    return clock_now_ms() < name->expires_ms || !name->asked || name->waited;
 }
 
 /* What can be said without waiting.  False: nothing yet. */
@@ -537,7 +520,7 @@ answer_from_memory(struct name *name, resolver_done_fn *done, void *arg)
     name->borrowed--;
     if (known)
         return true;
-    if (name->count > 0 || !name->failing || name->asked_link != NULL ||
+    if (name->count > 0 || !name->failing || name->asked ||
         clock_now_ms() >= name->expires_ms)
         return false;
     done(arg, name->refusal, NULL, 0);
@@ -566,10 +549,6 @@ resolver_start(struct resolver *resolver, const char *host,
     query->handle = handle;
     query->done = done;
     query->arg = arg;
-    query->next = name->waiting;
-    query->link = &name->waiting;
-    if (query->next != NULL)
-        query->next->link = &query->next;
-    name->waiting = query;
+    LIST_INSERT_HEAD(&name->waiting, query, entry);
     ask(name);
 }

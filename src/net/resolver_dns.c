@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/queue.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ enum {
 
 /* A socket of c-ares'. */
 struct watch {
-    struct watch *next;
+    SLIST_ENTRY(watch) entry;
     struct resolver_dns *dns;
     struct event *event;
     ares_socket_t fd;
@@ -40,18 +41,18 @@ struct resolver_dns {
     struct resolver *resolver;
     ares_channel channel;
     struct event *timer;
-    struct watch *watches;
+    SLIST_HEAD(, watch) watches;
     struct resolv_conf conf;
     char *hosts; /* NULL: empty */
     size_t hosts_length;
-    struct question *paused; /* cancelled to be asked again */
+    SLIST_HEAD(, question) paused; /* cancelled to be asked again */
     bool pausing;
     bool closing;
 };
 
 /* One name, asked for under each of the names that it may stand for. */
 struct question {
-    struct question *next; /* among the paused */
+    SLIST_ENTRY(question) entry; /* among the paused */
     struct resolver_dns *dns;
     uint32_t number;
     size_t candidate; /* which is asked for now */
@@ -95,17 +96,16 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 static void
 drop_watch(struct resolver_dns *dns, ares_socket_t fd)
 {
-    for (struct watch **link = &dns->watches; *link != NULL;
-         link = &(*link)->next) {
-        struct watch *watch = *link;
+    struct watch *watch;
 
-        if (watch->fd != fd)
-            continue;
-        *link = watch->next;
-        event_free(watch->event);
-        free(watch);
+    SLIST_FOREACH(watch, &dns->watches, entry)
+        if (watch->fd == fd)
+            break;
+    if (watch == NULL)
         return;
-    }
+    SLIST_REMOVE(&dns->watches, watch, watch, entry);
+    event_free(watch->event);
+    free(watch);
 }
 
 /* c-ares says which of its sockets to watch, and for what (0: none). */
@@ -126,8 +126,7 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
         free(watch);
         return;
     }
-    watch->next = dns->watches;
-    dns->watches = watch;
+    SLIST_INSERT_HEAD(&dns->watches, watch, entry);
     event_add(watch->event, NULL);
 }
 
@@ -213,8 +212,7 @@ static bool ask_channel(struct question *question);
 static void
 pause_question(struct question *question)
 {
-    question->next = question->dns->paused;
-    question->dns->paused = question;
+    SLIST_INSERT_HEAD(&question->dns->paused, question, entry);
 }
 
 static void
@@ -333,19 +331,18 @@ set_servers(struct resolver_dns *dns, bool zones)
 static void
 change_servers(struct resolver_dns *dns)
 {
-    struct question *next;
+    struct question *question;
 
     dns->pausing = true;
     ares_cancel(dns->channel);
     dns->pausing = false;
     if (!set_servers(dns, true))
         (void)set_servers(dns, false);
-    for (struct question *each = dns->paused; each != NULL; each = next) {
-        next = each->next;
-        ask(dns, each->number, each->host);
-        free(each);
+    while ((question = SLIST_FIRST(&dns->paused)) != NULL) {
+        SLIST_REMOVE_HEAD(&dns->paused, entry);
+        ask(dns, question->number, question->host);
+        free(question);
     }
-    dns->paused = NULL;
 }
 
 bool
@@ -423,8 +420,8 @@ resolver_dns_free(struct resolver_dns *dns)
         return;
     dns->closing = true;
     ares_destroy(dns->channel);
-    while (dns->watches != NULL)
-        drop_watch(dns, dns->watches->fd);
+    while (!SLIST_EMPTY(&dns->watches))
+        drop_watch(dns, SLIST_FIRST(&dns->watches)->fd);
     if (dns->timer != NULL)
         event_free(dns->timer);
     resolver_free(dns->resolver);

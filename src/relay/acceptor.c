@@ -206,13 +206,10 @@ acceptor_close(struct acceptor *acceptor, bool empty_first)
 void
 acceptor_close_all(struct relay *relay, bool empty_first)
 {
-    struct acceptor *next;
+    struct acceptor *acceptor;
 
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = next) {
-        next = acceptor->next;
+    while ((acceptor = LIST_FIRST(&relay->acceptors)) != NULL)
         acceptor_close(acceptor, empty_first);
-    }
 }
 
 bool

@@ -27,29 +27,24 @@ void
 acceptor_table_add(struct relay *relay, struct acceptor *acceptor, int fd)
 {
     keep_place(relay, acceptor, fd);
-    acceptor->next = relay->acceptors;
-    acceptor->link = &relay->acceptors;
-    if (acceptor->next != NULL)
-        acceptor->next->link = &acceptor->next;
-    relay->acceptors = acceptor;
+    LIST_INSERT_HEAD(&relay->acceptors, acceptor, entry);
 }
 
 void
 acceptor_table_remove(struct acceptor *acceptor)
 {
-    *acceptor->link = acceptor->next;
-    if (acceptor->next != NULL)
-        acceptor->next->link = acceptor->link;
+    LIST_REMOVE(acceptor, entry);
 }
 
 struct acceptor *
 acceptor_find(const struct relay *relay, uint64_t id)
 {
-    struct acceptor *acceptor = relay->acceptors;
+    struct acceptor *acceptor;
 
-    while (acceptor != NULL && acceptor->id != id)
-        acceptor = acceptor->next;
-    return acceptor;
+    LIST_FOREACH(acceptor, &relay->acceptors, entry)
+        if (acceptor->id == id)
+            return acceptor;
+    return NULL;
 }
 
 /* An address of this machine is the source of what connects to it. */
@@ -86,13 +81,13 @@ find_reached(const struct relay *relay, const struct address *to,
     const struct address *from)
 {
     struct address host = *to, own = { .length = 0 };
+    const struct acceptor *acceptor;
 
     address_unmap(&host);
     if (from != NULL)
         own = *from;
     address_unmap(&own);
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = acceptor->next)
+    LIST_FOREACH(acceptor, &relay->acceptors, entry)
         if (acceptor->at.length > 0 &&
             is_place(&acceptor->at, &host, from != NULL ? &own : NULL))
             return acceptor_service(acceptor);
@@ -130,10 +125,4 @@ struct service *
 acceptor_service(const struct acceptor *acceptor)
 {
     return acceptor->waiter.service;
-}
-
-struct acceptor *
-acceptor_next(const struct acceptor *acceptor)
-{
-    return acceptor->next;
 }

@@ -5,6 +5,8 @@
 #ifndef RELAY_ACCEPTOR_TABLE_H
 #define RELAY_ACCEPTOR_TABLE_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,8 +18,7 @@ struct relay;
 struct service;
 
 struct acceptor {
-    struct acceptor *next;
-    struct acceptor **link; /* what points to this acceptor */
+    LIST_ENTRY(acceptor) entry;
     struct relay *relay;
     struct limit_waiter waiter; /* has the service, of which a reference */
     struct listener *listener;
@@ -47,6 +48,5 @@ uint64_t acceptor_id(const struct acceptor *acceptor);
 const char *acceptor_text(const struct acceptor *acceptor);
 bool acceptor_is_tls(const struct acceptor *acceptor);
 struct service *acceptor_service(const struct acceptor *acceptor);
-struct acceptor *acceptor_next(const struct acceptor *acceptor);
 
 #endif

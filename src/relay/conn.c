@@ -40,11 +40,7 @@ static const struct conn_step steps[CONN_STATE_COUNT] = {
 static void
 link_conn(struct conn *conn, struct relay *relay)
 {
-    conn->next = relay->conns;
-    conn->link = &relay->conns;
-    if (conn->next != NULL)
-        conn->next->link = &conn->next;
-    relay->conns = conn;
+    LIST_INSERT_HEAD(&relay->conns, conn, entry);
     relay->connections++;
     conn->service->connections++;
 }
@@ -100,12 +96,12 @@ client_of(const struct conn *conn)
 void
 conn_pass_silent(struct relay *relay, conn_pass_fn *pass, void *arg)
 {
-    struct conn *next;
+    struct conn *conn = LIST_FIRST(&relay->conns), *next;
 
-    for (struct conn *conn = relay->conns; conn != NULL; conn = next) {
+    for (; conn != NULL; conn = next) {
         struct address client = client_of(conn);
 
-        next = conn->next;
+        next = LIST_NEXT(conn, entry);
         if (!is_silent(conn) || conn->service->index == SCOREBOARD_ALL ||
             !pass(arg, conn->acceptor, conn->service->index, conn->client.fd,
                 &client))
@@ -118,12 +114,10 @@ conn_pass_silent(struct relay *relay, conn_pass_fn *pass, void *arg)
 void
 conn_end_all(struct relay *relay)
 {
-    struct conn *next;
+    struct conn *conn;
 
-    for (struct conn *conn = relay->conns; conn != NULL; conn = next) {
-        next = conn->next;
+    while ((conn = LIST_FIRST(&relay->conns)) != NULL)
         conn_end(conn, CONN_SHUTDOWN);
-    }
     farewell_end_all(relay);
     ticker_close(&relay->aging);
 }

@@ -14,9 +14,7 @@
 static void
 unlink_conn(struct conn *conn)
 {
-    *conn->link = conn->next;
-    if (conn->next != NULL)
-        conn->next->link = conn->link;
+    LIST_REMOVE(conn, entry);
     conn->relay->connections--;
     conn->service->connections--;
 }

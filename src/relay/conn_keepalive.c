@@ -35,12 +35,12 @@ on_tick(void *arg)
 {
     struct relay *relay = arg;
     uint64_t until_ms = clock_now_ms() - LASTING_MS;
-    const struct conn *conn = relay->conns;
+    const struct conn *conn = LIST_FIRST(&relay->conns);
 
     if (conn == NULL || conn->started_ms <= until_ms)
         ticker_stop(&relay->aging);
     for (; conn != NULL && conn->started_ms > relay->aged_ms;
-         conn = conn->next)
+         conn = LIST_NEXT(conn, entry))
         if (conn->started_ms <= until_ms && wants_keepalive(conn))
             keep_alive(conn);
     relay->aged_ms = until_ms;

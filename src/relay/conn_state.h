@@ -7,6 +7,7 @@
 
 #include <event2/event_struct.h>
 #include <netinet/in.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <stdbool.h>
@@ -57,8 +58,7 @@ struct conn_tls_failure {
 };
 
 struct conn {
-    struct conn *next;
-    struct conn **link; /* what points to this connection */
+    LIST_ENTRY(conn) entry;
     const struct conn_step *steps; /* what each state does */
     struct relay *relay;
     struct service *service;

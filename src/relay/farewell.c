@@ -10,8 +10,7 @@
 #include "relay/relay.h"
 
 struct farewell {
-    struct farewell *next;
-    struct farewell **link; /* what points to this one */
+    LIST_ENTRY(farewell) entry;
     struct relay *relay;
     struct stream stream;
     struct event timer;
@@ -21,9 +20,7 @@ struct farewell {
 static void
 farewell_free(struct farewell *farewell)
 {
-    *farewell->link = farewell->next;
-    if (farewell->next != NULL)
-        farewell->next->link = farewell->link;
+    LIST_REMOVE(farewell, entry);
     farewell->relay->farewell_count--;
     event_del(&farewell->timer);
     stream_free(&farewell->stream);
@@ -59,11 +56,7 @@ static void
 farewell_link(struct farewell *farewell, struct relay *relay)
 {
     farewell->relay = relay;
-    farewell->next = relay->farewells;
-    farewell->link = &relay->farewells;
-    if (farewell->next != NULL)
-        farewell->next->link = &farewell->next;
-    relay->farewells = farewell;
+    LIST_INSERT_HEAD(&relay->farewells, farewell, entry);
     relay->farewell_count++;
 }
 
@@ -93,10 +86,8 @@ farewell_start(struct relay *relay, struct stream *stream)
 void
 farewell_end_all(struct relay *relay)
 {
-    struct farewell *next;
+    struct farewell *farewell;
 
-    for (struct farewell *each = relay->farewells; each != NULL; each = next) {
-        next = each->next;
-        farewell_free(each);
-    }
+    while ((farewell = LIST_FIRST(&relay->farewells)) != NULL)
+        farewell_free(farewell);
 }

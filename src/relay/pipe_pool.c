@@ -47,22 +47,13 @@ open_pipe(struct pipe_pool *pool)
 struct pipe *
 pipe_take(struct pipe_pool *pool)
 {
-    struct pipe *pipe = pool->idle;
+    struct pipe *pipe = SLIST_FIRST(&pool->idle);
 
     if (pipe != NULL)
-        pool->idle = pipe->next;
+        SLIST_REMOVE_HEAD(&pool->idle, entry);
     else if (pool->open < PIPE_POOL_MAX)
         pipe = open_pipe(pool);
     return pipe;
-}
-
-/* They are few, so looking for the last one costs nothing. */
-static struct pipe **
-end_of(struct pipe **list)
-{
-    while (*list != NULL)
-        list = &(*list)->next;
-    return list;
 }
 
 void
@@ -72,31 +63,30 @@ pipe_note_blocked(struct pipe_pool *pool, struct pipe *pipe, void *holder)
         return;
     pipe->holder = holder;
     pipe->since_ms = clock_now_ms();
-    pipe->next = NULL;
-    *end_of(&pool->blocked) = pipe;
+    SLIST_INSERT_HEAD(&pool->blocked, pipe, entry);
 }
 
 static void
 forget_blocked(struct pipe_pool *pool, struct pipe *pipe)
 {
-    struct pipe **link = &pool->blocked;
-
     if (pipe->holder == NULL)
         return;
-    while (*link != pipe)
-        link = &(*link)->next;
-    *link = pipe->next;
+    SLIST_REMOVE(&pool->blocked, pipe, pipe, entry);
     pipe->holder = NULL;
 }
 
+/* They are few, so looking for the last one costs nothing. */
 void *
 pipe_longest_blocked(const struct pipe_pool *pool)
 {
-    const struct pipe *pipe = pool->blocked;
+    const struct pipe *pipe, *longest = NULL;
 
-    if (pipe == NULL || clock_now_ms() < pipe->since_ms + PIPE_BLOCKED_MS)
+    SLIST_FOREACH(pipe, &pool->blocked, entry)
+        longest = pipe;
+    if (longest == NULL ||
+        clock_now_ms() < longest->since_ms + PIPE_BLOCKED_MS)
         return NULL;
-    return pipe->holder;
+    return longest->holder;
 }
 
 void
@@ -109,17 +99,16 @@ pipe_give(struct pipe_pool *pool, struct pipe *pipe)
         close_pipe(pool, pipe);
         return;
     }
-    pipe->next = pool->idle;
-    pool->idle = pipe;
+    SLIST_INSERT_HEAD(&pool->idle, pipe, entry);
 }
 
 void
 pipe_pool_clear(struct pipe_pool *pool)
 {
-    while (pool->idle != NULL) {
-        struct pipe *pipe = pool->idle;
+    struct pipe *pipe;
 
-        pool->idle = pipe->next;
+    while ((pipe = SLIST_FIRST(&pool->idle)) != NULL) {
+        SLIST_REMOVE_HEAD(&pool->idle, entry);
         close_pipe(pool, pipe);
     }
 }

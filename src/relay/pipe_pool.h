@@ -9,6 +9,8 @@
 #ifndef RELAY_PIPE_POOL_H
 #define RELAY_PIPE_POOL_H
 
+#include <sys/queue.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +23,7 @@ enum { PIPE_POOL_MAX = 16, PIPE_BYTES = 1 << 20 };
 enum { PIPE_BLOCKED_MS = 100 };
 
 struct pipe {
-    struct pipe *next; /* of those that are idle, or blocked */
+    SLIST_ENTRY(pipe) entry; /* of those that are idle, or blocked */
     void *holder;      /* while it is blocked */
     uint64_t since_ms; /* ... and since when */
     int read_fd;
@@ -31,8 +33,8 @@ struct pipe {
 };
 
 struct pipe_pool {
-    struct pipe *idle;
-    struct pipe *blocked; /* taken; longest first */
+    SLIST_HEAD(, pipe) idle;
+    SLIST_HEAD(, pipe) blocked; /* taken; longest last */
     size_t open; /* idle and taken */
 };
 

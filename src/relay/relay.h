@@ -38,12 +38,12 @@ struct relay {
     struct service **services;
     size_t service_count;
     unsigned changes;   /* how often `services` were replaced */
-    struct acceptor *acceptors; /* that are open */
+    LIST_HEAD(, acceptor) acceptors; /* that are open */
     uint64_t acceptor_ports[1024]; /* one bit for each port that any had */
-    struct conn *conns;  /* the youngest first */
+    LIST_HEAD(, conn) conns; /* the youngest first */
     struct ticker aging; /* conn_keepalive.c's: runs while one is young */
     uint64_t aged_ms;    /* and has seen to those that began until then */
-    struct farewell *farewells;
+    LIST_HEAD(, farewell) farewells;
     unsigned farewell_count;
     size_t connections; /* of this process */
     size_t max_connections;    /* of all processes */

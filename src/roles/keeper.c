@@ -1,6 +1,7 @@
 #include "roles/keeper.h"
 
 #include <event2/event.h>
+#include <sys/queue.h>
 
 #include <sched.h>
 #include <stdbool.h>
@@ -35,7 +36,7 @@ enum {
 struct keeper {
     struct event_base *base;
     struct channel *master; /* NULL: it is gone */
-    struct way *ways;
+    LIST_HEAD(, way) ways;
     struct keeper_keys keys;
     struct event *work;   /* loads the next keys, when nothing else comes */
     struct slice slice;
@@ -50,8 +51,7 @@ struct keeper {
 
 /* To one worker. */
 struct way {
-    struct way *next;
-    struct way **link;
+    LIST_ENTRY(way) entry;
     struct keeper *keeper;
     struct channel *channel;
     uint64_t window_ms;   /* when the window began */
@@ -64,7 +64,7 @@ struct way {
 static void
 stop_if_useless(struct keeper *keeper)
 {
-    if (keeper->master == NULL && keeper->ways == NULL)
+    if (keeper->master == NULL && LIST_EMPTY(&keeper->ways))
         event_base_loopbreak(keeper->base);
 }
 
@@ -74,9 +74,7 @@ free_way(struct way *way)
     channel_free(way->channel);
     if (way->window != NULL)
         event_free(way->window);
-    *way->link = way->next;
-    if (way->next != NULL)
-        way->next->link = way->link;
+    LIST_REMOVE(way, entry);
     free(way);
 }
 
@@ -220,9 +218,11 @@ has_keys(const struct keeper *keeper)
 static void
 listen_if_keys(struct keeper *keeper)
 {
+    struct way *way;
+
     if (keeper->keys.now.vault != NULL)
         return;
-    for (struct way *way = keeper->ways; way != NULL; way = way->next)
+    LIST_FOREACH(way, &keeper->ways, entry)
         channel_listen(way->channel, has_keys(keeper));
 }
 
@@ -248,11 +248,7 @@ add_way(struct keeper *keeper, int fd)
     channel_read_singly(way->channel);
     channel_listen(way->channel, has_keys(keeper));
     way->keeper = keeper;
-    way->next = keeper->ways;
-    way->link = &keeper->ways;
-    if (way->next != NULL)
-        way->next->link = &way->next;
-    keeper->ways = way;
+    LIST_INSERT_HEAD(&keeper->ways, way, entry);
 }
 
 /* Generations. */
@@ -461,12 +457,10 @@ set_up(struct keeper *keeper, int fd)
 static void
 tear_down(struct keeper *keeper)
 {
-    struct way *next;
+    struct way *way;
 
-    for (struct way *each = keeper->ways; each != NULL; each = next) {
-        next = each->next;
-        free_way(each);
-    }
+    while ((way = LIST_FIRST(&keeper->ways)) != NULL)
+        free_way(way);
     channel_free(keeper->master);
     keeper_keys_clear(&keeper->keys);
     heartbeat_stop(&keeper->heartbeat);

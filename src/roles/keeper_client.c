@@ -17,8 +17,8 @@ struct keeper_client {
     struct tls_signer signer; /* first: that is how it is found again */
     struct loop *loop;
     struct channel *channel; /* NULL: nobody to ask */
-    struct tls_signing *first;  /* not answered, in the order of asking */
-    struct tls_signing **end;
+    TAILQ_HEAD(, tls_signing) signings; /* not answered, in the order of
+                                         * asking */
     struct tls_signing *unasked; /* the first of those that wait for their turn;
                                   * NULL: none */
     unsigned asked;             /* that the keeper has to answer */
@@ -72,7 +72,8 @@ await_keeper(struct keeper_client *client)
 {
     static const struct timeval patience = { .tv_sec = 1 };
 
-    if (client->first != NULL && !evtimer_pending(client->timer, NULL))
+    if (!TAILQ_EMPTY(&client->signings) &&
+        !evtimer_pending(client->timer, NULL))
         event_add(client->timer, &patience);
 }
 
@@ -83,7 +84,7 @@ on_patience_over(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (client->channel != NULL || client->first == NULL)
+    if (client->channel != NULL || TAILQ_EMPTY(&client->signings))
         return;
     await_keeper(client);
     client->lost(client->arg);
@@ -103,7 +104,7 @@ ask_more(void *arg)
         client->asked < KEEPER_CLIENT_ASKED_MAX) {
         ask(client, client->unasked);
         client->asked++;
-        client->unasked = client->unasked->next;
+        client->unasked = TAILQ_NEXT(client->unasked, entry);
     }
     send_batch(client);
 }
@@ -112,12 +113,8 @@ static void
 take_out(struct keeper_client *client, struct tls_signing *signing)
 {
     if (client->unasked == signing)
-        client->unasked = signing->next;
-    *signing->link = signing->next;
-    if (signing->next != NULL)
-        signing->next->link = signing->link;
-    else
-        client->end = signing->link;
+        client->unasked = TAILQ_NEXT(signing, entry);
+    TAILQ_REMOVE(&client->signings, signing, entry);
 }
 
 /* The number tells a late answer from one to a later question. */
@@ -127,10 +124,7 @@ start(struct tls_signer *signer, struct tls_signing *signing)
     struct keeper_client *client = client_of(signer);
 
     signing->number = ++client->last_number;
-    signing->next = NULL;
-    signing->link = client->end;
-    *client->end = signing;
-    client->end = &signing->next;
+    TAILQ_INSERT_TAIL(&client->signings, signing, entry);
     if (client->unasked == NULL)
         client->unasked = signing;
     loop_conclude(client->loop, &client->task);
@@ -148,13 +142,13 @@ static void
 take_answer(
     struct keeper_client *client, const struct message_signed *answer)
 {
-    struct tls_signing *signing = client->first;
+    struct tls_signing *signing = TAILQ_FIRST(&client->signings);
 
     if (client->asked == 0)
         return;
     client->asked--;
     while (signing != NULL && signing->number != answer->number)
-        signing = signing->next;
+        signing = TAILQ_NEXT(signing, entry);
     if (signing == NULL)
         return; /* it was cancelled meanwhile */
     take_out(client, signing);
@@ -199,7 +193,8 @@ keeper_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
     client->signer = (struct tls_signer){ .start = start, .cancel = cancel };
     client->loop = loop;
     client->task = (struct loop_task){ .run = ask_more, .arg = client };
-    client->end = &client->first;
+    tls_jobs_init(&client->signer.jobs);
+    TAILQ_INIT(&client->signings);
     client->lost = lost;
     client->arg = arg;
     client->timer = evtimer_new(loop->base, on_patience_over, client);
@@ -234,7 +229,7 @@ keeper_client_connect(struct keeper_client *client, int fd)
     }
     channel_free_in(client->channel, client->loop);
     client->channel = channel;
-    client->unasked = client->first;
+    client->unasked = TAILQ_FIRST(&client->signings);
     client->asked = 0;
     loop_conclude(client->loop, &client->task);
 }

@@ -1,5 +1,7 @@
 #include "roles/scout.h"
 
+#include <sys/queue.h>
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,23 +25,21 @@ struct scout {
     struct resolver_dns *dns;
     struct resolver *resolver;
     struct channel *master;
-    struct way *ways;
+    LIST_HEAD(, way) ways;
     struct heartbeat heartbeat;
 };
 
 /* To one worker. */
 struct way {
-    struct way *next;
-    struct way **link;
+    LIST_ENTRY(way) entry;
     struct scout *scout;
     struct channel *channel;
-    struct question *questions;
+    LIST_HEAD(, question) questions;
     size_t question_count;
 };
 
 struct question {
-    struct question *next;
-    struct question **link;
+    LIST_ENTRY(question) entry;
     struct way *way;
     struct resolver_query *query;
     uint32_t number; /* the worker's */
@@ -50,9 +50,7 @@ static void
 free_question(struct question *question)
 {
     resolver_cancel(question->query);
-    *question->link = question->next;
-    if (question->next != NULL)
-        question->next->link = question->link;
+    LIST_REMOVE(question, entry);
     question->way->question_count--;
     free(question);
 }
@@ -60,16 +58,12 @@ free_question(struct question *question)
 static void
 free_way(struct way *way)
 {
-    struct question *next;
+    struct question *question;
 
     channel_free(way->channel);
-    for (struct question *each = way->questions; each != NULL; each = next) {
-        next = each->next;
-        free_question(each);
-    }
-    *way->link = way->next;
-    if (way->next != NULL)
-        way->next->link = way->link;
+    while ((question = LIST_FIRST(&way->questions)) != NULL)
+        free_question(question);
+    LIST_REMOVE(way, entry);
     free(way);
 }
 
@@ -114,11 +108,7 @@ new_question(struct way *way, uint32_t number, const char *host)
     question->way = way;
     question->number = number;
     memcpy(question->host, host, length);
-    question->next = way->questions;
-    question->link = &way->questions;
-    if (question->next != NULL)
-        question->next->link = &question->next;
-    way->questions = question;
+    LIST_INSERT_HEAD(&way->questions, question, entry);
     way->question_count++;
     return question;
 }
@@ -192,11 +182,7 @@ add_way(struct scout *scout, int fd)
         return;
     }
     way->scout = scout;
-    way->next = scout->ways;
-    way->link = &scout->ways;
-    if (way->next != NULL)
-        way->next->link = &way->next;
-    scout->ways = way;
+    LIST_INSERT_HEAD(&scout->ways, way, entry);
 }
 
 /* What is in force stays so if this cannot be taken over. */
@@ -262,14 +248,12 @@ ignore_signals(void)
 static void
 free_scout(struct scout *scout)
 {
-    struct way *next;
+    struct way *way;
 
     if (scout == NULL)
         return;
-    for (struct way *each = scout->ways; each != NULL; each = next) {
-        next = each->next;
-        free_way(each);
-    }
+    while ((way = LIST_FIRST(&scout->ways)) != NULL)
+        free_way(way);
     heartbeat_stop(&scout->heartbeat);
     channel_free(scout->master);
     resolver_dns_free(scout->dns);

@@ -150,12 +150,11 @@ static void
 drain_service(struct worker *worker, const char *name)
 {
     struct relay *relay = &worker->relay;
-    struct acceptor *next;
+    struct acceptor *acceptor = LIST_FIRST(&relay->acceptors), *next;
 
     worker_rollout_drain(&worker->rollout, name);
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = next) {
-        next = acceptor_next(acceptor);
+    for (; acceptor != NULL; acceptor = next) {
+        next = LIST_NEXT(acceptor, entry);
         if (strcmp(acceptor_service(acceptor)->config->name, name) == 0)
             acceptor_close(acceptor, true);
     }

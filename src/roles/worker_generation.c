@@ -195,12 +195,12 @@ static void
 match_doors(struct worker_generation *plan, const struct relay *relay)
 {
     struct planned_socket *planned;
+    struct acceptor *acceptor;
 
     if (plan->socket_count > 0)
         qsort(plan->sockets, plan->socket_count, sizeof(*plan->sockets),
             compare_sockets);
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = acceptor_next(acceptor)) {
+    LIST_FOREACH(acceptor, &relay->acceptors, entry) {
         planned = find_planned(plan, acceptor_id(acceptor));
         if (planned != NULL)
             planned->acceptor = acceptor;
@@ -212,14 +212,13 @@ match_doors(struct worker_generation *plan, const struct relay *relay)
 static void
 close_doors(const struct worker_generation *plan, struct relay *relay)
 {
-    struct acceptor *next;
+    struct acceptor *acceptor = LIST_FIRST(&relay->acceptors), *next;
 
-    for (struct acceptor *acceptor = relay->acceptors; acceptor != NULL;
-         acceptor = next) {
+    for (; acceptor != NULL; acceptor = next) {
         struct planned_socket *planned =
             find_planned(plan, acceptor_id(acceptor));
 
-        next = acceptor_next(acceptor);
+        next = LIST_NEXT(acceptor, entry);
         if (planned != NULL && planned->serve &&
             planned->use.tls == acceptor_is_tls(acceptor))
             continue;

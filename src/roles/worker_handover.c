@@ -108,12 +108,12 @@ worker_handover_pass(void *arg, uint64_t acceptor, unsigned service, int fd,
 static struct acceptor *
 find_door(const struct relay *relay, uint64_t address)
 {
-    struct acceptor *acceptor = relay->acceptors;
+    struct acceptor *acceptor;
 
-    while (
-        acceptor != NULL && socket_address_id(acceptor_id(acceptor)) != address)
-        acceptor = acceptor_next(acceptor);
-    return acceptor;
+    LIST_FOREACH(acceptor, &relay->acceptors, entry)
+        if (socket_address_id(acceptor_id(acceptor)) == address)
+            return acceptor;
+    return NULL;
 }
 
 /* The acceptor has been closed meanwhile; the client is let in all the same, as
@@ -160,25 +160,29 @@ pay_later(struct worker_handover *handover)
 {
     struct timeval pause = clock_span(PAY_PAUSE_MS);
 
-    if (handover->debts != NULL)
+    if (!LIST_EMPTY(&handover->debts))
         event_add(handover->pay, &pause);
+}
+
+static void
+free_debt(struct handover_debt *debt)
+{
+    LIST_REMOVE(debt, entry);
+    free(debt);
 }
 
 static void
 on_pay(evutil_socket_t fd, short what, void *arg)
 {
     struct worker_handover *handover = arg;
-    struct handover_debt **link = &handover->debts, *debt;
+    struct handover_debt *debt = LIST_FIRST(&handover->debts), *next;
 
     (void)fd;
     (void)what;
-    while ((debt = *link) != NULL) {
-        if (tell_taken(handover, debt->slot, debt->service, debt->count)) {
-            *link = debt->next;
-            free(debt);
-        } else {
-            link = &debt->next;
-        }
+    for (; debt != NULL; debt = next) {
+        next = LIST_NEXT(debt, entry);
+        if (tell_taken(handover, debt->slot, debt->service, debt->count))
+            free_debt(debt);
     }
     pay_later(handover);
 }
@@ -188,18 +192,18 @@ on_pay(evutil_socket_t fd, short what, void *arg)
 static void
 owe(struct worker_handover *handover, unsigned slot, unsigned service)
 {
-    struct handover_debt *debt = handover->debts;
+    struct handover_debt *debt;
 
-    while (debt != NULL && (debt->slot != slot || debt->service != service))
-        debt = debt->next;
+    LIST_FOREACH(debt, &handover->debts, entry)
+        if (debt->slot == slot && debt->service == service)
+            break;
     if (debt == NULL) {
         debt = calloc(1, sizeof(*debt));
         if (debt == NULL)
             return;
         debt->slot = slot;
         debt->service = service;
-        debt->next = handover->debts;
-        handover->debts = debt;
+        LIST_INSERT_HEAD(&handover->debts, debt, entry);
     }
     debt->count++;
     pay_later(handover);
@@ -407,12 +411,8 @@ worker_handover_close(struct worker_handover *handover)
         event_free(handover->retry);
     if (handover->pay != NULL)
         event_free(handover->pay);
-    while (handover->debts != NULL) {
-        struct handover_debt *next = handover->debts->next;
-
-        free(handover->debts);
-        handover->debts = next;
-    }
+    while (!LIST_EMPTY(&handover->debts))
+        free_debt(LIST_FIRST(&handover->debts));
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
         free_link(handover->links[i]);
     limits_forget_all(handover->relay);

@@ -9,6 +9,8 @@
 #ifndef ROLES_WORKER_HANDOVER_H
 #define ROLES_WORKER_HANDOVER_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,7 +24,7 @@ struct relay;
 
 /* What another worker is still to be told, because its handover was full. */
 struct handover_debt {
-    struct handover_debt *next;
+    LIST_ENTRY(handover_debt) entry;
     unsigned slot;
     unsigned service;
     uint32_t count;
@@ -33,7 +35,7 @@ struct handover_link;
 struct worker_handover {
     struct relay *relay;
     struct event *retry; /* when descriptors had run out */
-    struct handover_debt *debts;
+    LIST_HEAD(, handover_debt) debts;
     struct event *pay; /* while there are debts */
     unsigned passed_to; /* the slot that was the last one's turn */
     bool watching;

@@ -267,7 +267,7 @@ worker_rollout_give_up(struct worker_rollout *rollout)
 void
 worker_rollout_clear(struct worker_rollout *rollout)
 {
-    if (rollout->task.link != NULL)
+    if (rollout->task.queued)
         loop_cancel(rollout->relay->loop, &rollout->task);
     worker_generation_clear(&rollout->plan, &rollout->old);
     services_old_clear(&rollout->old);

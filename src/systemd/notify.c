@@ -20,7 +20,7 @@
 enum { TEXT_SIZE = 2048 };
 
 struct notify_item {
-    struct notify_item *next;
+    STAILQ_ENTRY(notify_item) entry;
     int fd; /* -1: none goes with it */
     size_t length;
     char text[];
@@ -32,6 +32,7 @@ notify_init(struct notify *notify)
     const char *path = getenv("NOTIFY_SOCKET");
 
     *notify = (struct notify){ .fd = -1 };
+    STAILQ_INIT(&notify->items);
     if (path != NULL && (path[0] == '/' || path[0] == '@'))
         notify->path = strdup(path);
 }
@@ -51,11 +52,9 @@ notify_is_on(const struct notify *notify)
 static void
 drop_first(struct notify *notify)
 {
-    struct notify_item *item = notify->first;
+    struct notify_item *item = STAILQ_FIRST(&notify->items);
 
-    notify->first = item->next;
-    if (notify->first == NULL)
-        notify->last = NULL;
+    STAILQ_REMOVE_HEAD(&notify->items, entry);
     if (item->fd >= 0)
         close(item->fd);
     free(item);
@@ -76,7 +75,7 @@ void
 notify_leave(struct notify *notify)
 {
     disconnect(notify);
-    while (notify->first != NULL)
+    while (!STAILQ_EMPTY(&notify->items))
         drop_first(notify);
     free(notify->path);
     notify->path = NULL;
@@ -87,6 +86,7 @@ notify_free(struct notify *notify)
 {
     notify_leave(notify);
     *notify = (struct notify){ .fd = -1 };
+    STAILQ_INIT(&notify->items);
 }
 
 static bool
@@ -153,8 +153,9 @@ wait_for_room(struct notify *notify)
 static void
 send_all(struct notify *notify)
 {
-    while (notify->first != NULL && !notify->held) {
-        enum outcome outcome = try_item(notify, notify->first);
+    while (!STAILQ_EMPTY(&notify->items) && !notify->held) {
+        enum outcome outcome =
+            try_item(notify, STAILQ_FIRST(&notify->items));
 
         if (outcome == FULL) {
             wait_for_room(notify);
@@ -182,7 +183,6 @@ make_item(const char *text, size_t length, int fd)
 
     if (item == NULL)
         return NULL;
-    item->next = NULL;
     item->length = length;
     item->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     memcpy(item->text, text, length);
@@ -208,11 +208,7 @@ enqueue(struct notify *notify, int fd, const char *format, va_list arguments)
         log_error(NULL, "the service manager is not told: %m");
         return;
     }
-    if (notify->last != NULL)
-        notify->last->next = item;
-    else
-        notify->first = item;
-    notify->last = item;
+    STAILQ_INSERT_TAIL(&notify->items, item, entry);
     send_all(notify);
 }
 
@@ -250,12 +246,13 @@ notify_flush(struct notify *notify, int timeout_ms)
     uint64_t until_ms = now_ms + (uint64_t)timeout_ms;
 
     send_all(notify);
-    while (notify->first != NULL && !notify->held && now_ms < until_ms) {
+    while (!STAILQ_EMPTY(&notify->items) && !notify->held &&
+        now_ms < until_ms) {
         struct pollfd wanted = { .fd = notify->fd, .events = POLLOUT };
 
         (void)poll(&wanted, 1, (int)(until_ms - now_ms));
         send_all(notify);
         now_ms = clock_now_ms();
     }
-    return notify->first == NULL;
+    return STAILQ_EMPTY(&notify->items);
 }

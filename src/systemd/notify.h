@@ -10,6 +10,8 @@
 #ifndef SYSTEMD_NOTIFY_H
 #define SYSTEMD_NOTIFY_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,7 +26,7 @@ struct notify {
     char *path; /* NULL: nobody wants to know */
     int fd;     /* connected; -1: not now */
     struct event *writable;
-    struct notify_item *first, *last;
+    STAILQ_HEAD(, notify_item) items; /* that wait */
     bool held;
 };
 

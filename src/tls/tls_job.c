@@ -25,14 +25,14 @@ enum tls_job_state {
 struct tls_asked {
     struct tls_signing signing; /* first: done() is given no more */
     struct tls_job *job;
-    struct tls_asked *next; /* while it is spare */
+    SLIST_ENTRY(tls_asked) entry; /* while it is spare */
 };
 
 struct tls_job {
     SSL *ssl;
     struct tls_signer *signer;
     struct loop *loop;
-    struct tls_job *next, *previous; /* in line */
+    TAILQ_ENTRY(tls_job) entry;      /* in line */
     struct tls_asked *asked;         /* while it is paused */
     struct loop_task task;           /* wakes the owner */
     int (*step)(SSL *ssl);
@@ -56,12 +56,19 @@ give_back(struct tls_jobs *jobs)
 }
 
 void
+tls_jobs_init(struct tls_jobs *jobs)
+{
+    *jobs = (struct tls_jobs){ .running = NULL };
+    TAILQ_INIT(&jobs->line);
+}
+
+void
 tls_jobs_clear(struct tls_jobs *jobs)
 {
     struct tls_asked *asked;
 
-    while ((asked = jobs->spare) != NULL) {
-        jobs->spare = asked->next;
+    while ((asked = SLIST_FIRST(&jobs->spare)) != NULL) {
+        SLIST_REMOVE_HEAD(&jobs->spare, entry);
         free(asked);
     }
 }
@@ -70,19 +77,12 @@ tls_jobs_clear(struct tls_jobs *jobs)
 static struct tls_asked *
 take_asked(struct tls_jobs *jobs)
 {
-    struct tls_asked *asked = jobs->spare;
+    struct tls_asked *asked = SLIST_FIRST(&jobs->spare);
 
     if (asked == NULL)
         return malloc(sizeof(*asked));
-    jobs->spare = asked->next;
+    SLIST_REMOVE_HEAD(&jobs->spare, entry);
     return asked;
-}
-
-static void
-put_asked(struct tls_jobs *jobs, struct tls_asked *asked)
-{
-    asked->next = jobs->spare;
-    jobs->spare = asked;
 }
 
 struct tls_job *
@@ -127,23 +127,14 @@ is_reading(const struct tls_job *job)
 static void
 join_line(struct tls_job *job)
 {
-    struct tls_jobs *jobs = &job->signer->jobs;
-
     job->state = TLS_JOB_IN_LINE;
-    job->next = NULL;
-    job->previous = jobs->last;
-    *(jobs->last != NULL ? &jobs->last->next : &jobs->first) = job;
-    jobs->last = job;
+    TAILQ_INSERT_TAIL(&job->signer->jobs.line, job, entry);
 }
 
 static void
 leave_line(struct tls_job *job)
 {
-    struct tls_jobs *jobs = &job->signer->jobs;
-
-    *(job->previous != NULL ? &job->previous->next : &jobs->first) = job->next;
-    *(job->next != NULL ? &job->next->previous : &jobs->last) = job->previous;
-    job->next = job->previous = NULL;
+    TAILQ_REMOVE(&job->signer->jobs.line, job, entry);
     job->state = TLS_JOB_FREE;
     job->next_in_line = false;
 }
@@ -152,7 +143,7 @@ leave_line(struct tls_job *job)
 static void
 call_next(struct tls_jobs *jobs)
 {
-    struct tls_job *job = jobs->first;
+    struct tls_job *job = TAILQ_FIRST(&jobs->line);
 
     if (job == NULL || jobs->paused >= TLS_JOBS_MAX)
         return;
@@ -186,7 +177,7 @@ may_run(const struct tls_job *job)
         return job->next_in_line;
     default:
         return is_reading(job) ||
-            (jobs->first == NULL && jobs->paused < TLS_JOBS_MAX);
+            (TAILQ_EMPTY(&jobs->line) && jobs->paused < TLS_JOBS_MAX);
     }
 }
 
@@ -317,7 +308,7 @@ tls_job_sign(struct tls_signer *signer, const struct tls_sign_request *request,
         *length = asked->signing.length;
     }
     job->refused = !given;
-    put_asked(&signer->jobs, asked);
+    SLIST_INSERT_HEAD(&signer->jobs.spare, asked, entry);
     return given;
 }
 

@@ -11,7 +11,7 @@
 enum { BUCKETS = 256 };
 
 struct tls_shared {
-    struct tls_shared_item *items[BUCKETS]; /* by their names */
+    LIST_HEAD(, tls_shared_item) items[BUCKETS]; /* by their names */
     bool keeps;
     size_t loaded;
 };
@@ -42,17 +42,14 @@ free_item(struct tls_shared_item *item)
     item->kind->free(item);
 }
 
+/* An item that is referred to goes with its last reference. */
 static void
-leave_all(struct tls_shared_item *items)
+part_with(struct tls_shared_item *item)
 {
-    struct tls_shared_item *next;
-
-    for (struct tls_shared_item *item = items; item != NULL; item = next) {
-        next = item->next;
-        item->shared = NULL;
-        if (item->references == 0)
-            free_item(item);
-    }
+    LIST_REMOVE(item, entry);
+    item->shared = NULL;
+    if (item->references == 0)
+        free_item(item);
 }
 
 void
@@ -61,18 +58,19 @@ tls_shared_free(struct tls_shared *shared)
     if (shared == NULL)
         return;
     for (size_t i = 0; i < BUCKETS; i++)
-        leave_all(shared->items[i]);
+        while (!LIST_EMPTY(&shared->items[i]))
+            part_with(LIST_FIRST(&shared->items[i]));
     free(shared);
 }
 
 size_t
 tls_shared_count(const struct tls_shared *shared)
 {
+    const struct tls_shared_item *item;
     size_t count = 0;
 
     for (size_t i = 0; i < BUCKETS; i++)
-        for (const struct tls_shared_item *item = shared->items[i];
-             item != NULL; item = item->next)
+        LIST_FOREACH(item, &shared->items[i], entry)
             count++;
     return count;
 }
@@ -104,12 +102,12 @@ static struct tls_shared_item *
 find_item(struct tls_shared *shared, const struct tls_shared_item *wanted,
     const struct tls_load *load, const void *what)
 {
-    struct tls_shared_item *item = shared->items[wanted->name % BUCKETS];
+    struct tls_shared_item *item;
 
-    while (item != NULL && (item->kind != wanted->kind ||
-        item->name != wanted->name ||
-        !item->kind->matches(item, load, what)))
-        item = item->next;
+    LIST_FOREACH(item, &shared->items[wanted->name % BUCKETS], entry)
+        if (item->kind == wanted->kind && item->name == wanted->name &&
+            item->kind->matches(item, load, what))
+            break;
     /* What was just found equal is the same memory from now on. */
     if (item != NULL)
         set_files(item, load->files);
@@ -120,11 +118,8 @@ static void
 add_item(struct tls_shared *shared, struct tls_shared_item *item,
     struct files *files)
 {
-    struct tls_shared_item **bucket = &shared->items[item->name % BUCKETS];
-
     item->shared = shared;
-    item->next = *bucket;
-    *bucket = item;
+    LIST_INSERT_HEAD(&shared->items[item->name % BUCKETS], item, entry);
     shared->loaded++;
     set_files(item, files);
 }
@@ -176,17 +171,6 @@ tls_shared_get(const struct tls_shared_kind *kind,
     return item != NULL ? tls_shared_add(kind, load, what, item) : NULL;
 }
 
-static void
-unlink_item(struct tls_shared_item *item)
-{
-    struct tls_shared_item **link =
-        &item->shared->items[item->name % BUCKETS];
-
-    while (*link != item)
-        link = &(*link)->next;
-    *link = item->next;
-}
-
 void
 tls_shared_put(struct tls_shared_item *item)
 {
@@ -195,7 +179,7 @@ tls_shared_put(struct tls_shared_item *item)
     if (item->shared != NULL && item->shared->keeps)
         return;
     if (item->shared != NULL)
-        unlink_item(item);
+        LIST_REMOVE(item, entry);
     free_item(item);
 }
 

@@ -9,6 +9,8 @@
 #ifndef TLS_TLS_SHARED_H
 #define TLS_TLS_SHARED_H
 
+#include <sys/queue.h>
+
 #include <openssl/types.h>
 
 #include <stdbool.h>
@@ -26,7 +28,7 @@ struct tls_shared_kind;
 struct tls_shared_item {
     const struct tls_shared_kind *kind;
     struct tls_shared *shared; /* NULL: found by no other leg */
-    struct tls_shared_item *next;
+    LIST_ENTRY(tls_shared_item) entry;
     unsigned references;
     uint32_t name; /* of its kind's hash() */
     struct files *files; /* a reference: the latest that say what it is */

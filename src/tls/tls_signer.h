@@ -8,6 +8,8 @@
 #ifndef TLS_TLS_SIGNER_H
 #define TLS_TLS_SIGNER_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,7 +74,7 @@ struct tls_signing {
     unsigned char signature[TLS_SIGNATURE_MAX];
 
     /* The signer's own. */
-    struct tls_signing *next, **link;
+    TAILQ_ENTRY(tls_signing) entry;
     uint32_t number;
 };
 
@@ -81,17 +83,16 @@ struct tls_job;
 
 /* Of tls_job.h: the handshakes of all keys of a signer, in turn. */
 struct tls_jobs {
-    struct tls_asked *spare; /* memory of signatures that were made */
+    SLIST_HEAD(, tls_asked) spare; /* memory of signatures that were made */
     struct tls_job *running; /* while OpenSSL is in its handshake */
-    struct tls_job *first;   /* those that wait for a free job */
-    struct tls_job *last;
+    TAILQ_HEAD(, tls_job) line; /* those that wait for a free job */
     size_t paused;           /* how many wait for a signature */
     size_t peak;             /* the most of them since memory was given back */
 };
 
 /* A process has one, for OpenSSL's jobs are the process's. */
 struct tls_signer {
-    struct tls_jobs jobs; /* begins as zero */
+    struct tls_jobs jobs; /* see tls_jobs_init() */
 
     /* Asks for it; the answer comes later, if need be much later: who asks has
      * a timeout of its own. */
@@ -101,7 +102,9 @@ struct tls_signer {
     void (*cancel)(struct tls_signer *signer, struct tls_signing *signing);
 };
 
-/* For signers that end: frees what is spare; nothing may be under way. */
+/* For signers: to begin with; and at their end, which frees what is spare: nothing
+ * may be under way. */
+void tls_jobs_init(struct tls_jobs *jobs);
 void tls_jobs_clear(struct tls_jobs *jobs);
 
 /* For signers: gives the answer and calls done().  `length` 0, or more than

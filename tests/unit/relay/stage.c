@@ -184,8 +184,8 @@ void
 stage_turn(struct stage *stage)
 {
     wire_turn(stage->relay.loop);
-    if (stage->relay.conns != NULL)
-        turn_check(stage->relay.conns);
+    if (!LIST_EMPTY(&stage->relay.conns))
+        turn_check(LIST_FIRST(&stage->relay.conns));
     accept_relay(stage);
 }
 
@@ -228,7 +228,7 @@ stage_run(struct stage *stage, void (*act)(struct stage *))
     uint64_t last = 0, now;
     int quiet = 0;
 
-    while (stage->relay.conns != NULL) {
+    while (!LIST_EMPTY(&stage->relay.conns)) {
         act(stage);
         stage_turn(stage);
         now = progress(stage);

@@ -110,7 +110,7 @@ Test(acceptor, lets_in_who_waits_before_it_closes)
     cr_expect_eq(scoreboard_active(house.board, SCOREBOARD_ALL), 6);
     house_dial(&house, 1);
     cr_expect(house_settles_at(&house, 6), "nobody accepts any more");
-    cr_expect_null(house.workers[0].relay.acceptors);
+    cr_expect(LIST_EMPTY(&house.workers[0].relay.acceptors));
 }
 
 Test(acceptor, closes_at_once)

@@ -27,7 +27,7 @@ static unsigned made[CALLS];
 static void
 count(enum call call)
 {
-    made[call] += relay_runs && stage.relay.conns != NULL;
+    made[call] += relay_runs && !LIST_EMPTY(&stage.relay.conns);
 }
 
 int

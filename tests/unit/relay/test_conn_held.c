@@ -56,7 +56,7 @@ static bool
 is_over(void *arg)
 {
     (void)arg;
-    return relay.conns == NULL;
+    return LIST_EMPTY(&relay.conns);
 }
 
 static void
@@ -120,8 +120,8 @@ hold(void)
     talker_hear(&client, 1);
     talker_send(&client, FLIGHT);
     cr_assert(wire_until(relay.loop, is_held, NULL));
-    cr_assert(tls_stream_is_held(&relay.conns->client));
-    return relay.conns;
+    cr_assert(tls_stream_is_held(&LIST_FIRST(&relay.conns)->client));
+    return LIST_FIRST(&relay.conns);
 }
 
 static void
@@ -159,7 +159,7 @@ Test(conn_held, minds_no_end_before_the_answer)
 
     shutdown(client.fd, SHUT_WR);
     wire_turn_for(relay.loop, 20);
-    cr_expect_eq(relay.conns, conn);
+    cr_expect_eq(LIST_FIRST(&relay.conns), conn);
     cr_expect_eq(conn->client.watched, 0); /* or the loop would spin */
     kept_release(&kept);
     expect_end("the peer closed without close_notify");
@@ -170,7 +170,8 @@ Test(conn_held, ends_when_it_is_refused)
     hold();
     kept.refuses = true;
     kept_release(&kept);
-    while (relay.conns != NULL && relay.conns->state != CONN_LINGER)
+    while (!LIST_EMPTY(&relay.conns) &&
+        LIST_FIRST(&relay.conns)->state != CONN_LINGER)
         wire_turn(relay.loop);
     wire_reset(client.fd);
     client.fd = -1;

@@ -36,8 +36,9 @@ turn_until_served(void)
 {
     for (int i = 0; i < TURNS_MOST; i++) {
         stage_turn(&stage);
-        cr_assert_not_null(stage.relay.conns);
-        if (stage.server.fd >= 0 && stage.relay.conns->state == CONN_RELAY)
+        cr_assert_not(LIST_EMPTY(&stage.relay.conns));
+        if (stage.server.fd >= 0 &&
+            LIST_FIRST(&stage.relay.conns)->state == CONN_RELAY)
             return;
     }
     cr_assert_fail("no server has been reached");
@@ -48,12 +49,12 @@ Test(conn_next, counts_wakes_of_its_own)
 {
     stage_begin(&stage, 1, 1, false);
     turn_until_served();
-    stage.relay.conns->idle_wakes = MANY_WAKES;
+    LIST_FIRST(&stage.relay.conns)->idle_wakes = MANY_WAKES;
     close(stage.server.fd);
     stage.server.fd = -1;
     turn_until_served();
-    cr_expect_lt(stage.relay.conns->idle_wakes, MANY_WAKES);
-    cr_expect_not(conn_relay_is_resting(stage.relay.conns));
+    cr_expect_lt(LIST_FIRST(&stage.relay.conns)->idle_wakes, MANY_WAKES);
+    cr_expect_not(conn_relay_is_resting(LIST_FIRST(&stage.relay.conns)));
     stage_run(&stage, stage_work);
     cr_expect_str_eq(stage_reason(&stage), "client-closed");
     stage_end(&stage);

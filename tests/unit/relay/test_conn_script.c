@@ -64,7 +64,7 @@ TestSuite(conn_script, .timeout = 100);
 static enum leg
 leg_of(int fd)
 {
-    const struct conn *conn = stage.relay.conns;
+    const struct conn *conn = LIST_FIRST(&stage.relay.conns);
 
     if (conn != NULL && fd >= 0 && conn->client.fd == fd)
         return CLIENT;

@@ -309,14 +309,15 @@ Test(conn_turns, until_time_runs_out)
 static bool
 is_server(int fd)
 {
-    return stage.relay.conns != NULL && stage.relay.conns->server.fd == fd;
+    return !LIST_EMPTY(&stage.relay.conns) &&
+        LIST_FIRST(&stage.relay.conns)->server.fd == fd;
 }
 
 /* Copying may have filled the kernel before the traffic has proved bulk. */
 static void
 let_copying_go_on(struct stage *of)
 {
-    const struct conn *conn = of->relay.conns;
+    const struct conn *conn = LIST_FIRST(&of->relay.conns);
 
     if (conn->state == CONN_RELAY && conn->up.pipe == NULL &&
         conn->up.wait == FLOW_WAITS_OUTPUT)
@@ -327,7 +328,7 @@ let_copying_go_on(struct stage *of)
 static void
 deaf_at_first(struct stage *of)
 {
-    const struct conn *conn = of->relay.conns;
+    const struct conn *conn = LIST_FIRST(&of->relay.conns);
 
     talker_work(&of->client);
     if (of->steps == 0 && conn->state == CONN_RELAY &&
@@ -362,7 +363,7 @@ Test(conn_turns, with_bytes_that_wait_in_a_pipe)
 static void
 deaf_then_gone(struct stage *of)
 {
-    const struct conn *conn = of->relay.conns;
+    const struct conn *conn = LIST_FIRST(&of->relay.conns);
 
     talker_work(&of->client);
     if (of->steps > 0)

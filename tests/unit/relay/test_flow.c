@@ -203,6 +203,8 @@ Test(flow, copies_when_no_pipe_is_to_be_had)
 /* A flow that ends with bytes in its pipe leaves none to the next one. */
 Test(flow, stopping_gives_the_pipe_back_empty)
 {
+    const struct pipe *pipe;
+
     full_set(is_sink);
     duct_open(&duct, DUCT_SPLICES, wire_unix, true);
     duct_block(&duct);
@@ -211,7 +213,7 @@ Test(flow, stopping_gives_the_pipe_back_empty)
     flow_stop(&duct.flow);
     flow_stop(&duct.flow);
     cr_expect_null(duct.flow.pipe);
-    for (struct pipe *pipe = duct.pool.idle; pipe; pipe = pipe->next) {
+    SLIST_FOREACH(pipe, &duct.pool.idle, entry) {
         struct pollfd left = { .fd = pipe->read_fd, .events = POLLIN };
 
         cr_expect_eq(poll(&left, 1, 0), 0);

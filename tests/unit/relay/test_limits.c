@@ -98,7 +98,8 @@ Test(limits, one_for_each_service)
         cr_expect_not(house.workers[i].relay.paused);
     /* The other service has nothing to do with it. */
     for (size_t i = 0; i < HOUSE_WORKERS; i++)
-        acceptor_serve(house.workers[i].relay.acceptors, house.made[1]);
+        acceptor_serve(LIST_FIRST(&house.workers[i].relay.acceptors),
+            house.made[1]);
     cr_expect(house_settles_at(&house, 4));
     expect_log("web: max_connections = 2 is reached");
     house_close(&house);

@@ -84,7 +84,7 @@ Test(pipe_pool, closes_a_pipe_that_is_not_empty)
     pipe->length = 6;
     pipe_give(&pool, pipe);
     cr_expect_eq(pool.open, 0);
-    cr_expect_null(pool.idle);
+    cr_expect(SLIST_EMPTY(&pool.idle));
     cr_expect_eq(count_descriptors(), before - 2);
 }
 

@@ -28,7 +28,7 @@ has_timer(const struct conn *conn)
 static bool
 is_deferred(const struct conn *conn)
 {
-    return conn->task.link != NULL;
+    return conn->task.queued;
 }
 
 /* What the stream believes is armed is. */

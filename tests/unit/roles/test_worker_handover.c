@@ -187,7 +187,7 @@ Test(worker_handover, shares_who_comes)
     /* Nobody knocks at the other's own socket. */
     open_door(1);
     relay_of(1)->paused = true;
-    limits_update(relay_of(1), &relay_of(1)->acceptors->waiter);
+    limits_update(relay_of(1), &LIST_FIRST(&relay_of(1)->acceptors)->waiter);
     for (size_t i = 0; i < WORKERS; i++) {
         scoreboard_set_accepting(house.board, relay_of(i)->slot, 1);
         scoreboard_beat(house.board, relay_of(i)->slot, UINT64_MAX);
@@ -482,7 +482,7 @@ Test(worker_handover, loses_a_hostile_worker_and_no_other)
     cr_assert(hand(0, acceptor, fd));
     cr_assert(house_settles_at(&house, 1));
     cr_expect_eq(relay_of(1)->connections, 1);
-    cr_assert(hand(1, relay_of(1)->acceptors, accepted_by(1)));
+    cr_assert(hand(1, LIST_FIRST(&relay_of(1)->acceptors), accepted_by(1)));
     cr_assert(house_settles_at(&house, 2));
     cr_expect_eq(relay_of(0)->connections, 1, "behind all that it has sent");
     worker_handover_wake(&handovers[0], hostile_slot);

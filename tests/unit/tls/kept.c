@@ -13,14 +13,6 @@
 #include "net/wire.h"
 
 static void
-unlink_signing(struct tls_signing *signing)
-{
-    *signing->link = signing->next;
-    if (signing->next != NULL)
-        signing->next->link = signing->link;
-}
-
-static void
 answer(struct kept_signer *kept, struct tls_signing *signing)
 {
     unsigned char signature[TLS_SIGNATURE_MAX];
@@ -28,7 +20,7 @@ answer(struct kept_signer *kept, struct tls_signing *signing)
 
     if (!kept->refuses)
         length = tls_vault_sign(kept->vault, &signing->request, signature);
-    unlink_signing(signing);
+    TAILQ_REMOVE(&kept->signings, signing, entry);
     kept->answered++;
     tls_signing_answer(signing, signature, length);
 }
@@ -37,9 +29,10 @@ static void
 answer_all(void *arg)
 {
     struct kept_signer *kept = arg;
+    struct tls_signing *signing;
 
-    while (kept->first != NULL)
-        answer(kept, kept->first);
+    while ((signing = TAILQ_FIRST(&kept->signings)) != NULL)
+        answer(kept, signing);
 }
 
 static void
@@ -53,14 +46,9 @@ static void
 start(struct tls_signer *signer, struct tls_signing *signing)
 {
     struct kept_signer *kept = (struct kept_signer *)signer;
-    struct tls_signing **link = &kept->first;
     struct timeval delay = clock_span((uint64_t)kept->delay_ms);
 
-    while (*link != NULL)
-        link = &(*link)->next;
-    signing->next = NULL;
-    signing->link = link;
-    *link = signing;
+    TAILQ_INSERT_TAIL(&kept->signings, signing, entry);
     kept->asked++;
     if (kept->holds)
         return;
@@ -75,7 +63,7 @@ cancel(struct tls_signer *signer, struct tls_signing *signing)
 {
     struct kept_signer *kept = (struct kept_signer *)signer;
 
-    unlink_signing(signing);
+    TAILQ_REMOVE(&kept->signings, signing, entry);
     kept->cancelled++;
 }
 
@@ -95,6 +83,8 @@ kept_signer_open(struct kept_signer *kept, struct loop *loop,
         .loop = loop,
         .task = { .run = answer_all, .arg = kept },
     };
+    tls_jobs_init(&kept->signer.jobs);
+    TAILQ_INIT(&kept->signings);
     cr_assert_not_null(kept->vault, "%s",
         error.count > 0 ? error.messages[0] : "");
     evtimer_assign(&kept->timer, loop->base, on_timer, kept);
@@ -103,10 +93,10 @@ kept_signer_open(struct kept_signer *kept, struct loop *loop,
 void
 kept_signer_close(struct kept_signer *kept)
 {
-    cr_expect_null(kept->first);
+    cr_expect(TAILQ_EMPTY(&kept->signings));
     cr_expect_eq(kept->asked, kept->answered + kept->cancelled);
     cr_expect_eq(kept->signer.jobs.paused, 0);
-    cr_expect_null(kept->signer.jobs.first);
+    cr_expect(TAILQ_EMPTY(&kept->signer.jobs.line));
     event_del(&kept->timer);
     loop_cancel(kept->loop, &kept->task);
     tls_jobs_clear(&kept->signer.jobs);

@@ -23,7 +23,7 @@ struct kept_signer {
     struct tls_signer signer;
     struct tls_vault *vault;
     struct loop *loop;
-    struct tls_signing *first; /* oldest first */
+    TAILQ_HEAD(, tls_signing) signings; /* oldest first */
     struct loop_task task;
     struct event timer;
     int delay_ms;     /* 0: in the next turn */
