@@ -305,7 +305,7 @@ is_of_service(const struct listen_socket *held, uint32_t service)
     return held->now.service == service;
 }
 
-/* What is lent stays, but lets nobody in. */
+/* Passed sockets of the service stay open, but serve no more. */
 static bool
 rest_lent(struct listen_table *sockets, uint32_t service)
 {

@@ -20,7 +20,7 @@ struct names_check;
 struct config;
 struct error;
 
-/* Who a socket serves, in one configuration. */
+/* The service of a socket, in one configuration. */
 struct socket_use {
     uint32_t service; /* index in the configuration */
     bool tls;
@@ -59,9 +59,9 @@ struct listen_table {
     void *arg;
 };
 
-/* Whether the service manager has passed it (activation.h).  Such a one is kept
- * as long as the master lives, for it cannot be made again; it may serve nobody
- * for a while. */
+/* Whether the service manager has passed it (activation.h).  A passed socket
+ * is kept as long as the master lives, for it cannot be made again; it may have
+ * no service for a while. */
 bool listen_socket_is_passed(const struct listen_socket *held);
 
 /* Whether all processes share it: a unix socket's path leads to one socket, and
@@ -71,8 +71,8 @@ bool listen_socket_is_shared(const struct listen_socket *held);
 /* More than that take too long to hand from process to process. */
 enum { SOCKETS_MAX = 8192 };
 
-/* Frees the table and closes all; `leave`: unix paths stay, somebody else
- * serves them.  So do those of stored sockets. */
+/* Frees the table and closes all; `leave`: unix paths stay, another process
+ * serves them.  Paths of stored sockets always stay. */
 void listen_table_free(struct listen_table *sockets, bool leave);
 
 /* NULL: there is none. */

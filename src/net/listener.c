@@ -24,7 +24,7 @@ struct listener {
     struct event *retry;
     const struct listener_calls *calls;
     void *arg;
-    unsigned empty_wakes; /* in a row: there was nobody */
+    unsigned empty_wakes; /* in a row: no client was there */
     bool paused; /* by the owner */
     bool dead;   /* its socket is closed, or will be */
 };
@@ -74,7 +74,7 @@ is_death(int error)
     return error == EINVAL || error == EBADF || error == ENOTSOCK;
 }
 
-/* Closed too: an abstract name is free again when nobody has its socket. */
+/* Closes the socket: an abstract name is free when no process has it open. */
 static void
 die(struct listener *listener, int error)
 {

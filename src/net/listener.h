@@ -53,8 +53,8 @@ bool listener_is_dead(const struct listener *listener);
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
-/* Accepts all who are in the queue now, paused or not, but never more than a
- * queue can hold; may_accept() is asked for each. */
+/* Accepts all clients in the queue now, paused or not, but never more than a
+ * queue can hold; may_accept() is called for each. */
 void listener_drain(struct listener *listener);
 
 #endif

@@ -121,8 +121,8 @@ listener_find_owner(const char *owner, uid_t *uid, gid_t *gid)
     return true;
 }
 
-/* By a descriptor, so that what is changed is what was looked at: whoever may
- * write in the folder could put a link in the path's place. */
+/* Uses a descriptor, so that the file changed is the file that was checked: by
+ * the path, another user of the folder could put a link in its place. */
 static const char *
 set_rights(int fd, const struct leg_config *leg)
 {
@@ -197,10 +197,10 @@ set_options(int fd, int family, const struct leg_config *leg)
 }
 
 /*
- * The first socket of an address is bound alone, so that an address which
- * anybody else serves, another daemon of the same user too, is found to be
- * taken; that others of ours may join is allowed afterwards.  The exception is
- * an address that overlaps one of our own.
+ * The first socket of an address is bound without SO_REUSEPORT, so that an
+ * address that another process serves, even one of the same user, is found to
+ * be taken; the option is set afterwards, for our further sockets.  The
+ * exception is an address that overlaps one of our own.
  */
 static bool
 bind_socket(const struct attempt *attempt, const struct address *address,

@@ -71,9 +71,9 @@ NODISCARD bool listener_bind(const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
     const struct listener_binder *binder, struct error *error);
 
-/* For who has the right to: gives the file of a unix socket just made the mode
- * and the owner of its leg.  A file that is not this socket's any more is left
- * alone.  False: the fault is in `error`. */
+/* For a process with the right to: gives the file of a unix socket just made
+ * the mode and the owner of its leg.  A file that is not this socket's any more
+ * is left alone.  False: the fault is in `error`. */
 bool listener_give(const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
     const struct listener_socket *socket, struct error *error);
@@ -85,7 +85,7 @@ bool listener_owner_is_known(const char *service,
     struct error *error);
 
 /* Gives a socket that is there what the leg asks for now.  A unix path that is
- * gone, or somebody else's by now, is left alone.  What cannot be changed is
+ * gone, or another socket's by now, is left alone.  What cannot be changed is
  * added to `error`. */
 void listener_refresh(const struct listener_socket *socket,
     const struct leg_config *leg, struct error *error);
@@ -93,7 +93,7 @@ void listener_refresh(const struct listener_socket *socket,
 /* Closes; removes a unix socket's path if it is still this socket's. */
 void listener_socket_close(struct listener_socket *socket);
 
-/* The same, but the path stays: somebody else serves it. */
+/* The same, but the path stays: another process serves it. */
 void listener_socket_leave(struct listener_socket *socket);
 
 #endif

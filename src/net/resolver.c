@@ -41,7 +41,7 @@ struct name {
     struct resolver *resolver;
     LIST_HEAD(, resolver_query) waiting;
     uint64_t asked_ms;
-    uint64_t wanted_ms; /* when somebody last asked for it */
+    uint64_t wanted_ms; /* when the name was last looked up */
     uint64_t expires_ms;
     uint64_t ttl_ms;
     uint64_t failed_ms; /* the last answer was a failure, then; 0: it was not */

@@ -1,5 +1,5 @@
 /*
- * Names to addresses without waiting: what is known of them, and who waits.
+ * Names to addresses without blocking: known answers and open queries.
  *
  * The answers come from a *source*: the DNS (resolver_dns.h), or another
  * process.  They are kept for their time to live.  After that a new one is
@@ -38,7 +38,7 @@ enum resolver_result {
     RESOLVER_FAILED,  /* no answer, or out of memory */
 };
 
-/* Whom to ask. */
+/* Where answers come from. */
 struct resolver_source {
     /* Each question has a number of its own, for resolver_reply(), which may be
      * called before this returns.  `host` is borrowed for the call. */

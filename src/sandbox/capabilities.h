@@ -10,7 +10,7 @@
 #define CAPABILITY(number) (UINT64_C(1) << (number))
 
 /* Takes all but `keep` out of the bounding set, from which programs that it runs
- * could get them.  Who may not (CAP_SETPCAP) leaves it as it is: then it is of
+ * could get them.  Without CAP_SETPCAP the set stays as it is: then it is of
  * use only to root, and where new privileges may be had.  False: errno. */
 NODISCARD bool capabilities_bound(uint64_t keep);
 

@@ -109,7 +109,7 @@ find_other(const char *user, const char *group, struct account *account,
     return finish(account, user, error);
 }
 
-/* Who is not root cannot become anybody. */
+/* The account of a process without root, which cannot take on another. */
 static bool
 find_own(const char *user, const char *group, struct account *account,
     struct error *error)
@@ -234,9 +234,9 @@ privileges_drop(const struct account *account, struct error *error)
 {
     bool was_root = geteuid() == 0;
 
-    /* The bounding set first, for that takes one of them.  Root that becomes
-     * somebody else has lost them with its id; but not one who was started with
-     * some (AmbientCapabilities= of systemd.exec(5)), or stays root. */
+    /* The bounding set first: dropping from it takes a capability.  Root loses
+     * its own by becoming another user; a process that stays root, or was given
+     * ambient ones (AmbientCapabilities= of systemd.exec(5)), does not. */
     if (!capabilities_bound(0))
         return fail(account, "the bounding set", error);
     if (!drop_ids(account, error))

@@ -21,7 +21,7 @@ struct account {
 
 /* Looks the account up, while files can still be read.  `user` and `group` are
  * names or numbers.  NULL: "sallyport", else "nobody"; and the user's own group.
- * Who is not root stays what it is, and asking for anybody else is an error.
+ * A process without root keeps its account; asking for another is an error.
  * False: the reason is in `error`, and nothing has to be cleared. */
 NODISCARD bool account_find(const char *user, const char *group,
     struct account *account, struct error *error);

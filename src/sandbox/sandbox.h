@@ -23,8 +23,8 @@ bool sandbox_reach_covers(
 
 /* Confines this process, which has given up its user already, to what `role`
  * takes; there is no way back.  `reach`: a worker's or the trial's (NULL:
- * nowhere); NULL for others.  With SANDBOX_OFF only those who have keys are kept
- * from dumping core.  False: the process must end. */
+ * nowhere); NULL for others.  With SANDBOX_OFF only roles with keys may not
+ * dump core.  False: the process must end. */
 NODISCARD bool sandbox_enter(enum role role, enum sandbox_mode mode,
     const struct sandbox_reach *reach, struct error *error);
 
@@ -38,7 +38,7 @@ NODISCARD bool sandbox_forbid_dumps(struct error *error);
 NODISCARD bool sandbox_reduce_master(
     enum sandbox_mode mode, struct error *error);
 
-/* False in builds that confine nobody, for the sake of what watches them. */
+/* False in instrumented builds, which do not confine any process. */
 bool sandbox_is_possible(void);
 
 /* In words, separated by "; ": what this kernel or build cannot enforce.  ""

@@ -183,7 +183,7 @@ ACT(connect_inside, connects(&scene->inside, sizeof(scene->inside), AF_INET))
 ACT(connect_outside, connects(&scene->outside, sizeof(scene->outside), AF_INET))
 ACT(connect_name, connects(&scene->name, scene->name_length, AF_UNIX))
 
-/* Which connects as it sends, where nobody has asked whether it may. */
+/* TCP Fast Open connects inside sendto(2), past Landlock's connect check. */
 static bool
 connect_sending(const struct sandbox_scene *scene)
 {

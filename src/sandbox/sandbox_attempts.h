@@ -1,5 +1,5 @@
 /*
- * What somebody who has taken a process over would try, and a few things that
+ * What an attacker in control of a process would try, and a few things that
  * its duty takes: a table for the sandbox to be tried with.
  */
 #ifndef SANDBOX_SANDBOX_ATTEMPTS_H
@@ -15,7 +15,7 @@
 
 #include "base/base.h"
 
-/* What there is to be reached, made before anybody is confined. */
+/* Targets to be reached, made before any process is confined. */
 struct sandbox_scene {
     pid_t parent;
     struct sockaddr_in inside;  /* TCP servers, in a worker's reach and not */

@@ -28,7 +28,7 @@
 /* The lower bits of a type: the others are SOCK_NONBLOCK and SOCK_CLOEXEC. */
 enum { SOCKET_TYPE_MASK = 0xf };
 
-/* Most arguments are an int, and nobody says what is in the upper half. */
+/* Most arguments are an int: the register's upper half may hold anything. */
 #define IS(n, value) \
     { (n), SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value) }
 #define LACKS(n, bits) { (n), SCMP_CMP_MASKED_EQ, (bits), 0 }
@@ -80,15 +80,15 @@ const struct sandbox_call sandbox_allowed[] = {
     { "ioctl", W | T, SANDBOX_NEEDS_ZONES, 1, { IS(1, SIOCGIFINDEX) } },
     CALL("pipe2", ALL), CALL("splice", W),
 
-    /* Sockets.  With a flag of theirs sending is connecting, which Landlock
-     * does not see; with an address a socket of datagrams, such as that of the
-     * log, would send to anybody. */
+    /* Sockets.  With MSG_FASTOPEN sending connects, which Landlock does not
+     * see; with an address a datagram socket, such as the log's, would send
+     * anywhere. */
     CALL("recvfrom", ALL), CALL("recvmsg", ALL), CALL("recv", ALL),
     CALL2("sendto", W | K | A | T, LACKS(3, MSG_FASTOPEN), IS_NULL(4)),
     CALL1("sendto", S, LACKS(3, MSG_FASTOPEN)), CALL("send", W | K | A | T),
     /* With descriptors: a client to another worker, a socket to the master. */
     CALL1("sendmsg", W | T, LACKS(2, MSG_FASTOPEN)),
-    /* Reading would end for all who have a listening socket. */
+    /* SHUT_RD would end a listening socket for every process that has it. */
     CALL1("shutdown", W, IS(1, SHUT_WR)), CALL("getsockname", W | S | A),
     CALL("getpeername", W | S | A), CALL("accept4", W | A),
     CALL("accept", W | A), CALL("connect", W | S | T),

@@ -10,7 +10,7 @@
 #include "tls/tls_certificate.h"
 #include "tls/tls_load.h"
 
-/* Names and key identifiers are anybody's to choose: the signature decides. */
+/* The signature decides: any CA can choose this name and key identifier. */
 static bool
 has_issuer(const STACK_OF(X509) *certs, X509 *cert)
 {

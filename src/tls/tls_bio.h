@@ -14,7 +14,7 @@
 
 struct tls_hello;
 
-/* How reading goes; part of the owner, to whom the BIO points. */
+/* State of reading: a part of the tls_stream, which the BIO points to. */
 struct tls_input {
     struct stream *stream;
     struct buffer left; /* read from the socket, but not by OpenSSL yet */
@@ -31,7 +31,7 @@ struct tls_input {
     bool took;    /* in this call the socket gave something */
     bool spoke;   /* in this call OpenSSL wrote something */
     bool refused; /* `hello` is too large; OpenSSL is given no more */
-    bool severed; /* what OpenSSL still does is for nobody */
+    bool severed; /* the handshake is given up: writes are dropped */
 };
 
 /* NULL: out of memory.  `input` must outlive the BIO. */

@@ -1,6 +1,6 @@
 /*
- * Certificates in words.  Every name in a certificate was chosen by somebody
- * else, so all text that these functions make is escaped.
+ * Certificates in words.  Names in a certificate may hold any bytes, so all
+ * text that these functions make is escaped.
  */
 #ifndef TLS_TLS_CERTIFICATE_H
 #define TLS_TLS_CERTIFICATE_H
@@ -20,7 +20,7 @@ enum { TLS_NAME_SIZE = 256, TLS_NAMES_SIZE = 512, TLS_DATE_SIZE = 32 };
 const char *tls_certificate_subject(const X509 *cert,
     char text[TLS_NAME_SIZE]);
 
-/* The same of who issued it, from the name alone. */
+/* The same from a name alone, such as the issuer's. */
 const char *tls_certificate_name(const X509_NAME *name,
     char text[TLS_NAME_SIZE]);
 

@@ -76,7 +76,7 @@ set_options(const struct tls_load *load)
 /* A server keeps nothing: sessions live in tickets, which the stream sends
  * when it has bytes for the client anyway, because a ticket that the client
  * never reads makes the kernel reset the connection.  A client's sessions are
- * kept by whoever asks to be told of them. */
+ * kept in the cache that its peer names, if any (struct tls_peer). */
 static void
 set_sessions(const struct tls_load *load)
 {
@@ -164,8 +164,8 @@ acknowledge_name(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Sessions open the service and policy they were made under and no other:
- * what decides who is let in is part of their name, and of the key that seals
+/* Binds sessions to the service and policy they were made under: what decides
+ * which peers are accepted is part of their name, and of the key that seals
  * them. */
 static void
 set_session_context(

@@ -53,7 +53,7 @@ void tls_context_free(struct tls_context *context);
 
 /* The SSL_CTX, borrowed. */
 SSL_CTX *tls_context_ssl(const struct tls_context *context);
-/* Whom handshakes have to ask for signatures; NULL: nobody. */
+/* The signer that makes signatures for handshakes; NULL: none is needed. */
 struct tls_signer *tls_context_signer(const struct tls_context *context);
 enum tls_role tls_context_role(const struct tls_context *context);
 

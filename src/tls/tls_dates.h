@@ -1,4 +1,4 @@
-/* Whether certificates may be shown to anybody today. */
+/* Checks that certificates have not expired. */
 #ifndef TLS_TLS_DATES_H
 #define TLS_TLS_DATES_H
 
@@ -9,8 +9,8 @@
 struct error;
 struct tls_context;
 
-/* False: a certificate of the context has expired; each is named in `error`,
- * behind `who`.  NULL for a context is good. */
+/* False: a certificate of the context has expired; `error` names each, behind
+ * the caller's prefix.  NULL for a context is good. */
 NODISCARD bool tls_dates_are_good(const struct tls_context *context,
     const char *who, struct error *error);
 

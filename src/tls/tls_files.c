@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "tls/tls_load.h"
 
-/* Who asks, and how it goes on. */
+/* The function that is called for each file, and its argument. */
 struct seeing {
     struct files *files;
     tls_files_see_fn *see;

@@ -139,7 +139,7 @@ leave_line(struct tls_job *job)
     job->next_in_line = false;
 }
 
-/* There is a free job: for whoever has waited longest. */
+/* Wakes the handshake that has waited longest, if a job is free. */
 static void
 call_next(struct tls_jobs *jobs)
 {
@@ -151,8 +151,8 @@ call_next(struct tls_jobs *jobs)
     loop_line_up_ahead(job->loop, &job->task);
 }
 
-/* tls_signing.done; nothing of OpenSSL runs here, for whoever answers is not to
- * meet with the ends of connections. */
+/* tls_signing.done.  Runs no code of OpenSSL: no connection may end while the
+ * signer, which calls this, goes through its answers. */
 static void
 on_signed(struct tls_signing *signing)
 {
@@ -288,7 +288,7 @@ tls_job_sign(struct tls_signer *signer, const struct tls_sign_request *request,
 
     if (job == NULL || ASYNC_get_current_job() == NULL)
         return false;
-    /* Only who waits in no line finds none free. */
+    /* Only a job that waits in no line can find none free. */
     job->refused = signer->jobs.paused >= TLS_JOBS_MAX;
     if (job->refused)
         return false;

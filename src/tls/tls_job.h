@@ -46,8 +46,8 @@ bool tls_job_is_held(const struct tls_job *job);
 /* True if a signature was asked for and not given. */
 bool tls_job_was_refused(const struct tls_job *job);
 
-/* A handshake that is held is made to fail first, which writes to the BIO: what
- * it writes then is for nobody.  The SSL stays, as any other. */
+/* Makes a handshake that is held fail first, which writes to the BIO: the
+ * caller drops what is written then.  Does not free the SSL. */
 void tls_job_free(struct tls_job *job);
 
 /* From within a handshake: the signature of its signer, which comes when it

@@ -34,7 +34,7 @@ struct tls_load {
     struct tls_notes *notes;   /* where messages go; NULL: to the errors and
                                   the log */
     SSL_CTX *ctx;           /* being filled */
-    EVP_MD_CTX *policy;     /* digest of all that decides who is let in */
+    EVP_MD_CTX *policy;     /* digest of all that decides which peers pass */
     struct error *error;
 };
 

@@ -1,5 +1,5 @@
 /*
- * The name of a leg's policy: a digest of all that decides who is let in, and
+ * The name of a leg's policy: a digest of all that decides which peers pass and
  * how.  Sessions bear it, so that none is resumed under another policy.
  */
 #ifndef TLS_TLS_POLICY_H

@@ -15,9 +15,9 @@
 
 /* A signature to be made. */
 struct making {
-    const struct tls_provided *key; /* who asks holds the key */
+    const struct tls_provided *key; /* borrowed; OpenSSL's context holds it */
     enum tls_sign_digest digest;
-    bool pss;         /* RSA only, as the next one */
+    bool pss;         /* RSA only, as is salted_well */
     bool salted_well; /* the salt is as long as the digest */
 };
 

@@ -1,6 +1,6 @@
 /*
- * What the processes of one daemon know and nobody else, for keys that are
- * derived from it.
+ * The secret that the processes of one daemon share, and keys that are derived
+ * from it.
  */
 #ifndef TLS_TLS_SECRET_H
 #define TLS_TLS_SECRET_H
@@ -28,8 +28,8 @@ NODISCARD bool tls_secret_make(struct tls_secret *secret, struct error *error);
 NODISCARD bool tls_secret_derive(const struct tls_secret *secret,
     const void *info, size_t length, unsigned char *keys, size_t size);
 
-/* A fingerprint that tells nothing to who does not know the secret, not even
- * whether a guess of the data is right: HMAC-SHA-256 (RFC 2104).  `arg` is the
+/* A fingerprint that tells nothing without the secret, not even whether a
+ * guess of the data is right: HMAC-SHA-256 (RFC 2104).  `arg` is the
  * struct tls_secret: a files_print_fn.  False: out of memory. */
 NODISCARD bool tls_secret_print(void *arg, const void *data, size_t length,
     unsigned char print[TLS_PRINT_BYTES]);

@@ -1,5 +1,5 @@
 /*
- * Private keys that another process holds: what is asked of it, and by whom.
+ * Private keys that another process holds: requests to it, and jobs that wait.
  *
  * A context that is given a signer loads certificates only.  Whenever a
  * handshake needs a signature it asks the signer, and waits without holding up
@@ -94,11 +94,11 @@ struct tls_jobs {
 struct tls_signer {
     struct tls_jobs jobs; /* see tls_jobs_init() */
 
-    /* Asks for it; the answer comes later, if need be much later: who asks has
-     * a timeout of its own. */
+    /* Asks for a signature, which comes later, if need be much later: a
+     * handshake has a timeout of its own. */
     void (*start)(struct tls_signer *signer, struct tls_signing *signing);
 
-    /* Nobody wants it any more: done() will not run. */
+    /* Gives up waiting for a signature: done() will not run. */
     void (*cancel)(struct tls_signer *signer, struct tls_signing *signing);
 };
 

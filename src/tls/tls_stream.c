@@ -172,7 +172,7 @@ prepare_connect(struct tls_stream *tls, const struct tls_peer *peer)
         return false;
     if (peer->name != NULL && !tls_verify_expect(tls->ssl, peer->name))
         return false;
-    /* A chain that is verified for no name in particular lets anybody in. */
+    /* Without a name, every server with a certificate of the CA would pass. */
     if (peer->name == NULL &&
         SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE)
         return false;
@@ -209,7 +209,7 @@ on_wake(void *arg)
         drop_job(stream->state);
 }
 
-/* True without one: whoever has its keys at hand needs none. */
+/* True without a job if there is no signer: none is needed then. */
 static bool
 prepare_job(struct tls_stream *tls, struct tls_signer *signer)
 {

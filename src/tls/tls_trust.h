@@ -1,5 +1,5 @@
 /*
- * Whom a leg trusts: CA certificates and revocation lists (tls_trust_set.h).
+ * What a leg trusts: CA certificates and revocation lists (tls_trust_set.h).
  */
 #ifndef TLS_TLS_TRUST_H
 #define TLS_TLS_TRUST_H
