@@ -72,11 +72,11 @@ void control_say(struct control *control, uint32_t client, const char *text,
 void control_finish(struct control *control, uint32_t client,
     enum control_outcome outcome);
 
-/* Another process accepts from now on; who has been accepted is answered. */
+/* Another process accepts from now on; clients accepted here are answered. */
 void control_stop_accepting(struct control *control);
 
 /* Stops accepting, finishes all open answers with `why` as failed, and drops
- * those who have not asked.  Answers still go out while the loop turns. */
+ * clients that have not asked.  Answers still go out while the loop turns. */
 void control_end(struct control *control, const char *why);
 
 size_t control_clients(const struct control *control);

@@ -31,7 +31,7 @@ digest(const char *text)
 }
 
 /* Whether the service manager has made root's folder for this process, which it
- * started as somebody else (RuntimeDirectory= of systemd.exec(5)). */
+ * started as another user (RuntimeDirectory= of systemd.exec(5)). */
 static bool
 is_given_root_folder(void)
 {
@@ -117,7 +117,7 @@ control_path(const char *config, const char *control, struct error *error)
     return path;
 }
 
-/* In /tmp anybody may have made the folder, or a link to another, before us. */
+/* In /tmp another user may have made the folder, or a link, before us. */
 static bool
 judge_folder(const char *folder, struct error *error)
 {
@@ -220,8 +220,8 @@ control_remove(const char *path)
     (void)!unix_path_clear(path, &fault);
 }
 
-/* Whose daemon serves there is for root to say, who alone could make the folder
- * for somebody else. */
+/* Root decides whose daemon serves there: root alone could make the folder for
+ * another user. */
 static bool
 is_keeper_of_root_folder(const char *path, uid_t uid)
 {

@@ -22,7 +22,7 @@ NODISCARD char *control_path(
     const char *config, const char *control, struct error *error);
 
 /* A listening socket at `path`, non-blocking, mode 0600.  The folder of an
- * automatic path is made if it is missing, and refused if somebody else could
+ * automatic path is made if it is missing, and refused if another user could
  * change what is in it; the folder of a path that was written out is the
  * operator's.  -1: the reason is added to `error`. */
 NODISCARD int control_listen(const char *path, struct error *error);
@@ -31,11 +31,11 @@ NODISCARD int control_listen(const char *path, struct error *error);
  * it by now. */
 void control_remove(const char *path);
 
-/* A connection to the daemon at `path`, blocking.  -1: nobody there, or
- * somebody who is neither root nor us nor whom root has given its folder to, so
- * that no other user can answer in the daemon's place; the reason is added to
- * `error`.  `advice` ("" or what to look at, with "; " in front) ends the message
- * that nobody is there. */
+/* A connection to the daemon at `path`, blocking.  -1: no server there, or one
+ * that runs neither as root nor as us nor as the user root gave its folder to,
+ * so that no other user can answer in the daemon's place; the reason is added
+ * to `error`.  `advice` ("" or what to look at, with "; " in front) ends the
+ * message that no server is there. */
 NODISCARD int control_connect(
     const char *path, const char *advice, struct error *error);
 

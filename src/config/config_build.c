@@ -161,7 +161,7 @@ build_service(struct service_config *service, struct section *section,
         config_check_service(service, error);
 }
 
-/* [defaults] is tried on a service that nobody sees, so that its faults are
+/* Tries [defaults] on a service that is thrown away, so that its faults are
  * reported once, and also when no service would use the value. */
 static void
 try_defaults(struct section *shared, struct files *files, struct error *error)

@@ -39,8 +39,8 @@ NODISCARD struct config *config_load_arguments_keeping(struct files *files,
 NODISCARD struct config *config_load_again(struct files *files,
     struct error *error);
 
-/* What whoever packed the bundle in `fd` has loaded, to the same configuration
- * or the same faults; private keys are in the bundle `secrets_fd`, or (-1) where
+/* Loads the bundle in `fd`, to the configuration or the faults that its packer
+ * had; private keys are in the bundle `secrets_fd`, or (-1) where
  * they are not needed.  The caller keeps both and may close them. */
 NODISCARD struct config *config_load_bundle(
     int fd, int secrets_fd, struct error *error);

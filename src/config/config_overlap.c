@@ -107,8 +107,8 @@ is_any(const struct family *family, const struct endpoint *endpoint)
     return endpoint->host == NULL || strcmp(endpoint->host, family->any) == 0;
 }
 
-/* Who wants all of the family's addresses; the widest stands first.  NULL:
- * nobody. */
+/* The first place that has all of the family's addresses.  NULL: there is
+ * none. */
 static const struct place *
 find_any(const struct family *family, const struct place *places, size_t count)
 {

@@ -7,8 +7,8 @@
 #include "base/base.h"
 
 /* The option `control` of the file, a relative path made absolute, allocated:
- * who asks the daemon to reload wants to hear from it what is wrong with the
- * file, so nothing that is wrong matters here.  The default, if the option is
+ * `sallyport reload` shows the faults that the daemon finds in the file, so
+ * faults are ignored here.  The default, if the option is
  * not there or cannot be read.  NULL: out of memory. */
 NODISCARD char *config_peek_control(const char *path);
 

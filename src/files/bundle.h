@@ -1,10 +1,10 @@
 /*
  * Answers about files, packed into one piece of sealed memory that another
- * process maps: nobody can change it after it was checked.
+ * process maps: no process can change it after it was checked.
  *
  * A head, then records one behind the other, each with its path and data.
  * There are no offsets, so nothing can overlap.  Numbers are the machine's own:
- * who packs and who reads are the same program.
+ * packer and reader are the same program.
  */
 #ifndef FILES_BUNDLE_H
 #define FILES_BUNDLE_H

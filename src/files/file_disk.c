@@ -265,7 +265,7 @@ ask_own_address(struct file_entry *answer, size_t limit)
         file_entry_fail(answer, FILE_NOT_OPENED, ENOENT);
 }
 
-/* Which nobody knows but who starts. */
+/* The disk does not know what loading begins with: files_set_start() says. */
 static void
 ask_start(struct file_entry *answer, size_t limit)
 {

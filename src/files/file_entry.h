@@ -51,20 +51,20 @@ struct file_entry {
     uint64_t size;      /* of the file; what is too large is not here */
     bool secret;        /* holds a key or passphrase */
     bool searched;      /* for a key, which is not done twice */
-    bool apart;         /* the data is what anybody may see of it */
+    bool apart;         /* the data is its public part only */
     bool printed;       /* `print` tells it from others, apart or not */
     bool borrowed;      /* path and data are a bundle's */
     char *path;
     char *data;         /* contents, or names, each with its NUL */
     size_t length;
     unsigned char print[FILE_PRINT_BYTES];
-    uint64_t whole_at;  /* in the memfd of those who parted it */
+    uint64_t whole_at;  /* in the memfd of its secrets */
     size_t whole_length;
     uint64_t compared[2];   /* files_equal(): which contents of which files */
     bool compared_same;     /* and what it found */
 };
 
-/* FILE_DONE, without data.  NULL: out of memory; so too the next one. */
+/* FILE_DONE, without data; or a copy.  NULL: out of memory. */
 NODISCARD struct file_entry *file_entry_new(enum file_kind kind,
     const char *path);
 NODISCARD struct file_entry *file_entry_copy(

@@ -44,7 +44,7 @@ NODISCARD struct files *files_renew(
 
 /* From the bundle in `fd`, which the caller may close then; with what is secret
  * from `secrets_fd` (the same), if that is not -1: it must be of the same files.
- * Without it those that were parted say what anybody may see of them.  NULL:
+ * Without it files that hold secrets have their public part alone.  NULL:
  * `error` says why. */
 NODISCARD struct files *files_in_bundle(
     int fd, int secrets_fd, struct error *error);
@@ -87,13 +87,13 @@ bool files_owns_address(struct files *files, const char *number);
 
 /* All that follows is not for NULL. */
 
-/* Remembers what loading begins with, for who gets the bundle.  False: out of
- * memory. */
+/* Remembers what loading begins with, for the process that gets the bundle.
+ * False: out of memory. */
 NODISCARD bool files_set_start(struct files *files, const char *name,
     char *const *words, size_t count);
 
-/* Reads a file so that it will be kept: what is wrong with it, finds who needs
- * it.  The other one: every file of a directory, for TLS. */
+/* Reads a file so that it will be kept; its faults are found at its use.
+ * files_gather_listed(): every file of a directory, for TLS. */
 enum file_result files_gather(struct files *files, enum file_use use,
     const char *path, size_t limit);
 void files_gather_listed(struct files *files, const char *directory,
@@ -120,7 +120,7 @@ typedef bool files_print_fn(void *arg, const void *data, size_t length,
 
 /* Moves what is secret into a sealed memfd that the files own, and wipes it
  * here.  Of each file that holds a key or passphrase there stay those of its PEM
- * blocks that anybody may see (certificates, CRLs), and a fingerprint by which
+ * blocks that are public (certificates, CRLs), and a fingerprint by which
  * files_equal() tells it from another; files_restore() from such files finds
  * the secrets again.  Once, for files that read the disk, after all was read:
  * from then on they know what they know.  `arg` must live as long as they and

@@ -1,4 +1,4 @@
-/* What anybody may see of a file that holds secrets: its certificates. */
+/* The public part of a file that holds secrets: certificates and CRLs. */
 #ifndef FILES_PEM_PUBLIC_H
 #define FILES_PEM_PUBLIC_H
 

@@ -3,8 +3,8 @@
  * event loop.
  *
  * A process of its own looks (watch_look.h): a file system that does not answer
- * holds up nobody else.  A path that is silent so is told of and left out, until
- * a process that tries it apart has an answer.
+ * holds up no other process.  A path on such a file system is reported and left
+ * out, until a process that tries this path alone has an answer.
  */
 #ifndef FILES_WATCH_H
 #define FILES_WATCH_H
