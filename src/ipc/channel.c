@@ -52,7 +52,7 @@ struct channel {
 
     bool singly;
     bool offended;       /* it has ended for what the far side did */
-    bool mute;           /* nobody reads what is sent any more */
+    bool mute;           /* the far side reads no more: sends are dropped */
     char why[WHY_SIZE];  /* "": has not ended */
     bool reading;        /* within read_some(), which uses it afterwards */
     bool released;       /* while reading: only the memory is left to free */
@@ -90,8 +90,8 @@ stop_writing(struct channel *channel)
     event_del(channel->later);
 }
 
-/* Whoever has called channel_send() need not expect its own end within: what it
- * holds may be freed by `ended`. */
+/* Calls `ended` from the loop, not here: it may free what the caller of
+ * channel_send() still uses. */
 static void PRINTF_LIKE(2, 3)
 end(struct channel *channel, const char *format, ...)
 {

@@ -63,8 +63,8 @@ void channel_read_singly(struct channel *channel);
 /* Whether a message waits for the far side to read what was sent before. */
 bool channel_is_waiting(const struct channel *channel);
 
-/* Whether what comes is heard; it waits in the socket meanwhile, and once that
- * is full with who sends it.  Not for one that has ended. */
+/* Turns reading on or off; messages wait in the socket meanwhile, and in the
+ * sender once that is full.  Not for a channel that has ended. */
 void channel_listen(struct channel *channel, bool listen);
 
 /* Waits (poll) until all that is queued has left, at most `patience_ms`: for a

@@ -28,8 +28,8 @@ enum channel_read {
     CHANNEL_READ_BAD,     /* too long, or descriptors have been lost */
 };
 
-/* Whoever calls has the descriptors of a packet that is DONE; of others they
- * are closed. */
+/* The caller owns the descriptors of a packet that is DONE; those of others are
+ * closed. */
 NODISCARD enum channel_read channel_packet_read(
     int fd, struct channel_packet *packet);
 

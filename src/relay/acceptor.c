@@ -60,7 +60,7 @@ on_exhausted(void *arg, int error)
         acceptor->text);
 }
 
-/* Whom to give the connection to that was just counted in here; our own slot:
+/* The slot of the worker that gets a connection just counted in here; our own:
  * it stays. */
 static unsigned
 choose_slot(const struct acceptor *acceptor)
@@ -261,8 +261,8 @@ take(struct relay *relay, struct service *service, uint64_t id, bool tls,
         relay, service, id, tls, fd, (struct sockaddr *)&peer, length);
 }
 
-/* Whoever sent it may have another service behind this acceptor by now, or none:
- * then it is counted under the one that serves it. */
+/* The sender may have counted the connection under another service, or none:
+ * then it is counted anew, under the service that this acceptor has. */
 void
 acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
     unsigned index, const struct address *client)

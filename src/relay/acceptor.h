@@ -1,6 +1,6 @@
 /*
- * One listening socket as a worker uses it: who comes in there is served by
- * the service that the socket stands for now.
+ * One listening socket as a worker uses it: its clients are served by the
+ * service that the socket stands for now.
  */
 #ifndef RELAY_ACCEPTOR_H
 #define RELAY_ACCEPTOR_H
@@ -17,11 +17,11 @@
 NODISCARD struct acceptor *acceptor_open(struct relay *relay, uint64_t id,
     int fd, const char *text, bool tls, struct service *service);
 
-/* Who comes in from now on is served by `service`. */
+/* Clients accepted from now on are served by `service`. */
 void acceptor_serve(struct acceptor *acceptor, struct service *service);
 
-/* Stops accepting and closes.  `empty_first`: who waits in the kernel's queue
- * is still let in, limit or not: closing the last copy of the socket would
+/* Stops accepting and closes.  `empty_first`: clients in the kernel's queue
+ * are accepted first, limit or not: closing the last copy of the socket would
  * reset them.  Runs no later than the relay's loop is freed. */
 void acceptor_close(struct acceptor *acceptor, bool empty_first);
 void acceptor_close_all(struct relay *relay, bool empty_first);

@@ -63,7 +63,7 @@ conn_relay_enter(struct conn *conn)
     conn_relay_wake(conn);
 }
 
-/* Who ended it: the side that reads no more, or that no more can be sent to. */
+/* The side that ended it: one that reads no more, or cannot be sent to. */
 static enum conn_reason
 reason_of(
     const struct conn *conn, const struct stream *side, enum stream_status how)

@@ -6,12 +6,12 @@ enum {
     EARNED_SHARE = 16,
     CHOKED_CHUNK = 2 * FLOW_CHUNK_LEAST, /* never less again: see below */
     ROOM_LEAST = 2 << 10,
-    SHARE_LEAST = 8 << 10,  /* of who only has a long way to its peer, too */
+    SHARE_LEAST = 8 << 10,  /* even for a sink whose peer is only far away */
     LAGS = 64 << 10,        /* with so much in its kernel's queue */
     KEPT_FREELY = 1 << 20,  /* for all sinks of a worker */
 };
 
-/* A sink's kernel takes some MiB at first whether or not anybody reads them, and
+/* A sink's kernel takes some MiB at first, whether the peer reads them or not;
  * of the chunk that meets its limit nearly all has to be kept: so a chunk is a
  * small part of what was taken before.  (What can be spliced will not be kept
  * here, but in one of few pipes.) */
@@ -50,8 +50,8 @@ share_of_lagging(const struct loop *loop)
 }
 
 /* What the sink will not take now would have to be kept, so that is not read: a
- * reader that stops for good costs next to nothing.  Who was never fast nor ever
- * choked is not asked, which would cost a system call.  0: there is no room. */
+ * reader that stops for good costs next to nothing.  A sink that was never fast
+ * and never choked is not asked: that saves a call.  0: there is no room. */
 static size_t
 choose_size(const struct flow *flow)
 {

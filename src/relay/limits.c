@@ -14,7 +14,7 @@
 /* A service at its limit comes and goes many times a second. */
 enum { LOG_EVERY_MS = 10000 };
 
-/* Another worker may be dead, stuck or taken over, and tell nobody. */
+/* Another worker may be dead, stuck or taken over, and send no wake. */
 static const struct timeval look_again = { .tv_usec = 250000 };
 
 /*

@@ -41,15 +41,15 @@ void limits_update(const struct relay *relay, struct limit_waiter *waiter);
  * again, and unless there is room by now the waiters concerned are paused. */
 NODISCARD bool limits_admit(struct relay *relay, struct service *service);
 
-/* The same without asking, for clients who cannot be made to wait. */
+/* The same without a limit, for clients that cannot be made to wait. */
 void limits_enter(struct relay *relay, struct service *service);
 
-/* It has ended, or nobody was there to be accepted.  `index`: the service's on
- * the scoreboard.  Whoever waits for it is told. */
+/* Counts a connection out: it has ended, or no client was there to be accepted.
+ * `index`: the service's on the scoreboard.  Wakes workers that wait for it. */
 void limits_leave(struct relay *relay, unsigned index);
 
-/* The same for one that another process accepted and has sent here; after this
- * that process may count it out (limits_handed.h). */
+/* Counts in a connection that another process accepted and has sent here; after
+ * this that process may count it out (limits_handed.h). */
 void limits_take(struct relay *relay, unsigned index);
 
 /* Looks again, and goes on accepting if there is room: after a wake from

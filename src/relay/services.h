@@ -41,7 +41,7 @@ NODISCARD struct service **services_finish(struct services_work *work);
 /* Takes `work`, at any time, or NULL; what it made is left to `old`. */
 void services_abandon(struct services_work *work, struct services_old *old);
 
-/* All of that at once, for processes that serve nobody. */
+/* All of that at once, for processes that serve no clients. */
 NODISCARD struct service **services_new(
     const struct services_spec *spec, struct error *error);
 

@@ -104,8 +104,8 @@ pass_on(struct admin *admin, uint32_t client,
         strlen(request->name), NULL, 0);
 }
 
-/* The master takes it for an offence if it is asked without end (conduct.h); who
- * asks the admin so has to wait. */
+/* The master kills a process that floods it with requests (conduct.h), so the
+ * admin holds back clients that ask too often. */
 static bool
 may_ask(struct admin *admin)
 {

@@ -15,7 +15,7 @@
 struct scoreboard;
 
 /* Runs until the master closes its end of `master_fd` (taken).  `listen_fd`
- * (borrowed): see control_listen().  `owner`: who may ask, besides root.
+ * (borrowed): see control_listen().  `owner`: may ask, as root may.
  * Signals are the master's matter and are ignored from now on.  Returns the
  * exit code of the process. */
 NODISCARD int admin_run(int master_fd, int listen_fd, struct scoreboard *board,

@@ -1,8 +1,8 @@
 /*
  * What workers say to each other through their handovers (worker_handover.h).
  *
- * Whoever sends may have been taken over: nothing of a word is looked at before
- * handover_message_judge() has agreed to it.
+ * The sender may be under an attacker's control: no field of a message is used
+ * before handover_message_judge() has agreed to it.
  */
 #ifndef ROLES_HANDOVER_MESSAGE_H
 #define ROLES_HANDOVER_MESSAGE_H

@@ -22,8 +22,8 @@
 #include "roles/log_message.h"
 
 /* How fast one worker may have signatures made: far above what a worker's own
- * part of a handshake leaves room for, so that only one who does nothing else
- * comes to feel it. */
+ * part of a handshake leaves room for, so that only a worker that does nothing
+ * else is slowed by it. */
 enum { WINDOW_MS = 100, SIGNATURES_PER_WINDOW = 2000 };
 
 enum {

@@ -25,7 +25,7 @@ struct keeper_client {
     uint32_t last_number;
     struct loop_task task;      /* asks, when the turn is over */
     struct sign_batch batch;
-    struct event *timer;        /* while there is nobody to ask */
+    struct event *timer;        /* while there is no keeper */
     void (*lost)(void *arg);
     void *arg;
 };

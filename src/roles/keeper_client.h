@@ -1,13 +1,13 @@
 /*
  * A signer whose signatures the keeper makes: a worker's.
  *
- * The keeper may not be there yet, or die and be replaced.  What was asked then
- * waits for the next one: a handshake takes longer rather than fail, until its
+ * The keeper may not be there yet, or die and be replaced.  Requests then wait
+ * for its replacement: a handshake takes longer rather than fail, until its
  * own timeout.
  *
- * No more than KEEPER_CLIENT_ASKED_MAX questions are with the keeper at once,
- * those that nobody wants an answer to any more among them: what is cancelled
- * before it was asked costs the keeper nothing.
+ * No more than KEEPER_CLIENT_ASKED_MAX requests are with the keeper at once,
+ * counting requests that were cancelled after they were sent; one cancelled
+ * before costs the keeper nothing.
  */
 #ifndef ROLES_KEEPER_CLIENT_H
 #define ROLES_KEEPER_CLIENT_H

@@ -64,7 +64,7 @@ role_start_judge(const struct role_start *packet, size_t length)
         are_flags(packet);
 }
 
-/* Optional ones are looked for by those who use them. */
+/* Checks required descriptors; code that uses an optional one looks for it. */
 static bool
 has_descriptors(enum role role)
 {

@@ -29,7 +29,7 @@ NODISCARD struct scout *scout_new(struct error *error);
 int scout_run(struct scout *scout, int master_fd);
 
 /* Whether a worker may ask for this name: one that a configuration could have.
- * The scout has nothing more to do with one who asks for another. */
+ * The scout closes its channel to a worker that asks for anything else. */
 NODISCARD bool scout_knows_form(const char *host);
 
 #endif

@@ -28,7 +28,7 @@ enum {
 struct scout_client {
     struct loop *loop;
     struct resolver *resolver;
-    struct channel *channel; /* NULL: nobody to ask */
+    struct channel *channel; /* NULL: there is no scout */
     struct event *told; /* runs since `lost` did */
     bool asked;         /* meanwhile */
     void (*lost)(void *arg);

@@ -51,8 +51,8 @@ is_idle(const struct worker *worker)
     return worker->relay.draining && worker->relay.connections == 0;
 }
 
-/* Without the master nobody has shut the handover: another worker may have sent
- * something there just before it began to drain as well. */
+/* The master shuts the handover; without it, another worker may have sent a
+ * connection there just before it began to drain as well. */
 static void
 stop_if_idle(struct worker *worker)
 {
@@ -122,7 +122,7 @@ on_drain_timeout(evutil_socket_t fd, short what, void *arg)
     end_now(worker);
 }
 
-/* Who is in a queue already is let in: nobody else would do it.  Those in the
+/* Clients in a queue are accepted, as no other worker would.  Those in the
  * handover come first, while their acceptors are there.  The master shuts it
  * before it tells us to drain; if the master is gone it stays open. */
 static void
@@ -309,7 +309,7 @@ on_message(void *arg, const struct message *message, const int *fds)
     handlers[message->type](arg, message, fds[0]);
 }
 
-/* Without it nobody would ever tell us to stop. */
+/* Drains: without the master no message to stop would ever come. */
 static void
 on_master_gone(void *arg, const char *why)
 {

@@ -207,8 +207,8 @@ match_doors(struct worker_generation *plan, const struct relay *relay)
     }
 }
 
-/* An acceptor that nobody has a plan for has gone over to another worker, who will
- * let in whom it holds; one that is given up is emptied here. */
+/* An acceptor that is not in the plan has gone over to another worker, which
+ * accepts the clients in its queue; one that is given up is emptied here. */
 static void
 close_doors(const struct worker_generation *plan, struct relay *relay)
 {
@@ -281,7 +281,7 @@ worker_generation_rebind(struct worker_generation *plan, struct relay *relay,
     listener_socket_leave(&socket->socket);
 }
 
-/* Who is queued there is for its own worker, which has the socket again. */
+/* Closes without emptying: the socket's own worker has it again. */
 void
 worker_generation_cover(struct relay *relay, struct planned_socket *socket)
 {

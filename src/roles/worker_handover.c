@@ -116,8 +116,8 @@ find_door(const struct relay *relay, uint64_t address)
     return NULL;
 }
 
-/* The acceptor has been closed meanwhile; the client is let in all the same, as
- * those are who were in the kernel's queue. */
+/* For a client whose acceptor has been closed meanwhile: it is served all the
+ * same, like clients in the kernel's queue. */
 static struct service *
 find_service(const struct relay *relay, unsigned index)
 {

@@ -2,9 +2,9 @@
  * How workers give each other connections, and wake each other at a limit: every
  * two have a socket pair of which each reads and writes one end.
  *
- * Nothing of it is shared with a third, so that a worker that has been taken
- * over can shut or fill what leads from it and to it, and nothing else.  Who has
- * sent a word is known by where it came.
+ * No third worker shares a pair, so that a worker that has been taken over can
+ * shut or fill its own pairs alone.  The socket that a message comes on tells
+ * its sender.
  */
 #ifndef ROLES_WORKER_HANDOVER_H
 #define ROLES_WORKER_HANDOVER_H
@@ -39,7 +39,7 @@ struct worker_handover {
     struct event *pay; /* while there are debts */
     unsigned passed_to; /* the slot that was the last one's turn */
     bool watching;
-    struct handover_link *links[SCOREBOARD_SLOTS]; /* NULL: nobody there */
+    struct handover_link *links[SCOREBOARD_SLOTS]; /* NULL: no worker there */
 };
 
 /* For the master: makes a socket pair of datagrams.  False: errno says why. */
@@ -53,7 +53,7 @@ NODISCARD bool worker_handover_open(
  * again. */
 void worker_handover_watch(struct worker_handover *handover);
 
-/* For a worker to whom the master lets nobody send any more: reads what was
+/* For a worker whose handover the master has shut for senders: reads what was
  * sent, and then no more. */
 void worker_handover_end(struct worker_handover *handover);
 
