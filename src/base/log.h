@@ -26,7 +26,7 @@ struct error;
  * for LOG_SYSLOG and LOG_JOURNAL it is the socket, NULL for the system's own.
  * Until the first call lines go to stderr as text at level info.
  *
- * Only lines that nobody else stamps carry the time.  On stderr under systemd
+ * Lines carry the time unless their receiver adds it.  On stderr under systemd
  * (JOURNAL_STREAM names it) each line carries its priority as "<N>" instead
  * (sd-daemon(3)); syslog and the journal get it in their own ways.  A message
  * for the journal has its fields as SALLYPORT_KEY too.
@@ -68,8 +68,8 @@ void log_adjust(
 void log_forward(char *bytes, size_t length, const char *name, int pid);
 void log_flush(void);
 
-/* Warnings and less are dropped while it is hushed: for work whose warnings
- * somebody else has logged. */
+/* Drops warnings and less while hushed: for work whose warnings another process
+ * has logged. */
 void log_hush(bool hushed);
 
 /* Lines after this one go where they went before the first log_open. */

@@ -38,7 +38,7 @@ judge_stderr(struct log_sink *sink, const struct stat *status)
 }
 
 /*
- * Standard error is shared with whoever started us, so it must not be made
+ * Standard error is shared with our parent process, so it must not be made
  * non-blocking.  Pipes and terminals can be opened a second time for ourselves;
  * where that is not allowed poll(2) is asked, which is right as long as no
  * other process fills the pipe in between.

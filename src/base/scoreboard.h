@@ -4,8 +4,8 @@
  *
  * The master can write all of it.  A worker can write its own slot and has the
  * rest read-only, from a descriptor that is read-only; every other process has
- * all of it read-only, or nothing of it.  So whoever has been taken over can lie
- * about itself alone.  What a slot says is bounded where it is added up, and a
+ * all of it read-only, or nothing of it.  So a process taken over can lie about
+ * itself alone.  What a slot says is bounded where it is added up, and a
  * pid read here is for people, not for kill(2).
  *
  * A slot has cells for the metrics (metrics.h) of the process (index

@@ -80,8 +80,8 @@ scoreboard_note_move(struct scoreboard *board, unsigned slot)
     scoreboard_set_ordered(moves, *moves + 1);
 }
 
-/* The flag stands before the ticket changes, and that before the caller looks
- * once more: whoever sees the old ticket has counted out before that look. */
+/* Sets the flag, then changes the ticket, before the caller looks once more: a
+ * process that sees the old ticket has counted out before that look. */
 void
 scoreboard_set_waiting(
     struct scoreboard *board, unsigned slot, unsigned service, bool waiting)

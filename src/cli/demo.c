@@ -41,7 +41,7 @@ static const char explanation[] =
     "here ends the demo and removes the file.\n"
     "\n";
 
-/* False: nobody can read it, so nobody could try anything. */
+/* False: standard output fails, so the user would not see what to try. */
 static bool
 explain(const struct demo_port *port, const struct demo_backend *backend)
 {

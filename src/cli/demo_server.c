@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bounds for whoever finds the port: the demo is no place to hold memory. */
+/* Bounds for strangers that find the port: the demo must not fill memory. */
 enum {
     VISITORS_MAX = 120,      /* a few more than the relay sends */
     FIRST_LINE_MAX = 8 << 10,
@@ -129,7 +129,7 @@ skip_headers(struct visitor *visitor, struct evbuffer *input)
     answer(visitor);
 }
 
-/* Gives back what came, but holds only so much for a visitor who does not read;
+/* Sends back what came, but stops reading from a visitor that does not read;
  * on_write() goes on. */
 static void
 echo(struct visitor *visitor, struct evbuffer *input)

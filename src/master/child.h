@@ -2,7 +2,7 @@
  * The master's child processes: starting one, sending to it, and its end.
  *
  * What a child says and that it has ended is for the functions that the list of
- * children was given (struct child_calls); nothing here knows who acts on it.
+ * children was given (struct child_calls); nothing here knows what they do.
  */
 #ifndef MASTER_CHILD_H
 #define MASTER_CHILD_H

@@ -25,12 +25,12 @@ struct spawn {
     enum role role;
     unsigned number;               /* tells children of one role apart */
     unsigned slot;                 /* on the scoreboard */
-    const struct account *account; /* NULL: it stays who the master is */
+    const struct account *account; /* NULL: the master's own */
     enum sandbox_mode sandbox;
     const struct sandbox_reach *reach; /* a worker's; NULL: nowhere */
     const struct tls_secret *secret;   /* a worker's; NULL: none */
     bool keeps_no_keys;
-    unsigned workers; /* a trial's, as the next */
+    unsigned workers; /* a trial's, as is strict */
     bool strict;
 
     /* What stands at its numbers from ROLE_FD_SCOREBOARD to ROLE_FD_SCOUT,

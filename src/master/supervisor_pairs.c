@@ -117,7 +117,7 @@ has_unread(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
-/* A connection that is on its way belongs to nobody else. */
+/* Passes on connections that only this pair holds. */
 static void
 pass_on(const struct worker_pair *pair, unsigned place, struct child *heir)
 {

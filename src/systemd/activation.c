@@ -58,8 +58,8 @@ count_names(const char *names)
     return count;
 }
 
-/* Not to be closed, but nobody after us is to have them.  What is none of ours
- * is found later, when it can be told of. */
+/* Makes the descriptors close-on-exec, so that no child inherits them.  Those
+ * not wanted are found later, when errors can be reported. */
 static void
 take(struct activation *activation, size_t count)
 {

@@ -16,7 +16,7 @@ struct error;
 struct listen_table;
 
 struct passed {
-    int fd; /* -1: taken by somebody */
+    int fd; /* -1: taken */
     char *name;
 };
 
@@ -39,7 +39,7 @@ NODISCARD bool activation_lend(struct activation *activation,
 NODISCARD bool activation_match(const struct listen_table *sockets,
     const struct config *config, bool strict, struct error *error);
 
-/* Logs those that nobody is served at. */
+/* Warns of passed sockets that no service listens on. */
 void activation_warn(const struct listen_table *sockets);
 
 #endif

@@ -23,7 +23,7 @@ struct notify_item;
 
 struct notify {
     struct event_base *base;
-    char *path; /* NULL: nobody wants to know */
+    char *path; /* NULL: no manager listens */
     int fd;     /* connected; -1: not now */
     struct event *writable;
     STAILQ_HEAD(, notify_item) items; /* that wait */
@@ -55,7 +55,7 @@ void notify_send_fd(struct notify *notify, int fd, const char *format, ...)
 /* While it is held everything waits: the manager does not listen to us yet. */
 void notify_hold(struct notify *notify, bool held);
 
-/* Nothing is sent any more: somebody else speaks for the service. */
+/* Sends no more: another process speaks for the service. */
 void notify_leave(struct notify *notify);
 
 /* Waits until nothing waits, or the time is over.  False: something does. */
