@@ -28,10 +28,10 @@ struct config {
 /* With one reference, the caller's.  NULL: out of memory. */
 NODISCARD struct config *config_new(void);
 
-/* One more.  Returns `config`. */
+/* Takes a reference.  Returns `config`. */
 struct config *config_ref(struct config *config);
 
-/* One less; the last one frees. */
+/* Drops a reference; the last frees. */
 void config_unref(struct config *config);
 
 /* How many workers there are to be: as `workers` says, or one for each CPU that

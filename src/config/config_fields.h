@@ -111,7 +111,7 @@ struct service_config {
     unsigned max_connections;       /* 0: shared, relay/limits.h */
     uint64_t connect_timeout_ms;
     uint64_t handshake_timeout_ms;
-    uint64_t idle_timeout_ms;       /* 0: off; so too the next two */
+    uint64_t idle_timeout_ms;       /* 0: off, as for the next two */
     uint64_t half_close_timeout_ms;
     uint64_t lifetime_ms;
     enum truncation truncation;

@@ -51,8 +51,8 @@ watch_files(struct names_files *names)
             resolver_file[RESOLVER_FILE_RESOLV_CONF].path);
 }
 
-/* One that is missing is empty; one that cannot be read is, too, and that is
- * told. */
+/* A file that is missing or cannot be read counts as empty; the latter is
+ * logged. */
 static struct files *
 read_files(void)
 {

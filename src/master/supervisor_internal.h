@@ -30,7 +30,7 @@ void supervisor_unpair(
     struct supervisor *supervisor, const struct child *worker);
 void supervisor_clear_pairs(struct supervisor *supervisor);
 
-/* Which keeper signs for the worker. */
+/* The number of the keeper that signs for the worker. */
 unsigned supervisor_keeper_of(const struct child *worker);
 
 /* Makes the links of a child that has started, and has it load what it is to. */

@@ -19,8 +19,8 @@ struct worker_pair {
     int fds[2]; /* of each worker, in that order */
 };
 
-/* Of a worker that has ended the other one gets the end, so that it is open until
- * what came from there has been read: see worker_handover_introduce(). */
+/* INBOX_GONE sends the end of the worker that has ended, so that it stays open
+ * until what came from there has been read: see worker_handover_introduce(). */
 static void
 send_pair(const struct worker_pair *pair, unsigned which,
     enum message_inbox_state state)

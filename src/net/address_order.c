@@ -32,7 +32,7 @@ address_order_defer(struct address *addresses, size_t count,
 {
     size_t kept = 0;
 
-    /* Those before `kept` go first, those between it and `i` last. */
+    /* Addresses before `kept` go first, those between it and `i` last. */
     for (size_t i = 0; i < count; i++)
         if (!is_last(arg, &addresses[i]))
             move_up(addresses, i, kept++);

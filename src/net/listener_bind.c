@@ -312,7 +312,7 @@ open_unix(const struct attempt *attempt)
     return open_address(attempt, &address);
 }
 
-/* Those are there from the start, or never. */
+/* Passed sockets are there from the start, or never. */
 static bool
 find_passed(const struct attempt *attempt)
 {

@@ -298,7 +298,7 @@ conclude(struct name *name, const struct resolver_reply *reply)
     tell_waiting(name, name->count > 0 ? RESOLVER_FOUND : result);
 }
 
-/* One for which a new answer has been waited for long enough; NULL: none. */
+/* A name that has waited long enough for a new answer; NULL: none. */
 static struct name *
 find_waited(const struct resolver *resolver, uint64_t now_ms)
 {

@@ -21,7 +21,7 @@ struct sandbox_scene {
     struct sockaddr_in inside;  /* TCP servers, in a worker's reach and not */
     struct sockaddr_in outside;
     struct sockaddr_un name;     /* a unix socket's, in the abstract space */
-    struct sockaddr_un datagrams; /* so too */
+    struct sockaddr_un datagrams; /* the same, for datagrams */
     socklen_t name_length;
     socklen_t datagrams_length;
     int fds[5]; /* that all of this takes; -1: none */

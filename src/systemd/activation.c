@@ -183,7 +183,7 @@ name_of(const struct listen_socket *held)
     return held->socket.text + strlen(LISTENER_PASSED);
 }
 
-/* One of each name; the others are of the same. */
+/* The first of the sockets with one name. */
 static bool
 is_first_lent(const struct listen_socket *held)
 {
