@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/timer.h"
 
 #define ASK_WITHIN SECONDS(5)
 #define READ_WITHIN SECONDS(10)
@@ -26,7 +27,7 @@ struct client {
     uint32_t number;
     pid_t pid;                  /* of the process that connected */
     struct bufferevent *stream; /* NULL: the place is free */
-    struct event *timer;        /* of the state; never on the stream, where
+    struct timer timer;         /* of the state; never on the stream, where
                                    libevent could lose readiness */
     struct evbuffer *answer;    /* until it is finished */
     bool cut;                   /* the answer has had its "..." */
@@ -36,7 +37,7 @@ struct client {
 struct control {
     struct event_base *base;
     struct event *listening;
-    struct event *retry;
+    struct timer retry;
     uid_t owner;
     bool closed; /* to new clients */
     struct control_handler handler;
@@ -74,8 +75,9 @@ can_take_another(struct control *control)
 static void
 listen_again(struct control *control)
 {
-    if (can_take_another(control))
-        event_add(control->listening, NULL);
+    if (can_take_another(control) &&
+        event_add(control->listening, NULL) != 0)
+        timer_set(&control->retry, RETRY_AFTER);
 }
 
 static void
@@ -85,21 +87,12 @@ drop(struct client *client)
 
     if (client->stream != NULL)
         bufferevent_free(client->stream);
-    if (client->timer != NULL)
-        event_free(client->timer);
+    timer_close(&client->timer);
     if (client->answer != NULL)
         evbuffer_free(client->answer);
     *client = (struct client){ 0 };
     control->count--;
     listen_again(control);
-}
-
-static void
-set_timer(struct client *client, uint64_t ms)
-{
-    struct timeval span = clock_span(ms);
-
-    event_add(client->timer, &span);
 }
 
 static struct client *
@@ -137,7 +130,7 @@ control_expect(struct control *control, uint32_t client, uint64_t ms)
     struct client *found = find(control, client);
 
     if (found != NULL)
-        set_timer(found, ms);
+        timer_set(&found->timer, ms);
 }
 
 static void
@@ -180,7 +173,7 @@ finish(struct client *client, enum control_outcome outcome)
     const char *first = words[outcome];
 
     client->state = CLIENT_READS;
-    set_timer(client, READ_WITHIN);
+    timer_set(&client->timer, READ_WITHIN);
     if (evbuffer_add(output, first, strlen(first)) < 0 ||
         evbuffer_add_buffer(output, client->answer) < 0)
         drop(client);
@@ -228,7 +221,7 @@ on_read(struct bufferevent *stream, void *arg)
         return;
     case CONTROL_DONE:
         client->state = CLIENT_WAITS;
-        event_del(client->timer);
+        timer_stop(&client->timer);
         handler->asked(handler->arg, client->number, &client->request);
     }
 }
@@ -267,13 +260,11 @@ on_event(struct bufferevent *stream, short what, void *arg)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
     struct client *client = arg;
     struct control_handler *handler = &client->control->handler;
 
-    (void)fd;
-    (void)what;
     if (client->state == CLIENT_WAITS)
         handler->late(handler->arg, client->number, &client->request);
     else
@@ -288,10 +279,10 @@ open_client(struct control *control, struct client *client, int fd)
         .control = control,
         .number = ++control->last_number,
         .answer = evbuffer_new(),
-        .timer = evtimer_new(control->base, on_timer, client),
     };
     control->count++;
-    if (client->answer != NULL && client->timer != NULL)
+    if (client->answer != NULL &&
+        timer_open(&client->timer, control->base, on_timer, client))
         client->stream = bufferevent_socket_new(control->base, fd,
             BEV_OPT_CLOSE_ON_FREE);
     if (client->stream == NULL) {
@@ -301,7 +292,7 @@ open_client(struct control *control, struct client *client, int fd)
     bufferevent_setcb(client->stream, on_read, on_written, on_event, client);
     bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_LINE_MAX);
     bufferevent_enable(client->stream, EV_READ | EV_WRITE);
-    set_timer(client, ASK_WITHIN);
+    timer_set(&client->timer, ASK_WITHIN);
     return true;
 }
 
@@ -359,7 +350,6 @@ static void
 on_client(evutil_socket_t listen_fd, short what, void *arg)
 {
     struct control *control = arg;
-    struct timeval span = clock_span(RETRY_AFTER);
     int fd;
 
     (void)what;
@@ -369,17 +359,15 @@ on_client(evutil_socket_t listen_fd, short what, void *arg)
     if (fd >= 0)
         welcome(control, fd);
     else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-        event_add(control->retry, &span);
+        timer_set(&control->retry, RETRY_AFTER);
         return;
     }
     listen_again(control);
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_retry(void *arg)
 {
-    (void)fd;
-    (void)what;
     listen_again(arg);
 }
 
@@ -396,8 +384,8 @@ control_new(struct event_base *base, int listen_fd, uid_t owner,
     control->handler = *handler;
     control->listening =
         event_new(base, listen_fd, EV_READ, on_client, control);
-    control->retry = evtimer_new(base, on_retry, control);
-    if (control->listening == NULL || control->retry == NULL ||
+    if (control->listening == NULL ||
+        !timer_open(&control->retry, base, on_retry, control) ||
         event_add(control->listening, NULL) < 0) {
         control_free(control);
         return NULL;
@@ -416,8 +404,7 @@ control_free(struct control *control)
             drop(&control->clients[i]);
     if (control->listening != NULL)
         event_free(control->listening);
-    if (control->retry != NULL)
-        event_free(control->retry);
+    timer_close(&control->retry);
     free(control);
 }
 
@@ -426,7 +413,7 @@ control_stop_accepting(struct control *control)
 {
     control->closed = true;
     event_del(control->listening);
-    event_del(control->retry);
+    timer_stop(&control->retry);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "ipc/channel_packet.h"
 #include "net/loop.h"
+#include "net/timer.h"
 
 enum {
     READS_PER_TURN = 32, /* a far side that floods is not alone in the loop */
@@ -44,7 +45,7 @@ struct channel {
 
     struct event *readable;
     struct event *writable;
-    struct event *later;
+    struct timer later;
     struct event *ending;
 
     STAILQ_HEAD(, waiting) queue;
@@ -87,7 +88,7 @@ stop_writing(struct channel *channel)
 {
     drop_all(channel);
     event_del(channel->writable);
-    event_del(channel->later);
+    timer_stop(&channel->later);
 }
 
 /* Calls `ended` from the loop, not here: it may free what the caller of
@@ -149,26 +150,30 @@ write_queue(struct channel *channel)
 static void
 await(struct channel *channel, enum channel_write how)
 {
-    struct timeval later = clock_span(LATER_MS);
-
-    if (how == CHANNEL_WRITE_FULL)
-        event_add(channel->writable, NULL);
-    else
+    if (how != CHANNEL_WRITE_FULL)
         event_del(channel->writable);
+    else if (event_add(channel->writable, NULL) != 0)
+        how = CHANNEL_WRITE_LATER; /* nor has this process any */
     if (how == CHANNEL_WRITE_LATER)
-        evtimer_add(channel->later, &later);
+        timer_set(&channel->later, LATER_MS);
     else if (how == CHANNEL_WRITE_GONE)
         fall_silent(channel);
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_later(void *arg)
 {
     struct channel *channel = arg;
 
+    await(channel, write_queue(channel));
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
     (void)fd;
     (void)what;
-    await(channel, write_queue(channel));
+    on_later(arg);
 }
 
 static bool
@@ -294,10 +299,10 @@ channel_listen(struct channel *channel, bool listen)
 {
     if (has_ended(channel))
         return;
-    if (listen)
-        event_add(channel->readable, NULL);
-    else
+    if (!listen)
         event_del(channel->readable);
+    else if (event_add(channel->readable, NULL) != 0)
+        end(channel, "cannot be heard: out of memory");
 }
 
 void
@@ -398,10 +403,10 @@ make_events(struct channel *channel, struct event_base *base)
         base, channel->fd, EV_READ | EV_PERSIST, on_readable, channel);
     channel->writable = event_new(
         base, channel->fd, EV_WRITE | EV_PERSIST, on_writable, channel);
-    channel->later = evtimer_new(base, on_writable, channel);
     channel->ending = evtimer_new(base, on_ending, channel);
     return channel->readable != NULL && channel->writable != NULL &&
-        channel->later != NULL && channel->ending != NULL &&
+        channel->ending != NULL &&
+        timer_open(&channel->later, base, on_later, channel) &&
         event_add(channel->readable, NULL) == 0;
 }
 
@@ -420,7 +425,7 @@ take_apart(struct channel *channel)
     drop_all(channel);
     free_event(channel->readable);
     free_event(channel->writable);
-    free_event(channel->later);
+    timer_close(&channel->later);
     free_event(channel->ending);
     channel->released = true;
     if (!channel->reading)

@@ -1,8 +1,5 @@
 #include "net/connector.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +12,7 @@
 #include "net/endpoint_order.h"
 #include "net/loop.h"
 #include "net/resolver.h"
+#include "net/timer.h"
 
 enum {
     ATTEMPTS_MOST = 4, /* at once; then the oldest is given up */
@@ -31,7 +29,7 @@ struct connector {
     uint64_t deadline_ms;        /* of that endpoint */
     uint64_t retry_ms;           /* until what is to be tried later */
     enum connector_result later; /* why something is tried later */
-    struct event timer;
+    struct timer timer;
     struct connector_attempts shared;
     struct connector_attempt attempts[ATTEMPTS_MOST];
 
@@ -61,9 +59,7 @@ time_left_ms(const struct connector *connector)
 static void
 arm_timer(struct connector *connector, uint64_t delay_ms)
 {
-    struct timeval delay = clock_span(delay_ms);
-
-    event_add(&connector->timer, &delay);
+    timer_set(&connector->timer, delay_ms);
     if (connector->spec.waits != NULL)
         connector->spec.waits(connector->spec.arg);
 }
@@ -95,7 +91,7 @@ connector_cancel(struct connector *connector)
     resolver_cancel(connector->query);
     for (size_t i = 0; i < ATTEMPTS_MOST; i++)
         connector_attempt_drop(&connector->attempts[i]);
-    event_del(&connector->timer);
+    timer_close(&connector->timer);
     connector_targets_clear(&connector->targets);
     *connector->handle = NULL;
     free(connector);
@@ -187,12 +183,10 @@ give_up_endpoint(struct connector *connector)
 
 /* The name took too long, or the addresses did, or it is time for one more. */
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
     struct connector *connector = arg;
 
-    (void)fd;
-    (void)what;
     if (connector->query != NULL) {
         resolver_cancel(connector->query);
         note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
@@ -235,7 +229,7 @@ finish_connected(
     struct address address = *attempt->to;
     int fd = connector_attempt_release(attempt);
 
-    event_del(&connector->timer);
+    timer_stop(&connector->timer);
     connector->won = target_of(connector, attempt);
     targets->states[connector->won] = TARGET_USED;
     drop_overtaken(connector);
@@ -431,19 +425,20 @@ go_on(struct connector *connector)
     }
 }
 
-void
-connector_start(const struct connector_spec *spec, struct connector **handle)
+/* NULL: out of memory. */
+static struct connector *
+new_connector(const struct connector_spec *spec)
 {
     struct connector *connector = calloc(1, sizeof(*connector));
 
-    *handle = connector;
-    if (connector == NULL) {
-        spec->done(spec->arg, CONNECTOR_EXHAUSTED, -1,
-            &spec->service->connect.items[0], NULL);
-        return;
+    if (connector == NULL)
+        return NULL;
+    if (!timer_open(
+            &connector->timer, spec->loop->base, on_timer, connector)) {
+        free(connector);
+        return NULL;
     }
     connector->spec = *spec;
-    connector->handle = handle;
     connector->failed_endpoint = &spec->service->connect.items[0];
     endpoint_order_init(&connector->order, spec->service->connect.count);
     connector->shared = (struct connector_attempts){
@@ -456,7 +451,21 @@ connector_start(const struct connector_spec *spec, struct connector **handle)
     };
     for (size_t i = 0; i < ATTEMPTS_MOST; i++)
         connector_attempt_init(&connector->attempts[i], &connector->shared);
-    evtimer_assign(&connector->timer, spec->loop->base, on_timer, connector);
+    return connector;
+}
+
+void
+connector_start(const struct connector_spec *spec, struct connector **handle)
+{
+    struct connector *connector = new_connector(spec);
+
+    *handle = connector;
+    if (connector == NULL) {
+        spec->done(spec->arg, CONNECTOR_EXHAUSTED, -1,
+            &spec->service->connect.items[0], NULL);
+        return;
+    }
+    connector->handle = handle;
     go_on(connector);
 }
 

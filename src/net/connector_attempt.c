@@ -224,14 +224,6 @@ accept_at_once(struct connector_attempt *attempt,
     return true;
 }
 
-static enum connector_attempt_state
-await_attempt(struct connector_attempt *attempt)
-{
-    attempt->since_ms = clock_now_ms();
-    event_add(&attempt->ready, NULL);
-    return ATTEMPT_WAITS;
-}
-
 enum connector_attempt_state
 connector_attempt_begin(struct connector_attempt *attempt,
     const struct address *to, enum connector_result *result)
@@ -257,5 +249,8 @@ connector_attempt_begin(struct connector_attempt *attempt,
         return fail_attempt(attempt, error, result);
     if (address_is_loopback(to) && accept_at_once(attempt, &state, result))
         return state;
-    return await_attempt(attempt);
+    attempt->since_ms = clock_now_ms();
+    return event_add(&attempt->ready, NULL) == 0
+        ? ATTEMPT_WAITS
+        : fail_attempt(attempt, ENOMEM, result);
 }

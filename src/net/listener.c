@@ -9,6 +9,7 @@
 #include "net/listener_revive.h"
 #include "net/loop.h"
 #include "net/socket_options.h"
+#include "net/timer.h"
 
 enum {
     ACCEPTS_PER_WAKE = 64,  /* then the other events have their turn */
@@ -21,7 +22,7 @@ struct listener {
     int fd;
     struct loop *loop;
     struct event *readable;
-    struct event *retry;
+    struct timer retry;
     const struct listener_calls *calls;
     void *arg;
     unsigned empty_wakes; /* in a row: no client was there */
@@ -34,8 +35,7 @@ free_events(struct listener *listener)
 {
     if (listener->readable != NULL)
         event_free(listener->readable);
-    if (listener->retry != NULL)
-        event_free(listener->retry);
+    timer_close(&listener->retry);
 }
 
 void
@@ -59,12 +59,18 @@ is_exhaustion(int error)
 static void
 pause_exhausted(struct listener *listener, int error)
 {
-    static const struct timeval pause = { .tv_usec = EXHAUSTED_PAUSE_MS * 1000 };
-
     event_del(listener->readable);
-    event_add(listener->retry, &pause);
+    timer_set(&listener->retry, EXHAUSTED_PAUSE_MS);
     if (loop_may_log_exhaustion(listener->loop))
         listener->calls->exhausted(listener->arg, error);
+}
+
+/* Without memory for that it is tried again. */
+static void
+watch_readable(struct listener *listener)
+{
+    if (event_add(listener->readable, NULL) != 0)
+        timer_set(&listener->retry, EXHAUSTED_PAUSE_MS);
 }
 
 /* Rather than of one connection that is gone: accept(2). */
@@ -80,7 +86,7 @@ die(struct listener *listener, int error)
 {
     listener->dead = true;
     event_del(listener->readable);
-    event_del(listener->retry);
+    timer_stop(&listener->retry);
     loop_close(listener->loop, listener->fd);
     listener->calls->dead(listener->arg, error);
 }
@@ -163,14 +169,12 @@ listener_drain(struct listener *listener)
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_retry(void *arg)
 {
     struct listener *listener = arg;
 
-    (void)fd;
-    (void)what;
     if (!listener->paused && !listener->dead)
-        event_add(listener->readable, NULL);
+        watch_readable(listener);
 }
 
 struct listener *
@@ -185,8 +189,8 @@ listener_adopt(struct loop *loop, int fd, const struct listener_calls *calls,
         .fd = fd, .loop = loop, .calls = calls, .arg = arg };
     listener->readable = event_new(
         loop->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
-    listener->retry = evtimer_new(loop->base, on_retry, listener);
-    if (listener->readable != NULL && listener->retry != NULL &&
+    if (listener->readable != NULL &&
+        timer_open(&listener->retry, loop->base, on_retry, listener) &&
         event_add(listener->readable, NULL) == 0)
         return listener;
     free_events(listener);
@@ -211,6 +215,6 @@ void
 listener_resume(struct listener *listener)
 {
     listener->paused = false;
-    if (!listener->dead && !evtimer_pending(listener->retry, NULL))
-        event_add(listener->readable, NULL);
+    if (!listener->dead && !timer_is_set(&listener->retry))
+        watch_readable(listener);
 }

@@ -45,7 +45,8 @@ loop_new(void)
     loop->records = malloc(LOOP_RECORDS_BYTES);
     loop->input = malloc(LOOP_INPUT_BYTES);
     if (loop->base == NULL || loop->scratch == NULL || loop->records == NULL ||
-        loop->input == NULL) {
+        loop->input == NULL ||
+        !timer_open(&loop->spare, loop->base, NULL, NULL)) {
         loop_free(loop);
         return NULL;
     }
@@ -124,6 +125,7 @@ loop_free(struct loop *loop)
     if (loop == NULL)
         return;
     run_tasks(loop, UINT64_MAX);
+    timer_close(&loop->spare);
     if (loop->base != NULL)
         event_base_free(loop->base);
     free(loop->scratch);

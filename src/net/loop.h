@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "net/timer.h"
 
 struct event_base;
 
@@ -60,6 +61,7 @@ struct loop {
     void *may_log_arg;
 
     size_t kept; /* bytes that wait in all streams' `pending` */
+    struct timer spare; /* is open, so that opening another takes no memory */
 
     /* Valid within one callback only: nothing in it outlives a call. */
     uint8_t *scratch;      /* LOOP_SCRATCH_BYTES: plain bytes on their way */

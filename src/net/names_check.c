@@ -1,7 +1,5 @@
 #include "net/names_check.h"
 
-#include <event2/event.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +10,9 @@
 #include "config/config_fault.h"
 #include "net/loop.h"
 #include "net/resolver.h"
+#include "net/timer.h"
 
-enum { PATIENCE_S = 5 };
+enum { PATIENCE_MS = 5000 };
 
 /* One name, however often the configuration has it. */
 struct lookup {
@@ -107,32 +106,29 @@ list_names(struct names_check *check, const struct config *config)
 }
 
 static void
-on_timeout(evutil_socket_t fd, short what, void *arg)
+on_timeout(void *arg)
 {
-    (void)fd;
-    (void)what;
     loop_stop(arg);
 }
 
 static void
 ask_all(struct names_check *check, struct resolver *resolver)
 {
-    static const struct timeval patience = { .tv_sec = PATIENCE_S };
-    struct event *timer =
-        evtimer_new(check->loop->base, on_timeout, check->loop);
+    struct timer timer;
+    bool bounded =
+        timer_open(&timer, check->loop->base, on_timeout, check->loop);
 
     check->waiting = check->count;
     for (size_t i = 0; i < check->count; i++)
         resolver_start(resolver, check->lookups[i].host, on_resolved,
             &check->lookups[i], &check->lookups[i].query);
-    if (check->waiting > 0 && timer != NULL) {
-        event_add(timer, &patience);
+    if (check->waiting > 0 && bounded) {
+        timer_set(&timer, PATIENCE_MS);
         loop_run(check->loop);
     }
     for (size_t i = 0; i < check->count; i++)
         resolver_cancel(check->lookups[i].query);
-    if (timer != NULL)
-        event_free(timer);
+    timer_close(&timer);
 }
 
 struct names_check *

@@ -1,7 +1,5 @@
 #include "net/resolver.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <sys/queue.h>
 
 #include <assert.h>
@@ -15,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "net/loop.h"
+#include "net/timer.h"
 
 enum {
     REFUSAL_MS = 1000,   /* for so long it is kept */
@@ -45,7 +44,7 @@ struct name {
     uint64_t expires_ms;
     uint64_t ttl_ms;
     uint64_t failed_ms; /* the last answer was a failure, then; 0: it was not */
-    struct event refresh;
+    struct timer refresh;
     size_t count; /* 0: no good answer so far */
     struct address *addresses;
     unsigned borrowed;            /* callbacks that look at it now */
@@ -61,14 +60,14 @@ struct name {
 struct resolver {
     struct loop *loop;
     struct resolver_source source;
-    struct event *timer; /* for the oldest question */
+    struct timer timer; /* for the oldest question */
     LIST_HEAD(, name) buckets[BUCKETS];
     size_t name_count;
     TAILQ_HEAD(, name) asked; /* the oldest first */
     uint32_t questions;
 };
 
-static void on_timer(evutil_socket_t fd, short what, void *arg);
+static void on_timer(void *arg);
 
 struct resolver *
 resolver_new(struct loop *loop, const struct resolver_source *source)
@@ -80,19 +79,17 @@ resolver_new(struct loop *loop, const struct resolver_source *source)
     resolver->loop = loop;
     resolver->source = *source;
     TAILQ_INIT(&resolver->asked);
-    resolver->timer = evtimer_new(loop->base, on_timer, resolver);
-    if (resolver->timer == NULL) {
-        resolver_free(resolver);
-        return NULL;
-    }
-    return resolver;
+    if (timer_open(&resolver->timer, loop->base, on_timer, resolver))
+        return resolver;
+    free(resolver);
+    return NULL;
 }
 
 static void
 free_name(struct name *name)
 {
     LIST_REMOVE(name, entry);
-    event_del(&name->refresh);
+    timer_close(&name->refresh);
     free(name->addresses);
     free(name);
 }
@@ -110,8 +107,7 @@ resolver_free(struct resolver *resolver)
             free_name(name);
         }
     }
-    if (resolver->timer != NULL)
-        event_free(resolver->timer);
+    timer_close(&resolver->timer);
     free(resolver);
 }
 
@@ -175,14 +171,11 @@ static void
 arm_timer(struct resolver *resolver)
 {
     uint64_t now_ms = clock_now_ms(), due_ms = find_due_ms(resolver);
-    struct timeval wait;
 
-    if (due_ms == UINT64_MAX) {
-        event_del(resolver->timer);
-        return;
-    }
-    wait = clock_span(due_ms > now_ms ? due_ms - now_ms : 0);
-    event_add(resolver->timer, &wait);
+    if (due_ms == UINT64_MAX)
+        timer_stop(&resolver->timer);
+    else
+        timer_set(&resolver->timer, due_ms > now_ms ? due_ms - now_ms : 0);
 }
 
 static void
@@ -214,10 +207,8 @@ take_from_asked(struct name *name)
 static void
 refresh_in(struct name *name, uint64_t delay_ms)
 {
-    struct timeval delay = clock_span(delay_ms);
-
     if (name->resolver->source.refreshes)
-        event_add(&name->refresh, &delay);
+        timer_set(&name->refresh, delay_ms);
 }
 
 static uint64_t
@@ -329,14 +320,12 @@ give_up_asked(struct resolver *resolver, uint64_t now_ms)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
     struct resolver *resolver = arg;
     uint64_t now_ms = clock_now_ms();
     struct name *name;
 
-    (void)fd;
-    (void)what;
     give_up_asked(resolver, now_ms);
     while ((name = find_waited(resolver, now_ms)) != NULL) {
         name->waited = true;
@@ -386,13 +375,11 @@ ask(struct name *name)
 }
 
 static void
-on_refresh(evutil_socket_t fd, short what, void *arg)
+on_refresh(void *arg)
 {
     struct name *name = arg;
     uint64_t idle_ms = clock_now_ms() - name->wanted_ms;
 
-    (void)fd;
-    (void)what;
     if (idle_ms <= IN_USE_MS || idle_ms <= name->ttl_ms)
         ask(name);
 }
@@ -463,9 +450,12 @@ find_or_add_name(struct resolver *resolver, const char *host)
     name = calloc(1, sizeof(*name) + length);
     if (name == NULL)
         return NULL;
+    if (!timer_open(&name->refresh, resolver->loop->base, on_refresh, name)) {
+        free(name);
+        return NULL;
+    }
     memcpy(name->host, host, length);
     name->resolver = resolver;
-    evtimer_assign(&name->refresh, resolver->loop->base, on_refresh, name);
     LIST_INSERT_HEAD(&resolver->buckets[bucket_of(host)], name, entry);
     resolver->name_count++;
     return name;

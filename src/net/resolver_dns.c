@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "net/resolv_conf.h"
 #include "net/resolver.h"
+#include "net/timer.h"
 
 enum {
     TRIES = 2,
@@ -40,7 +41,7 @@ struct resolver_dns {
     struct loop *loop;
     struct resolver *resolver;
     ares_channel channel;
-    struct event *timer;
+    struct timer timer;
     SLIST_HEAD(, watch) watches;
     struct resolv_conf conf;
     char *hosts; /* NULL: empty */
@@ -66,18 +67,18 @@ arm_timer(struct resolver_dns *dns)
     struct timeval next;
 
     if (ares_timeout(dns->channel, NULL, &next) != NULL)
-        event_add(dns->timer, &next);
+        timer_set(&dns->timer,
+            (uint64_t)next.tv_sec * 1000 +
+                ((uint64_t)next.tv_usec + 999) / 1000);
     else
-        event_del(dns->timer);
+        timer_stop(&dns->timer);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
     struct resolver_dns *dns = arg;
 
-    (void)fd;
-    (void)what;
     ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     arm_timer(dns);
 }
@@ -94,6 +95,14 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+free_watch(struct watch *watch)
+{
+    if (watch->event != NULL)
+        event_free(watch->event);
+    free(watch);
+}
+
+static void
 drop_watch(struct resolver_dns *dns, ares_socket_t fd)
 {
     struct watch *watch;
@@ -104,8 +113,7 @@ drop_watch(struct resolver_dns *dns, ares_socket_t fd)
     if (watch == NULL)
         return;
     SLIST_REMOVE(&dns->watches, watch, watch, entry);
-    event_free(watch->event);
-    free(watch);
+    free_watch(watch);
 }
 
 /* c-ares says which of its sockets to watch, and for what (0: none). */
@@ -122,12 +130,11 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
     watch->fd = fd;
     watch->event = event_new(dns->loop->base, fd,
         (short)(what | EV_PERSIST), on_socket, dns);
-    if (watch->event == NULL) {
-        free(watch);
+    if (watch->event == NULL || event_add(watch->event, NULL) != 0) {
+        free_watch(watch);
         return;
     }
     SLIST_INSERT_HEAD(&dns->watches, watch, entry);
-    event_add(watch->event, NULL);
 }
 
 /* No file and no variable of the environment has a say in it; c-ares opens the
@@ -381,9 +388,9 @@ make_parts(struct resolver_dns *dns)
         .refreshes = true,
     };
 
-    dns->timer = evtimer_new(dns->loop->base, on_timer, dns);
     dns->resolver = resolver_new(dns->loop, &source);
-    return dns->timer != NULL && dns->resolver != NULL;
+    return dns->resolver != NULL &&
+        timer_open(&dns->timer, dns->loop->base, on_timer, dns);
 }
 
 struct resolver_dns *
@@ -422,8 +429,7 @@ resolver_dns_free(struct resolver_dns *dns)
     ares_destroy(dns->channel);
     while (!SLIST_EMPTY(&dns->watches))
         drop_watch(dns, SLIST_FIRST(&dns->watches)->fd);
-    if (dns->timer != NULL)
-        event_free(dns->timer);
+    timer_close(&dns->timer);
     resolver_free(dns->resolver);
     free(dns->hosts);
     free(dns);

@@ -45,11 +45,26 @@ link_conn(struct conn *conn, struct relay *relay)
     conn->service->connections++;
 }
 
+/* NULL: out of memory. */
+static struct conn *
+new_conn(struct relay *relay)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    if (conn == NULL)
+        return NULL;
+    conn->relay = relay;
+    if (conn_step_init(conn, steps))
+        return conn;
+    free(conn);
+    return NULL;
+}
+
 void
 conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
     bool tls, int fd, const struct sockaddr *peer, socklen_t length)
 {
-    struct conn *conn = calloc(1, sizeof(*conn));
+    struct conn *conn = new_conn(relay);
 
     if (conn == NULL) {
         close(fd);
@@ -58,14 +73,12 @@ conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
             log_error(service->config->name, "out of memory: client refused");
         return;
     }
-    conn->relay = relay;
     conn->service = service_ref(service);
     conn->acceptor = acceptor;
     conn->changes = relay->changes;
     conn->started_ms = clock_now_ms();
     conn->server = (struct stream)STREAM_NONE;
     conn_keep_address(&conn->client_address, peer, length);
-    conn_step_init(conn, steps);
     stream_open(&conn->client, relay->loop, fd, conn_on_client, conn);
     link_conn(conn, relay);
     if (relay->began != NULL)

@@ -265,7 +265,7 @@ on_waiting(void *arg)
 {
     struct conn *conn = arg;
 
-    if (!evtimer_pending(&conn->timer, NULL))
+    if (!timer_is_set(&conn->timer))
         arm_look(conn);
 }
 

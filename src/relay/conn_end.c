@@ -26,7 +26,7 @@ conn_release(struct conn *conn)
 
     connector_cancel(conn->connector);
     loop_cancel(relay->loop, &conn->task);
-    conn_disarm(conn);
+    timer_close(&conn->timer);
     stream_free(&conn->client);
     stream_free(&conn->server);
     unlink_conn(conn);

@@ -5,7 +5,6 @@
 #ifndef RELAY_CONN_STATE_H
 #define RELAY_CONN_STATE_H
 
-#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/timer.h"
 #include "relay/conn_reason.h"
 #include "relay/flow.h"
 
@@ -71,7 +71,7 @@ struct conn {
     struct stream server;
     struct flow up;   /* client to server */
     struct flow down; /* server to client */
-    struct event timer;
+    struct timer timer;
     struct stream *alerted; /* CONN_ABORT: its TLS failed; NULL: neither's */
     struct loop_task task; /* for work put off to the next turn */
     uint64_t started_ms;

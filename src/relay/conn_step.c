@@ -2,7 +2,6 @@
 
 #include <event2/event.h>
 
-#include "base/clock.h"
 #include "relay/conn_report.h"
 #include "relay/relay.h"
 
@@ -62,33 +61,29 @@ on_task(void *arg)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
     struct conn *conn = arg;
 
-    (void)fd;
-    (void)what;
     conn->steps[conn->state].expire(conn);
 }
 
-void
+bool
 conn_step_init(struct conn *conn, const struct conn_step *steps)
 {
     conn->steps = steps;
     conn->task = (struct loop_task){ .run = on_task, .arg = conn };
-    evtimer_assign(&conn->timer, conn->relay->loop->base, on_timer, conn);
+    return timer_open(&conn->timer, conn->relay->loop->base, on_timer, conn);
 }
 
 void
 conn_arm(struct conn *conn, uint64_t delay_ms)
 {
-    struct timeval delay = clock_span(delay_ms);
-
-    event_add(&conn->timer, &delay);
+    timer_set(&conn->timer, delay_ms);
 }
 
 void
 conn_disarm(struct conn *conn)
 {
-    event_del(&conn->timer);
+    timer_stop(&conn->timer);
 }

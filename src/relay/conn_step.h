@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/base.h"
 #include "relay/conn_state.h"
 
 /* What is done on entering a state, on an event of either stream, and when its
@@ -23,8 +24,9 @@ struct conn_step {
 };
 
 /* `steps` has CONN_STATE_COUNT of them, and outlives the connection, which has
- * its relay. */
-void conn_step_init(struct conn *conn, const struct conn_step *steps);
+ * its relay.  False: out of memory. */
+NODISCARD bool conn_step_init(
+    struct conn *conn, const struct conn_step *steps);
 
 /* Callbacks of both streams; `arg` is the connection. */
 void conn_on_client(evutil_socket_t fd, short what, void *arg);

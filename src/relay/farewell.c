@@ -4,16 +4,16 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/timer.h"
 #include "relay/relay.h"
 
 struct farewell {
     LIST_ENTRY(farewell) entry;
     struct relay *relay;
     struct stream stream;
-    struct event timer;
+    struct timer timer;
     size_t discarded;
 };
 
@@ -22,16 +22,14 @@ farewell_free(struct farewell *farewell)
 {
     LIST_REMOVE(farewell, entry);
     farewell->relay->farewell_count--;
-    event_del(&farewell->timer);
+    timer_close(&farewell->timer);
     stream_free(&farewell->stream);
     free(farewell);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
-    (void)fd;
-    (void)what;
     farewell_free(arg);
 }
 
@@ -52,23 +50,32 @@ on_input(evutil_socket_t fd, short what, void *arg)
         farewell_free(farewell);
 }
 
-static void
-farewell_link(struct farewell *farewell, struct relay *relay)
+/* NULL: out of memory. */
+static struct farewell *
+new_farewell(struct relay *relay)
 {
+    struct farewell *farewell = calloc(1, sizeof(*farewell));
+
+    if (farewell == NULL)
+        return NULL;
+    if (!timer_open(&farewell->timer, relay->loop->base, on_timer, farewell)) {
+        free(farewell);
+        return NULL;
+    }
     farewell->relay = relay;
     LIST_INSERT_HEAD(&relay->farewells, farewell, entry);
     relay->farewell_count++;
+    return farewell;
 }
 
 void
 farewell_start(struct relay *relay, struct stream *stream)
 {
-    struct timeval delay = clock_span(FAREWELL_MS);
     struct farewell *farewell = NULL;
 
     if (relay->farewell_count < FAREWELLS_MOST &&
         stream_finish(stream) == STREAM_OK)
-        farewell = calloc(1, sizeof(*farewell));
+        farewell = new_farewell(relay);
     if (farewell == NULL) {
         stream_abort(stream);
         stream_free(stream);
@@ -77,10 +84,8 @@ farewell_start(struct relay *relay, struct stream *stream)
     stream_open(&farewell->stream, relay->loop, stream_detach(stream), on_input,
         farewell);
     stream_free(stream);
-    evtimer_assign(&farewell->timer, relay->loop->base, on_timer, farewell);
-    event_add(&farewell->timer, &delay);
+    timer_set(&farewell->timer, FAREWELL_MS);
     stream_watch(&farewell->stream, EV_READ);
-    farewell_link(farewell, relay);
 }
 
 void

@@ -1,7 +1,5 @@
 #include "relay/limits.h"
 
-#include <event2/event.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/scoreboard.h"
@@ -15,7 +13,7 @@
 enum { LOG_EVERY_MS = 10000 };
 
 /* Another worker may be dead, stuck or taken over, and send no wake. */
-static const struct timeval look_again = { .tv_usec = 250000 };
+enum { LOOK_AGAIN_MS = 250 };
 
 /*
  * Why no worker waits for good: one that finds no room counts itself out, wakes
@@ -214,23 +212,21 @@ limits_leave(struct relay *relay, unsigned index)
 }
 
 static void
-on_look_again(evutil_socket_t fd, short what, void *arg)
+on_look_again(void *arg)
 {
-    (void)fd;
-    (void)what;
     limits_recheck(arg);
 }
 
 static void
 look_again_later(struct relay *relay)
 {
+    struct timer *timer = &relay->look_again;
+
     if (relay->loop == NULL)
         return;
-    if (relay->look_again == NULL)
-        relay->look_again =
-            evtimer_new(relay->loop->base, on_look_again, relay);
-    if (relay->look_again != NULL)
-        event_add(relay->look_again, &look_again);
+    if (timer_is_open(timer) ||
+        timer_open(timer, relay->loop->base, on_look_again, relay))
+        timer_set(timer, LOOK_AGAIN_MS);
 }
 
 static void
@@ -310,7 +306,5 @@ limits_recheck(struct relay *relay)
 void
 limits_clear(struct relay *relay)
 {
-    if (relay->look_again != NULL)
-        event_free(relay->look_again);
-    relay->look_again = NULL;
+    timer_close(&relay->look_again);
 }

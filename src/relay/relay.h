@@ -12,13 +12,13 @@
 
 #include "net/connector.h"
 #include "net/ticker.h"
+#include "net/timer.h"
 #include "relay/pipe_pool.h"
 
 struct address;
 struct scoreboard;
 struct conn;
 struct acceptor;
-struct event;
 struct farewell;
 struct limit_waiter;
 struct limits_handed;
@@ -52,7 +52,7 @@ struct relay {
     uint64_t drain_timeout_ms; /* for the last bytes of an aborted connection */
     bool paused;               /* at max_connections */
     bool draining;             /* accepting has ended */
-    struct event *look_again;  /* limits.c's; NULL: never paused */
+    struct timer look_again;   /* limits.c's; not open: never paused */
     struct limits_handed *handed; /* limits_handed.c's; NULL: nothing ever */
     uint64_t accepted;         /* at acceptors of this process */
 

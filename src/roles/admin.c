@@ -16,6 +16,7 @@
 #include "base/scoreboard.h"
 #include "ipc/channel.h"
 #include "ipc/message.h"
+#include "net/timer.h"
 #include "roles/heartbeat.h"
 #include "roles/log_message.h"
 
@@ -41,7 +42,7 @@ struct admin {
     /* Requests that are held back, in the order that they came in. */
     uint32_t held[CONTROL_CLIENTS_MAX];
     size_t held_count;
-    struct event *pace;
+    struct timer pace;
     uint64_t spent_until_ms;
 };
 
@@ -122,24 +123,19 @@ may_ask(struct admin *admin)
 static void
 hold(struct admin *admin, uint32_t client)
 {
-    struct timeval pause = clock_span(ASK_EVERY_MS);
-
     if (admin->held_count < CONTROL_CLIENTS_MAX)
         admin->held[admin->held_count++] = client;
-    event_add(admin->pace, &pause);
+    timer_set(&admin->pace, ASK_EVERY_MS);
 }
 
 /* Clients that have left are not asked for. */
 static void
-on_pace(evutil_socket_t fd, short what, void *arg)
+on_pace(void *arg)
 {
     struct admin *admin = arg;
-    struct timeval pause = clock_span(ASK_EVERY_MS);
     const struct control_request *request;
     uint32_t client;
 
-    (void)fd;
-    (void)what;
     while (admin->held_count > 0 && admin->channel != NULL &&
         may_ask(admin)) {
         client = admin->held[0];
@@ -150,7 +146,7 @@ on_pace(evutil_socket_t fd, short what, void *arg)
             pass_on(admin, client, request);
     }
     if (admin->held_count > 0 && admin->channel != NULL)
-        event_add(admin->pace, &pause);
+        timer_set(&admin->pace, ASK_EVERY_MS);
 }
 
 static void
@@ -271,8 +267,7 @@ start_admin(struct admin *admin, int master_fd, int listen_fd, uid_t owner)
         ROLE_MASTER, on_message, on_ended, admin);
     if (admin->channel == NULL)
         return false;
-    admin->pace = evtimer_new(admin->base, on_pace, admin);
-    if (admin->pace == NULL)
+    if (!timer_open(&admin->pace, admin->base, on_pace, admin))
         return false;
     admin->control =
         control_new(admin->base, listen_fd, owner, &handler);
@@ -299,8 +294,7 @@ admin_run(int master_fd, int listen_fd, struct scoreboard *board, uid_t owner)
             close(master_fd);
     }
     heartbeat_stop(&admin.heartbeat);
-    if (admin.pace != NULL)
-        event_free(admin.pace);
+    timer_close(&admin.pace);
     control_free(admin.control);
     channel_free(admin.channel);
     if (admin.base != NULL)

@@ -16,6 +16,7 @@
 #include "ipc/channel.h"
 #include "ipc/message.h"
 #include "ipc/sign_batch.h"
+#include "net/timer.h"
 #include "roles/heartbeat.h"
 #include "roles/keeper_keys.h"
 #include "roles/keeper_spin.h"
@@ -31,6 +32,7 @@ enum {
      * ECDSA, less than one with RSA. */
     ANSWERS_WAIT_NS = 100000,
     LOOK_AT_CORES_MS = 100,
+    FORGET_EVERY_MS = 1000,
 };
 
 struct keeper {
@@ -38,13 +40,13 @@ struct keeper {
     struct channel *master; /* NULL: it is gone */
     LIST_HEAD(, way) ways;
     struct keeper_keys keys;
-    struct event *work;   /* loads the next keys, when nothing else comes */
+    struct timer work;    /* loads the next keys, when nothing else comes */
     struct slice slice;
     bool alone;           /* on a core of its own, as far as can be told */
     uint64_t looked_ms;
     uint64_t sent_ns;     /* when answers were last sent */
     struct sign_batch answers; /* to the message that is being read */
-    struct event *forget; /* looks for keys whose time is over */
+    struct timer forget; /* looks for keys whose time is over */
     struct heartbeat heartbeat;
     struct keeper_spin spin;
 };
@@ -56,7 +58,7 @@ struct way {
     struct channel *channel;
     uint64_t window_ms;   /* when the window began */
     unsigned signatures;  /* in it */
-    struct event *window; /* its end, where too many were asked for */
+    struct timer window;  /* its end, where too many were asked for */
 };
 
 /* Without the master those it started go on until their connections have
@@ -72,8 +74,7 @@ static void
 free_way(struct way *way)
 {
     channel_free(way->channel);
-    if (way->window != NULL)
-        event_free(way->window);
+    timer_close(&way->window);
     LIST_REMOVE(way, entry);
     free(way);
 }
@@ -81,12 +82,10 @@ free_way(struct way *way)
 /* Signing. */
 
 static void
-on_window_over(evutil_socket_t fd, short what, void *arg)
+on_window_over(void *arg)
 {
     struct way *way = arg;
 
-    (void)fd;
-    (void)what;
     way->signatures = 0;
     channel_listen(way->channel, true);
 }
@@ -98,7 +97,6 @@ static void
 count_signature(struct way *way)
 {
     uint64_t now_ms = clock_now_ms();
-    struct timeval rest;
 
     if (now_ms - way->window_ms >= WINDOW_MS) {
         way->window_ms = now_ms;
@@ -106,8 +104,7 @@ count_signature(struct way *way)
     }
     if (++way->signatures != SIGNATURES_PER_WINDOW)
         return;
-    rest = clock_span(way->window_ms + WINDOW_MS - now_ms);
-    event_add(way->window, &rest);
+    timer_set(&way->window, way->window_ms + WINDOW_MS - now_ms);
     channel_listen(way->channel, false);
 }
 
@@ -232,15 +229,14 @@ add_way(struct keeper *keeper, int fd)
 {
     struct way *way = calloc(1, sizeof(*way));
 
-    if (way != NULL)
-        way->window = evtimer_new(keeper->base, on_window_over, way);
-    if (way != NULL && way->window != NULL)
+    if (way != NULL &&
+        timer_open(&way->window, keeper->base, on_window_over, way))
         way->channel = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_WORKER,
             on_worker_message, on_worker_ended, way);
     if (way == NULL || way->channel == NULL) {
         log_error(NULL, "a worker cannot be heard: out of memory");
-        if (way != NULL && way->window != NULL)
-            event_free(way->window);
+        if (way != NULL)
+            timer_close(&way->window);
         close(fd);
         free(way);
         return;
@@ -310,22 +306,19 @@ load_more(struct keeper *keeper)
     }
 }
 
-/* libevent looks for other events before this one comes again. */
+/* Other events come before this one comes again. */
 static void
-on_work(evutil_socket_t fd, short what, void *arg)
+on_work(void *arg)
 {
-    static const struct timeval at_once = { 0 };
     struct keeper *keeper = arg;
 
-    (void)fd;
-    (void)what;
     slice_begin(&keeper->slice, clock_cpu_ns());
     while (keeper->keys.state == KEYS_LOADING &&
         slice_goes_on(&keeper->slice, clock_cpu_ns()))
         load_more(keeper);
     slice_end(&keeper->slice, clock_cpu_ns());
     if (keeper->keys.state == KEYS_LOADING)
-        event_add(keeper->work, &at_once);
+        timer_set(&keeper->work, 0);
 }
 
 static void
@@ -338,7 +331,7 @@ prepare(struct keeper *keeper, const struct message *message)
         keys->next.generation == fixed->generation) {
         keys->state = KEYS_LOADING;
         keeper->slice = (struct slice){ 0 };
-        event_active(keeper->work, EV_TIMEOUT, 1);
+        timer_set(&keeper->work, 0);
         return;
     }
     drop_next(keeper);
@@ -346,15 +339,12 @@ prepare(struct keeper *keeper, const struct message *message)
 }
 
 static void
-on_forget(evutil_socket_t fd, short what, void *arg)
+on_forget(void *arg)
 {
-    static const struct timeval again = { .tv_sec = 1 };
     struct keeper *keeper = arg;
 
-    (void)fd;
-    (void)what;
     if (keeper_keys_forget(&keeper->keys, clock_now_ms()))
-        event_add(keeper->forget, &again);
+        timer_set(&keeper->forget, FORGET_EVERY_MS);
 }
 
 static void
@@ -364,7 +354,7 @@ switch_over(struct keeper *keeper, const struct message *message)
 
     if (!keeper_keys_switch(&keeper->keys, fixed->generation, clock_now_ms()))
         return;
-    on_forget(-1, 0, keeper);
+    on_forget(keeper);
     channel_send(
         keeper->master, MESSAGE_COMMITTED, fixed, NULL, 0, NULL, 0);
 }
@@ -443,14 +433,13 @@ set_up(struct keeper *keeper, int fd)
         close(fd);
         return false;
     }
-    keeper->forget = evtimer_new(keeper->base, on_forget, keeper);
-    keeper->work = evtimer_new(keeper->base, on_work, keeper);
     keeper->master = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_MASTER,
         on_master_message, on_master_ended, keeper);
     if (keeper->master == NULL)
         close(fd);
-    return keeper->master != NULL && keeper->forget != NULL &&
-        keeper->work != NULL &&
+    return keeper->master != NULL &&
+        timer_open(&keeper->forget, keeper->base, on_forget, keeper) &&
+        timer_open(&keeper->work, keeper->base, on_work, keeper) &&
         heartbeat_start(&keeper->heartbeat, keeper->base, keeper->master);
 }
 
@@ -464,10 +453,8 @@ tear_down(struct keeper *keeper)
     channel_free(keeper->master);
     keeper_keys_clear(&keeper->keys);
     heartbeat_stop(&keeper->heartbeat);
-    if (keeper->forget != NULL)
-        event_free(keeper->forget);
-    if (keeper->work != NULL)
-        event_free(keeper->work);
+    timer_close(&keeper->forget);
+    timer_close(&keeper->work);
     if (keeper->base != NULL)
         event_base_free(keeper->base);
 }

@@ -1,6 +1,6 @@
 #include "roles/keeper_client.h"
 
-#include <event2/event.h>
+#include <sys/queue.h>
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,7 +11,10 @@
 #include "ipc/message.h"
 #include "ipc/sign_batch.h"
 #include "net/loop.h"
+#include "net/timer.h"
 #include "tls/tls_signer.h"
+
+enum { PATIENCE_MS = 1000 };
 
 struct keeper_client {
     struct tls_signer signer; /* first: that is how it is found again */
@@ -25,7 +28,7 @@ struct keeper_client {
     uint32_t last_number;
     struct loop_task task;      /* asks, when the turn is over */
     struct sign_batch batch;
-    struct event *timer;        /* while there is no keeper */
+    struct timer timer;         /* while there is no keeper */
     void (*lost)(void *arg);
     void *arg;
 };
@@ -70,20 +73,15 @@ ask(struct keeper_client *client, const struct tls_signing *signing)
 static void
 await_keeper(struct keeper_client *client)
 {
-    static const struct timeval patience = { .tv_sec = 1 };
-
-    if (!TAILQ_EMPTY(&client->signings) &&
-        !evtimer_pending(client->timer, NULL))
-        event_add(client->timer, &patience);
+    if (!TAILQ_EMPTY(&client->signings) && !timer_is_set(&client->timer))
+        timer_set(&client->timer, PATIENCE_MS);
 }
 
 static void
-on_patience_over(evutil_socket_t fd, short what, void *arg)
+on_patience_over(void *arg)
 {
     struct keeper_client *client = arg;
 
-    (void)fd;
-    (void)what;
     if (client->channel != NULL || TAILQ_EMPTY(&client->signings))
         return;
     await_keeper(client);
@@ -197,8 +195,7 @@ keeper_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
     TAILQ_INIT(&client->signings);
     client->lost = lost;
     client->arg = arg;
-    client->timer = evtimer_new(loop->base, on_patience_over, client);
-    if (client->timer != NULL)
+    if (timer_open(&client->timer, loop->base, on_patience_over, client))
         return client;
     free(client);
     return NULL;
@@ -211,7 +208,7 @@ keeper_client_free(struct keeper_client *client)
         return;
     loop_cancel(client->loop, &client->task);
     channel_free(client->channel);
-    event_free(client->timer);
+    timer_close(&client->timer);
     tls_jobs_clear(&client->signer.jobs);
     free(client);
 }

@@ -1,18 +1,16 @@
 #include "roles/scout_client.h"
 
-#include <event2/event.h>
-
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "ipc/channel.h"
 #include "ipc/message.h"
 #include "net/loop.h"
 #include "net/resolver.h"
+#include "net/timer.h"
 #include "roles/scout.h"
 
 /* The scout has the cache: what is kept here saves a busy worker the way to it,
@@ -29,7 +27,7 @@ struct scout_client {
     struct loop *loop;
     struct resolver *resolver;
     struct channel *channel; /* NULL: there is no scout */
-    struct event *told; /* runs since `lost` did */
+    struct timer told; /* is set since `lost` ran */
     bool asked;         /* meanwhile */
     void (*lost)(void *arg);
     void *arg;
@@ -39,22 +37,18 @@ struct scout_client {
 static void
 tell_lost(struct scout_client *client)
 {
-    struct timeval pause = clock_span(TELL_EVERY_MS);
-
-    client->asked = evtimer_pending(client->told, NULL);
+    client->asked = timer_is_set(&client->told);
     if (client->asked)
         return;
-    event_add(client->told, &pause);
+    timer_set(&client->told, TELL_EVERY_MS);
     client->lost(client->arg);
 }
 
 static void
-on_told(evutil_socket_t fd, short what, void *arg)
+on_told(void *arg)
 {
     struct scout_client *client = arg;
 
-    (void)fd;
-    (void)what;
     if (client->asked && client->channel == NULL)
         tell_lost(client);
 }
@@ -126,13 +120,11 @@ scout_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
     client->loop = loop;
     client->lost = lost;
     client->arg = arg;
-    client->told = evtimer_new(loop->base, on_told, client);
-    client->resolver =
-        client->told != NULL ? resolver_new(loop, &source) : NULL;
+    if (timer_open(&client->told, loop->base, on_told, client))
+        client->resolver = resolver_new(loop, &source);
     if (client->resolver != NULL)
         return client;
-    if (client->told != NULL)
-        event_free(client->told);
+    timer_close(&client->told);
     free(client);
     return NULL;
 }
@@ -143,7 +135,7 @@ scout_client_free(struct scout_client *client)
     if (client == NULL)
         return;
     channel_free(client->channel);
-    event_free(client->told);
+    timer_close(&client->told);
     resolver_free(client->resolver);
     free(client);
 }

@@ -41,7 +41,7 @@ struct worker {
     bool emptying; /* the handover, for the last time */
     struct worker_rollout rollout;
     struct worker_memory memory;
-    struct event *drain_timer;
+    struct timer drain_timer;
     struct heartbeat heartbeat;
 };
 
@@ -111,12 +111,10 @@ end_now(struct worker *worker)
 }
 
 static void
-on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+on_drain_timeout(void *arg)
 {
     struct worker *worker = arg;
 
-    (void)fd;
-    (void)what;
     log_warn(NULL, "drain_timeout is over: ending %zu connections",
         worker->relay.connections);
     end_now(worker);
@@ -129,7 +127,6 @@ static void
 begin_drain(struct worker *worker, uint64_t timeout_ms)
 {
     struct relay *relay = &worker->relay;
-    struct timeval timeout = clock_span(timeout_ms);
 
     scoreboard_set_accepting(relay->board, relay->slot, 0);
     if (!relay->draining) {
@@ -142,7 +139,7 @@ begin_drain(struct worker *worker, uint64_t timeout_ms)
     }
     relay->draining = true;
     if (timeout_ms != MESSAGE_NO_LIMIT)
-        event_add(worker->drain_timer, &timeout);
+        timer_set(&worker->drain_timer, timeout_ms);
     stop_if_idle(worker);
 }
 
@@ -387,9 +384,9 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
         &rollout_calls, worker);
     worker->master = channel_new(relay->loop->base, fd, ROLE_WORKER,
         ROLE_MASTER, on_message, on_master_gone, worker);
-    worker->drain_timer =
-        evtimer_new(relay->loop->base, on_drain_timeout, worker);
-    return worker->master != NULL && worker->drain_timer != NULL &&
+    return worker->master != NULL &&
+        timer_open(&worker->drain_timer, relay->loop->base, on_drain_timeout,
+            worker) &&
         conn_keepalive_open(relay) &&
         worker_handover_open(&worker->handover, relay) &&
         worker_memory_start(&worker->memory, relay->loop->base) &&
@@ -407,8 +404,7 @@ tear_down(struct worker *worker)
     services_free(relay->services, relay->service_count);
     tls_shared_free(relay->shared);
     worker_handover_close(&worker->handover);
-    if (worker->drain_timer != NULL)
-        event_free(worker->drain_timer);
+    timer_close(&worker->drain_timer);
     worker_memory_stop(&worker->memory);
     heartbeat_stop(&worker->heartbeat);
     pipe_pool_clear(&relay->pipes);

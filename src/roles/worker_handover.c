@@ -158,10 +158,8 @@ tell_taken(const struct worker_handover *handover, unsigned slot,
 static void
 pay_later(struct worker_handover *handover)
 {
-    struct timeval pause = clock_span(PAY_PAUSE_MS);
-
     if (!LIST_EMPTY(&handover->debts))
-        event_add(handover->pay, &pause);
+        timer_set(&handover->pay, PAY_PAUSE_MS);
 }
 
 static void
@@ -172,13 +170,11 @@ free_debt(struct handover_debt *debt)
 }
 
 static void
-on_pay(evutil_socket_t fd, short what, void *arg)
+on_pay(void *arg)
 {
     struct worker_handover *handover = arg;
     struct handover_debt *debt = LIST_FIRST(&handover->debts), *next;
 
-    (void)fd;
-    (void)what;
     for (; debt != NULL; debt = next) {
         next = LIST_NEXT(debt, entry);
         if (tell_taken(handover, debt->slot, debt->service, debt->count))
@@ -297,6 +293,14 @@ has_descriptor(const struct handover_link *link)
     return fd >= 0;
 }
 
+/* Without memory for that it is tried again. */
+static void
+watch_link(const struct handover_link *link)
+{
+    if (event_add(link->readable, NULL) != 0)
+        timer_set(&link->handover->retry, EXHAUSTED_PAUSE_MS);
+}
+
 static void
 set_readable(struct worker_handover *handover, bool wanted)
 {
@@ -304,7 +308,7 @@ set_readable(struct worker_handover *handover, bool wanted)
         if (handover->links[i] == NULL)
             continue;
         if (wanted)
-            event_add(handover->links[i]->readable, NULL);
+            watch_link(handover->links[i]);
         else
             event_del(handover->links[i]->readable);
     }
@@ -313,13 +317,11 @@ set_readable(struct worker_handover *handover, bool wanted)
 static void
 pause_exhausted(struct worker_handover *handover)
 {
-    struct timeval pause = clock_span(EXHAUSTED_PAUSE_MS);
-
     if (loop_may_log_exhaustion(handover->relay->loop))
         log_warn(NULL, "accepting from other workers pauses: %m; raise "
             "LimitNOFILE, or lower max_connections");
     set_readable(handover, false);
-    event_add(handover->retry, &pause);
+    timer_set(&handover->retry, EXHAUSTED_PAUSE_MS);
 }
 
 /* One that is broken, as connect(2) to AF_UNSPEC at the far end leaves it, has
@@ -348,12 +350,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_retry(void *arg)
 {
     struct worker_handover *handover = arg;
 
-    (void)fd;
-    (void)what;
     if (handover->watching)
         set_readable(handover, true);
 }
@@ -368,10 +368,11 @@ worker_handover_pair(int fds[2])
 bool
 worker_handover_open(struct worker_handover *handover, struct relay *relay)
 {
+    struct event_base *base = relay->loop->base;
+
     handover->relay = relay;
-    handover->retry = evtimer_new(relay->loop->base, on_retry, handover);
-    handover->pay = evtimer_new(relay->loop->base, on_pay, handover);
-    return handover->retry != NULL && handover->pay != NULL;
+    return timer_open(&handover->retry, base, on_retry, handover) &&
+        timer_open(&handover->pay, base, on_pay, handover);
 }
 
 void
@@ -407,10 +408,8 @@ worker_handover_close(struct worker_handover *handover)
 {
     if (handover->relay == NULL)
         return;
-    if (handover->retry != NULL)
-        event_free(handover->retry);
-    if (handover->pay != NULL)
-        event_free(handover->pay);
+    timer_close(&handover->retry);
+    timer_close(&handover->pay);
     while (!LIST_EMPTY(&handover->debts))
         free_debt(LIST_FIRST(&handover->debts));
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
@@ -461,7 +460,7 @@ worker_handover_introduce(struct worker_handover *handover, unsigned slot,
         return;
     handover->links[slot] = new_link(handover, slot, fd);
     if (handover->links[slot] != NULL && handover->watching)
-        event_add(handover->links[slot]->readable, NULL);
+        watch_link(handover->links[slot]);
 }
 
 void

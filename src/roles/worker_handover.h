@@ -16,10 +16,10 @@
 
 #include "base/base.h"
 #include "base/scoreboard.h"
+#include "net/timer.h"
 
 struct address;
 struct acceptor;
-struct event;
 struct relay;
 
 /* What another worker is still to be told, because its handover was full. */
@@ -34,9 +34,9 @@ struct handover_link;
 
 struct worker_handover {
     struct relay *relay;
-    struct event *retry; /* when descriptors had run out */
+    struct timer retry; /* when descriptors or memory had run out */
     LIST_HEAD(, handover_debt) debts;
-    struct event *pay; /* while there are debts */
+    struct timer pay; /* while there are debts */
     unsigned passed_to; /* the slot that was the last one's turn */
     bool watching;
     struct handover_link *links[SCOREBOARD_SLOTS]; /* NULL: no worker there */

@@ -12,12 +12,12 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "net/timer.h"
 
-struct event;
 struct event_base;
 
 struct worker_memory {
-    struct event *timer;
+    struct timer timer;
     size_t peak; /* connections, since memory was last given back */
 };
 

@@ -21,7 +21,7 @@ is_armed(const struct stream *stream, short what)
 static bool
 has_timer(const struct conn *conn)
 {
-    return event_pending(&conn->timer, EV_TIMEOUT, NULL) != 0;
+    return timer_is_set(&conn->timer);
 }
 
 /* The next turn looks at it in any case. */
