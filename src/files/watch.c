@@ -47,7 +47,9 @@ set_timer(struct watch *watch, uint64_t ms)
 {
     struct timeval wait = clock_span(ms);
 
-    evtimer_add(watch->timer, &wait);
+    if (evtimer_add(watch->timer, &wait) != 0)
+        log_error(NULL, "changed files are not noticed any more: out of "
+            "memory; reload by hand");
 }
 
 /* After a look; the next one shows whether it is quiet now. */

@@ -282,20 +282,29 @@ stream_receipt(const struct stream *stream)
                                                  : STREAM_OUTSTANDING;
 }
 
-void
-stream_watch(struct stream *stream, short what)
+bool
+stream_try_watch(struct stream *stream, short what)
 {
     if (stream->watched == what)
-        return;
+        return true;
     if (stream->watched != 0)
         event_del(&stream->event);
-    stream->watched = what;
+    stream->watched = 0;
     if (what == 0)
-        return;
+        return true;
     event_assign(&stream->event, stream->loop->base, stream->fd,
         (short)(what | EV_PERSIST), event_get_callback(&stream->event),
         event_get_callback_arg(&stream->event));
-    event_add(&stream->event, NULL);
+    if (event_add(&stream->event, NULL) != 0)
+        return false;
+    stream->watched = what;
+    return true;
+}
+
+void
+stream_watch(struct stream *stream, short what)
+{
+    (void)!stream_try_watch(stream, what);
 }
 
 static void

@@ -142,7 +142,12 @@ bool stream_is_gone(const struct stream *stream);
 void stream_acknowledge(struct stream *stream);
 
 /* Calls `ready` when the socket can do one of `what` (EV_READ, EV_WRITE, 0),
- * level-triggered, until told otherwise. */
+ * level-triggered, until told otherwise.  False: libevent has no memory for that,
+ * and nothing is watched. */
+NODISCARD bool stream_try_watch(struct stream *stream, short what);
+
+/* The same for a wait that a timer ends: then nothing need be done where the
+ * socket cannot be watched. */
 void stream_watch(struct stream *stream, short what);
 
 /* Closes the socket; what is pending is lost, what the kernel has is delivered.

@@ -126,8 +126,9 @@ abort_for(struct conn *conn, const struct flow *ended)
     conn_abort(conn, reason);
 }
 
-/* What the stream waits for: `out` reads from it, `in` writes to it. */
-static void
+/* What the stream waits for: `out` reads from it, `in` writes to it.  False: out
+ * of memory. */
+static bool
 watch(struct stream *stream, const struct flow *out, const struct flow *in)
 {
     bool reads = (out->wait == FLOW_WAITS_INPUT ||
@@ -137,7 +138,7 @@ watch(struct stream *stream, const struct flow *out, const struct flow *in)
     bool writes =
         in->wait == FLOW_WAITS_OUTPUT || buffer_length(&stream->pending) > 0;
 
-    stream_watch(
+    return stream_try_watch(
         stream, (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0)));
 }
 
@@ -381,12 +382,16 @@ run_flows(struct conn *conn)
     return false;
 }
 
-/* Waits for what the flows need. */
+/* Waits for what the flows need: perhaps without a time limit, so that one that
+ * cannot be watched has to end. */
 static void
 wait_on(struct conn *conn, uint64_t now_ms)
 {
-    watch(&conn->client, &conn->up, &conn->down);
-    watch(&conn->server, &conn->down, &conn->up);
+    if (!watch(&conn->client, &conn->up, &conn->down) ||
+        !watch(&conn->server, &conn->down, &conn->up)) {
+        conn_end(conn, CONN_OUT_OF_RESOURCES);
+        return;
+    }
     if (flow_is_runnable(&conn->up) || flow_is_runnable(&conn->down))
         loop_defer(conn->relay->loop, &conn->task);
     arm(conn, now_ms);
