@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/verbs.h"
 #include "base/base.h"
 #include "cli/command.h"
 #include "roles/role_main.h"
@@ -18,10 +19,6 @@ static const struct {
     { "config", command_config },
     { "tunnel", command_tunnel },
     { "demo", command_demo },
-    { "status", command_status },
-    { "reload", command_reload },
-    { "upgrade", command_upgrade },
-    { "drain", command_drain },
     { "selftest", command_selftest },
     { "version", command_version },
     { "--version", command_version },
@@ -29,6 +26,19 @@ static const struct {
     { "--help", command_help },
     { "-h", command_help },
 };
+
+static command_fn *
+find_command(const char *name)
+{
+    enum verb verb;
+
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run;
+    return verbs_find(name, strlen(name), &verb) &&
+            verbs_info(verb)->help != NULL
+        ? command_verb : NULL;
+}
 
 /* If we were started without standard descriptors, the first sockets opened
  * would get their numbers, and our messages. */
@@ -57,6 +67,8 @@ check_output(int code)
 int
 main(int count, char **arguments)
 {
+    command_fn *run;
+
     fill_standard_descriptors();
     /* They would end us: a log rotation may come before we are the daemon. */
     (void)signal(SIGHUP, SIG_IGN);
@@ -64,9 +76,9 @@ main(int count, char **arguments)
     (void)signal(SIGUSR2, SIG_IGN);
     if (count == 1 && role_start_is_title(arguments[0]))
         return role_main();
-    for (size_t i = 0; count > 1 && i < COUNT(commands); i++)
-        if (strcmp(arguments[1], commands[i].name) == 0)
-            return check_output(commands[i].run(count - 1, arguments + 1));
+    run = count > 1 ? find_command(arguments[1]) : NULL;
+    if (run != NULL)
+        return check_output(run(count - 1, arguments + 1));
     if (count > 1)
         fprintf(stderr, "sallyport: there is no command \"%s\"\n",
             arguments[1]);

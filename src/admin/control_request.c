@@ -1,23 +1,12 @@
 #include "admin/control_request.h"
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config_read.h"
 
 _Static_assert(CONTROL_NAME_MAX == SERVICE_NAME_MAX, "a name fits");
-
-static const struct {
-    const char *words; /* a blank at the end: a name follows */
-    enum control_verb verb;
-} requests[] = {
-    { "status", CONTROL_STATUS },
-    { "status json", CONTROL_STATUS_JSON },
-    { "reload", CONTROL_RELOAD },
-    { "upgrade", CONTROL_UPGRADE },
-    { "drain ", CONTROL_DRAIN },
-};
 
 /* As the configuration has it: no blank, no control byte. */
 static bool
@@ -38,20 +27,19 @@ take_name(struct control_request *out, const char *name, size_t length)
 static bool
 take_line(struct control_request *out, const char *line, size_t length)
 {
-    for (size_t i = 0; i < COUNT(requests); i++) {
-        const char *words = requests[i].words;
-        size_t size = strlen(words);
-        bool has_name = words[size - 1] == ' ';
+    const char *blank = memchr(line, ' ', length);
+    size_t size = blank != NULL ? (size_t)(blank - line) : length;
+    const char *rest = line + size + 1;
+    size_t left = blank != NULL ? length - size - 1 : 0;
+    const struct verb_info *info;
 
-        if (length < size || memcmp(line, words, size) != 0)
-            continue;
-        *out = (struct control_request){ .verb = requests[i].verb };
-        if (has_name)
-            return take_name(out, line + size, length - size);
-        if (length == size)
-            return true;
-    }
-    return false;
+    if (!verbs_find(line, size, &out->verb))
+        return false;
+    info = verbs_info(out->verb);
+    if (info->argument != NULL)
+        return take_name(out, rest, left);
+    out->json = info->has_json && left == 4 && memcmp(rest, "json", 4) == 0;
+    return blank == NULL || out->json;
 }
 
 enum control_verdict
@@ -70,4 +58,18 @@ control_request_parse(
     if (size + 1 < length || !take_line(out, line, size))
         return CONTROL_BAD;
     return CONTROL_DONE;
+}
+
+bool
+control_request_format(
+    const struct control_request *request, char line[CONTROL_LINE_MAX + 1])
+{
+    const struct verb_info *info = verbs_info(request->verb);
+    struct control_request again;
+    int length = snprintf(line, CONTROL_LINE_MAX + 1, "%s%s%s\n", info->name,
+        info->argument != NULL ? " " : request->json ? " json" : "",
+        request->name);
+
+    return length <= CONTROL_LINE_MAX &&
+        control_request_parse(line, (size_t)length, &again) == CONTROL_DONE;
 }

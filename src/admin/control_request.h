@@ -1,12 +1,14 @@
 /*
- * What a client of the control socket asks: one line, "status", "status json",
- * "reload", "upgrade" or "drain NAME".
+ * What a client of the control socket asks: one line, the name of a verb (verbs.h)
+ * and, where its row says so, a service or the word json.
  */
 #ifndef ADMIN_CONTROL_REQUEST_H
 #define ADMIN_CONTROL_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "admin/verbs.h"
 #include "base/base.h"
 
 enum {
@@ -14,18 +16,10 @@ enum {
     CONTROL_NAME_MAX = 40,  /* of a service: SERVICE_NAME_MAX */
 };
 
-enum control_verb {
-    CONTROL_STATUS,
-    CONTROL_STATUS_JSON,
-    CONTROL_RELOAD,
-    CONTROL_UPGRADE,
-    CONTROL_DRAIN,
-    CONTROL_VERB_COUNT,
-};
-
 struct control_request {
-    enum control_verb verb;
-    char name[CONTROL_NAME_MAX + 1]; /* of CONTROL_DRAIN; else "" */
+    enum verb verb;
+    bool json;
+    char name[CONTROL_NAME_MAX + 1]; /* the argument of the verb; "": it has none */
 };
 
 enum control_verdict { CONTROL_DONE, CONTROL_MORE, CONTROL_BAD };
@@ -34,5 +28,9 @@ enum control_verdict { CONTROL_DONE, CONTROL_MORE, CONTROL_BAD };
  * and nothing may follow the newline. */
 NODISCARD enum control_verdict control_request_parse(
     const void *data, size_t length, struct control_request *out);
+
+/* The one line that asks so; false: `name` is none of a service. */
+NODISCARD bool control_request_format(const struct control_request *request,
+    char line[CONTROL_LINE_MAX + 1]);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "admin/control.h"
 #include "admin/control_path.h"
+#include "admin/control_request.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -84,16 +85,27 @@ connect_daemon(const struct ask *ask, struct error *error)
     return fd;
 }
 
+/* False: it is no request, which has been said. */
 static bool
-send_request(int fd, const char *request, struct error *error)
+make_request(const struct ask *ask, enum verb verb,
+    char line[CONTROL_LINE_MAX + 1], struct error *error)
 {
-    char line[CONTROL_LINE_MAX + 1];
-    int length = snprintf(line, sizeof(line), "%s\n", request);
+    struct control_request request = { .verb = verb, .json = ask->json };
+    int length = snprintf(request.name, sizeof(request.name), "%s",
+        ask->operand != NULL ? ask->operand : "");
 
-    if (length > CONTROL_LINE_MAX) {
-        error_add(error, "the request is too long");
-        return false;
-    }
+    if (length < (int)sizeof(request.name) &&
+        control_request_format(&request, line))
+        return true;
+    error_add(error, "this is not the name of a service");
+    return false;
+}
+
+static bool
+send_request(int fd, const char *line, struct error *error)
+{
+    ssize_t length = (ssize_t)strlen(line);
+
     if (send(fd, line, (size_t)length, MSG_NOSIGNAL) == length)
         return true;
     /* A daemon that does not listen to us has said so, and closed. */
@@ -206,11 +218,11 @@ print_answer(struct buffer *answer, struct error *error)
 
 /* False: there is no answer, which has been said. */
 static bool
-ask_once(const struct ask *ask, const char *request, uint64_t patience_ms,
+ask_once(const struct ask *ask, const char *line, uint64_t patience_ms,
     struct buffer *answer, struct error *error)
 {
     int fd = connect_daemon(ask, error);
-    bool done = fd >= 0 && send_request(fd, request, error) &&
+    bool done = fd >= 0 && send_request(fd, line, error) &&
         read_answer(fd, answer, patience_ms, error);
 
     if (fd >= 0)
@@ -219,17 +231,19 @@ ask_once(const struct ask *ask, const char *request, uint64_t patience_ms,
 }
 
 int
-ask_daemon(const struct ask *ask, const char *request, uint64_t patience_ms)
+ask_daemon(const struct ask *ask, enum verb verb)
 {
+    uint64_t patience_ms = verbs_info(verb)->patience_ms;
     struct error error = { 0 };
     struct buffer answer = { 0 };
+    char line[CONTROL_LINE_MAX + 1];
     int code = EXIT_FAULT;
-    bool done = false;
+    bool done = make_request(ask, verb, line, &error);
 
-    for (int i = 0; i < ASKED_AT_MOST; i++) {
+    for (int i = 0; done && i < ASKED_AT_MOST; i++) {
         buffer_clear(&answer);
-        done = ask_once(ask, request, patience_ms, &answer, &error);
-        if (!done || !is_redirected(&answer))
+        done = ask_once(ask, line, patience_ms, &answer, &error);
+        if (done && !is_redirected(&answer))
             break;
     }
     if (done)

@@ -1,13 +1,13 @@
 /*
- * What status, reload, upgrade and drain have in common: finding the daemon by
- * its configuration file, asking it one thing, and printing what it says.
+ * Requests to a daemon that runs: it is found by its configuration file, asked
+ * one thing, and what it says is printed.
  */
 #ifndef CLI_ASK_H
 #define CLI_ASK_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "admin/verbs.h"
 #include "base/base.h"
 
 struct ask {
@@ -22,10 +22,8 @@ struct ask {
 NODISCARD bool ask_parse(
     struct ask *ask, int count, char *const *arguments);
 
-/* Sends the request, a line without its newline, waits up to `patience_ms` for
- * each part of the answer and prints it: to stderr if it tells of a failure.
- * Returns the exit code. */
-NODISCARD int ask_daemon(
-    const struct ask *ask, const char *request, uint64_t patience_ms);
+/* Sends the request, waits for the answer as long as the verb's row says, and
+ * prints it: to stderr if it tells of a failure.  Returns the exit code. */
+NODISCARD int ask_daemon(const struct ask *ask, enum verb verb);
 
 #endif

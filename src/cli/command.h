@@ -24,10 +24,7 @@ command_fn command_check;
 command_fn command_config;
 command_fn command_tunnel;
 command_fn command_demo;
-command_fn command_status;
-command_fn command_reload;
-command_fn command_upgrade;
-command_fn command_drain;
+command_fn command_verb; /* of any verb that has a command (admin/verbs.h) */
 command_fn command_selftest;
 command_fn command_version;
 command_fn command_help;

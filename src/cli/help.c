@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/verbs.h"
 #include "base/metrics.h"
 #include "cli/command.h"
 #include "config/config_help.h"
+
+enum { HELP_COLUMN = 27 };
 
 static const char usage[] =
     "usage: sallyport COMMAND [ARGUMENTS]\n"
@@ -17,12 +20,10 @@ static const char usage[] =
     "from\n"
     "  tunnel LISTEN CONNECT [--OPTION=VALUE ...]\n"
     "                           serve one relay without a file\n"
-    "  demo                     try TLS at once: nothing to set up\n"
-    "  status [-c FILE] [--json]\n"
-    "                           what the daemon that runs with FILE does\n"
-    "  reload [-c FILE]         have it read its files anew\n"
-    "  upgrade [-c FILE]        have it hand over to the binary now on disk\n"
-    "  drain [-c FILE] SERVICE  have it accept no more for a service\n"
+    "  demo                     try TLS at once: nothing to set up\n";
+
+/* The verbs stand between. */
+static const char rest_of_usage[] =
     "  selftest sandbox         try what confined processes must not be able "
     "to do\n"
     "  help [OPTION]            this, or what an option does\n"
@@ -31,6 +32,28 @@ static const char usage[] =
     "\n"
     "FILE is " DEFAULT_CONFIG " unless said otherwise.\n"
     "-s SOCKET in place of -c names the daemon's control socket itself.\n";
+
+/* A synopsis that is too long has a line of its own. */
+static void
+print_verbs(void)
+{
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+        const struct verb_info *info = verbs_info(verb);
+        int width;
+
+        if (info->help == NULL)
+            continue;
+        width = printf("  %s [-c FILE]%s%s%s", info->name,
+            info->argument != NULL ? " " : "",
+            info->argument != NULL ? info->argument : "",
+            info->has_json ? " [--json]" : "");
+        if (width >= HELP_COLUMN) {
+            putchar('\n');
+            width = 0;
+        }
+        printf("%*s%s\n", HELP_COLUMN - width, "", info->help);
+    }
+}
 
 /* What is asked for goes to stdout; that there is no such thing, to stderr. */
 static int
@@ -97,6 +120,8 @@ command_help(int count, char *const *arguments)
     if (count == 2)
         return help_option(arguments[1]);
     fputs(usage, stdout);
+    print_verbs();
+    fputs(rest_of_usage, stdout);
     fputs("\nOptions (sallyport help OPTION tells more):\n\n", stdout);
     return config_help(NULL, stdout) ? EXIT_DONE : EXIT_FAULT;
 }

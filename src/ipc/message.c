@@ -112,9 +112,13 @@ static bool
 judge_request(const struct message *message)
 {
     const struct message_request *request = message->payload;
+    const struct verb_info *info;
 
-    return request->verb < REQUEST_VERB_COUNT &&
-        (message->text_length == 0 || request->verb == REQUEST_DRAIN) &&
+    if (request->verb >= VERB_COUNT)
+        return false;
+    info = verbs_info((enum verb)request->verb);
+    return info->answers == VERB_BY_MASTER &&
+        (message->text_length == 0 || info->argument != NULL) &&
         judge_text(message);
 }
 

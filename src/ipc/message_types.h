@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admin/verbs.h"
 #include "tls/tls_signer.h"
 
 enum {
@@ -189,17 +190,10 @@ struct message_verdict {
     uint32_t given_up; /* not `ok`: another order came before it was done */
 };
 
-enum request_verb {
-    REQUEST_RELOAD,
-    REQUEST_UPGRADE,
-    REQUEST_DRAIN, /* the text: the service's name */
-    REQUEST_STATUS, /* what the master knows and the scoreboard does not say */
-    REQUEST_VERB_COUNT,
-};
-
+/* The text behind it: the argument of the verb, if it has one. */
 struct message_request {
     uint32_t request; /* the answer has the same number */
-    uint32_t verb;    /* enum request_verb */
+    uint32_t verb;    /* enum verb: one that the master answers */
     int32_t pid;      /* of the process that asks; 0: not known */
     uint32_t reserved;
 };

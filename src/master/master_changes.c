@@ -197,9 +197,9 @@ on_upgraded(void *arg, pid_t successor)
     static const struct error none = { 0 };
     struct master *master = arg;
 
-    requests_finish(master, REQUEST_UPGRADE, "upgraded\n", &none);
+    requests_finish(master, VERB_UPGRADE, "upgraded\n", &none);
     if (change_withdraw(&master->changes, CHANGE_RELOAD) &&
-        (!requests_redirect(master, REQUEST_RELOAD) ||
+        (!requests_redirect(master, VERB_RELOAD) ||
             master->reload_by_signal))
         kill(successor, SIGHUP);
     retire_master(master);
@@ -265,7 +265,7 @@ begin_upgrade(void *arg)
 {
     struct master *master = arg;
 
-    requests_begin(master, REQUEST_UPGRADE);
+    requests_begin(master, VERB_UPGRADE);
     upgrade_begin(&master->upgrade);
 }
 
@@ -275,7 +275,7 @@ begin_reload(void *arg)
     struct master *master = arg;
 
     master->reload_by_signal = false;
-    requests_begin(master, REQUEST_RELOAD);
+    requests_begin(master, VERB_RELOAD);
     manager_state_reloading(&master->manager_state);
     listen_check(&master->listen_check);
     reload_begin(&master->reload);
@@ -296,9 +296,9 @@ on_change_done(
     struct master *master = arg;
 
     if (kind == CHANGE_RELOAD)
-        requests_finish(master, REQUEST_RELOAD, "reloaded\n", error);
+        requests_finish(master, VERB_RELOAD, "reloaded\n", error);
     else if (kind == CHANGE_UPGRADE)
-        requests_finish(master, REQUEST_UPGRADE, "", error);
+        requests_finish(master, VERB_UPGRADE, "", error);
 }
 
 static void

@@ -22,7 +22,7 @@ struct request {
     TAILQ_ENTRY(request) link;
     struct child *admin; /* which passes the answer on */
     uint32_t number;
-    enum request_verb verb;
+    enum verb verb;
     bool begun; /* the change that runs is what it asked for */
 };
 
@@ -97,7 +97,7 @@ is_any(const struct request *request, int verb)
 }
 
 void
-requests_begin(struct master *master, enum request_verb verb)
+requests_begin(struct master *master, enum verb verb)
 {
     struct request *each;
 
@@ -107,14 +107,14 @@ requests_begin(struct master *master, enum request_verb verb)
 }
 
 void
-requests_finish(struct master *master, enum request_verb verb,
+requests_finish(struct master *master, enum verb verb,
     const char *text, const struct error *error)
 {
     answer_all(master, has_begun, (int)verb, text, error);
 }
 
 bool
-requests_redirect(struct master *master, enum request_verb verb)
+requests_redirect(struct master *master, enum verb verb)
 {
     struct request *request, *next;
     bool any = false;
@@ -283,12 +283,50 @@ refusal(const struct master *master, pid_t pid)
 }
 
 static void
-request_upgrade(struct master *master)
+request_reload(struct master *master, struct child *admin,
+    const struct message *message)
 {
+    if (add_request(master, admin, message->payload))
+        change_request(&master->changes, CHANGE_RELOAD);
+}
+
+static void
+request_upgrade(struct master *master, struct child *admin,
+    const struct message *message)
+{
+    if (!add_request(master, admin, message->payload))
+        return;
     if (master->changes.running == CHANGE_UPGRADE)
-        requests_begin(master, REQUEST_UPGRADE); /* it waits for that one */
+        requests_begin(master, VERB_UPGRADE); /* it waits for that one */
     change_request(&master->changes, CHANGE_UPGRADE);
 }
+
+static void
+request_drain(struct master *master, struct child *admin,
+    const struct message *message)
+{
+    const struct message_request *asked = message->payload;
+
+    drain_service(master, admin, asked->request, message->text);
+}
+
+static void
+request_status(struct master *master, struct child *admin,
+    const struct message *message)
+{
+    const struct message_request *asked = message->payload;
+
+    send_status(master, admin, asked->request);
+}
+
+/* message.c has accepted only verbs that the master answers (verbs.c). */
+static void (*const handlers[VERB_COUNT])(struct master *, struct child *admin,
+    const struct message *) = {
+    [VERB_STATUS] = request_status,
+    [VERB_RELOAD] = request_reload,
+    [VERB_UPGRADE] = request_upgrade,
+    [VERB_DRAIN] = request_drain,
+};
 
 void
 requests_on_message(struct master *master, struct child *admin,
@@ -305,22 +343,5 @@ requests_on_message(struct master *master, struct child *admin,
         reply(admin, asked->request, REPLY_AGAIN, false, "");
         return;
     }
-    switch ((enum request_verb)asked->verb) {
-    case REQUEST_RELOAD:
-        if (add_request(master, admin, asked))
-            change_request(&master->changes, CHANGE_RELOAD);
-        break;
-    case REQUEST_UPGRADE:
-        if (add_request(master, admin, asked))
-            request_upgrade(master);
-        break;
-    case REQUEST_DRAIN:
-        drain_service(master, admin, asked->request, message->text);
-        break;
-    case REQUEST_STATUS:
-        send_status(master, admin, asked->request);
-        break;
-    case REQUEST_VERB_COUNT:
-        break;
-    }
+    handlers[asked->verb](master, admin, message);
 }

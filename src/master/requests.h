@@ -19,16 +19,16 @@ void requests_on_message(struct master *master, struct child *admin,
     const struct message *message);
 
 /* A change of that verb begins: it answers all requests that wait for one. */
-void requests_begin(struct master *master, enum request_verb verb);
+void requests_begin(struct master *master, enum verb verb);
 
 /* The change is done, or (`error` has messages) has failed: answers the requests
  * that it began for. */
-void requests_finish(struct master *master, enum request_verb verb,
+void requests_finish(struct master *master, enum verb verb,
     const char *text, const struct error *error);
 
 /* Has the clients whose requests of that verb wait ask the successor, which has
  * the control socket by now.  False: there are none. */
-bool requests_redirect(struct master *master, enum request_verb verb);
+bool requests_redirect(struct master *master, enum verb verb);
 
 /* Answers every one that waits. */
 void requests_fail_all(struct master *master, const char *why);

@@ -20,9 +20,6 @@
 #include "roles/heartbeat.h"
 #include "roles/log_message.h"
 
-/* A master that is stuck does not keep the scoreboard from being read. */
-#define MASTER_PATIENCE SECONDS(2)
-
 /* For answers to be read after the master has ended. */
 #define FAREWELL SECONDS(2)
 
@@ -44,14 +41,6 @@ struct admin {
     size_t held_count;
     struct timer pace;
     uint64_t spent_until_ms;
-};
-
-static const enum request_verb verbs[CONTROL_VERB_COUNT] = {
-    [CONTROL_STATUS] = REQUEST_STATUS,
-    [CONTROL_STATUS_JSON] = REQUEST_STATUS,
-    [CONTROL_RELOAD] = REQUEST_RELOAD,
-    [CONTROL_UPGRADE] = REQUEST_UPGRADE,
-    [CONTROL_DRAIN] = REQUEST_DRAIN,
 };
 
 static const enum control_outcome outcomes[REPLY_CODE_COUNT] = {
@@ -78,8 +67,8 @@ answer_status(struct admin *admin, uint32_t client,
     };
     struct evbuffer *out = evbuffer_new();
     bool made = out != NULL &&
-        (request->verb == CONTROL_STATUS_JSON ? status_json(&status, out)
-                                              : status_text(&status, out));
+        (request->json ? status_json(&status, out)
+                       : status_text(&status, out));
 
     if (made)
         control_say(admin->control, client,
@@ -90,17 +79,70 @@ answer_status(struct admin *admin, uint32_t client,
         evbuffer_free(out);
 }
 
+/* A master that is stuck does not keep the scoreboard from being read. */
+static void
+answer_late_status(struct admin *admin, uint32_t client,
+    const struct control_request *request)
+{
+    answer_status(admin, client, request, NULL);
+}
+
+static void
+finish_status(struct admin *admin, const struct control_request *request,
+    const struct message *message)
+{
+    const struct message_reply *reply = message->payload;
+    struct status_facts facts;
+
+    answer_status(admin, reply->request, request,
+        status_facts_parse(&facts, message->text, message->text_length)
+            ? &facts : NULL);
+}
+
+/* The client's next question is the successor's. */
+static void
+finish_upgrade(struct admin *admin, const struct control_request *request,
+    const struct message *message)
+{
+    const struct message_reply *reply = message->payload;
+
+    (void)request;
+    control_say(admin->control, reply->request, message->text,
+        message->text_length);
+    control_stop_accepting(admin->control);
+    control_finish(admin->control, reply->request, CONTROL_OK);
+}
+
+/* What is to be done here for a verb, besides passing requests and answers on. */
+static const struct {
+    /* Of VERB_BY_ADMIN: must answer. */
+    void (*answer)(struct admin *admin, uint32_t client,
+        const struct control_request *request);
+
+    /* The master has not answered within the verb's `master_ms`: must answer. */
+    void (*late)(struct admin *admin, uint32_t client,
+        const struct control_request *request);
+
+    /* It has done what was asked: must answer.  NULL: its words are passed on. */
+    void (*done)(struct admin *admin, const struct control_request *request,
+        const struct message *message);
+} handlers[VERB_COUNT] = {
+    [VERB_STATUS] = { .late = answer_late_status, .done = finish_status },
+    [VERB_UPGRADE] = { .done = finish_upgrade },
+};
+
 static void
 pass_on(struct admin *admin, uint32_t client,
     const struct control_request *request)
 {
+    uint64_t master_ms = verbs_info(request->verb)->master_ms;
     const struct message_request ask = {
-        .request = client, .verb = verbs[request->verb],
+        .request = client, .verb = request->verb,
         .pid = control_pid(admin->control, client),
     };
 
-    if (ask.verb == REQUEST_STATUS)
-        control_expect(admin->control, client, MASTER_PATIENCE);
+    if (master_ms > 0)
+        control_expect(admin->control, client, master_ms);
     channel_send(admin->channel, MESSAGE_REQUEST, &ask, request->name,
         strlen(request->name), NULL, 0);
 }
@@ -154,17 +196,18 @@ on_asked(void *arg, uint32_t client, const struct control_request *request)
 {
     struct admin *admin = arg;
 
-    if (admin->held_count == 0 && may_ask(admin))
+    if (verbs_info(request->verb)->answers == VERB_BY_ADMIN)
+        handlers[request->verb].answer(admin, client, request);
+    else if (admin->held_count == 0 && may_ask(admin))
         pass_on(admin, client, request);
     else
         hold(admin, client);
 }
 
-/* Only status is expected in time. */
 static void
 on_late(void *arg, uint32_t client, const struct control_request *request)
 {
-    answer_status(arg, client, request, NULL);
+    handlers[request->verb].late(arg, client, request);
 }
 
 static void
@@ -173,24 +216,19 @@ on_reply(struct admin *admin, const struct message *message)
     const struct message_reply *reply = message->payload;
     const struct control_request *request =
         control_asked(admin->control, reply->request);
-    struct status_facts facts;
 
     if (request == NULL)
         return;
-    if (verbs[request->verb] == REQUEST_STATUS &&
-        reply->code == REPLY_DONE) {
-        answer_status(admin, reply->request, request,
-            status_facts_parse(&facts, message->text, message->text_length)
-                ? &facts : NULL);
+    if (reply->code == REPLY_DONE && !reply->more &&
+        handlers[request->verb].done != NULL) {
+        handlers[request->verb].done(admin, request, message);
         return;
     }
     control_say(admin->control, reply->request, message->text,
         message->text_length);
     if (reply->more)
         return;
-    /* The client's next question is the successor's. */
-    if (reply->code == REPLY_AGAIN ||
-        (request->verb == CONTROL_UPGRADE && reply->code == REPLY_DONE))
+    if (reply->code == REPLY_AGAIN)
         control_stop_accepting(admin->control);
     control_finish(admin->control, reply->request, outcomes[reply->code]);
 }

@@ -4,11 +4,12 @@ import re
 import sallyport
 
 
-def types():
-    """{"BUNDLE": 0, ...} as src/ipc/message.h counts them."""
-    text = (sallyport.ROOT / "src/ipc/message.h").read_text()
-    names = re.findall(r"^    MESSAGE_(\w+),", text, re.M)
+def words(path, prefix):
+    """{"BUNDLE": 0, ...} as the header counts those words of an enum."""
+    text = (sallyport.ROOT / path).read_text()
+    names = re.findall(rf"^    {prefix}_(\w+),", text, re.M)
     return {name: number for number, name in enumerate(names)}
 
 
-TYPES = types()
+TYPES = words("src/ipc/message_types.h", "MESSAGE")
+VERBS = words("src/admin/verbs.h", "VERB")

@@ -47,7 +47,7 @@ def page_terms(section, page):
 
 def table_rows(heading, text):
     """The rows of the table behind the heading."""
-    body = re.search(rf"^### {heading}\n(.*?)(?=^#|\Z)",
+    body = re.search(rf"^##+ {heading}\n(.*?)(?=^#|\Z)",
                      text.read_text(), re.M | re.S).group(1)
     return [[cell.strip() for cell in line.split("|")[1:-1]]
             for line in body.splitlines() if line.startswith("|")][2:]
@@ -124,6 +124,35 @@ def test_every_log_field_is_in_the_manuals():
     text = ROOT / "docs/operating.md"
     # `relay`, `yes` and the like are values, in other columns.
     assert table_terms("Fields", text) == fields
+
+
+def verbs():
+    """{name: row} of what can be asked of a daemon; a row's values are as they
+    are written."""
+    rows = re.findall(r"^    \[VERB_\w+\] = \{(.*?)\},$", (
+        ROOT / "src/admin/verbs.c").read_text(), re.M | re.S)
+    assert rows, "src/admin/verbs.c has changed its form"
+    rows = [dict(re.findall(r'\.(\w+) = ("[^"]*"|\w+(?:\(\d+\))?)', row))
+            for row in rows]
+    return {row["name"].strip('"'): row for row in rows}
+
+
+def test_every_verb_is_in_the_manuals():
+    """The manual lists the commands that ask a daemon, with how long each
+    waits, and what the control socket understands."""
+    told = {re.sub(" --[a-z]+", "", words): span for words, _, span in
+            table_rows("Asking the daemon", ROOT / "docs/operating.md")}
+    asked = {" ".join(filter(None, [name, row.get("argument", "").strip('"')])):
+             re.sub(r"SECONDS\((\d+)\)", r"\1 s", row["patience_ms"])
+             for name, row in verbs().items()}
+    assert told == {f"`sallyport {words}`": span
+                    for words, span in asked.items()}
+    socket = re.search(r"### The control socket\n(.*?)\n#", (
+        ROOT / "docs/operating.md").read_text(), re.S).group(1)
+    for name, row in verbs().items():
+        line = f"{name} NAME" if "argument" in row else name
+        assert f"`{line}`" in socket.replace("\n", " ")
+        assert f"`{line} json`" in socket or "has_json" not in row
 
 
 def test_every_counter_is_in_the_manuals():

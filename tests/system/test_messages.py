@@ -12,7 +12,7 @@ import configs
 import peers
 import processes
 import sallyport
-from messages import TYPES
+from messages import TYPES, VERBS
 from peers import is_served
 
 pytestmark = [
@@ -22,7 +22,6 @@ pytestmark = [
                        reason="only root may speak for another process"),
 ]
 
-STATUS = 3              # enum request_verb
 ROLES = ["w0", "w1", "k0", "scout", "admin"]
 
 
@@ -229,7 +228,8 @@ def assert_offended(daemon, role, data, said):
     ("w0", "COMMITTED", struct.pack("=Q", 1), "out of turn"),
     ("w0", "FAULT", b"x", "out of turn"),
     ("k0", "HEARTBEAT", b"", "too often"),
-    ("admin", "REQUEST", struct.pack("=IIiI", 1, STATUS, 0, 0), "too often"),
+    ("admin", "REQUEST", struct.pack("=IIiI", 1, VERBS["STATUS"], 0, 0),
+     "too often"),
 ])
 def test_master_kills_a_child_that_sends_out_of_turn(daemon, role, name,
                                                      payload, how):

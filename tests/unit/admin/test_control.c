@@ -47,7 +47,7 @@ static void
 on_late(void *arg, uint32_t client, const struct control_request *request)
 {
     cr_expect_eq(arg, &asked);
-    cr_expect_eq(request->verb, CONTROL_STATUS);
+    cr_expect_eq(request->verb, VERB_STATUS);
     late_count++;
     control_finish(control, client, CONTROL_FAILED);
 }
@@ -142,7 +142,7 @@ Test(control, answers)
 {
     answers = true;
     cr_expect_str_eq(answer(ask("drain web\n")), "ok\nso be it\n");
-    cr_expect_eq(last.verb, CONTROL_DRAIN);
+    cr_expect_eq(last.verb, VERB_DRAIN);
     cr_expect_str_eq(last.name, "web");
     cr_expect_str_eq(answer(ask("status\n")), "ok\nso be it\n");
     cr_expect_neq(asked[0], asked[1]);
@@ -154,7 +154,7 @@ Test(control, puts_the_verdict_before_what_was_said)
     int fd = ask("reload\n");
 
     await_asked(1);
-    cr_expect_eq(control_asked(control, asked[0])->verb, CONTROL_RELOAD);
+    cr_expect_eq(control_asked(control, asked[0])->verb, VERB_RELOAD);
     control_say(control, asked[0], "one", 3);
     control_say(control, asked[0], "", 0);
     control_say(control, asked[0], "two\n", 4);

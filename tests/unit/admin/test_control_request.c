@@ -17,24 +17,26 @@ Test(control_request, understands_each_request)
 {
     static const struct {
         const char *line;
-        enum control_verb verb;
+        enum verb verb;
         const char *name;
+        bool json;
     } cases[] = {
-        { "status\n", CONTROL_STATUS, "" },
-        { "status json\n", CONTROL_STATUS_JSON, "" },
-        { "reload\n", CONTROL_RELOAD, "" },
-        { "upgrade\n", CONTROL_UPGRADE, "" },
-        { "drain web\n", CONTROL_DRAIN, "web" },
-        { "drain json\n", CONTROL_DRAIN, "json" },
-        { "drain \xc3\xa9\"\\\n", CONTROL_DRAIN, "\xc3\xa9\"\\" },
-        { "drain 1234567890123456789012345678901234567890\n", CONTROL_DRAIN,
-            "1234567890123456789012345678901234567890" },
+        { "status\n", VERB_STATUS, "", false },
+        { "status json\n", VERB_STATUS, "", true },
+        { "reload\n", VERB_RELOAD, "", false },
+        { "upgrade\n", VERB_UPGRADE, "", false },
+        { "drain web\n", VERB_DRAIN, "web", false },
+        { "drain json\n", VERB_DRAIN, "json", false },
+        { "drain \xc3\xa9\"\\\n", VERB_DRAIN, "\xc3\xa9\"\\", false },
+        { "drain 1234567890123456789012345678901234567890\n", VERB_DRAIN,
+            "1234567890123456789012345678901234567890", false },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *line = cases[i].line;
         size_t length = strlen(line);
         struct control_request request;
+        char again[CONTROL_LINE_MAX + 1];
 
         for (size_t size = 0; size < length; size++)
             cr_expect_eq(control_request_parse(line, size, &request),
@@ -43,6 +45,9 @@ Test(control_request, understands_each_request)
             CONTROL_DONE, "%s", line);
         cr_expect_eq(request.verb, cases[i].verb, "%s", line);
         cr_expect_str_eq(request.name, cases[i].name);
+        cr_expect_eq(request.json, cases[i].json, "%s", line);
+        cr_expect(control_request_format(&request, again));
+        cr_expect_str_eq(again, line);
     }
 }
 
@@ -84,4 +89,18 @@ Test(control_request, bounds_the_line)
     line[CONTROL_LINE_MAX] = '\n';
     cr_expect_eq(control_request_parse(line, sizeof(line), &request),
         CONTROL_BAD);
+}
+
+/* What could not be a name must not become another request. */
+Test(control_request, asks_for_services_only)
+{
+    static const char *const names[] = { "", " ", "a b", "a\nreload", "\t" };
+    char line[CONTROL_LINE_MAX + 1];
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct control_request request = { .verb = VERB_DRAIN };
+
+        snprintf(request.name, sizeof(request.name), "%s", names[i]);
+        cr_expect_not(control_request_format(&request, line), "%s", names[i]);
+    }
 }

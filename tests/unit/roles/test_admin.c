@@ -61,7 +61,7 @@ expect(enum message_type type)
 
 /* Returns its number. */
 static uint32_t
-expect_request(enum request_verb verb, const char *name)
+expect_request(enum verb verb, const char *name)
 {
     const struct message_request *request;
 
@@ -165,11 +165,11 @@ Test(admin, passes_requests_and_replies_on)
 {
     static const struct {
         const char *ask, *name;
-        enum request_verb verb;
+        enum verb verb;
     } cases[] = {
-        { "reload\n", "", REQUEST_RELOAD },
-        { "upgrade\n", "", REQUEST_UPGRADE },
-        { "drain web\n", "web", REQUEST_DRAIN },
+        { "reload\n", "", VERB_RELOAD },
+        { "upgrade\n", "", VERB_UPGRADE },
+        { "drain web\n", "web", VERB_DRAIN },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -188,9 +188,9 @@ Test(admin, passes_requests_and_replies_on)
 Test(admin, keeps_clients_apart)
 {
     int first = ask("reload\n");
-    uint32_t one = expect_request(REQUEST_RELOAD, "");
+    uint32_t one = expect_request(VERB_RELOAD, "");
     int second = ask("reload\n");
-    uint32_t two = expect_request(REQUEST_RELOAD, "");
+    uint32_t two = expect_request(VERB_RELOAD, "");
 
     cr_assert_neq(one, two);
     reply(two, 1, 0, "two");
@@ -202,14 +202,14 @@ Test(admin, keeps_clients_apart)
 Test(admin, drops_replies_to_those_who_left)
 {
     int fd = ask("reload\n");
-    uint32_t number = expect_request(REQUEST_RELOAD, "");
+    uint32_t number = expect_request(VERB_RELOAD, "");
 
     close(fd);
     reply(number, 0, 1, "x");
     reply(number, 0, 0, "y");
     reply(number + 77, 0, 0, "z");
     fd = ask("upgrade\n");
-    reply(expect_request(REQUEST_UPGRADE, ""), 0, 0, "");
+    reply(expect_request(VERB_UPGRADE, ""), 0, 0, "");
     cr_expect_str_eq(answer(fd), "ok\n");
 }
 
@@ -222,7 +222,7 @@ Test(admin, answers_status_from_the_board_and_the_master)
     for (int i = 0; i < 2; i++) {
         int fd = ask(i == 0 ? "status\n" : "status json\n");
 
-        reply(expect_request(REQUEST_STATUS, ""), 0, 0, told);
+        reply(expect_request(VERB_STATUS, ""), 0, 0, told);
         cr_expect_eq(strncmp(answer(fd), "ok\n", 3), 0);
         cr_expect(strstr(text, i == 0 ? "\nsallyport 9.9, up "
             : "\"version\": \"9.9\"") != NULL, "%s", text);
@@ -236,10 +236,10 @@ Test(admin, answers_status_without_the_master)
 {
     int fd = ask("status\n");
 
-    reply(expect_request(REQUEST_STATUS, ""), 0, 0, "nonsense");
+    reply(expect_request(VERB_STATUS, ""), 0, 0, "nonsense");
     cr_expect(strstr(answer(fd), "ok\nthe master did not answer") == text);
     fd = ask("status json\n");
-    expect_request(REQUEST_STATUS, "");
+    expect_request(VERB_STATUS, "");
     cr_expect(strstr(answer(fd), "\"master\": null") != NULL);
 }
 
@@ -256,7 +256,7 @@ Test(admin, paces_what_it_asks_of_the_master)
     for (int i = 0; i < ASKED; i++) {
         int fd = ask("status\n");
 
-        reply(expect_request(REQUEST_STATUS, ""), 0, 0, told);
+        reply(expect_request(VERB_STATUS, ""), 0, 0, told);
         cr_assert_eq(strncmp(answer(fd), "ok\n", 3), 0);
     }
     cr_expect_geq(clock_now_ms() - began_ms, (ASKED - AT_ONCE - 1) * EVERY_MS);
@@ -272,17 +272,17 @@ Test(admin, lives_through_signals)
     for (size_t i = 0; i < COUNT(numbers); i++)
         cr_assert_eq(kill(admin, numbers[i]), 0);
     fd = ask("reload\n");
-    reply(expect_request(REQUEST_RELOAD, ""), 0, 0, "");
+    reply(expect_request(VERB_RELOAD, ""), 0, 0, "");
     cr_expect_str_eq(answer(fd), "ok\n");
 }
 
 Test(admin, hands_out_what_it_has_when_the_master_ends)
 {
     int done = ask("upgrade\n");
-    uint32_t number = expect_request(REQUEST_UPGRADE, "");
+    uint32_t number = expect_request(VERB_UPGRADE, "");
     int waits = ask("reload\n");
 
-    expect_request(REQUEST_RELOAD, "");
+    expect_request(VERB_RELOAD, "");
     reply(number, 0, 0, "handed over");
     close(master);
     master = -1;

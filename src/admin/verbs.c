@@ -1,0 +1,43 @@
+#include "admin/verbs.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const struct verb_info verbs[] = {
+    [VERB_STATUS] = { .name = "status", .has_json = true,
+        .answers = VERB_BY_MASTER, .patience_ms = SECONDS(10),
+        .master_ms = SECONDS(2),
+        .help = "what the daemon that runs with FILE does" },
+    /* A trial with a slow DNS takes its time. */
+    [VERB_RELOAD] = { .name = "reload", .answers = VERB_BY_MASTER,
+        .patience_ms = SECONDS(60),
+        .help = "have it read its files anew" },
+    [VERB_UPGRADE] = { .name = "upgrade", .answers = VERB_BY_MASTER,
+        .patience_ms = SECONDS(120),
+        .help = "have it hand over to the binary now on disk" },
+    [VERB_DRAIN] = { .name = "drain", .argument = "SERVICE",
+        .answers = VERB_BY_MASTER, .patience_ms = SECONDS(60),
+        .help = "have it accept no more for a service" },
+};
+
+static_assert(COUNT(verbs) == VERB_COUNT, "every verb has its row");
+
+const struct verb_info *
+verbs_info(enum verb verb)
+{
+    assert((unsigned)verb < VERB_COUNT);
+    return &verbs[verb];
+}
+
+bool
+verbs_find(const char *name, size_t length, enum verb *verb)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strlen(verbs[i].name) != length ||
+            memcmp(verbs[i].name, name, length) != 0)
+            continue;
+        *verb = (enum verb)i;
+        return true;
+    }
+    return false;
+}
