@@ -18,6 +18,9 @@ static const struct verb_info verbs[] = {
     [VERB_DRAIN] = { .name = "drain", .argument = "SERVICE",
         .answers = VERB_BY_MASTER, .patience_ms = SECONDS(60),
         .help = "have it accept no more for a service" },
+    /* Asked by `sallyport version --running`. */
+    [VERB_VERSION] = { .name = "version", .answers = VERB_BY_ADMIN,
+        .patience_ms = SECONDS(10) },
 };
 
 static_assert(COUNT(verbs) == VERB_COUNT, "every verb has its row");

@@ -20,6 +20,7 @@ enum verb {
     VERB_RELOAD,
     VERB_UPGRADE,
     VERB_DRAIN,
+    VERB_VERSION,
     VERB_COUNT,
 };
 

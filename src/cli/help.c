@@ -29,6 +29,8 @@ static const char rest_of_usage[] =
     "  help [OPTION]            this, or what an option does\n"
     "  help counters            what `status --json` counts\n"
     "  version                  versions and features\n"
+    "  version --running [-c FILE]\n"
+    "                           those of the daemon that runs with FILE\n"
     "\n"
     "FILE is " DEFAULT_CONFIG " unless said otherwise.\n"
     "-s SOCKET in place of -c names the daemon's control socket itself.\n";

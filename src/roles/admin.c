@@ -11,6 +11,7 @@
 #include "admin/control.h"
 #include "admin/status.h"
 #include "admin/status_facts.h"
+#include "admin/version_text.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/scoreboard.h"
@@ -113,6 +114,18 @@ finish_upgrade(struct admin *admin, const struct control_request *request,
     control_finish(admin->control, reply->request, CONTROL_OK);
 }
 
+static void
+answer_version(struct admin *admin, uint32_t client,
+    const struct control_request *request)
+{
+    char text[VERSION_TEXT_SIZE];
+
+    (void)request;
+    version_text(text);
+    control_say(admin->control, client, text, strlen(text));
+    control_finish(admin->control, client, CONTROL_OK);
+}
+
 /* What is to be done here for a verb, besides passing requests and answers on. */
 static const struct {
     /* Of VERB_BY_ADMIN: must answer. */
@@ -129,6 +142,7 @@ static const struct {
 } handlers[VERB_COUNT] = {
     [VERB_STATUS] = { .late = answer_late_status, .done = finish_status },
     [VERB_UPGRADE] = { .done = finish_upgrade },
+    [VERB_VERSION] = { .answer = answer_version },
 };
 
 static void

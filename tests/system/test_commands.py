@@ -31,6 +31,8 @@ def test_wrong_command_points_to_help(words, said):
     ["run", "-c"], ["run", "x"], ["run", "-c", "a", "b"], ["run", "--config"],
     ["check", "-c"], ["check", "x", "y"], ["config"], ["config", "list"],
     ["config", "show", "-c"], ["config", "show", "x"], ["version", "x"],
+    ["version", "--running", "x"], ["version", "--running", "--json"],
+    ["version", "-c", "x"],
     ["help", "a", "b"], ["tunnel"], ["tunnel", "127.0.0.1:1"],
     ["status", "x"], ["status", "-c"], ["status", "-s"], ["status", "-x"],
     ["reload", "x"], ["reload", "--json"], ["upgrade", "x"],
@@ -100,6 +102,17 @@ def test_version_names_the_libraries(word):
     for library in ("OpenSSL 3", "libevent 2", "c-ares 1", "jansson 2",
                     "features:"):
         assert library in done.stdout
+
+
+def test_version_of_the_daemon_that_runs(relay, free_port):
+    """`version --running` prints what the daemon would print of itself, also
+    while its first process is stuck."""
+    one = relay(configs.plain(free_port(), free_port()))
+    own = command("version").stdout
+    processes.stop(one.pid)
+    done = processes.command(one, "version", "--running")
+    one.signal(signal.SIGCONT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, own, "")
 
 
 @pytest.mark.parametrize("words", [["help"], ["version"],

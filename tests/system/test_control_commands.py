@@ -13,7 +13,8 @@ from sallyport import sallyport as command
 
 ASKED = [(["status"], b"status\n"), (["status", "--json"], b"status json\n"),
          (["reload"], b"reload\n"), (["upgrade"], b"upgrade\n"),
-         (["drain", "web"], b"drain web\n")]
+         (["drain", "web"], b"drain web\n"),
+         (["version", "--running"], b"version\n")]
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ Test(control_request, understands_each_request)
         { "status json\n", VERB_STATUS, "", true },
         { "reload\n", VERB_RELOAD, "", false },
         { "upgrade\n", VERB_UPGRADE, "", false },
+        { "version\n", VERB_VERSION, "", false },
         { "drain web\n", VERB_DRAIN, "web", false },
         { "drain json\n", VERB_DRAIN, "json", false },
         { "drain \xc3\xa9\"\\\n", VERB_DRAIN, "\xc3\xa9\"\\", false },
@@ -56,7 +57,8 @@ Test(control_request, refuses_what_is_none)
     static const char *const cases[] = {
         "\n", " \n", "stat\n", "statusx\n", "status \n", " status\n",
         "STATUS\n", "status  json\n", "status\r\n", "status json \n",
-        "reload now\n", "status\nstatus\n", "status\n\n", "drain\n",
+        "reload now\n", "version json\n", "version --running\n",
+        "status\nstatus\n", "status\n\n", "drain\n",
         "drain \n", "drain a b\n", "drain a\tb\n", "drain \x7f\n",
         "drain 12345678901234567890123456789012345678901\n",
         "drain web \n", "GET / HTTP/1.0\r\n\r\n",

@@ -289,6 +289,9 @@ Test(message, looks_at_values)
         { MESSAGE_REQUEST, FIXED(request, 0, VERB_DRAIN, 0, 0), NONE, true },
         { MESSAGE_REQUEST, FIXED(request, 0, VERB_DRAIN, 0, 0), "a", 2,
             false },
+        /* The admin answers itself. */
+        { MESSAGE_REQUEST, FIXED(request, 0, VERB_VERSION, 0, 0), NONE,
+            false },
         { MESSAGE_DRAIN, FIXED(drain, 0, 0), "a", 2, false },
         { MESSAGE_FAULT, 0, "", "a\0b", 3, false },
         { MESSAGE_RESOLVE, FIXED(resolve, 0, 0), "a", 2, false },

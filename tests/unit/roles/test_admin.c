@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -230,6 +231,20 @@ Test(admin, answers_status_from_the_board_and_the_master)
         cr_expect(strstr(text, "1234") != NULL);
         cr_expect(strstr(text, role_name(ROLE_WORKER)) != NULL);
     }
+}
+
+/* And does not bother the master, which may be stuck. */
+Test(admin, answers_itself_what_it_knows)
+{
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+        char line[32];
+
+        if (verbs_info(verb)->answers != VERB_BY_ADMIN)
+            continue;
+        snprintf(line, sizeof(line), "%s\n", verbs_info(verb)->name);
+        cr_expect_eq(strncmp(answer(ask(line)), "ok\n", 3), 0, "%s", line);
+    }
+    cr_expect_not_null(strstr(answer(ask("version\n")), "\nOpenSSL 3"));
 }
 
 Test(admin, answers_status_without_the_master)
