@@ -71,7 +71,7 @@ write_option(const struct option *option, const void *base,
     if (count == 0)
         fprintf(out, "; %s is not set\n", option->name);
     for (size_t i = 0; i < count; i++) {
-        char *value = config_type(option, base, i);
+        char *value = config_type_format(option, base, i);
 
         if (value != NULL && (option->flags & OPTION_FILE_ONLY))
             fprintf(out, "; %s = %s was read: it is all here\n",

@@ -20,7 +20,7 @@ is_zero_word(const struct option *option, const char *text)
 }
 
 static bool
-is_in_range(const struct option *option, uint64_t value)
+is_within(const struct option *option, uint64_t value)
 {
     return value >= option->min && value <= option->max;
 }
@@ -91,7 +91,7 @@ config_number_parse(const struct option *option, const char *text,
     uint64_t number = 0;
 
     if (!is_zero_word(option, text)
-        && (!number_parse(text, &number) || !is_in_range(option, number))) {
+        && (!number_parse(text, &number) || !is_within(option, number))) {
         config_number_expects(option, range, sizeof(range));
         return config_refuse(fault, "\"%s\" is not %s", text, range);
     }
@@ -114,7 +114,7 @@ config_number_parse_time(const struct option *option, const char *text,
         return config_refuse(fault, "\"%s\" is not a time; write a number "
             "with a unit (ms, s, m, h, d), such as 30s%s", text,
             or_word(option, zero));
-    if (!is_in_range(option, span)) {
+    if (!is_within(option, span)) {
         time_range(option, range, sizeof(range), "");
         return config_refuse(fault, "\"%s\" is out of range; write %s", text,
             range);
@@ -137,7 +137,7 @@ config_number_parse_size(const struct option *option, const char *text,
     if (!bytes_parse(text, &size))
         return config_refuse(fault, "\"%s\" is not a size; write %s%s", text,
             BYTES_EXPECTED, or_word(option, zero));
-    if (!is_in_range(option, size)) {
+    if (!is_within(option, size)) {
         size_range(option, range, sizeof(range), "");
         return config_refuse(fault, "\"%s\" is out of range; write %s", text,
             range);

@@ -9,7 +9,7 @@
 #include "config/config_type_table.h"
 
 static const struct config_type *
-type_of(const struct option *option)
+type_row(const struct option *option)
 {
     return &config_type_table[option->type];
 }
@@ -33,29 +33,29 @@ config_type_parse(const struct option *option, const char *text,
 
     if (*text == '\0')
         return config_refuse(fault, "the value is missing after the '='");
-    return type_of(option)->parse(&p);
+    return type_row(option)->parse(&p);
 }
 
 size_t
 config_type_count(const struct option *option, const void *base)
 {
-    const struct config_type *type = type_of(option);
+    const struct config_type *type = type_row(option);
 
     return type->count != NULL ? type->count(field_of(option, base)) : 1;
 }
 
 char *
-config_type(const struct option *option, const void *base, size_t index)
+config_type_format(const struct option *option, const void *base, size_t index)
 {
-    return type_of(option)->format(option, field_of(option, base), index);
+    return type_row(option)->format(option, field_of(option, base), index);
 }
 
 static bool
 is_same_value(const struct option *option, const void *a, const void *b,
     size_t index)
 {
-    char *one = config_type(option, a, index);
-    char *other = config_type(option, b, index);
+    char *one = config_type_format(option, a, index);
+    char *other = config_type_format(option, b, index);
     bool same = one != NULL && other != NULL && strcmp(one, other) == 0;
 
     free(one);
@@ -79,7 +79,7 @@ config_type_same(const struct option *option, const void *a, const void *b)
 void
 config_type_clear(const struct option *option, void *base)
 {
-    const struct config_type *type = type_of(option);
+    const struct config_type *type = type_row(option);
 
     if (type->clear != NULL)
         type->clear(config_option_field(option, base));
@@ -89,7 +89,7 @@ struct origin *
 config_type_origin(const struct option *option, const void *base,
     size_t index)
 {
-    const struct config_type *type = type_of(option);
+    const struct config_type *type = type_row(option);
 
     return type->origin != NULL
         ? type->origin(field_of(option, base), index) : NULL;
@@ -99,7 +99,7 @@ const char *
 config_type_expects(const struct option *option,
     char text[CONFIG_TYPE_EXPECTS_SIZE])
 {
-    const struct config_type *type = type_of(option);
+    const struct config_type *type = type_row(option);
 
     if (type->describe != NULL)
         type->describe(option, text, CONFIG_TYPE_EXPECTS_SIZE);

@@ -30,8 +30,8 @@ size_t config_type_count(const struct option *option, const void *base);
 
 /* The value at `index` as text from which it can be parsed again, allocated.
  * NULL: out of memory. */
-NODISCARD char *config_type(const struct option *option, const void *base,
-    size_t index);
+NODISCARD char *config_type_format(const struct option *option,
+    const void *base, size_t index);
 
 /* Whether the option has the same values in both.  False also where there is no
  * memory to compare them. */

@@ -157,7 +157,7 @@ format_word(const struct option *option, const void *field, size_t index)
 /* OPTION_NUMBER, OPTION_MSEC, OPTION_SIZE */
 
 static bool
-parse_number(const struct config_parse *p)
+parse_count(const struct config_parse *p)
 {
     uint64_t value;
 
@@ -235,7 +235,7 @@ format_mode(const struct option *option, const void *field, size_t index)
 
 /* The absolute path, allocated; NULL: no memory. */
 static char *
-resolve(const char *path, const char *directory)
+resolve_path(const char *path, const char *directory)
 {
     char *joined;
 
@@ -245,15 +245,15 @@ resolve(const char *path, const char *directory)
 }
 
 static bool
-parse_path(const struct config_parse *p)
+parse_file(const struct config_parse *p)
 {
-    return set_string(p, p->field, resolve(p->text, p->directory));
+    return set_string(p, p->field, resolve_path(p->text, p->directory));
 }
 
 static bool
-parse_paths(const struct config_parse *p)
+parse_files(const struct config_parse *p)
 {
-    char *path = resolve(p->text, p->directory);
+    char *path = resolve_path(p->text, p->directory);
     bool added = path != NULL ? add_string(p, path)
         : config_refuse(p->fault, "out of memory");
 
@@ -265,7 +265,7 @@ static bool
 parse_trust(const struct config_parse *p)
 {
     return strcmp(p->text, "system") == 0 ? add_string(p, p->text)
-        : parse_paths(p);
+        : parse_files(p);
 }
 
 static bool
@@ -279,7 +279,7 @@ parse_control(const struct config_parse *p)
 {
     if (strcmp(p->text, "auto") == 0 || strcmp(p->text, "none") == 0)
         return parse_text(p);
-    return parse_path(p);
+    return parse_file(p);
 }
 
 /* OPTION_JOINED, OPTION_PROTOCOLS */
@@ -331,7 +331,7 @@ format_keepalive(const struct option *option, const void *field,
 /* OPTION_HOST, OPTION_SNI, OPTION_OWNER, OPTION_ACCOUNT */
 
 static bool
-parse_host(const struct config_parse *p)
+parse_host_name(const struct config_parse *p)
 {
     struct host host;
 
@@ -383,13 +383,13 @@ parse_connect(const struct config_parse *p)
 }
 
 static size_t
-count_endpoints(const void *field)
+endpoint_count(const void *field)
 {
     return ((const struct endpoints *)field)->count;
 }
 
 static char *
-format_endpoints(const struct option *option, const void *field,
+format_endpoint(const struct option *option, const void *field,
     size_t index)
 {
     (void)option;
@@ -432,7 +432,7 @@ parse_log(const struct config_parse *p)
     if (strncmp(p->text, "file:", 5) == 0 && p->text[5] != '\0') {
         log->target = LOG_FILE;
         return set_string(p, &log->path,
-            resolve(p->text + 5, p->directory));
+            resolve_path(p->text + 5, p->directory));
     }
     for (size_t i = 0; i < COUNT(log_words); i++) {
         if (strcmp(log_words[i].word, p->text) == 0) {
@@ -473,7 +473,7 @@ clear_log(void *field)
 #define STRINGS \
     .count = count_strings, .format = format_strings, .clear = clear_strings
 #define ENDPOINTS \
-    .count = count_endpoints, .format = format_endpoints, \
+    .count = endpoint_count, .format = format_endpoint, \
     .clear = clear_endpoints, .origin = endpoint_origin
 
 const struct config_type config_type_table[] = {
@@ -481,7 +481,7 @@ const struct config_type config_type_table[] = {
         .expects = "yes or no" },
     [OPTION_WORD] = { .parse = parse_word, .format = format_word,
         .describe = describe_word },
-    [OPTION_NUMBER] = { .parse = parse_number, .format = format_number,
+    [OPTION_NUMBER] = { .parse = parse_count, .format = format_number,
         .describe = config_number_expects },
     [OPTION_MSEC] = { .parse = parse_msec, .format = format_msec,
         .describe = config_number_expects_time },
@@ -489,8 +489,8 @@ const struct config_type config_type_table[] = {
         .describe = config_number_expects_size },
     [OPTION_MODE] = { .parse = parse_mode, .format = format_mode,
         .expects = "octal digits, such as 0660" },
-    [OPTION_PATH] = { .parse = parse_path, STRING, .expects = "FILE" },
-    [OPTION_PATHS] = { .parse = parse_paths, STRINGS, .expects = "FILE" },
+    [OPTION_PATH] = { .parse = parse_file, STRING, .expects = "FILE" },
+    [OPTION_PATHS] = { .parse = parse_files, STRINGS, .expects = "FILE" },
     [OPTION_TRUST] = { .parse = parse_trust, STRINGS,
         .expects = "FILE, DIRECTORY or system" },
     [OPTION_PATTERNS] = { .parse = parse_patterns, STRINGS,
@@ -503,7 +503,7 @@ const struct config_type config_type_table[] = {
     [OPTION_KEEPALIVE] = { .parse = parse_keepalive,
         .format = format_keepalive,
         .expects = "IDLE INTERVAL COUNT, or off" },
-    [OPTION_HOST] = { .parse = parse_host, STRING,
+    [OPTION_HOST] = { .parse = parse_host_name, STRING,
         .expects = "a host name or an IP address" },
     [OPTION_SNI] = { .parse = parse_sni, STRING,
         .expects = "a host name, or none" },

@@ -2,8 +2,8 @@
  * The table of types: how a value of each is parsed, kept, written out again
  * and freed, and what the help says of it.
  *
- * A new type is a word in enum option_type, a row, and the functions that the row
- * names; types that are kept in the same way share them.
+ * A new type is a word in enum option_type, a row, and the functions that the
+ * row names; types that are kept in the same way share them.
  */
 #ifndef CONFIG_CONFIG_TYPE_TABLE_H
 #define CONFIG_CONFIG_TYPE_TABLE_H

@@ -59,7 +59,7 @@ static char *
 option_value(const struct option *option, const struct global_config *global)
 {
     return config_type_count(option, global) > 0
-        ? config_type(option, global, 0)
+        ? config_type_format(option, global, 0)
         : strdup("nothing");
 }
 

@@ -29,7 +29,7 @@ digest_option(const struct tls_load *load, const struct option *option)
     digest_text(load, option->name);
     tls_load_digest(load, &count, sizeof(count));
     for (size_t i = 0; i < count; i++) {
-        text = config_type(option, load->service, i);
+        text = config_type_format(option, load->service, i);
         if (text != NULL)
             digest_text(load, text);
         else

@@ -39,7 +39,7 @@ check_same(const struct option *option, struct both *first)
     struct fault fault;
 
     for (size_t i = 0; i < count; i++) {
-        char *text = config_type(option, base, i);
+        char *text = config_type_format(option, base, i);
 
         if (text == NULL
             || !config_type_parse(option, text, NULL, NULL, copy,
@@ -50,8 +50,8 @@ check_same(const struct option *option, struct both *first)
     if (config_type_count(option, copy) != count)
         abort();
     for (size_t i = 0; i < count; i++) {
-        char *text = config_type(option, base, i);
-        char *again = config_type(option, copy, i);
+        char *text = config_type_format(option, base, i);
+        char *again = config_type_format(option, copy, i);
 
         if (strcmp(text, again) != 0)
             abort();

@@ -51,7 +51,7 @@ format(const char *name, char *text, size_t size)
 
     text[0] = '\0';
     for (size_t i = 0; i < config_type_count(option, base); i++) {
-        char *value = config_type(option, base, i);
+        char *value = config_type_format(option, base, i);
 
         used += (size_t)snprintf(text + used, size - used, "%s%s",
             i > 0 ? "|" : "", value);
@@ -310,7 +310,7 @@ Test(config_type, a_long_joined_list_takes_several_lines, .fini = clear)
         &fault));
     cr_assert_gt(config_type_count(option, &service), 4);
     for (size_t i = 0; i < config_type_count(option, &service); i++) {
-        char *piece = config_type(option, &service, i);
+        char *piece = config_type_format(option, &service, i);
 
         cr_expect_leq(strlen(piece), 140);
         strcat(again, i > 0 ? ":" : "");
