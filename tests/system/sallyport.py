@@ -26,7 +26,7 @@ SANDBOX = os.environ.get("SALLYPORT_SANDBOX", "")
 
 # What a machine that is merely slow may take.  A test that waits for something
 # to happen waits this long; one that measures states its own bound.
-PATIENCE = 60 if SANITIZED else 20
+PATIENCE = 60
 
 _FAULTS = re.compile(r"runtime error|(Address|Leak|UndefinedBehavior|Memory|"
                      r"Thread)Sanitizer|AddressSanitizer|Assertion .* failed")

@@ -330,7 +330,7 @@ def test_silent_clients_cost_little(relay, certs, server, free_port):
     port = free_port()
     far = server(peers.echo)
     gate = relay(configs.tls(port, far.port, certs,
-                             "timeout.handshake = 4s"))
+                             "timeout.handshake = 15s"))
     fds = gate.fds()
     for _ in range(20):     # what is made once
         peers.open_socket(port).close()
@@ -345,7 +345,7 @@ def test_silent_clients_cost_little(relay, certs, server, free_port):
         assert each < SILENT_KIB
     ends = gate.wait_ends(20 + SILENT)[20:]
     assert {end["reason"] for end in ends} == {"handshake-timeout"}
-    assert min(end["duration_ms"] for end in ends) >= 3990
+    assert min(end["duration_ms"] for end in ends) >= 14990
     for sock in clients:
         sock.close()
     sallyport.wait_until(lambda: gate.fds() == fds, "the descriptors back")
