@@ -105,15 +105,15 @@ put_processes(struct sheet *sheet)
 /* What there is room for.  A connection that is accepted and fails is counted
  * once, among those that ended badly. */
 static const struct {
-    enum metric_cell cell;
     const char *heading;
+    enum metric_cell cell;
     int width;
 } columns[] = {
-    { METRIC_ACTIVE, "ACTIVE", 8 },
-    { METRIC_ACCEPTED, "TOTAL", 12 },
-    { METRIC_UP_BYTES, "UP BYTES", 16 },
-    { METRIC_DOWN_BYTES, "DOWN BYTES", 16 },
-    { METRIC_ENDED_BADLY, "FAILURES", 10 },
+    { "ACTIVE", METRIC_ACTIVE, 8 },
+    { "TOTAL", METRIC_ACCEPTED, 12 },
+    { "UP BYTES", METRIC_UP_BYTES, 16 },
+    { "DOWN BYTES", METRIC_DOWN_BYTES, 16 },
+    { "FAILURES", METRIC_ENDED_BADLY, 10 },
 };
 
 static void

@@ -251,6 +251,7 @@ static void
 finish(struct server *server)
 {
     while (!LIST_EMPTY(&server->visitors))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
         visitor_free(LIST_FIRST(&server->visitors));
     if (server->listener != NULL)
         evconnlistener_free(server->listener);

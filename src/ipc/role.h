@@ -53,14 +53,14 @@ enum role_fd {
 struct role_info {
     const char *name;       /* "worker": in the log, in status, in ps(1) */
     const char *short_name; /* "w": 5 letters, or 1 where it is numbered */
-    bool is_numbered;       /* there may be several */
     unsigned fds;           /* bits of enum role_fd: without them it ends */
+    unsigned most_fds;      /* RLIMIT_NOFILE; 0: by the limits of the daemon */
+    bool is_numbered;       /* there may be several */
     bool has_tls;           /* initialises the TLS library */
     bool has_keys;          /* is never dumped, confined or not */
     bool has_reach;         /* may connect to what the configuration names */
     bool may_bind;          /* with the right to bind ports below 1024 */
     uint16_t port;          /* a TCP port that it may connect to; 0: none */
-    unsigned most_fds;      /* RLIMIT_NOFILE; 0: by the limits of the daemon */
 };
 
 const struct role_info *role_info(enum role role);

@@ -209,6 +209,7 @@ acceptor_close_all(struct relay *relay, bool empty_first)
     struct acceptor *acceptor;
 
     while ((acceptor = LIST_FIRST(&relay->acceptors)) != NULL)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
         acceptor_close(acceptor, empty_first);
 }
 

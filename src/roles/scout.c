@@ -62,6 +62,7 @@ free_way(struct way *way)
 
     channel_free(way->channel);
     while ((question = LIST_FIRST(&way->questions)) != NULL)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
         free_question(question);
     LIST_REMOVE(way, entry);
     free(way);
@@ -253,6 +254,7 @@ free_scout(struct scout *scout)
     if (scout == NULL)
         return;
     while ((way = LIST_FIRST(&scout->ways)) != NULL)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
         free_way(way);
     heartbeat_stop(&scout->heartbeat);
     channel_free(scout->master);

