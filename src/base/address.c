@@ -118,7 +118,7 @@ parse_scope(const char *scope, uint32_t *id)
 }
 
 static bool
-parse_ipv6(const char *host, struct sockaddr_in6 *in6)
+parse_scoped_ipv6(const char *host, struct sockaddr_in6 *in6)
 {
     char bare[INET6_ADDRSTRLEN];
     const char *percent = strchrnul(host, '%');
@@ -148,7 +148,7 @@ address_from_numeric(struct address *address, const char *host, unsigned port)
         memcpy(&address->storage, &in, sizeof(in));
         return true;
     }
-    if (parse_ipv6(host, &in6)) {
+    if (parse_scoped_ipv6(host, &in6)) {
         address->length = sizeof(in6);
         memcpy(&address->storage, &in6, sizeof(in6));
         return true;

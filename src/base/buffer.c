@@ -5,7 +5,7 @@
 #include <string.h>
 
 static bool
-grow(struct buffer *buffer, size_t need)
+grow_buffer(struct buffer *buffer, size_t need)
 {
     /* What comes once often stays alone; what comes again will come again. */
     size_t size = buffer->size == 0 ? need : need + need / 2;
@@ -26,7 +26,7 @@ grow(struct buffer *buffer, size_t need)
 /* Bytes are moved only when a quarter of the room is won by it, so that their
  * moving costs a fixed share of what is appended. */
 static bool
-make_room(struct buffer *buffer, size_t length)
+reserve_buffer_room(struct buffer *buffer, size_t length)
 {
     size_t waiting = buffer_length(buffer), need = waiting + length;
 
@@ -35,7 +35,7 @@ make_room(struct buffer *buffer, size_t length)
     if (length <= buffer->size - buffer->end)
         return true;
     if (need > buffer->size - buffer->size / 4)
-        return grow(buffer, need);
+        return grow_buffer(buffer, need);
     memmove(buffer->data, buffer_head(buffer), waiting);
     buffer->start = 0;
     buffer->end = waiting;
@@ -47,7 +47,7 @@ buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
     if (length == 0)
         return true;
-    if (!make_room(buffer, length))
+    if (!reserve_buffer_room(buffer, length))
         return false;
     memcpy(buffer->data + buffer->end, data, length);
     buffer->end += length;

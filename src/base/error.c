@@ -14,7 +14,7 @@
 
 /* Takes `message`. */
 static void
-keep(struct error *error, char *message)
+append_error_message(struct error *error, char *message)
 {
     char **grown = NULL;
 
@@ -43,7 +43,7 @@ error_add(struct error *error, const char *format, ...)
         snprintf(raw, sizeof(raw), "(unprintable) %s", format);
     va_end(arguments);
     escape_bytes(text, sizeof(text), raw, strlen(raw), ESCAPE_MESSAGE);
-    keep(error, strdup(text));
+    append_error_message(error, strdup(text));
     errno = saved;
 }
 

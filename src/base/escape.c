@@ -12,7 +12,7 @@
 #define UNIT_MAX 5
 
 static bool
-is_kept(uint8_t byte, unsigned flags)
+is_unescaped(uint8_t byte, unsigned flags)
 {
     if (byte < 0x20 || byte > 0x7e)
         return false;
@@ -25,7 +25,7 @@ static size_t
 escape_byte(char unit[UNIT_MAX], uint8_t byte, unsigned flags)
 {
     static const char digits[] = "0123456789abcdef";
-    bool kept = is_kept(byte, flags);
+    bool kept = is_unescaped(byte, flags);
     size_t length = 0;
 
     if ((flags & ESCAPE_JSON) && (!kept || byte == '"' || byte == '\\'))

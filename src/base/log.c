@@ -158,7 +158,7 @@ report_lost(void)
 }
 
 static void
-emit(const struct log_record *record)
+emit_record(const struct log_record *record)
 {
     int saved = errno;
 
@@ -179,7 +179,7 @@ log_message(enum log_level level, const char *service, const char *format,
         return;
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         snprintf(text, sizeof(text), "(unprintable) %s", format);
-    emit(&(struct log_record){
+    emit_record(&(struct log_record){
         .level = level, .service = service, .message = text,
     });
 }
@@ -230,13 +230,13 @@ log_event(enum log_level level, const char *event,
 {
     if (!log_wants(level))
         return;
-    emit(&(struct log_record){
+    emit_record(&(struct log_record){
         .level = level, .event = event, .fields = fields, .count = count,
     });
 }
 
 static void
-use(const struct log_sink *sink)
+replace_sink(const struct log_sink *sink)
 {
     log_flush();
     if (state.opened) {
@@ -275,7 +275,7 @@ log_prepare(enum log_target target, const char *path, enum log_format format,
 void
 log_commit(struct log_prepared *prepared)
 {
-    use(&prepared->sink);
+    replace_sink(&prepared->sink);
     state.format = prepared->format;
     state.level = prepared->level;
     free(prepared);
@@ -314,7 +314,7 @@ log_reopen(void)
         return;
     opened = log_sink_open(&sink, state.sink.target, state.sink.path, &error);
     if (opened)
-        use(&sink);
+        replace_sink(&sink);
     else
         log_error(NULL, "%s; the old one stays in use",
             error.count > 0 ? error.messages[0] : "cannot reopen the log");

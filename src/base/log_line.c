@@ -165,7 +165,7 @@ format_time(char text[TIME_SIZE])
 }
 
 static void
-add_text(struct log_line *line, const struct log_record *record,
+add_text_record(struct log_line *line, const struct log_record *record,
     const char *time)
 {
     log_line_put(line, "%s%s%s ", time != NULL ? time : "",
@@ -183,7 +183,7 @@ add_text(struct log_line *line, const struct log_record *record,
 }
 
 static void
-add_json(struct log_line *line, const struct log_record *record,
+add_json_record(struct log_line *line, const struct log_record *record,
     const char *time)
 {
     log_line_put(line, "{");
@@ -209,9 +209,9 @@ log_line_add(struct log_line *line, const struct log_record *record,
     const char *time = with_time ? format_time(text) : NULL;
 
     if (format == LOG_JSON)
-        add_json(line, record, time);
+        add_json_record(line, record, time);
     else
-        add_text(line, record, time);
+        add_text_record(line, record, time);
 
     line->limit = LOG_LINE_SIZE;
     if (line->cut)

@@ -85,7 +85,7 @@ open_file(struct log_sink *sink, struct error *error)
 }
 
 static bool
-connect_socket(const struct log_sink *sink)
+connect_log_socket(const struct log_sink *sink)
 {
     struct address address;
 
@@ -98,13 +98,13 @@ connect_socket(const struct log_sink *sink)
 }
 
 static bool
-open_socket(struct log_sink *sink, struct error *error)
+open_log_socket(struct log_sink *sink, struct error *error)
 {
     sink->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sink->dress = sink->target == LOG_JOURNAL ? LOG_DRESS_JOURNAL :
         LOG_DRESS_SYSLOG;
     sink->way = LOG_WAY_DATAGRAM;
-    if (sink->fd >= 0 && connect_socket(sink))
+    if (sink->fd >= 0 && connect_log_socket(sink))
         return true;
     error_add(error, "cannot log to %s: %s", sink->path, strerror(errno));
     return false;
@@ -120,8 +120,8 @@ log_sink_open(struct log_sink *sink, enum log_target target, const char *path,
     } targets[] = {
         [LOG_STDERR] = { NULL, open_stderr },
         [LOG_FILE] = { NULL, open_file },
-        [LOG_SYSLOG] = { "/dev/log", open_socket },
-        [LOG_JOURNAL] = { "/run/systemd/journal/socket", open_socket },
+        [LOG_SYSLOG] = { "/dev/log", open_log_socket },
+        [LOG_JOURNAL] = { "/run/systemd/journal/socket", open_log_socket },
     };
     struct log_sink made = { .fd = -1, .target = target };
 
@@ -181,7 +181,7 @@ log_sink_write(struct log_sink *sink, struct iovec *parts, size_t count)
 
     /* A syslogd that was restarted listens on a new socket of the old name. */
     if (written < 0 && sink->way == LOG_WAY_DATAGRAM && errno != EAGAIN &&
-        errno != EMSGSIZE && connect_socket(sink))
+        errno != EMSGSIZE && connect_log_socket(sink))
         written = write_retrying(sink, parts, count);
 
     sink->written = written > 0 ? (size_t)written : 0;

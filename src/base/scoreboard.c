@@ -272,7 +272,7 @@ scoreboard_slot_set_pid(struct scoreboard *board, unsigned slot, int pid)
 
 /* A look first: to write would make pages that no process needs. */
 static void
-clear(uint64_t *number)
+clear_number(uint64_t *number)
 {
     if (scoreboard_get(number) != 0)
         scoreboard_set_ordered(number, 0);
@@ -286,9 +286,9 @@ clear_gauges(struct scoreboard_cell *cell)
 
         for (unsigned j = 0; j < metric->cells; j++)
             if (metric->kind == METRIC_GAUGE)
-                clear(&cell->metrics[metric->first + j]);
+                clear_number(&cell->metrics[metric->first + j]);
     }
-    clear(&cell->waiting);
+    clear_number(&cell->waiting);
 }
 
 void
@@ -296,11 +296,11 @@ scoreboard_slot_release(struct scoreboard *board, unsigned slot)
 {
     struct scoreboard_slot *own = &board->writable->slots[slot];
 
-    clear(&own->accepting);
-    clear(&own->away);
+    clear_number(&own->accepting);
+    clear_number(&own->away);
     for (unsigned i = 0; i < SCOREBOARD_SERVICES; i++)
         clear_gauges(&own->cells[i]);
-    clear(&own->waits);
+    clear_number(&own->waits);
     scoreboard_slot_set_pid(board, slot, 0);
     scoreboard_set(&board->writable->entries[slot].taken, 0);
     board->taken[slot] = false;

@@ -7,7 +7,7 @@
 enum { ROUNDS_MAX = 100, MOVES_MAX = 1024, NOTICES_ALONE = 10 };
 
 static const struct scoreboard_slot *
-slot_of(const struct scoreboard *board, unsigned slot)
+slot_at(const struct scoreboard *board, unsigned slot)
 {
     return &board->shared->slots[slot];
 }
@@ -114,7 +114,7 @@ scoreboard_must_wake(struct scoreboard *board, unsigned slot, unsigned service)
     if (!scoreboard_is_waiting(board, slot, SCOREBOARD_ALL) &&
         !scoreboard_is_waiting(board, slot, service))
         return false;
-    ticket = scoreboard_get_ordered(&slot_of(board, slot)->ticket);
+    ticket = scoreboard_get_ordered(&slot_at(board, slot)->ticket);
     if (board->woken[slot] == ticket)
         return false;
     board->woken[slot] = ticket;
@@ -127,7 +127,7 @@ scoreboard_any_waiting(const struct scoreboard *board)
     unsigned count = scoreboard_slot_count(board);
 
     for (unsigned i = 0; i < count; i++)
-        if (scoreboard_get_ordered(&slot_of(board, i)->waits) != 0)
+        if (scoreboard_get_ordered(&slot_at(board, i)->waits) != 0)
             return true;
     return false;
 }
@@ -152,7 +152,7 @@ any_noticed(const struct scoreboard *board, enum scoreboard_notice notice,
     unsigned count = scoreboard_slot_count(board);
 
     for (unsigned i = 0; i < count; i++)
-        if (!is_past(scoreboard_get(&slot_of(board, i)->notices[notice]),
+        if (!is_past(scoreboard_get(&slot_at(board, i)->notices[notice]),
                 now_ms, every_ms))
             return true;
     return false;
@@ -177,7 +177,7 @@ scoreboard_notice_is_due(struct scoreboard *board, unsigned slot,
 }
 
 static uint64_t
-add(uint64_t sum, uint64_t more)
+add_saturated(uint64_t sum, uint64_t more)
 {
     return more <= UINT64_MAX - sum ? sum + more : UINT64_MAX;
 }
@@ -192,7 +192,8 @@ scoreboard_sum(const struct scoreboard *board, unsigned service,
     if (cell == METRIC_ACTIVE)
         return scoreboard_active(board, service);
     for (unsigned i = 0; i < count; i++)
-        sum = add(sum, scoreboard_slot_counter(board, i, service, cell));
+        sum = add_saturated(sum,
+            scoreboard_slot_counter(board, i, service, cell));
     return sum;
 }
 
@@ -228,12 +229,12 @@ add_moves(const struct scoreboard *board)
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < count; i++)
-        sum += scoreboard_get_ordered(&slot_of(board, i)->moves);
+        sum += scoreboard_get_ordered(&slot_at(board, i)->moves);
     return sum;
 }
 
 static uint64_t
-most_of(const struct scoreboard *board, unsigned service)
+connection_limit_of(const struct scoreboard *board, unsigned service)
 {
     uint64_t most = scoreboard_get(&board->shared->most[service]);
 
@@ -247,7 +248,7 @@ uint64_t
 scoreboard_active(const struct scoreboard *board, unsigned service)
 {
     uint64_t before, after = add_moves(board), sum, missed;
-    uint64_t most = most_of(board, service);
+    uint64_t most = connection_limit_of(board, service);
     int rounds = 0;
 
     do {
@@ -294,10 +295,11 @@ load_of(const struct scoreboard *board, unsigned slot, unsigned like,
     const uint32_t pending[SCOREBOARD_SLOTS])
 {
     uint64_t active = active_of(board, slot, SCOREBOARD_ALL);
-    uint64_t away = scoreboard_get(&slot_of(board, slot)->away);
+    uint64_t away = scoreboard_get(&slot_at(board, slot)->away);
     uint64_t stays = active > away ? active - away : 0;
 
-    return pending != NULL && slot != like ? add(stays, pending[slot]) : stays;
+    return pending != NULL && slot != like ? add_saturated(stays, pending[slot])
+                                           : stays;
 }
 
 /* The clocks of two processes may be read in either order. */
@@ -314,14 +316,14 @@ unsigned
 scoreboard_least_loaded(const struct scoreboard *board, unsigned like,
     uint64_t now_ms, const uint32_t pending[SCOREBOARD_SLOTS], uint64_t *active)
 {
-    uint64_t generation = scoreboard_get(&slot_of(board, like)->accepting);
+    uint64_t generation = scoreboard_get(&slot_at(board, like)->accepting);
     unsigned count = scoreboard_slot_count(board), least = SCOREBOARD_SLOTS;
 
     for (unsigned i = 0; i < count; i++) {
         uint64_t here;
 
         if (generation == 0 ||
-            scoreboard_get(&slot_of(board, i)->accepting) != generation ||
+            scoreboard_get(&slot_at(board, i)->accepting) != generation ||
             (i != like && !is_fresh(board, i, now_ms)))
             continue;
         here = load_of(board, i, like, pending);
