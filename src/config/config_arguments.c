@@ -16,7 +16,7 @@ struct words {
 };
 
 static struct section *
-section_of(const struct words *words, const struct option *option)
+section_of_option(const struct words *words, const struct option *option)
 {
     return &words->source->sections[option->scope];
 }
@@ -32,9 +32,10 @@ is_said(const struct section *section, const struct option *option)
 }
 
 static void
-say(const struct words *words, const struct option *option, const char *value)
+add_option_value(const struct words *words, const struct option *option,
+    const char *value)
 {
-    struct section *section = section_of(words, option);
+    struct section *section = section_of_option(words, option);
     struct fault fault;
 
     if (*value == '\0')
@@ -62,14 +63,14 @@ take_place(struct words *words, const char *word)
             "--OPTION=VALUE", word);
         return;
     }
-    say(words, config_option_find(OPTION_SERVICE, names[words->places++]),
-        word);
+    add_option_value(words,
+        config_option_find(OPTION_SERVICE, names[words->places++]), word);
 }
 
 /* max_connections, which both have, is the service's: with one service it
  * comes to the same. */
 static const struct option *
-find(const char *name)
+find_option_in_any_scope(const char *name)
 {
     const struct option *option = config_option_find(OPTION_SERVICE, name);
 
@@ -95,7 +96,7 @@ take_option(const struct words *words, const char *word)
         length = LINE_NAME_MAX;     /* longer than any name, still */
     memcpy(name, word, length);
     name[length] = '\0';
-    option = find(name);
+    option = find_option_in_any_scope(name);
     if (option == NULL)
         config_fault_add(words->error, words->origin, NULL, name,
             "there is no such option; %s", config_suggest_option(
@@ -104,10 +105,10 @@ take_option(const struct words *words, const char *word)
         config_fault_add(words->error, words->origin, NULL, name,
             "it is for files only");
     else
-        say(words, option, value + 1);
+        add_option_value(words, option, value + 1);
 }
 
-/* In the order of enum option_scope, which section_of() relies on. */
+/* In the order of enum option_scope, which section_of_option() relies on. */
 static bool
 add_sections(const struct words *words, const char *directory)
 {

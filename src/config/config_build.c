@@ -23,7 +23,7 @@ struct target {
 };
 
 static bool
-says(const struct section *section, const struct option *option)
+section_sets_option(const struct section *section, const struct option *option)
 {
     for (size_t i = 0; section != NULL && i < section->count; i++) {
         if (section->items[i].option == option)
@@ -94,15 +94,15 @@ apply_default(const struct target *target, const struct option *option)
 }
 
 static void
-apply(const struct target *target, enum option_scope scope)
+apply_options(const struct target *target, enum option_scope scope)
 {
     apply_section(target, target->own, NULL);
     for (size_t i = 0; i < config_option_count(); i++) {
         const struct option *option = config_option_at(i);
 
-        if (option->scope != scope || says(target->own, option))
+        if (option->scope != scope || section_sets_option(target->own, option))
             continue;
-        if (says(target->shared, option))
+        if (section_sets_option(target->shared, option))
             apply_section(target, target->shared, option);
         else
             apply_default(target, option);
@@ -128,7 +128,8 @@ has_required(const struct section *section, struct error *error)
     for (size_t i = 0; i < config_option_count(); i++) {
         const struct option *option = config_option_at(i);
 
-        if (!(option->flags & OPTION_REQUIRED) || says(section, option))
+        if (!(option->flags & OPTION_REQUIRED) ||
+            section_sets_option(section, option))
             continue;
         config_fault_add(error, &section->origin, section->title,
             option->name, "it is missing; write %s = HOST:PORT",
@@ -154,7 +155,7 @@ build_service(struct service_config *service, struct section *section,
         error_add(error, "out of memory");
     if (service->name == NULL || service->origins == NULL)
         return;
-    apply(&target, OPTION_SERVICE);
+    apply_options(&target, OPTION_SERVICE);
     if (section->faulty || (shared != NULL && shared->faulty))
         return;
     if (has_required(section, error))
@@ -173,7 +174,7 @@ try_defaults(struct section *shared, struct files *files, struct error *error)
     };
 
     if (service.origins != NULL)
-        apply(&target, OPTION_SERVICE);
+        apply_options(&target, OPTION_SERVICE);
     config_service_clear(&service);
 }
 
@@ -189,7 +190,7 @@ find_kind(const struct config_source *source, enum section_kind kind)
 
 /* No service is made where there is no memory for all of them. */
 static void
-begin_services(struct config_build *build)
+allocate_services(struct config_build *build)
 {
     struct config *config = build->config;
 
@@ -221,8 +222,8 @@ config_build_begin(struct config_build *build, struct config *config,
     };
     config->global.origins = target.origins;
     if (target.origins != NULL) {
-        apply(&target, OPTION_GLOBAL);
-        begin_services(build);
+        apply_options(&target, OPTION_GLOBAL);
+        allocate_services(build);
     }
 }
 

@@ -44,7 +44,7 @@ config_check_applies(const struct option *option,
 
 /* Where the option was written; NULL: it has its default. */
 static const struct origin *
-written(const struct service_config *service, const char *name)
+find_written_origin(const struct service_config *service, const char *name)
 {
     const struct option *option = config_option_find(OPTION_SERVICE, name);
     const struct origin *origin =
@@ -59,12 +59,13 @@ written_on(const struct leg *leg, const char *word)
     char name[64];
 
     snprintf(name, sizeof(name), "%s.%s", leg->word, word);
-    return written(leg->service, name);
+    return find_written_origin(leg->service, name);
 }
 
 static void
-complain_at(const struct origin *origin, const struct service_config *service,
-    const char *key, struct error *error, const char *what)
+report_fault_at(const struct origin *origin,
+    const struct service_config *service, const char *key, struct error *error,
+    const char *what)
 {
     char title[TITLE_SIZE];
 
@@ -75,12 +76,12 @@ complain_at(const struct origin *origin, const struct service_config *service,
 
 /* At the place where the leg's option was written, or else at the service. */
 static void
-complain(const struct leg *leg, const char *word, const char *what)
+report_leg_fault(const struct leg *leg, const char *word, const char *what)
 {
     char key[64];
 
     snprintf(key, sizeof(key), "%s.%s", leg->word, word);
-    complain_at(written_on(leg, word), leg->service, key, leg->error, what);
+    report_fault_at(written_on(leg, word), leg->service, key, leg->error, what);
 }
 
 /* An option that is written in the service must mean something there; one from
@@ -105,12 +106,12 @@ check_meaning(const struct service_config *service, struct error *error)
         else
             config_fault_set(&fault, "no %s endpoint of this service is a "
                 "unix path; remove this option", leg);
-        complain_at(origin, service, option->name, error, fault.text);
+        report_fault_at(origin, service, option->name, error, fault.text);
     }
 }
 
 static void
-check_certificates(const struct leg *leg)
+check_leg_certificates(const struct leg *leg)
 {
     const struct leg_config *config = leg->config;
     struct fault fault;
@@ -120,10 +121,11 @@ check_certificates(const struct leg *leg)
             "certificate files; name one for each, in the same order, or "
             "none where they hold the keys as well", config->key.count,
             config->cert.count);
-        complain(leg, "key", fault.text);
+        report_leg_fault(leg, "key", fault.text);
     }
     if (config->passphrase_file != NULL && config->cert.count == 0)
-        complain(leg, "passphrase_file", "there is no certificate whose key "
+        report_leg_fault(leg, "passphrase_file",
+            "there is no certificate whose key "
             "it could open; write the certificate's file too");
 }
 
@@ -131,7 +133,7 @@ static void
 check_versions(const struct leg *leg)
 {
     if (leg->config->min_version > leg->config->max_version)
-        complain(leg, written_on(leg, "min_version") != NULL
+        report_leg_fault(leg, written_on(leg, "min_version") != NULL
             ? "min_version" : "max_version",
             "the least version of TLS is above the highest one");
 }
@@ -143,15 +145,17 @@ check_listen_trust(const struct leg *leg)
     const struct leg_config *config = leg->config;
 
     if (config->verify != VERIFY_NONE && config->ca.count == 0)
-        complain(leg, "verify", "there is nobody to trust; write "
+        report_leg_fault(leg, "verify", "there is nobody to trust; write "
             "listen.ca = FILE with the CA of the clients");
     if (config->verify != VERIFY_NONE || written_on(leg, "verify") != NULL)
         return;
     if (config->ca.count > 0)
-        complain(leg, "ca", "clients are not asked for a certificate; write "
+        report_leg_fault(leg, "ca",
+            "clients are not asked for a certificate; write "
             "listen.verify = required (or none, to leave it so)");
     else if (config->crl.count > 0)
-        complain(leg, "crl", "clients are not asked for a certificate; write "
+        report_leg_fault(leg, "crl",
+            "clients are not asked for a certificate; write "
             "listen.verify = required (or none, to leave it so)");
 }
 
@@ -159,7 +163,7 @@ static void
 check_listen(const struct leg *leg)
 {
     if (leg->config->cert.count == 0)
-        complain(leg, "cert", "it is missing; a TLS listener needs "
+        report_leg_fault(leg, "cert", "it is missing; a TLS listener needs "
             "listen.cert = FILE");
     check_listen_trust(leg);
 }
@@ -174,7 +178,7 @@ check_connect(const struct leg *leg)
         const struct endpoint *endpoint = &leg->endpoints->items[i];
 
         if (endpoint->kind == ENDPOINT_UNIX && endpoint->tls)
-            complain_at(&endpoint->origin, leg->service, "connect",
+            report_fault_at(&endpoint->origin, leg->service, "connect",
                 leg->error, "a unix socket has no host name to verify; write "
                 "connect.name = NAME as it is in the server's certificate");
     }
@@ -191,12 +195,12 @@ config_check_service(const struct service_config *service,
 
     check_meaning(service, error);
     if (config_endpoints_have_tls(&service->listen)) {
-        check_certificates(&listen);
+        check_leg_certificates(&listen);
         check_versions(&listen);
         check_listen(&listen);
     }
     if (config_endpoints_have_tls(&service->connect)) {
-        check_certificates(&connect);
+        check_leg_certificates(&connect);
         check_versions(&connect);
         check_connect(&connect);
     }

@@ -16,7 +16,7 @@
 
 /* A file's name may hold anything, and a comment is still a line. */
 static const char *
-describe(const struct origin *origin, char place[PLACE_SIZE])
+describe_origin(const struct origin *origin, char place[PLACE_SIZE])
 {
     char name[100];
 
@@ -42,7 +42,7 @@ write_value(const struct option *option, const char *value,
     size_t width = strlen(value) < VALUE_WIDTH ? VALUE_WIDTH : strlen(value);
     size_t length = NAME_WIDTH + 3 + width;
 
-    describe(origin, place);
+    describe_origin(origin, place);
     if (length + 3 + strlen(place) <= LINE_MAX_LENGTH) {
         fprintf(out, "%-*s = %-*s ; %s\n", NAME_WIDTH, option->name,
             VALUE_WIDTH, value, place);
@@ -54,7 +54,7 @@ write_value(const struct option *option, const char *value,
 }
 
 static const struct origin *
-origin_of(const struct option *option, const void *base,
+origin_of_value(const struct option *option, const void *base,
     const struct origin *origins, size_t index)
 {
     const struct origin *own = config_type_origin(option, base, index);
@@ -63,7 +63,7 @@ origin_of(const struct option *option, const void *base,
 }
 
 static void
-write_option(const struct option *option, const void *base,
+write_option_values(const struct option *option, const void *base,
     const struct origin *origins, FILE *out)
 {
     size_t count = config_type_count(option, base);
@@ -78,7 +78,7 @@ write_option(const struct option *option, const void *base,
                 option->name, value);
         else if (value != NULL)
             write_value(option, value,
-                origin_of(option, base, origins, i), out);
+                origin_of_value(option, base, origins, i), out);
         free(value);
     }
 }
@@ -89,13 +89,13 @@ write_service(const struct service_config *service, FILE *out)
     char place[PLACE_SIZE];
 
     fprintf(out, "\n[service %s] ; %s\n", service->name,
-        describe(&service->origin, place));
+        describe_origin(&service->origin, place));
     for (size_t i = 0; i < config_option_count(); i++) {
         const struct option *option = config_option_at(i);
 
         if (option->scope == OPTION_SERVICE
             && config_check_applies(option, service))
-            write_option(option, service, service->origins, out);
+            write_option_values(option, service, service->origins, out);
     }
 }
 
@@ -107,7 +107,7 @@ config_dump(const struct config *config, FILE *out)
         const struct option *option = config_option_at(i);
 
         if (option->scope == OPTION_GLOBAL)
-            write_option(option, &config->global, config->global.origins,
+            write_option_values(option, &config->global, config->global.origins,
                 out);
     }
     for (size_t i = 0; i < config->service_count; i++)

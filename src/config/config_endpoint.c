@@ -81,8 +81,8 @@ parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
 
 /* The rules for names are the service manager's. */
 static bool
-parse_name(struct endpoint *endpoint, const char *name, enum endpoint_use use,
-    struct fault *fault)
+parse_systemd_name(struct endpoint *endpoint, const char *name,
+    enum endpoint_use use, struct fault *fault)
 {
     size_t length = strlen(name);
 
@@ -108,7 +108,7 @@ parse_name(struct endpoint *endpoint, const char *name, enum endpoint_use use,
 }
 
 static bool
-parse_number(uint16_t *port, const char *text)
+parse_port_number(uint16_t *port, const char *text)
 {
     uint64_t number;
 
@@ -129,11 +129,11 @@ parse_port(struct files *files, struct endpoint *endpoint, const char *text,
         return config_refuse(fault, "\"%s\" has no port after the ':'",
             endpoint->text);
     if (text[strspn(text, "0123456789")] == '\0')
-        return parse_number(&endpoint->port, text) ||
+        return parse_port_number(&endpoint->port, text) ||
             config_refuse(fault, "the port \"%s\" is not from 1 to 65535",
                 text);
     number = strlen(text) <= SERVICE_NAME_MAX ? files_port(files, text) : NULL;
-    ok = number != NULL && parse_number(&endpoint->port, number);
+    ok = number != NULL && parse_port_number(&endpoint->port, number);
     free(number);
     return ok || config_refuse(fault, "the port \"%s\" is neither a number "
         "nor a name in /etc/services", text);
@@ -228,7 +228,7 @@ parse_inet(struct files *files, struct endpoint *endpoint, const char *text,
 }
 
 static bool
-parse(struct files *files, struct endpoint *endpoint, const char *text,
+parse_endpoint(struct files *files, struct endpoint *endpoint, const char *text,
     enum endpoint_use use, struct fault *fault)
 {
     const char *rest, *scheme_end = strstr(text, "://");
@@ -240,10 +240,10 @@ parse(struct files *files, struct endpoint *endpoint, const char *text,
         return parse_path(endpoint, rest, fault);
     }
     if ((rest = after_prefix(text, "systemd:")) != NULL)
-        return parse_name(endpoint, rest, use, fault);
+        return parse_systemd_name(endpoint, rest, use, fault);
     if ((rest = after_prefix(text, "tls+systemd:")) != NULL) {
         endpoint->tls = true;
-        return parse_name(endpoint, rest, use, fault);
+        return parse_systemd_name(endpoint, rest, use, fault);
     }
     if (scheme_end == NULL)
         return parse_inet(files, endpoint, text, use, fault);
@@ -262,7 +262,7 @@ config_endpoint_parse(struct files *files, struct endpoint *endpoint,
     *endpoint = (struct endpoint){ .text = strdup(text) };
     if (endpoint->text == NULL)
         return config_refuse(fault, "out of memory");
-    if (parse(files, endpoint, text, use, fault))
+    if (parse_endpoint(files, endpoint, text, use, fault))
         return true;
     config_endpoint_clear(endpoint);
     return false;

@@ -30,7 +30,7 @@ write_wrapped(const char *text, FILE *out)
 }
 
 static const char *
-sections(const struct option *option)
+sections_with_option(const struct option *option)
 {
     if (option->scope == OPTION_GLOBAL)
         return "[global]";
@@ -39,11 +39,11 @@ sections(const struct option *option)
 }
 
 static void
-write_option(const struct option *option, FILE *out)
+write_option_help(const struct option *option, FILE *out)
 {
     char expects[CONFIG_TYPE_EXPECTS_SIZE];
 
-    fprintf(out, "%s, in %s\n\n", option->name, sections(option));
+    fprintf(out, "%s, in %s\n\n", option->name, sections_with_option(option));
     write_wrapped(option->help, out);
     if (option->details != NULL) {
         fputc('\n', out);
@@ -109,7 +109,7 @@ write_legs(FILE *out)
 }
 
 static void
-write_all(FILE *out)
+write_all_options(FILE *out)
 {
     fprintf(out, "Options of [global]:\n");
     write_scope(OPTION_GLOBAL, out);
@@ -137,7 +137,7 @@ config_help(const char *name, FILE *out)
     char hint[128];
 
     if (name == NULL) {
-        write_all(out);
+        write_all_options(out);
         return true;
     }
     if (strncmp(name, "*.", 2) == 0)
@@ -147,7 +147,7 @@ config_help(const char *name, FILE *out)
             continue;
         if (found++ > 0)
             fputs("\n\n", out);
-        write_option(config_option_at(i), out);
+        write_option_help(config_option_at(i), out);
     }
     if (found == 0)
         fprintf(out, "there is no option \"%s\"; %s\n", name,

@@ -17,7 +17,7 @@ static const char zone_bytes[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 
 static bool
-parse_ipv6(struct host *host, const char *text, struct fault *fault)
+parse_ipv6_host(struct host *host, const char *text, struct fault *fault)
 {
     const char *zone = strchrnul(text, '%');
     char number[INET6_ADDRSTRLEN];
@@ -85,7 +85,7 @@ ends_in_number(const char *name)
 }
 
 static bool
-parse_name(struct host *host, const char *text, struct fault *fault)
+parse_dns_name(struct host *host, const char *text, struct fault *fault)
 {
     size_t length = strlen(text);
 
@@ -116,9 +116,9 @@ config_host_parse(struct host *host, const char *text, struct fault *fault)
     if (*text == '\0')
         return config_refuse(fault, "the host is missing");
     if (strchr(text, ':') != NULL)
-        return parse_ipv6(host, text, fault);
+        return parse_ipv6_host(host, text, fault);
     if (inet_pton(AF_INET, text, &address) != 1)
-        return parse_name(host, text, fault);
+        return parse_dns_name(host, text, fault);
     host->kind = HOST_IPV4;
     inet_ntop(AF_INET, &address, host->text, sizeof(host->text));
     return true;

@@ -56,7 +56,7 @@ bytes_are_good(const char *bytes, size_t length, struct fault *fault)
 }
 
 static size_t
-trimmed(const char *bytes, size_t length)
+trimmed_length(const char *bytes, size_t length)
 {
     while (length > 0 && bytes[length - 1] == ' ')
         length--;
@@ -150,7 +150,7 @@ judge_assignment(struct line *line, const char *text)
         value++;
         value_length--;
     }
-    memcpy(line->value, value, trimmed(value, value_length));
+    memcpy(line->value, value, trimmed_length(value, value_length));
     if (!config_line_value_is_good(line->value, &line->fault))
         return false;
     line->kind = LINE_ASSIGNMENT;
@@ -158,7 +158,7 @@ judge_assignment(struct line *line, const char *text)
 }
 
 static bool
-judge(struct line *line, const char *bytes, size_t length)
+judge_line(struct line *line, const char *bytes, size_t length)
 {
     char text[LINE_MAX_LENGTH + 1];
     size_t blanks;
@@ -172,7 +172,7 @@ judge(struct line *line, const char *bytes, size_t length)
             "the next line", length, LINE_MAX_LENGTH);
     if (!bytes_are_good(bytes, length, &line->fault))
         return false;
-    length = trimmed(bytes, length);
+    length = trimmed_length(bytes, length);
     memcpy(text, bytes, length);
     text[length] = '\0';
     blanks = strspn(text, " ");
@@ -191,7 +191,7 @@ enum line_kind
 config_line_judge(struct line *line, const char *bytes, size_t length)
 {
     *line = (struct line){ .kind = LINE_BAD };
-    if (!judge(line, bytes, length))
+    if (!judge_line(line, bytes, length))
         line->kind = LINE_BAD;
     return line->kind;
 }

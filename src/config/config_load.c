@@ -33,17 +33,17 @@ struct config_loading {
 };
 
 static size_t
-faults(const struct error *error)
+count_faults(const struct error *error)
 {
     return error->count + error->dropped;
 }
 
 static bool
-start(struct loader *loader, struct files *files, struct error *error)
+start_loader(struct loader *loader, struct files *files, struct error *error)
 {
     *loader = (struct loader){
         .config = config_new(), .error = error,
-        .faults_before = faults(error),
+        .faults_before = count_faults(error),
     };
     if (loader->config != NULL)
         loader->config->files = files_ref(files);
@@ -67,7 +67,7 @@ take_config(struct loader *loader)
 {
     struct config *config = loader->config;
 
-    if (faults(loader->error) > loader->faults_before) {
+    if (count_faults(loader->error) > loader->faults_before) {
         config_unref(config);
         config = NULL;
     }
@@ -84,7 +84,7 @@ begin_build(struct loader *loader)
 }
 
 static struct config *
-finish(struct loader *loader)
+finish_loader(struct loader *loader)
 {
     begin_build(loader);
     while (config_build_step(&loader->build))
@@ -183,10 +183,10 @@ load_includes(struct loader *loader)
 
 /* False: nothing has been begun, as `error` says. */
 static bool
-read_file(struct loader *loader, struct files *files, const char *path,
+read_config_file(struct loader *loader, struct files *files, const char *path,
     struct error *error)
 {
-    if (!start(loader, files, error))
+    if (!start_loader(loader, files, error))
         return false;
     loader->config->path = strdup(path);
     if (loader->config->path == NULL)
@@ -201,10 +201,12 @@ load_file(struct files *files, const char *path, struct error *error)
 {
     struct loader loader;
 
-    return read_file(&loader, files, path, error) ? finish(&loader) : NULL;
+    return read_config_file(&loader, files, path, error)
+        ? finish_loader(&loader)
+        : NULL;
 }
 
-/* The same as read_file(). */
+/* The same as read_config_file(). */
 static bool
 read_arguments(struct loader *loader, struct files *files, int count,
     char *const *arguments, struct error *error)
@@ -212,7 +214,7 @@ read_arguments(struct loader *loader, struct files *files, int count,
     struct origin origin = { 0 };
     const char *here;
 
-    if (!start(loader, files, error))
+    if (!start_loader(loader, files, error))
         return false;
     here = keep_directory(loader, files_directory(files, "."));
     origin.file = keep_name(loader, "command line");
@@ -229,7 +231,7 @@ load_arguments(struct files *files, int count, char *const *arguments,
     struct loader loader;
 
     return read_arguments(&loader, files, count, arguments, error)
-        ? finish(&loader)
+        ? finish_loader(&loader)
         : NULL;
 }
 
@@ -279,7 +281,7 @@ config_load_arguments_keeping(struct files *files, int count,
     return load_arguments(files, count, arguments, error);
 }
 
-/* The same as read_file(). */
+/* The same as read_config_file(). */
 static bool
 read_again(struct loader *loader, struct files *files, struct error *error)
 {
@@ -287,7 +289,7 @@ read_again(struct loader *loader, struct files *files, struct error *error)
     bool begun = false;
 
     if (files_start(files, START_FILE, &words) && words.count == 1) {
-        begun = read_file(loader, files, words.items[0], error);
+        begun = read_config_file(loader, files, words.items[0], error);
     } else if (files_start(files, START_ARGUMENTS, &words)
         && words.count <= INT_MAX) {
         begun = read_arguments(
@@ -304,7 +306,7 @@ config_load_again(struct files *files, struct error *error)
 {
     struct loader loader;
 
-    return read_again(&loader, files, error) ? finish(&loader) : NULL;
+    return read_again(&loader, files, error) ? finish_loader(&loader) : NULL;
 }
 
 struct config_loading *
@@ -391,11 +393,11 @@ config_load_text(const char *name, const char *text, size_t length,
     struct source_file file = { .text = text, .length = length };
     struct loader loader;
 
-    if (!start(&loader, NULL, error))
+    if (!start_loader(&loader, NULL, error))
         return NULL;
     file.name = keep_name(&loader, name);
     if (file.name != NULL)
         config_read(&loader.source, &file, error);
     refuse_includes(&loader);
-    return finish(&loader);
+    return finish_loader(&loader);
 }

@@ -65,8 +65,8 @@ gather_places(const struct config *config, size_t *count)
 
 /* `how` stands between what the later one wrote and what the earlier one did. */
 static void
-complain(const struct place *a, const struct place *b, const char *how,
-    struct error *error)
+report_overlap(const struct place *a, const struct place *b,
+    const char *how, struct error *error)
 {
     const struct place *first = a->order < b->order ? a : b;
     const struct place *second = a->order < b->order ? b : a;
@@ -85,7 +85,7 @@ check_same(const struct place *places, size_t count, struct error *error)
 {
     for (size_t i = 1; i < count; i++)
         if (config_endpoint_same(places[i - 1].endpoint, places[i].endpoint))
-            complain(&places[i - 1], &places[i], "is taken", error);
+            report_overlap(&places[i - 1], &places[i], "is taken", error);
 }
 
 /* Names may have addresses of any family; only the resolver knows. */
@@ -102,7 +102,7 @@ is_in(const struct family *family, const struct endpoint *endpoint)
 }
 
 static bool
-is_any(const struct family *family, const struct endpoint *endpoint)
+is_any_host(const struct family *family, const struct endpoint *endpoint)
 {
     return endpoint->host == NULL || strcmp(endpoint->host, family->any) == 0;
 }
@@ -113,7 +113,7 @@ static const struct place *
 find_any(const struct family *family, const struct place *places, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_any(family, places[i].endpoint))
+        if (is_any_host(family, places[i].endpoint))
             return &places[i];
     return NULL;
 }
@@ -128,7 +128,7 @@ check_port(const struct family *family, const struct place *places,
     for (size_t i = 0; any != NULL && i < count; i++)
         if (is_in(family, places[i].endpoint) &&
             !config_endpoint_same(any->endpoint, places[i].endpoint))
-            complain(any, &places[i],
+            report_overlap(any, &places[i],
                 any->order < places[i].order
                     ? "is among the addresses taken"
                     : "takes in an address taken",

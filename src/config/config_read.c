@@ -31,23 +31,24 @@ struct reader {
 };
 
 static struct origin
-here(const struct reader *reader)
+current_origin(const struct reader *reader)
 {
     return (struct origin){ reader->file->name, reader->number, false };
 }
 
 static struct section *
-current(const struct reader *reader)
+current_section(const struct reader *reader)
 {
     return reader->in_section
         ? &reader->source->sections[reader->source->count - 1] : NULL;
 }
 
 static void
-complain(const struct reader *reader, const char *key, const char *what)
+report_line_fault(
+    const struct reader *reader, const char *key, const char *what)
 {
-    struct section *section = current(reader);
-    struct origin origin = here(reader);
+    struct section *section = current_section(reader);
+    struct origin origin = current_origin(reader);
 
     if (section != NULL)
         section->faulty = true;
@@ -187,19 +188,19 @@ may_open(struct reader *reader, enum section_kind *kind, bool *is_twin)
     struct fault fault;
 
     if (!judge_title(title, kind, &fault)) {
-        complain(reader, NULL, fault.text);
+        report_line_fault(reader, NULL, fault.text);
         return false;
     }
     if (reader->file->included && *kind != SECTION_SERVICE) {
         config_fault_set(&fault, "[%s] belongs in the main file; an included "
             "file holds [service NAME] sections only", title);
-        complain(reader, NULL, fault.text);
+        report_line_fault(reader, NULL, fault.text);
         return false;
     }
     if (reader->source->count >= SECTIONS_MAX) {
         config_fault_set(&fault, "there are more than %d sections",
             SECTIONS_MAX);
-        complain(reader, NULL, fault.text);
+        report_line_fault(reader, NULL, fault.text);
         return false;
     }
     twin = find_section(reader->source, title);
@@ -207,7 +208,7 @@ may_open(struct reader *reader, enum section_kind *kind, bool *is_twin)
     if (twin != NULL) {
         config_fault_set(&fault, "the section [%s] is already at %s:%u; "
             "write it once", title, twin->origin.file, twin->origin.line);
-        complain(reader, NULL, fault.text);
+        report_line_fault(reader, NULL, fault.text);
     }
     return true;
 }
@@ -216,7 +217,7 @@ static void
 open_section(struct reader *reader)
 {
     enum section_kind kind;
-    struct origin origin = here(reader);
+    struct origin origin = current_origin(reader);
     struct section *section;
     bool is_twin;
 
@@ -256,11 +257,11 @@ judge_key(const struct reader *reader, const struct section *section,
     if (option == NULL) {
         config_fault_set(&fault, "there is no such option in this section; "
             "%s", config_suggest_option(scope, key, hint, sizeof(hint)));
-        complain(reader, key, fault.text);
+        report_line_fault(reader, key, fault.text);
         return NULL;
     }
     if (section->kind == SECTION_DEFAULTS && (option->flags & OPTION_OWN)) {
-        complain(reader, key, "every service has its own; write it in "
+        report_line_fault(reader, key, "every service has its own; write it in "
             "[service NAME]");
         return NULL;
     }
@@ -268,7 +269,7 @@ judge_key(const struct reader *reader, const struct section *section,
     if (first != NULL && !(option->flags & OPTION_LIST)) {
         config_fault_set(&fault, "it is already set at %s:%u; write it once",
             first->origin.file, first->origin.line);
-        complain(reader, key, fault.text);
+        report_line_fault(reader, key, fault.text);
         return NULL;
     }
     return option;
@@ -278,9 +279,9 @@ static int
 take_value(void *arg, const char *title, const char *key, const char *value)
 {
     struct reader *reader = arg;
-    struct section *section = current(reader);
+    struct section *section = current_section(reader);
     const struct option *option;
-    struct origin origin = here(reader);
+    struct origin origin = current_origin(reader);
 
     if (!reader->awaited || section == NULL
         || strcmp(title, section->title) != 0
@@ -292,7 +293,7 @@ take_value(void *arg, const char *title, const char *key, const char *value)
     if (option == NULL)
         return 1;
     if (*value == '\0')
-        complain(reader, key, "the value is missing after the '='");
+        report_line_fault(reader, key, "the value is missing after the '='");
     else if (!config_read_add(section, option, value, &origin,
         reader->error))
         return 0;
@@ -302,7 +303,7 @@ take_value(void *arg, const char *title, const char *key, const char *value)
 /* The next line without its newline and, after one complaint in a file, the
  * carriage return before it.  False: there is none. */
 static bool
-next_line(struct reader *reader, const char **line, size_t *length)
+next_config_line(struct reader *reader, const char **line, size_t *length)
 {
     const char *end;
 
@@ -317,7 +318,8 @@ next_line(struct reader *reader, const char **line, size_t *length)
     if (*length > 0 && (*line)[*length - 1] == '\r') {
         --*length;
         if (!reader->said_dos)
-            complain(reader, NULL, "the line ends as in DOS, with a carriage "
+            report_line_fault(reader, NULL,
+                "the line ends as in DOS, with a carriage "
                 "return; convert the file: sed -i 's/\\r$//' FILE");
         reader->said_dos = true;
     }
@@ -326,7 +328,7 @@ next_line(struct reader *reader, const char **line, size_t *length)
 
 /* True if inih is to see the line. */
 static bool
-admit(struct reader *reader)
+admit_line(struct reader *reader)
 {
     const struct line *line = &reader->line;
 
@@ -335,7 +337,7 @@ admit(struct reader *reader)
         reader->skipping = true;
     }
     if (line->kind == LINE_BAD)
-        complain(reader, *line->key != '\0' ? line->key : NULL,
+        report_line_fault(reader, *line->key != '\0' ? line->key : NULL,
             line->fault.text);
     if (line->kind == LINE_SECTION) {
         open_section(reader);
@@ -344,7 +346,8 @@ admit(struct reader *reader)
     if (line->kind != LINE_ASSIGNMENT)
         return false;
     if (!reader->in_section && !reader->skipping && !reader->said_stray) {
-        complain(reader, line->key, "it stands before any section; begin "
+        report_line_fault(reader, line->key,
+            "it stands before any section; begin "
             "with [global], [defaults] or [service NAME]");
         reader->said_stray = true;
     }
@@ -361,13 +364,14 @@ give_line(char *buffer, int size, void *arg)
     size_t length;
 
     if (reader->awaited) {
-        complain(reader, reader->line.key, "the line is not understood");
+        report_line_fault(
+            reader, reader->line.key, "the line is not understood");
         reader->awaited = false;
     }
-    if (size < LINE_MAX_LENGTH + 2 || !next_line(reader, &line, &length))
+    if (size < LINE_MAX_LENGTH + 2 || !next_config_line(reader, &line, &length))
         return NULL;
     config_line_judge(&reader->line, line, length);
-    if (!admit(reader))
+    if (!admit_line(reader))
         length = 0;
     memcpy(buffer, line, length);
     memcpy(buffer + length, "\n", 2);

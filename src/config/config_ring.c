@@ -23,7 +23,7 @@ struct config_link {
 
 /* False: a name, or a number that only this machine's interfaces make sense of. */
 static bool
-parse_number(struct address *address, const struct endpoint *endpoint)
+parse_numeric_endpoint(struct address *address, const struct endpoint *endpoint)
 {
     if (endpoint->host == NULL || strchr(endpoint->host, '%') != NULL ||
         !address_from_numeric(address, endpoint->host, endpoint->port))
@@ -86,8 +86,8 @@ hosts_meet(struct files *files, const struct endpoint *connect,
     const struct endpoint *listen)
 {
     struct address to, at;
-    bool to_number = parse_number(&to, connect);
-    bool at_number = parse_number(&at, listen);
+    bool to_number = parse_numeric_endpoint(&to, connect);
+    bool at_number = parse_numeric_endpoint(&at, listen);
 
     if (listen->host != NULL && strcmp(connect->host, listen->host) == 0)
         return true;
@@ -211,7 +211,7 @@ compare_links(const void *a, const void *b)
 }
 
 static void
-complain(const struct config *config, const struct config_link *link,
+report_ring(const struct config *config, const struct config_link *link,
     struct error *error)
 {
     const char *to = config->services[link->to].name;
@@ -241,7 +241,7 @@ config_ring_judge(struct config_ring *ring, struct error *error)
     if (ring->count > 0)
         qsort(ring->links, ring->count, sizeof(*ring->links), compare_links);
     for (size_t i = 0; i < ring->count; i++)
-        complain(ring->config, &ring->links[i], error);
+        report_ring(ring->config, &ring->links[i], error);
 }
 
 void

@@ -8,7 +8,7 @@
 #define WORD_MAX 64
 
 static size_t
-least(size_t a, size_t b, size_t c)
+least_of_three(size_t a, size_t b, size_t c)
 {
     size_t low = a < b ? a : b;
 
@@ -16,7 +16,7 @@ least(size_t a, size_t b, size_t c)
 }
 
 static int
-letter(const char *word, size_t index)
+lower_letter(const char *word, size_t index)
 {
     return tolower((unsigned char)word[index]);
 }
@@ -35,13 +35,14 @@ config_suggest_distance(const char *a, const char *b)
 
         row[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
-            bool same = letter(a, i - 1) == letter(b, j - 1);
+            bool same = lower_letter(a, i - 1) == lower_letter(b, j - 1);
 
-            row[j] = least(above[j] + 1, row[j - 1] + 1,
+            row[j] = least_of_three(above[j] + 1, row[j - 1] + 1,
                 above[j - 1] + (same ? 0 : 1));
-            if (i > 1 && j > 1 && letter(a, i - 1) == letter(b, j - 2)
-                && letter(a, i - 2) == letter(b, j - 1))
-                row[j] = least(row[j], rows[(i + 1) % 3][j - 2] + 1,
+            if (i > 1 && j > 1 &&
+                lower_letter(a, i - 1) == lower_letter(b, j - 2) &&
+                lower_letter(a, i - 2) == lower_letter(b, j - 1))
+                row[j] = least_of_three(row[j], rows[(i + 1) % 3][j - 2] + 1,
                     SIZE_MAX);
         }
     }
@@ -95,7 +96,7 @@ suggest_leg(const char *name, char *text, size_t size)
 }
 
 static const char *
-nearest(enum option_scope scope, const char *name, bool leg_names)
+nearest_option(enum option_scope scope, const char *name, bool leg_names)
 {
     struct suggestion suggestion = { .word = name };
 
@@ -110,7 +111,7 @@ nearest(enum option_scope scope, const char *name, bool leg_names)
 }
 
 static const char *
-section_of(enum option_scope scope)
+section_of_scope(enum option_scope scope)
 {
     return scope == OPTION_GLOBAL ? "[global]" : "[service NAME]";
 }
@@ -124,17 +125,17 @@ config_suggest_option(enum option_scope scope, const char *name, char *text,
     const char *near;
 
     if (config_option_find(other, name) != NULL)
-        snprintf(text, size, "it belongs in %s", section_of(other));
+        snprintf(text, size, "it belongs in %s", section_of_scope(other));
     else if (scope == OPTION_SERVICE && suggest_leg(name, text, size))
         return text;
-    else if ((near = nearest(scope, name, false)) != NULL)
+    else if ((near = nearest_option(scope, name, false)) != NULL)
         snprintf(text, size, "did you mean \"%s\"?", near);
-    else if ((near = nearest(scope, name, true)) != NULL
+    else if ((near = nearest_option(scope, name, true)) != NULL
         && suggest_leg(near, text, size))
         return text;
-    else if ((near = nearest(other, name, false)) != NULL)
+    else if ((near = nearest_option(other, name, false)) != NULL)
         snprintf(text, size, "did you mean \"%s\", which belongs in %s?",
-            near, section_of(other));
+            near, section_of_scope(other));
     else
         snprintf(text, size, "\"sallyport help\" lists them all");
     return text;
