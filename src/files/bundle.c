@@ -23,7 +23,7 @@ struct writer {
 };
 
 static bool
-write_all(struct writer *writer, const void *data, size_t length)
+write_bundle_bytes(struct writer *writer, const void *data, size_t length)
 {
     const char *from = data;
     ssize_t put;
@@ -50,7 +50,7 @@ flags_of(const struct file_entry *answer)
 }
 
 static bool
-write_answer(struct writer *writer, struct file_entry *answer)
+write_bundle_entry(struct writer *writer, struct file_entry *answer)
 {
     size_t path_length = strlen(answer->path);
     struct bundle_record record = {
@@ -66,14 +66,14 @@ write_answer(struct writer *writer, struct file_entry *answer)
 
     if (answer->printed)
         memcpy(record.print, answer->print, sizeof(record.print));
-    if (!write_all(writer, &record, sizeof(record))
-        || !write_all(writer, answer->path, path_length + 1))
+    if (!write_bundle_bytes(writer, &record, sizeof(record))
+        || !write_bundle_bytes(writer, answer->path, path_length + 1))
         return false;
     if (writer->part == BUNDLE_SECRETS) {
         answer->whole_at = writer->at;
         answer->whole_length = answer->length;
     }
-    return write_all(writer, answer->data, answer->length);
+    return write_bundle_bytes(writer, answer->data, answer->length);
 }
 
 static bool
@@ -86,11 +86,11 @@ static bool
 write_table(struct writer *writer, const struct file_cache *table,
     const struct bundle_head *head)
 {
-    if (!write_all(writer, head, sizeof(*head)))
+    if (!write_bundle_bytes(writer, head, sizeof(*head)))
         return false;
     for (size_t i = 0; i < table->count; i++) {
         if (is_part(table->items[i], writer->part)
-            && !write_answer(writer, table->items[i]))
+            && !write_bundle_entry(writer, table->items[i]))
             return false;
     }
     return fcntl(writer->fd, F_ADD_SEALS, SEALS) == 0;
@@ -98,7 +98,7 @@ write_table(struct writer *writer, const struct file_cache *table,
 
 /* False: it is too much. */
 static bool
-measure(const struct file_cache *table, enum bundle_part part,
+measure_bundle(const struct file_cache *table, enum bundle_part part,
     struct bundle_head *head)
 {
     *head = (struct bundle_head){ .length = sizeof(*head) };
@@ -124,7 +124,7 @@ bundle_write(const struct file_cache *table, enum bundle_part part,
     struct writer writer = { .fd = -1, .part = part };
     struct bundle_head head;
 
-    if (!measure(table, part, &head)) {
+    if (!measure_bundle(table, part, &head)) {
         error_add(error, "the configuration names %zu files and directories "
             "with %ju bytes together, which is too much; at most %d and %zu "
             "can be served", table->count, (uintmax_t)head.length,
@@ -150,7 +150,7 @@ struct reader {
 
 /* The next `length` bytes; NULL: there are not so many. */
 static char *
-take(struct reader *reader, uint64_t length)
+take_bundle_bytes(struct reader *reader, uint64_t length)
 {
     char *at = reader->at;
 
@@ -205,9 +205,9 @@ is_in_range(const struct bundle_record *record)
 }
 
 static bool
-read_record(struct reader *reader, struct file_entry *answer)
+read_bundle_record(struct reader *reader, struct file_entry *answer)
 {
-    const char *start = take(reader, sizeof(struct bundle_record));
+    const char *start = take_bundle_bytes(reader, sizeof(struct bundle_record));
     struct bundle_record record;
 
     if (start == NULL)
@@ -225,8 +225,8 @@ read_record(struct reader *reader, struct file_entry *answer)
         .printed = (record.flags & BUNDLE_PRINTED) != 0,
         .apart = (record.flags & BUNDLE_APART) != 0,
         .borrowed = true,
-        .path = take(reader, (uint64_t)record.path_length + 1),
-        .data = take(reader, record.data_length),
+        .path = take_bundle_bytes(reader, (uint64_t)record.path_length + 1),
+        .data = take_bundle_bytes(reader, record.data_length),
         .length = (size_t)record.data_length,
     };
     memcpy(answer->print, record.print, sizeof(record.print));
@@ -239,11 +239,11 @@ enum reading { READING_GOOD, READING_BAD, READING_NO_MEMORY };
 
 /* A second answer to one question would be one too many. */
 static enum reading
-read_answer(struct reader *reader, struct file_cache *table)
+read_bundle_entry(struct reader *reader, struct file_cache *table)
 {
     struct file_entry answer, *kept;
 
-    if (!read_record(reader, &answer)
+    if (!read_bundle_record(reader, &answer)
         || file_cache_find(table, answer.kind, answer.path) != NULL)
         return READING_BAD;
     kept = malloc(sizeof(*kept));
@@ -257,10 +257,10 @@ read_answer(struct reader *reader, struct file_cache *table)
 }
 
 static enum reading
-read_answers(const struct bundle_map *map, struct file_cache *table)
+read_bundle_entries(const struct bundle_map *map, struct file_cache *table)
 {
     struct reader reader = { map->memory, map->length };
-    const char *start = take(&reader, sizeof(struct bundle_head));
+    const char *start = take_bundle_bytes(&reader, sizeof(struct bundle_head));
     enum reading reading = READING_GOOD;
     struct bundle_head head;
 
@@ -272,7 +272,7 @@ read_answers(const struct bundle_map *map, struct file_cache *table)
         || head.records > BUNDLE_RECORDS_MAX)
         return READING_BAD;
     for (uint32_t i = 0; i < head.records && reading == READING_GOOD; i++)
-        reading = read_answer(&reader, table);
+        reading = read_bundle_entry(&reader, table);
     return reading == READING_GOOD && reader.left > 0 ? READING_BAD : reading;
 }
 
@@ -315,7 +315,7 @@ bundle_open(int fd, struct bundle_map *map, struct file_cache *table,
     *map = (struct bundle_map){ 0 };
     if (!map_sealed(fd, map, error))
         return false;
-    reading = read_answers(map, table);
+    reading = read_bundle_entries(map, table);
     if (reading == READING_GOOD)
         return true;
     error_add(error, reading == READING_BAD ? "the bundle is damaged" :

@@ -16,7 +16,8 @@ hash_of(enum file_kind kind, const char *path)
 
 /* Where it is, or would go.  There is always a free slot. */
 static uint32_t *
-slot_of(const struct file_cache *table, enum file_kind kind, const char *path)
+find_cache_slot(const struct file_cache *table, enum file_kind kind,
+    const char *path)
 {
     size_t mask = table->slot_count - 1, at = hash_of(kind, path) & mask;
 
@@ -38,13 +39,13 @@ file_cache_find(const struct file_cache *table, enum file_kind kind,
 
     if (table->count == 0)
         return NULL;
-    slot = *slot_of(table, kind, path);
+    slot = *find_cache_slot(table, kind, path);
     return slot != 0 ? table->items[slot - 1] : NULL;
 }
 
 /* Makes room for one more, with half of the slots free. */
 static bool
-grow(struct file_cache *table)
+grow_cache(struct file_cache *table)
 {
     size_t wanted = table->slot_count > 0 ? 2 * table->slot_count :
         SLOTS_FIRST;
@@ -64,7 +65,8 @@ grow(struct file_cache *table)
     table->slots = slots;
     table->slot_count = wanted;
     for (size_t i = 0; i < table->count; i++)
-        *slot_of(table, items[i]->kind, items[i]->path) = (uint32_t)i + 1;
+        *find_cache_slot(table, items[i]->kind, items[i]->path) =
+            (uint32_t)i + 1;
     return true;
 }
 
@@ -73,9 +75,9 @@ file_cache_add(struct file_cache *table, struct file_entry *answer)
 {
     uint32_t *slot;
 
-    if (!grow(table))
+    if (!grow_cache(table))
         return false;
-    slot = slot_of(table, answer->kind, answer->path);
+    slot = find_cache_slot(table, answer->kind, answer->path);
     if (*slot != 0) {
         file_entry_free(table->items[*slot - 1]);
         table->items[*slot - 1] = answer;

@@ -20,7 +20,7 @@
 
 /* Not realloc(3), which would leave a copy of a key behind. */
 static bool
-enlarge(struct file_entry *answer, size_t *size, size_t wanted)
+enlarge_contents(struct file_entry *answer, size_t *size, size_t wanted)
 {
     char *grown = malloc(wanted);
 
@@ -37,13 +37,13 @@ enlarge(struct file_entry *answer, size_t *size, size_t wanted)
 /* Reads to the end, or past the limit; a file may be longer than it said.
  * False: errno says why. */
 static bool
-read_all(int fd, struct file_entry *answer, size_t expected, size_t limit)
+read_contents(int fd, struct file_entry *answer, size_t expected, size_t limit)
 {
     size_t size = 0;
     ssize_t got = 1;
 
     while (got > 0 && answer->length <= limit) {
-        if (answer->length == size && !enlarge(answer, &size,
+        if (answer->length == size && !enlarge_contents(answer, &size,
             size == 0 ? expected + 1 : 2 * size + KIB(4)))
             return false;
         got = read(fd, answer->data + answer->length, size - answer->length);
@@ -57,7 +57,7 @@ read_all(int fd, struct file_entry *answer, size_t expected, size_t limit)
 
 /* False: it has no contents, which is the answer then. */
 static bool
-judge(struct file_entry *answer, const struct stat *status)
+judge_file_type(struct file_entry *answer, const struct stat *status)
 {
     answer->mode = status->st_mode & ALLPERMS;
     if (S_ISDIR(status->st_mode))
@@ -76,11 +76,11 @@ ask_open_file(struct file_entry *answer, int fd, size_t limit)
         file_entry_fail(answer, FILE_NOT_OPENED, errno);
         return;
     }
-    if (!judge(answer, &status))
+    if (!judge_file_type(answer, &status))
         return;
     answer->size = (uint64_t)status.st_size;
     if (answer->size <= limit
-        && !read_all(fd, answer, (size_t)answer->size, limit)) {
+        && !read_contents(fd, answer, (size_t)answer->size, limit)) {
         answer->size = 0;
         file_entry_fail(answer, FILE_NOT_READ, errno);
         return;
@@ -102,7 +102,8 @@ ask_contents(struct file_entry *answer, size_t limit)
     if (fd >= 0) {
         ask_open_file(answer, fd, limit);
         close(fd);
-    } else if (stat(answer->path, &status) != 0 || judge(answer, &status)) {
+    } else if (stat(answer->path, &status) != 0 ||
+        judge_file_type(answer, &status)) {
         file_entry_fail(answer, FILE_NOT_OPENED, why);
     }
 }
@@ -225,7 +226,7 @@ ask_port(struct file_entry *answer, size_t limit)
 }
 
 static bool
-is_own(const struct ifaddrs *all, struct address *wanted)
+is_interface_address(const struct ifaddrs *all, struct address *wanted)
 {
     address_unmap(wanted);
     for (; all != NULL; all = all->ifa_next) {
@@ -257,7 +258,7 @@ ask_own_address(struct file_entry *answer, size_t limit)
         file_entry_fail(answer, FILE_NOT_OPENED, ENOENT);
         return;
     }
-    own = is_own(all, &wanted);
+    own = is_interface_address(all, &wanted);
     freeifaddrs(all);
     if (own)
         set_names(answer, &answer->path, 1);

@@ -61,7 +61,7 @@ files_unref(struct files *files)
 
 /* Takes the answer, NULL too; the one that is kept. */
 static const struct file_entry *
-keep(struct files *files, struct file_entry *answer)
+add_to_cache(struct files *files, struct file_entry *answer)
 {
     if (answer != NULL && file_cache_add(&files->table, answer)) {
         files_changed(files);
@@ -74,8 +74,8 @@ keep(struct files *files, struct file_entry *answer)
 
 /* `*own` is what the caller must free.  NULL: errno says why. */
 static const struct file_entry *
-ask(struct files *files, enum file_kind kind, const char *path, size_t limit,
-    struct file_entry **own)
+lookup_entry(struct files *files, enum file_kind kind, const char *path,
+    size_t limit, struct file_entry **own)
 {
     const struct file_entry *known;
 
@@ -90,14 +90,15 @@ ask(struct files *files, enum file_kind kind, const char *path, size_t limit,
         && known->size <= limit)
         known = NULL;       /* not for this reader */
     if (known == NULL && files->on_disk)
-        return keep(files, file_disk_ask(kind, path, limit));
+        return add_to_cache(files, file_disk_ask(kind, path, limit));
     errno = ENOENT;
     return known;
 }
 
 /* The use may be wrong: a key can be in any file. */
 static void
-mark(struct files *files, enum file_use use, const struct file_entry *known)
+mark_secret(struct files *files, enum file_use use,
+    const struct file_entry *known)
 {
     static const char end[] = "PRIVATE KEY-----";
     struct file_entry *answer;
@@ -120,7 +121,8 @@ files_read(struct files *files, enum file_use use, const char *path,
 {
     enum file_kind kind = use == FILE_FOR_CONFIG ? FILE_TEXT : FILE_TLS;
     struct file_entry *own;
-    const struct file_entry *answer = ask(files, kind, path, limit, &own);
+    const struct file_entry *answer =
+        lookup_entry(files, kind, path, limit, &own);
     enum file_result result;
 
     *content = (struct file_content){ .why = answer == NULL ? errno : 0 };
@@ -128,7 +130,7 @@ files_read(struct files *files, enum file_use use, const char *path,
         return FILE_NOT_OPENED;
     result = answer->result;
     if (result == FILE_DONE)
-        mark(files, use, answer);       /* whatever this reader's limit */
+        mark_secret(files, use, answer); /* whatever this reader's limit */
     if (result == FILE_DONE && answer->size > limit)
         result = FILE_TOO_LARGE;
     if (result == FILE_DONE) {
@@ -155,7 +157,7 @@ get_names(struct files *files, enum file_kind kind, const char *path,
     struct strings *names)
 {
     struct file_entry *own;
-    const struct file_entry *answer = ask(files, kind, path, 0, &own);
+    const struct file_entry *answer = lookup_entry(files, kind, path, 0, &own);
     int why = answer == NULL ? errno : answer->why;
 
     if (answer != NULL && answer->result == FILE_DONE
@@ -238,7 +240,7 @@ files_set_start(struct files *files, const char *name, char *const *words,
         file_entry_free(answer);
         return false;
     }
-    return keep(files, answer) != NULL;
+    return add_to_cache(files, answer) != NULL;
 }
 
 size_t

@@ -57,7 +57,7 @@ struct two {
 };
 
 static bool
-is_same(const char *path, void *arg)
+is_same_tls_file(const char *path, void *arg)
 {
     const struct two *two = arg;
 
@@ -82,7 +82,7 @@ files_equal(const struct files *a, const struct files *b, const char *path)
     if (known != NULL && known->compared[0] == a->version
         && known->compared[1] == b->version)
         return known->compared_same;
-    same = visit_all(a, path, is_same, &two);
+    same = visit_all(a, path, is_same_tls_file, &two);
     if (known != NULL) {
         known->compared[0] = a->version;
         known->compared[1] = b->version;

@@ -46,7 +46,7 @@ parting_add(struct parting *parting, struct file_entry *answer)
 }
 
 static bool
-print_answer(const struct files *files, struct file_entry *answer,
+fingerprint_secret(const struct files *files, struct file_entry *answer,
     struct error *error)
 {
     answer->printed = files->print(files->print_arg, answer->data,
@@ -57,7 +57,8 @@ print_answer(const struct files *files, struct file_entry *answer,
 }
 
 static bool
-prepare(struct files *files, struct parting *parting, struct error *error)
+prepare_parting(struct files *files, struct parting *parting,
+    struct error *error)
 {
     parting->items = calloc(files->table.count + 1, sizeof(*parting->items));
     if (parting->items == NULL) {
@@ -70,7 +71,7 @@ prepare(struct files *files, struct parting *parting, struct error *error)
         assert(!answer->apart);
         if (!file_entry_is_whole_secret(answer))
             continue;
-        if (!print_answer(files, answer, error))
+        if (!fingerprint_secret(files, answer, error))
             return false;
         if (!parting_add(parting, answer)) {
             error_add(error, "out of memory");
@@ -81,7 +82,7 @@ prepare(struct files *files, struct parting *parting, struct error *error)
 }
 
 static void
-part(struct parted *parted)
+part_secret(struct parted *parted)
 {
     struct file_entry *answer = parted->answer;
 
@@ -102,13 +103,13 @@ files_part_secrets(struct files *files, files_print_fn *print, void *arg,
     assert(files->on_disk);
     files->print = print;
     files->print_arg = arg;
-    good = prepare(files, &parting, error);
+    good = prepare_parting(files, &parting, error);
     if (good && parting.count > 0) {
         files->secrets_fd = bundle_write(&files->table, BUNDLE_SECRETS, error);
         good = files->secrets_fd >= 0;
     }
     for (size_t i = 0; good && i < parting.count; i++)
-        part(&parting.items[i]);
+        part_secret(&parting.items[i]);
     files_changed(files);
     if (good)
         files->on_disk = false;     /* nothing comes in behind our back */
@@ -163,7 +164,7 @@ files_copy_whole(const struct files *files, const struct file_entry *answer)
 
 /* The secret is a bundle's, sound in itself. */
 static bool
-join(struct files *files, const struct file_entry *secret)
+join_secret(struct files *files, const struct file_entry *secret)
 {
     struct file_entry *known =
         file_cache_find(&files->table, secret->kind, secret->path);
@@ -199,7 +200,7 @@ join_secrets(struct files *files, int secrets_fd, struct error *error)
         return false;
     good = secrets.count == count_apart(&files->table);
     for (size_t i = 0; good && i < secrets.count; i++)
-        good = join(files, secrets.items[i]);
+        good = join_secret(files, secrets.items[i]);
     if (!good)
         error_add(error, "the bundle of secrets belongs to another one");
     file_cache_clear(&secrets);

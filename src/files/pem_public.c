@@ -16,7 +16,7 @@ static const char *const public_labels[] = {
 
 /* The next line; where the one after it begins. */
 static const char *
-next_line(const char *at, const char *end, struct line *line)
+next_pem_line(const char *at, const char *end, struct line *line)
 {
     const char *stop = memchr(at, '\n', (size_t)(end - at));
     const char *last = stop != NULL ? stop : end;
@@ -77,7 +77,7 @@ end_of_block(const char *at, const char *end, const char *label)
     struct line line;
 
     while (at < end) {
-        at = next_line(at, end, &line);
+        at = next_pem_line(at, end, &line);
         if (is_boundary(&line, "END", label))
             return at;
         if (!is_base64(&line))
@@ -94,7 +94,7 @@ pem_public_copy(const char *text, size_t length, char *to)
 
     while (at < end) {
         struct line line;
-        const char *next = next_line(at, end, &line);
+        const char *next = next_pem_line(at, end, &line);
         const char *label = label_of(&line);
         const char *stop = label != NULL ? end_of_block(next, end, label) :
             NULL;

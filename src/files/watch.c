@@ -54,7 +54,7 @@ set_timer(struct watch *watch, uint64_t ms)
 
 /* After a look; the next one shows whether it is quiet now. */
 static void
-conclude(struct watch *watch, bool differs)
+conclude_look(struct watch *watch, bool differs)
 {
     uint64_t now_ms = clock_now_ms();
 
@@ -122,7 +122,7 @@ on_look_ended(struct watch_look *look, void *arg)
             watch->looks[i] = NULL;
     watch_look_free(look);
     if (was_current)
-        conclude(watch, differs);
+        conclude_look(watch, differs);
 }
 
 static bool
@@ -181,7 +181,7 @@ start_look(struct watch *watch, const size_t *indexes, size_t count)
 }
 
 static void
-note_failure(struct watch *watch, bool fails)
+note_watch_failure(struct watch *watch, bool fails)
 {
     if (fails && !watch->failing)
         log_warn(NULL, "cannot look whether files have changed: %m");
@@ -201,20 +201,20 @@ begin_look(struct watch *watch)
         return;
     watch->current =
         start_look(watch, watch->visited, watch->visited_count);
-    note_failure(watch, watch->current == NULL);
+    note_watch_failure(watch, watch->current == NULL);
     if (watch->current != NULL)
         set_timer(watch, (uint64_t)watch->patience_s * 1000);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_watch_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *watch = arg;
 
     (void)fd;
     (void)what;
     if (watch->current != NULL)
-        conclude(watch, take_stamps(watch));
+        conclude_look(watch, take_stamps(watch));
     else
         begin_look(watch);
 }
@@ -278,7 +278,7 @@ watch_new(struct event_base *base, watch_changed_fn *changed, void *arg)
         .look_ms = LOOK_MS,
         .patience_s = PATIENCE_S,
     };
-    watch->timer = evtimer_new(base, on_timer, watch);
+    watch->timer = evtimer_new(base, on_watch_timer, watch);
     if (watch->timer != NULL)
         return watch;
     free(watch);

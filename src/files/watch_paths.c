@@ -4,7 +4,7 @@
 #include <string.h>
 
 static int
-compare(const void *a, const void *b)
+compare_watched_paths(const void *a, const void *b)
 {
     return strcmp(
         ((const struct watched *)a)->path, ((const struct watched *)b)->path);
@@ -20,7 +20,7 @@ watch_paths_clear(struct watch_paths *paths)
 }
 
 static bool
-copy(struct watch_paths *made, char *const *paths, size_t count)
+copy_watch_paths(struct watch_paths *made, char *const *paths, size_t count)
 {
     *made = (struct watch_paths){ NULL, 0 };
     if (count == 0)
@@ -42,15 +42,16 @@ copy(struct watch_paths *made, char *const *paths, size_t count)
 }
 
 static void
-sort(struct watch_paths *paths)
+sort_watch_paths(struct watch_paths *paths)
 {
     size_t kept = 0;
 
     if (paths->count == 0)
         return;
-    qsort(paths->items, paths->count, sizeof(*paths->items), compare);
+    qsort(paths->items, paths->count, sizeof(*paths->items),
+        compare_watched_paths);
     for (size_t i = 1; i < paths->count; i++)
-        if (compare(&paths->items[i], &paths->items[kept]) != 0)
+        if (compare_watched_paths(&paths->items[i], &paths->items[kept]) != 0)
             paths->items[++kept] = paths->items[i];
         else
             free(paths->items[i].path);
@@ -61,12 +62,12 @@ bool
 watch_paths_make(struct watch_paths *made, char *const *paths, size_t count,
     const struct watch_paths *before)
 {
-    if (!copy(made, paths, count))
+    if (!copy_watch_paths(made, paths, count))
         return false;
-    sort(made);
+    sort_watch_paths(made);
     for (size_t i = 0; i < made->count && before->count > 0; i++) {
         const struct watched *known = bsearch(&made->items[i], before->items,
-            before->count, sizeof(*before->items), compare);
+            before->count, sizeof(*before->items), compare_watched_paths);
 
         if (known == NULL)
             continue;

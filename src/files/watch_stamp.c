@@ -12,7 +12,7 @@
 static const uint64_t basis = HASH64_BASIS;
 
 static uint64_t
-mix(uint64_t sum, uint64_t number)
+mix_number(uint64_t sum, uint64_t number)
 {
     for (unsigned shift = 0; shift < 64; shift += 8)
         sum = hash64_byte(sum, (uint8_t)(number >> shift));
@@ -36,7 +36,7 @@ mix_status(uint64_t sum, const struct stat *status)
     };
 
     for (size_t i = 0; i < COUNT(numbers); i++)
-        sum = mix(sum, numbers[i]);
+        sum = mix_number(sum, numbers[i]);
     return sum;
 }
 
@@ -53,13 +53,14 @@ mix_entries(uint64_t sum, DIR *dir)
         if (fstatat(dirfd(dir), entry->d_name, &status, 0) == 0 &&
             S_ISREG(status.st_mode))
             total += mix_status(mix_text(basis, entry->d_name), &status);
-    return mix(sum, total);
+    return mix_number(sum, total);
 }
 
 static uint64_t
 sum_directory(const char *path, const struct stat *status)
 {
-    uint64_t sum = mix(mix(basis, status->st_dev), status->st_ino);
+    uint64_t sum =
+        mix_number(mix_number(basis, status->st_dev), status->st_ino);
     DIR *dir = opendir(path);
 
     if (dir != NULL) {
