@@ -39,7 +39,7 @@ struct connector {
     struct address failed_address; /* length 0: none */
 };
 
-static void go_on(struct connector *connector);
+static void try_next_target(struct connector *connector);
 
 static const struct endpoint *
 current_endpoint(const struct connector *connector)
@@ -57,7 +57,7 @@ time_left_ms(const struct connector *connector)
 }
 
 static void
-arm_timer(struct connector *connector, uint64_t delay_ms)
+arm_connector_timer(struct connector *connector, uint64_t delay_ms)
 {
     timer_set(&connector->timer, delay_ms);
     if (connector->spec.waits != NULL)
@@ -67,7 +67,7 @@ arm_timer(struct connector *connector, uint64_t delay_ms)
 /* Time for what comes next: the next address (none may use up the time of those
  * behind it), another try, the end. */
 static void
-schedule(struct connector *connector)
+schedule_next_try(struct connector *connector)
 {
     const struct connector_targets *targets = &connector->targets;
     uint64_t left_ms = time_left_ms(connector), delay_ms = left_ms;
@@ -80,7 +80,7 @@ schedule(struct connector *connector)
     if (connector_targets_has(targets, TARGET_LATER) &&
         connector->retry_ms < delay_ms)
         delay_ms = connector->retry_ms;
-    arm_timer(connector, delay_ms);
+    arm_connector_timer(connector, delay_ms);
 }
 
 void
@@ -101,7 +101,7 @@ connector_cancel(struct connector *connector)
 
 /* Keeps and tells what failed.  `address` NULL: none is known. */
 static void
-note_failure(struct connector *connector, enum connector_result why,
+note_connect_failure(struct connector *connector, enum connector_result why,
     const struct address *address)
 {
     const struct connector_spec *spec = &connector->spec;
@@ -134,7 +134,7 @@ fail_target(
     connector->targets.states[target] = TARGET_USED;
     if (why == CONNECTOR_TIMEOUT)
         remember_silent(connector, address);
-    note_failure(connector, why, address);
+    note_connect_failure(connector, why, address);
 }
 
 static size_t
@@ -145,8 +145,8 @@ target_of(const struct connector *connector,
 }
 
 static void
-fail_attempt(struct connector *connector, struct connector_attempt *attempt,
-    enum connector_result why)
+fail_connect_attempt(struct connector *connector,
+    struct connector_attempt *attempt, enum connector_result why)
 {
     connector_attempt_drop(attempt);
     fail_target(connector, target_of(connector, attempt), why);
@@ -172,7 +172,7 @@ give_up_endpoint(struct connector *connector)
 
     for (size_t i = 0; i < ATTEMPTS_MOST; i++)
         if (connector->attempts[i].fd >= 0)
-            fail_attempt(
+            fail_connect_attempt(
                 connector, &connector->attempts[i], CONNECTOR_TIMEOUT);
     for (size_t i = 0; i < targets->count; i++)
         if (targets->states[i] == TARGET_LATER)
@@ -183,18 +183,18 @@ give_up_endpoint(struct connector *connector)
 
 /* The name took too long, or the addresses did, or it is time for one more. */
 static void
-on_timer(void *arg)
+on_connector_timer(void *arg)
 {
     struct connector *connector = arg;
 
     if (connector->query != NULL) {
         resolver_cancel(connector->query);
-        note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
+        note_connect_failure(connector, CONNECTOR_UNRESOLVED, NULL);
     } else if (time_left_ms(connector) == 0) {
         give_up_endpoint(connector);
     }
     connector_targets_move(&connector->targets, TARGET_LATER, TARGET_NEW);
-    go_on(connector);
+    try_next_target(connector);
 }
 
 /* One address each. */
@@ -215,7 +215,7 @@ drop_overtaken(struct connector *connector)
             remember_silent(connector, attempt->to);
         connector_attempt_drop(attempt);
         connector->targets.states[target_of(connector, attempt)] = TARGET_NEW;
-        note_failure(connector, CONNECTOR_OVERTAKEN, attempt->to);
+        note_connect_failure(connector, CONNECTOR_OVERTAKEN, attempt->to);
     }
 }
 
@@ -250,12 +250,12 @@ on_attempt_ended(void *arg, struct connector_attempt *attempt,
         finish_connected(connector, attempt);
         return;
     }
-    fail_attempt(connector, attempt, result);
-    go_on(connector);
+    fail_connect_attempt(connector, attempt, result);
+    try_next_target(connector);
 }
 
 static bool
-would_return(
+connection_would_return(
     void *arg, const struct address *to, const struct address *from)
 {
     const struct connector *connector = arg;
@@ -278,7 +278,7 @@ vacate_attempt(struct connector *connector)
         if (attempt->since_ms < oldest->since_ms)
             oldest = attempt;
     }
-    fail_attempt(connector, oldest, CONNECTOR_TIMEOUT);
+    fail_connect_attempt(connector, oldest, CONNECTOR_TIMEOUT);
     return oldest;
 }
 
@@ -308,7 +308,7 @@ try_target(struct connector *connector, size_t target)
         attempt, &connector->targets.addresses[target], &result)) {
     case ATTEMPT_WAITS:
         connector->targets.states[target] = TARGET_TRYING;
-        schedule(connector);
+        schedule_next_try(connector);
         return true;
     case ATTEMPT_CONNECTED:
         finish_connected(connector, attempt);
@@ -326,7 +326,7 @@ try_target(struct connector *connector, size_t target)
 /* One endpoint each. */
 
 static bool
-is_silent(void *arg, const struct address *address)
+is_silent_lately(void *arg, const struct address *address)
 {
     struct connector *connector = arg;
 
@@ -337,7 +337,7 @@ is_silent(void *arg, const struct address *address)
 /* Those that were silent lately come last, and an endpoint that has no others
  * after the other endpoints. */
 static void
-arrange(struct connector *connector)
+arrange_targets(struct connector *connector)
 {
     struct connector_targets *targets = &connector->targets;
     bool known = connector->spec.memory->silent.count > 0;
@@ -345,30 +345,30 @@ arrange(struct connector *connector)
 
     address_order_interleave(targets->addresses, targets->count);
     last = known ? address_order_defer(targets->addresses, targets->count,
-                       is_silent, connector)
+                       is_silent_lately, connector)
                  : 0;
     if (last == targets->count && endpoint_order_put_off(&connector->order))
         targets->count = 0;
 }
 
 static void
-on_resolved(void *arg, enum resolver_result result,
+on_endpoint_resolved(void *arg, enum resolver_result result,
     const struct address *addresses, size_t count)
 {
     struct connector *connector = arg;
     struct connector_targets *targets = &connector->targets;
 
     if (result != RESOLVER_FOUND) {
-        note_failure(connector, CONNECTOR_UNRESOLVED, NULL);
+        note_connect_failure(connector, CONNECTOR_UNRESOLVED, NULL);
     } else if (!connector_targets_set(targets, addresses, count)) {
-        note_failure(connector, CONNECTOR_EXHAUSTED, NULL);
+        note_connect_failure(connector, CONNECTOR_EXHAUSTED, NULL);
     } else {
         for (size_t i = 0; i < count; i++)
             address_set_port(&targets->addresses[i],
                 current_endpoint(connector)->port);
-        arrange(connector);
+        arrange_targets(connector);
     }
-    go_on(connector);
+    try_next_target(connector);
 }
 
 /* False: its name is looked up; the connector may be gone. */
@@ -387,20 +387,20 @@ begin_endpoint(struct connector *connector)
         : address_from_numeric(&address, endpoint->host, endpoint->port);
     if (known) {
         connector_targets_set_one(&connector->targets, &address);
-        arrange(connector);
+        arrange_targets(connector);
         return true;
     }
-    arm_timer(connector, timeout_ms);
+    arm_connector_timer(connector, timeout_ms);
     /* The answer may come at once, and the connector be gone by then. */
-    resolver_start(connector->spec.resolver, endpoint->host, on_resolved,
-        connector, &connector->query);
+    resolver_start(connector->spec.resolver, endpoint->host,
+        on_endpoint_resolved, connector, &connector->query);
     return false;
 }
 
 /* Tries what comes next, until there is something to wait for.  Comes last: it
  * may finish the connector. */
 static void
-go_on(struct connector *connector)
+try_next_target(struct connector *connector)
 {
     const struct connector_targets *targets = &connector->targets;
 
@@ -412,7 +412,7 @@ go_on(struct connector *connector)
                 return;
         } else if (connector_targets_has(targets, TARGET_TRYING) ||
             connector_targets_has(targets, TARGET_LATER)) {
-            schedule(connector);
+            schedule_next_try(connector);
             return;
         } else if (!endpoint_order_has_next(&connector->order)) {
             finish_failed(connector);
@@ -433,8 +433,8 @@ new_connector(const struct connector_spec *spec)
 
     if (connector == NULL)
         return NULL;
-    if (!timer_open(
-            &connector->timer, spec->loop->base, on_timer, connector)) {
+    if (!timer_open(&connector->timer, spec->loop->base, on_connector_timer,
+            connector)) {
         free(connector);
         return NULL;
     }
@@ -445,7 +445,7 @@ new_connector(const struct connector_spec *spec)
         .base = spec->loop->base,
         .memory = spec->memory,
         .service = spec->service,
-        .returns = would_return,
+        .returns = connection_would_return,
         .ended = on_attempt_ended,
         .arg = connector,
     };
@@ -466,7 +466,7 @@ connector_start(const struct connector_spec *spec, struct connector **handle)
         return;
     }
     connector->handle = handle;
-    go_on(connector);
+    try_next_target(connector);
 }
 
 void
@@ -477,5 +477,5 @@ connector_next(struct connector *connector, bool silent)
             connector, &connector->targets.addresses[connector->won]);
     connector->deadline_ms =
         clock_now_ms() + connector->spec.service->connect_timeout_ms;
-    go_on(connector);
+    try_next_target(connector);
 }

@@ -79,7 +79,7 @@ is_self(int fd, const struct address *own)
 }
 
 static bool
-would_return(
+attempt_would_return(
     const struct connector_attempt *attempt, const struct address *from)
 {
     const struct connector_attempts *shared = attempt->shared;
@@ -89,7 +89,7 @@ would_return(
 
 /* What a socket that is connected is worth. */
 static enum connector_result
-examine(const struct connector_attempt *attempt)
+examine_connected(const struct connector_attempt *attempt)
 {
     const struct address *to = attempt->to;
     struct address own = { .length = sizeof(own.storage) };
@@ -100,7 +100,7 @@ examine(const struct connector_attempt *attempt)
         return CONNECTOR_CONNECTED;
     if (address_port(&own) == address_port(to) && is_self(attempt->fd, &own))
         return CONNECTOR_SELF;
-    return would_return(attempt, &own) ? CONNECTOR_RETURNS
+    return attempt_would_return(attempt, &own) ? CONNECTOR_RETURNS
                                        : CONNECTOR_CONNECTED;
 }
 
@@ -110,7 +110,7 @@ static enum connector_attempt_state
 accept_attempt(
     struct connector_attempt *attempt, enum connector_result *result)
 {
-    *result = examine(attempt);
+    *result = examine_connected(attempt);
     if (*result == CONNECTOR_CONNECTED)
         return ATTEMPT_CONNECTED;
     connector_attempt_drop(attempt);
@@ -120,7 +120,7 @@ accept_attempt(
 /* A socket that failed is readable, too; one that connected only if its server
  * has spoken already. */
 static void
-on_ready(evutil_socket_t fd, short what, void *arg)
+on_attempt_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct connector_attempt *attempt = arg;
     enum connector_result result;
@@ -140,7 +140,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 }
 
 static int
-open_socket(const struct service_config *service, int family)
+open_connect_socket(const struct service_config *service, int family)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int error;
@@ -198,7 +198,7 @@ connect_to(const struct connector_attempt *attempt)
 }
 
 static enum connector_attempt_state
-fail_attempt(struct connector_attempt *attempt, int error,
+end_failed_attempt(struct connector_attempt *attempt, int error,
     enum connector_result *result)
 {
     *result = connector_result_of(error);
@@ -233,24 +233,24 @@ connector_attempt_begin(struct connector_attempt *attempt,
     int error;
 
     attempt->to = to;
-    if (would_return(attempt, NULL)) {
+    if (attempt_would_return(attempt, NULL)) {
         *result = CONNECTOR_RETURNS;
         return ATTEMPT_FAILED;
     }
-    attempt->fd = open_socket(shared->service, to->storage.ss_family);
+    attempt->fd = open_connect_socket(shared->service, to->storage.ss_family);
     if (attempt->fd < 0)
-        return fail_attempt(attempt, errno, result);
+        return end_failed_attempt(attempt, errno, result);
     event_assign(&attempt->ready, shared->base, attempt->fd,
-        EV_READ | EV_WRITE, on_ready, attempt);
+        EV_READ | EV_WRITE, on_attempt_ready, attempt);
     error = connect_to(attempt);
     if (error == 0)
         return accept_attempt(attempt, result);
     if (error != EINPROGRESS)
-        return fail_attempt(attempt, error, result);
+        return end_failed_attempt(attempt, error, result);
     if (address_is_loopback(to) && accept_at_once(attempt, &state, result))
         return state;
     attempt->since_ms = clock_now_ms();
     return event_add(&attempt->ready, NULL) == 0
         ? ATTEMPT_WAITS
-        : fail_attempt(attempt, ENOMEM, result);
+        : end_failed_attempt(attempt, ENOMEM, result);
 }

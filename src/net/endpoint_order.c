@@ -17,7 +17,7 @@ is_put_off(const struct endpoint_order *order, size_t index)
 /* The endpoint after the current one; those that were put off come when all
  * others are through.  The count: there is none. */
 static size_t
-following(const struct endpoint_order *order, bool *second_round)
+following_endpoint(const struct endpoint_order *order, bool *second_round)
 {
     size_t next = order->now + 1; /* SIZE_MAX + 1 at first */
 
@@ -38,13 +38,13 @@ endpoint_order_has_next(const struct endpoint_order *order)
 {
     bool second_round;
 
-    return following(order, &second_round) < order->count;
+    return following_endpoint(order, &second_round) < order->count;
 }
 
 void
 endpoint_order_advance(struct endpoint_order *order)
 {
-    order->now = following(order, &order->second_round);
+    order->now = following_endpoint(order, &order->second_round);
 }
 
 bool

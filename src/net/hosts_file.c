@@ -40,7 +40,7 @@ take_word(struct span *line)
 /* Up to the line's end, a comment or a NUL, whichever comes first; `*text` then
  * begins with the next line. */
 static struct span
-take_line(struct span *text)
+take_hosts_line(struct span *text)
 {
     size_t left = (size_t)(text->end - text->start);
     const char *newline = memchr(text->start, '\n', left);
@@ -55,7 +55,7 @@ take_line(struct span *text)
 }
 
 static bool
-names(struct span line, const char *host, size_t length)
+line_names_host(struct span line, const char *host, size_t length)
 {
     for (;;) {
         struct span word = take_word(&line);
@@ -115,10 +115,11 @@ hosts_file_find(const char *text, size_t length, const char *host,
     struct address address;
 
     while (rest.start < rest.end && count < room) {
-        struct span line = take_line(&rest);
+        struct span line = take_hosts_line(&rest);
         struct span word = take_word(&line);
 
-        if (names(line, host, host_length) && parse_address(word, &address) &&
+        if (line_names_host(line, host, host_length) &&
+            parse_address(word, &address) &&
             !is_among(&address, addresses, count))
             addresses[count++] = address;
     }

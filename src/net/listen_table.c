@@ -31,7 +31,7 @@ listen_socket_is_shared(const struct listen_socket *held)
 }
 
 static unsigned
-port_of(const struct listen_socket *held)
+port_of_listen_socket(const struct listen_socket *held)
 {
     const char *colon = strrchr(held->socket.text, ':');
 
@@ -43,7 +43,7 @@ port_of(const struct listen_socket *held)
 /* Removes all that `is_over` says, keeping the order of the others, and what is
  * lent: it could not be had again.  False: none was. */
 static bool
-sweep(struct listen_table *sockets,
+sweep_listen_sockets(struct listen_table *sockets,
     bool (*is_over)(const struct listen_socket *, uint32_t), uint32_t service)
 {
     size_t kept = 0, before = sockets->count;
@@ -126,7 +126,7 @@ listen_table_add(struct listen_table *sockets,
 /* All of an address's sockets go with it, those of workers that are no more
  * too: to close one would reset what the kernel has queued on it. */
 static bool
-claim(void *arg, const char *text)
+claim_address(void *arg, const char *text)
 {
     const struct binding *binding = arg;
     struct listen_table *sockets = binding->sockets;
@@ -145,7 +145,7 @@ claim(void *arg, const char *text)
 }
 
 static bool
-have(void *arg, const char *text, unsigned index)
+has_listen_socket(void *arg, const char *text, unsigned index)
 {
     const struct binding *binding = arg;
 
@@ -159,13 +159,14 @@ has_port(void *arg, unsigned port)
     const struct listen_table *sockets = binding->sockets;
 
     for (size_t i = 0; i < sockets->count; i++)
-        if (sockets->items[i].serves && port_of(&sockets->items[i]) == port)
+        if (sockets->items[i].serves &&
+            port_of_listen_socket(&sockets->items[i]) == port)
             return true;
     return false;
 }
 
 static bool
-bound(void *arg, const struct listener_socket *socket)
+add_bound_socket(void *arg, const struct listener_socket *socket)
 {
     const struct binding *binding = arg;
     struct listen_socket *held = listen_table_add(binding->sockets, socket);
@@ -178,8 +179,8 @@ bound(void *arg, const struct listener_socket *socket)
 }
 
 static size_t
-resolve(void *arg, const char *host, struct address *addresses, size_t room,
-    const char **why)
+find_listen_addresses(void *arg, const char *host, struct address *addresses,
+    size_t room, const char **why)
 {
     const struct binding *binding = arg;
 
@@ -203,11 +204,11 @@ bind_service(struct listen_table *sockets, const struct config *config,
         };
         const struct listener_binder binder = {
             .count = facts->count,
-            .claim = claim,
-            .have = have,
+            .claim = claim_address,
+            .have = has_listen_socket,
             .has_port = has_port,
-            .bound = bound,
-            .resolve = resolve,
+            .bound = add_bound_socket,
+            .resolve = find_listen_addresses,
             .arg = &binding,
         };
 
@@ -218,7 +219,7 @@ bind_service(struct listen_table *sockets, const struct config *config,
 }
 
 static bool
-bind_all(struct listen_table *sockets, const struct config *config,
+bind_services(struct listen_table *sockets, const struct config *config,
     const struct listen_table_facts *facts, struct error *error)
 {
     bool ok = true;
@@ -232,7 +233,7 @@ bool
 listen_table_bind(struct listen_table *sockets, const struct config *config,
     const struct listen_table_facts *facts, struct error *error)
 {
-    if (!bind_all(sockets, config, facts, error))
+    if (!bind_services(sockets, config, facts, error))
         return false;
     if (sockets->count <= SOCKETS_MAX)
         return true;
@@ -271,7 +272,7 @@ is_unwanted(const struct listen_socket *held, uint32_t service)
 void
 listen_table_commit(struct listen_table *sockets)
 {
-    sweep(sockets, is_unwanted, 0);
+    sweep_listen_sockets(sockets, is_unwanted, 0);
     for (size_t i = 0; i < sockets->count; i++) {
         struct listen_socket *held = &sockets->items[i];
 
@@ -294,7 +295,7 @@ is_not_in_force(const struct listen_socket *held, uint32_t service)
 void
 listen_table_rollback(struct listen_table *sockets)
 {
-    sweep(sockets, is_not_in_force, 0);
+    sweep_listen_sockets(sockets, is_not_in_force, 0);
     for (size_t i = 0; i < sockets->count; i++)
         sockets->items[i].wanted = false;
 }
@@ -328,5 +329,5 @@ listen_table_close_service(struct listen_table *sockets, uint32_t service)
 {
     bool any = rest_lent(sockets, service);
 
-    return sweep(sockets, is_of_service, service) || any;
+    return sweep_listen_sockets(sockets, is_of_service, service) || any;
 }

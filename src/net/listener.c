@@ -57,7 +57,7 @@ is_exhaustion(int error)
 }
 
 static void
-pause_exhausted(struct listener *listener, int error)
+pause_listener_exhausted(struct listener *listener, int error)
 {
     event_del(listener->readable);
     timer_set(&listener->retry, EXHAUSTED_PAUSE_MS);
@@ -82,7 +82,7 @@ is_death(int error)
 
 /* Closes the socket: an abstract name is free when no process has it open. */
 static void
-die(struct listener *listener, int error)
+end_dead_listener(struct listener *listener, int error)
 {
     listener->dead = true;
     event_del(listener->readable);
@@ -114,11 +114,11 @@ accept_one(struct listener *listener)
     }
     calls->nothing(listener->arg);
     if (is_exhaustion(error)) {
-        pause_exhausted(listener, error);
+        pause_listener_exhausted(listener, error);
         return EXHAUSTED;
     }
     if (is_death(error)) {
-        die(listener, error);
+        end_dead_listener(listener, error);
         return DEAD;
     }
     return error == EAGAIN || error == EWOULDBLOCK ? EMPTY : GONE;
@@ -146,11 +146,11 @@ look_closer(struct listener *listener)
 
     listener->empty_wakes = 0;
     if (listener_find_dead(&listener->fd, 1, &dead) && dead)
-        die(listener, EINVAL);
+        end_dead_listener(listener, EINVAL);
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_listener_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct listener *listener = arg;
 
@@ -169,7 +169,7 @@ listener_drain(struct listener *listener)
 }
 
 static void
-on_retry(void *arg)
+on_listener_retry(void *arg)
 {
     struct listener *listener = arg;
 
@@ -188,9 +188,9 @@ listener_adopt(struct loop *loop, int fd, const struct listener_calls *calls,
     *listener = (struct listener){
         .fd = fd, .loop = loop, .calls = calls, .arg = arg };
     listener->readable = event_new(
-        loop->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
+        loop->base, fd, EV_READ | EV_PERSIST, on_listener_readable, listener);
     if (listener->readable != NULL &&
-        timer_open(&listener->retry, loop->base, on_retry, listener) &&
+        timer_open(&listener->retry, loop->base, on_listener_retry, listener) &&
         event_add(listener->readable, NULL) == 0)
         return listener;
     free_events(listener);

@@ -36,7 +36,7 @@ struct attempt {
 };
 
 static void PRINTF_LIKE(2, 3)
-complain(const struct attempt *attempt, const char *format, ...)
+report_endpoint_fault(const struct attempt *attempt, const char *format, ...)
 {
     const struct endpoint *endpoint = attempt->endpoint;
     char section[SECTION_SIZE], text[TEXT_SIZE];
@@ -51,9 +51,10 @@ complain(const struct attempt *attempt, const char *format, ...)
 }
 
 static void
-explain(const struct attempt *attempt, const char *what, const char *advice)
+report_errno(const struct attempt *attempt, const char *what,
+    const char *advice)
 {
-    complain(attempt, "%s: %s%s", what, strerror(errno), advice);
+    report_endpoint_fault(attempt, "%s: %s%s", what, strerror(errno), advice);
 }
 
 static const char *
@@ -100,7 +101,7 @@ clear_path(const struct attempt *attempt)
 
     if (unix_path_clear(attempt->endpoint->path, &fault))
         return true;
-    explain(attempt, fault.what, fault.advice);
+    report_errno(attempt, fault.what, fault.advice);
     return false;
 }
 
@@ -164,7 +165,7 @@ set_owner(const struct listener_socket *made, const struct leg_config *leg)
 
 /* Remembers which file it is that was just made. */
 static bool
-note_path(const struct attempt *attempt, struct listener_socket *made)
+note_made_path(const struct attempt *attempt, struct listener_socket *made)
 {
     const char *path = attempt->endpoint->path;
     struct stat file;
@@ -172,7 +173,7 @@ note_path(const struct attempt *attempt, struct listener_socket *made)
     if (path[0] == '@')
         return true;
     if (lstat(path, &file) < 0 || (made->path = strdup(path)) == NULL) {
-        explain(attempt, "cannot see the socket just made", "");
+        report_errno(attempt, "cannot see the socket just made", "");
         return false;
     }
     made->device = file.st_dev;
@@ -181,7 +182,7 @@ note_path(const struct attempt *attempt, struct listener_socket *made)
 }
 
 static bool
-set_options(int fd, int family, const struct leg_config *leg)
+set_listen_options(int fd, int family, const struct leg_config *leg)
 {
     static const int on = 1;
 
@@ -234,21 +235,21 @@ make_socket(const struct attempt *attempt, const struct address *address,
     made->fd =
         socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made->fd < 0) {
-        explain(attempt, "cannot make a socket", "");
+        report_errno(attempt, "cannot make a socket", "");
         return false;
     }
-    if (!set_options(made->fd, family, attempt->leg)) {
-        explain(attempt, "cannot set socket options", "");
+    if (!set_listen_options(made->fd, family, attempt->leg)) {
+        report_errno(attempt, "cannot set socket options", "");
         return false;
     }
     if (!bind_socket(attempt, address, made)) {
-        explain(attempt, "cannot bind", bind_advice(errno));
+        report_errno(attempt, "cannot bind", bind_advice(errno));
         return false;
     }
-    if (family == AF_UNIX && !note_path(attempt, made))
+    if (family == AF_UNIX && !note_made_path(attempt, made))
         return false;
     if (listen(made->fd, (int)attempt->leg->backlog) < 0) {
-        explain(attempt, "cannot listen", bind_advice(errno));
+        report_errno(attempt, "cannot listen", bind_advice(errno));
         return false;
     }
     return true;
@@ -283,7 +284,7 @@ open_address(const struct attempt *attempt, const struct address *address)
         (const struct sockaddr *)&address->storage, address->length, text);
     if (!binder->claim(binder->arg, text)) {
         errno = EADDRINUSE;
-        explain(attempt, "cannot bind", bind_advice(errno));
+        report_errno(attempt, "cannot bind", bind_advice(errno));
         return false;
     }
     for (unsigned i = 0; i < count; i++)
@@ -301,7 +302,7 @@ open_unix(const struct attempt *attempt)
 
     if (!address_from_path(&address, attempt->endpoint->path)) {
         errno = ENAMETOOLONG;
-        explain(attempt, "not a usable path", "");
+        report_errno(attempt, "not a usable path", "");
         return false;
     }
     address_format(
@@ -322,14 +323,16 @@ find_passed(const struct attempt *attempt)
 
     snprintf(text, sizeof(text), LISTENER_PASSED "%s", name);
     if (!binder->have(binder->arg, text, 0)) {
-        complain(attempt, "systemd passed no socket of this name at the start; "
+        report_endpoint_fault(attempt,
+            "systemd passed no socket of this name at the start; "
             "a .socket unit for this service needs FileDescriptorName=%s, and "
-            "then both a restart", name);
+            "then both a restart",
+            name);
         return false;
     }
     if (binder->claim(binder->arg, text))
         return true;
-    complain(attempt, "another listen line has this socket");
+    report_endpoint_fault(attempt, "another listen line has this socket");
     return false;
 }
 
@@ -392,8 +395,10 @@ open_inet(const struct attempt *attempt)
     bool ok = true;
 
     if (count == 0)
-        complain(attempt, "cannot resolve \"%s\": %s; write an address of "
-            "this machine, or * for all", endpoint->host, why);
+        report_endpoint_fault(attempt,
+            "cannot resolve \"%s\": %s; write an address of "
+            "this machine, or * for all",
+            endpoint->host, why);
     for (size_t i = 0; i < count; i++) {
         address_set_port(&addresses[i], endpoint->port);
         if (is_family_missing(endpoint, addresses[i].storage.ss_family) ||
@@ -451,7 +456,7 @@ listener_give(const char *service, const struct endpoint *endpoint,
     const char *problem = set_owner(socket, leg);
 
     if (problem != NULL)
-        explain(&attempt, problem, "");
+        report_errno(&attempt, problem, "");
     return problem == NULL;
 }
 
@@ -467,7 +472,7 @@ listener_owner_is_known(const char *service, const struct endpoint *endpoint,
 
     if (leg->owner == NULL || listener_find_owner(leg->owner, &uid, &gid))
         return true;
-    explain(&attempt, cannot_set_owner, "");
+    report_errno(&attempt, cannot_set_owner, "");
     return false;
 }
 

@@ -52,7 +52,7 @@ clear_own_path(const struct listener_socket *socket)
 }
 
 static bool
-note_path(struct listener_socket *socket)
+note_revived_path(struct listener_socket *socket)
 {
     struct stat made;
 
@@ -86,7 +86,7 @@ bind_path_anew(struct listener_socket *listener)
     return made &&
         bind(listener->fd, (const struct sockaddr *)&address.storage,
             address.length) == 0 &&
-        note_path(listener);
+        note_revived_path(listener);
 }
 
 bool

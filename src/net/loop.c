@@ -165,7 +165,7 @@ loop_may_log_exhaustion(struct loop *loop)
 }
 
 static void
-append(struct loop *loop, struct loop_task *task, enum loop_order order)
+append_task(struct loop *loop, struct loop_task *task, enum loop_order order)
 {
     if (task->queued)
         return;
@@ -178,25 +178,25 @@ append(struct loop *loop, struct loop_task *task, enum loop_order order)
 void
 loop_defer(struct loop *loop, struct loop_task *task)
 {
-    append(loop, task, LOOP_NEXT_TURN);
+    append_task(loop, task, LOOP_NEXT_TURN);
 }
 
 void
 loop_line_up(struct loop *loop, struct loop_task *task)
 {
-    append(loop, task, LOOP_IN_LINE);
+    append_task(loop, task, LOOP_IN_LINE);
 }
 
 void
 loop_line_up_ahead(struct loop *loop, struct loop_task *task)
 {
-    append(loop, task, LOOP_AHEAD);
+    append_task(loop, task, LOOP_AHEAD);
 }
 
 void
 loop_conclude(struct loop *loop, struct loop_task *task)
 {
-    append(loop, task, LOOP_LAST);
+    append_task(loop, task, LOOP_LAST);
 }
 
 void

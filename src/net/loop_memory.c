@@ -57,7 +57,7 @@ take_small(void)
 }
 
 static void *
-allocate(size_t size)
+allocate_block(size_t size)
 {
     union header *header;
 
@@ -73,7 +73,7 @@ allocate(size_t size)
 }
 
 static void
-release(void *block)
+release_block(void *block)
 {
     union header *header = block;
 
@@ -89,27 +89,27 @@ release(void *block)
 }
 
 static void *
-reallocate(void *block, size_t size)
+reallocate_block(void *block, size_t size)
 {
     const union header *header = block;
     size_t old;
     void *moved;
 
     if (block == NULL)
-        return allocate(size);
+        return allocate_block(size);
     old = header[-1].size > 0 ? header[-1].size : SMALL_BYTES;
     if (size <= old && header[-1].size == 0)
         return block;
-    moved = allocate(size);
+    moved = allocate_block(size);
     if (moved == NULL)
         return NULL;
     memcpy(moved, block, old < size ? old : size);
-    release(block);
+    release_block(block);
     return moved;
 }
 
 void
 loop_memory_install(void)
 {
-    event_set_mem_functions(allocate, reallocate, release);
+    event_set_mem_functions(allocate_block, reallocate_block, release_block);
 }

@@ -41,7 +41,7 @@ names_check_is_name(const struct endpoint *endpoint)
 }
 
 static void
-on_resolved(void *arg, enum resolver_result result,
+on_lookup_resolved(void *arg, enum resolver_result result,
     const struct address *addresses, size_t count)
 {
     struct lookup *lookup = arg;
@@ -88,7 +88,7 @@ add_names(struct names_check *check, const struct endpoints *endpoints)
 
 /* In order, each once. */
 static void
-list_names(struct names_check *check, const struct config *config)
+list_lookups(struct names_check *check, const struct config *config)
 {
     size_t kept = 0;
 
@@ -120,7 +120,7 @@ ask_all(struct names_check *check, struct resolver *resolver)
 
     check->waiting = check->count;
     for (size_t i = 0; i < check->count; i++)
-        resolver_start(resolver, check->lookups[i].host, on_resolved,
+        resolver_start(resolver, check->lookups[i].host, on_lookup_resolved,
             &check->lookups[i], &check->lookups[i].query);
     if (check->waiting > 0 && bounded) {
         timer_set(&timer, PATIENCE_MS);
@@ -141,7 +141,7 @@ names_check_new(struct loop *loop, struct resolver *resolver,
     if (check == NULL)
         return NULL;
     check->loop = loop;
-    list_names(check, config);
+    list_lookups(check, config);
     if (resolver != NULL)
         ask_all(check, resolver);
     return check;
@@ -154,7 +154,7 @@ names_check_free(struct names_check *check)
 }
 
 static const struct lookup *
-find(const struct names_check *check, const char *host)
+find_lookup(const struct names_check *check, const char *host)
 {
     const struct lookup key = { .host = host };
 
@@ -164,7 +164,7 @@ find(const struct names_check *check, const char *host)
 
 /* False: it is a fault. */
 static bool
-judge(enum resolver_result result, const struct service_config *service,
+judge_lookup(enum resolver_result result, const struct service_config *service,
     const struct endpoint *server, bool strict, struct error *error)
 {
     char section[128];
@@ -198,11 +198,11 @@ names_check_servers(const struct names_check *check,
         for (size_t j = 0; j < service->connect.count; j++) {
             const struct endpoint *server = &service->connect.items[j];
             const struct lookup *lookup = names_check_is_name(server)
-                ? find(check, server->host)
+                ? find_lookup(check, server->host)
                 : NULL;
 
             if (lookup != NULL)
-                ok &= judge(lookup->result, service, server,
+                ok &= judge_lookup(lookup->result, service, server,
                     config->global.strict_names, error);
         }
     }
@@ -213,7 +213,7 @@ size_t
 names_check_find(const struct names_check *check, const char *host,
     struct address *addresses, size_t room, const char **why)
 {
-    const struct lookup *lookup = find(check, host);
+    const struct lookup *lookup = find_lookup(check, host);
     size_t count = lookup != NULL ? lookup->count : 0;
 
     *why = lookup != NULL && lookup->result == RESOLVER_UNKNOWN

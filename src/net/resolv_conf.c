@@ -75,7 +75,7 @@ set_domains(struct resolv_conf *conf, const char *value, size_t most)
 }
 
 static void
-set_options(struct resolv_conf *conf, const char *value)
+set_resolv_options(struct resolv_conf *conf, const char *value)
 {
     while (*value != '\0') {
         if (strncmp(value, "ndots:", 6) == 0) {
@@ -100,7 +100,7 @@ read_line(struct resolv_conf *conf, char *line)
     else if ((value = value_of(line, "domain")) != NULL)
         set_domains(conf, value, 1);
     else if ((value = value_of(line, "options")) != NULL)
-        set_options(conf, value);
+        set_resolv_options(conf, value);
 }
 
 /* Copies the next line, without its end and up to a NUL; returns where the one
@@ -150,7 +150,7 @@ count_dots(const char *host)
 
 /* False: the name would be too long for any server to know it. */
 static bool
-join(const char *host, const char *domain, char name[RESOLV_NAME_SIZE])
+join_domain(const char *host, const char *domain, char name[RESOLV_NAME_SIZE])
 {
     const char *dot = *domain != '\0' ? "." : "";
 
@@ -171,7 +171,7 @@ resolv_conf_candidate(const struct resolv_conf *conf, const char *host,
 
     if (first || whole) {
         if (index == seen++)
-            return join(host, "", name);
+            return join_domain(host, "", name);
     }
     for (size_t i = 0; i < conf->domain_count && !whole; i++) {
         if (*conf->domains[i] == '\0') {
@@ -179,10 +179,10 @@ resolv_conf_candidate(const struct resolv_conf *conf, const char *host,
                 continue; /* it was the first */
             as_is = false;
         }
-        if (!join(host, conf->domains[i], name))
+        if (!join_domain(host, conf->domains[i], name))
             continue;
         if (index == seen++)
             return true;
     }
-    return as_is && index == seen && join(host, "", name);
+    return as_is && index == seen && join_domain(host, "", name);
 }

@@ -62,7 +62,7 @@ struct question {
 };
 
 static void
-arm_timer(struct resolver_dns *dns)
+arm_dns_timer(struct resolver_dns *dns)
 {
     struct timeval next;
 
@@ -75,23 +75,23 @@ arm_timer(struct resolver_dns *dns)
 }
 
 static void
-on_timer(void *arg)
+on_dns_timer(void *arg)
 {
     struct resolver_dns *dns = arg;
 
     ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    arm_timer(dns);
+    arm_dns_timer(dns);
 }
 
 static void
-on_socket(evutil_socket_t fd, short what, void *arg)
+on_dns_socket(evutil_socket_t fd, short what, void *arg)
 {
     struct resolver_dns *dns = arg;
 
     ares_process_fd(dns->channel,
         what & EV_READ ? fd : ARES_SOCKET_BAD,
         what & EV_WRITE ? fd : ARES_SOCKET_BAD);
-    arm_timer(dns);
+    arm_dns_timer(dns);
 }
 
 static void
@@ -129,7 +129,7 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
         return; /* out of memory: c-ares' own timeout ends the query */
     watch->fd = fd;
     watch->event = event_new(dns->loop->base, fd,
-        (short)(what | EV_PERSIST), on_socket, dns);
+        (short)(what | EV_PERSIST), on_dns_socket, dns);
     if (watch->event == NULL || event_add(watch->event, NULL) != 0) {
         free_watch(watch);
         return;
@@ -265,7 +265,7 @@ ask_channel(struct question *question)
             &dns->conf, question->host, question->candidate, name))
         return false;
     ares_getaddrinfo(dns->channel, name, NULL, &hints, on_found, question);
-    arm_timer(dns);
+    arm_dns_timer(dns);
     return true;
 }
 
@@ -287,7 +287,7 @@ reply_from_hosts(struct resolver_dns *dns, uint32_t number, const char *host)
 }
 
 static void
-ask(void *arg, uint32_t number, const char *host)
+ask_dns(void *arg, uint32_t number, const char *host)
 {
     static const struct resolver_reply no_memory = {
         .result = RESOLVER_FAILED,
@@ -347,7 +347,7 @@ change_servers(struct resolver_dns *dns)
         (void)set_servers(dns, false);
     while ((question = SLIST_FIRST(&dns->paused)) != NULL) {
         SLIST_REMOVE_HEAD(&dns->paused, entry);
-        ask(dns, question->number, question->host);
+        ask_dns(dns, question->number, question->host);
         free(question);
     }
 }
@@ -380,7 +380,7 @@ make_parts(struct resolver_dns *dns)
 {
     /* c-ares has its own patience, and always answers in the end. */
     const struct resolver_source source = {
-        .ask = ask,
+        .ask = ask_dns,
         .arg = dns,
         .wait_ms = WAIT_MS,
         .ttl_least_ms = TTL_LEAST_MS,
@@ -390,7 +390,7 @@ make_parts(struct resolver_dns *dns)
 
     dns->resolver = resolver_new(dns->loop, &source);
     return dns->resolver != NULL &&
-        timer_open(&dns->timer, dns->loop->base, on_timer, dns);
+        timer_open(&dns->timer, dns->loop->base, on_dns_timer, dns);
 }
 
 struct resolver_dns *

@@ -12,7 +12,7 @@ const struct resolver_file resolver_file[RESOLVER_FILE_COUNT] = {
 
 /* A file that the bundle does not have is empty. */
 static void
-read_file(struct files *files, int which, struct file_content *content)
+read_resolver_file(struct files *files, int which, struct file_content *content)
 {
     (void)!files_read(files, FILE_FOR_CONFIG, resolver_file[which].path,
         resolver_file[which].limit, content);
@@ -27,8 +27,8 @@ resolver_files_adopt(int fd, struct resolver_dns *dns, struct error *error)
 
     if (files == NULL)
         return false;
-    read_file(files, RESOLVER_FILE_HOSTS, &hosts);
-    read_file(files, RESOLVER_FILE_RESOLV_CONF, &resolv_conf);
+    read_resolver_file(files, RESOLVER_FILE_HOSTS, &hosts);
+    read_resolver_file(files, RESOLVER_FILE_RESOLV_CONF, &resolv_conf);
     ok = resolver_dns_set_files(dns,
         &(struct resolver_files){
             .hosts = hosts.text,

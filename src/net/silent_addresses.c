@@ -12,7 +12,7 @@ find_silent(struct silent_addresses *silent, const struct address *address)
 
 /* A new item, or the one that would be forgotten first. */
 static struct silent_address *
-make_room(struct silent_addresses *silent)
+take_silent_place(struct silent_addresses *silent)
 {
     struct silent_address *first = &silent->items[0];
 
@@ -34,7 +34,7 @@ silent_addresses_add(struct silent_addresses *silent,
         return;
     item = find_silent(silent, address);
     if (item == NULL)
-        item = make_room(silent);
+        item = take_silent_place(silent);
     *item = (struct silent_address){ *address, now_ms + SILENT_MS };
 }
 

@@ -11,7 +11,7 @@
 #include "config/config.h"
 
 static bool
-set(int fd, int level, int name, uint64_t value)
+set_socket_number(int fd, int level, int name, uint64_t value)
 {
     int number = value > INT_MAX ? INT_MAX : (int)value;
 
@@ -23,22 +23,23 @@ socket_options_keep_alive(int fd, const struct keepalive *keepalive)
 {
     if (!keepalive->on)
         return true;
-    return set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-        set(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle_s) &&
-        set(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive->interval_s) &&
-        set(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->count);
+    return set_socket_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+        set_socket_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle_s) &&
+        set_socket_number(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+            keepalive->interval_s) &&
+        set_socket_number(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->count);
 }
 
 bool
 socket_takes_urgent_in_line(int fd)
 {
-    return set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+    return set_socket_number(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 bool
 socket_sends_at_once(int fd)
 {
-    return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return set_socket_number(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 bool
@@ -54,10 +55,11 @@ bool
 socket_options_set_at_once(int fd, bool is_inet, const struct leg_config *leg)
 {
     if (leg->receive_buffer_bytes > 0 &&
-        !set(fd, SOL_SOCKET, SO_RCVBUF, leg->receive_buffer_bytes))
+        !set_socket_number(
+            fd, SOL_SOCKET, SO_RCVBUF, leg->receive_buffer_bytes))
         return false;
     if (leg->send_buffer_bytes > 0 &&
-        !set(fd, SOL_SOCKET, SO_SNDBUF, leg->send_buffer_bytes))
+        !set_socket_number(fd, SOL_SOCKET, SO_SNDBUF, leg->send_buffer_bytes))
         return false;
     if (!socket_takes_urgent_in_line(fd))
         return false;
@@ -66,7 +68,8 @@ socket_options_set_at_once(int fd, bool is_inet, const struct leg_config *leg)
     if (!socket_close_resets(fd, true))
         return false;
     return leg->user_timeout_ms == 0 ||
-        set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, leg->user_timeout_ms);
+        set_socket_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+            leg->user_timeout_ms);
 }
 
 bool
@@ -92,6 +95,6 @@ socket_options_never_wait(int fd)
 bool
 socket_options_reset(int fd)
 {
-    return set(fd, SOL_SOCKET, SO_KEEPALIVE, 0) &&
-        set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+    return set_socket_number(fd, SOL_SOCKET, SO_KEEPALIVE, 0) &&
+        set_socket_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 }

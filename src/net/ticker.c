@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_ticker_readable(evutil_socket_t fd, short what, void *arg)
 {
     const struct ticker *ticker = arg;
     uint64_t missed;
@@ -29,7 +29,7 @@ ticker_open(struct ticker *ticker, struct event_base *base,
     if (fd < 0)
         return false;
     ticker->readable =
-        event_new(base, fd, EV_READ | EV_PERSIST, on_readable, ticker);
+        event_new(base, fd, EV_READ | EV_PERSIST, on_ticker_readable, ticker);
     if (ticker->readable == NULL) {
         close(fd);
         return false;

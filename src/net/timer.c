@@ -126,7 +126,7 @@ arm_queue(struct timer_queue *queue)
     }
     now_ms = clock_now_ms();
     wait = clock_span(at_ms > now_ms ? at_ms - now_ms : 0);
-    (void)event_add(queue->event, &wait); /* see keep_place() */
+    (void)event_add(queue->event, &wait); /* see reserve_timer_place() */
 }
 
 static void
@@ -166,7 +166,7 @@ on_due(evutil_socket_t fd, short what, void *arg)
 /* The array that libevent makes for its first timers never shrinks.  False: out
  * of memory. */
 static bool
-keep_place(struct timer_queue *queue)
+reserve_timer_place(struct timer_queue *queue)
 {
     static const struct timeval far_off = { .tv_sec = FAR_OFF_S };
 
@@ -191,7 +191,7 @@ new_queue(struct event_base *base)
         return NULL;
     queue->base = base;
     queue->armed_ms = UINT64_MAX;
-    if (!keep_place(queue)) {
+    if (!reserve_timer_place(queue)) {
         free(queue);
         return NULL;
     }

@@ -29,7 +29,8 @@ is_served(const char *path)
 }
 
 static bool
-refuse(struct unix_path_fault *fault, const char *what, const char *advice)
+refuse_unix_path(struct unix_path_fault *fault, const char *what,
+    const char *advice)
 {
     *fault = (struct unix_path_fault){ what, advice };
     return false;
@@ -46,12 +47,14 @@ unix_path_clear(const char *path, struct unix_path_fault *fault)
     served = S_ISSOCK(file.st_mode) && is_served(path);
     errno = EADDRINUSE;
     if (!S_ISSOCK(file.st_mode))
-        return refuse(fault, "the path exists and is not a socket",
+        return refuse_unix_path(fault, "the path exists and is not a socket",
             "; remove it or choose another path");
     if (served)
-        return refuse(fault, "the path exists and a server listens on it",
+        return refuse_unix_path(fault,
+            "the path exists and a server listens on it",
             "; stop that server or choose another path");
     if (unlink(path) < 0)
-        return refuse(fault, "cannot remove the socket of a dead server", "");
+        return refuse_unix_path(fault,
+            "cannot remove the socket of a dead server", "");
     return true;
 }
