@@ -10,7 +10,7 @@
 typedef struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 
 static bool
-get(sets data)
+get_capabilities(sets data)
 {
     struct __user_cap_header_struct header = {
         .version = _LINUX_CAPABILITY_VERSION_3,
@@ -20,7 +20,7 @@ get(sets data)
 }
 
 static bool
-set(const struct __user_cap_data_struct *data)
+set_process_capabilities(const struct __user_cap_data_struct *data)
 {
     struct __user_cap_header_struct header = {
         .version = _LINUX_CAPABILITY_VERSION_3,
@@ -35,7 +35,7 @@ capabilities_bound(uint64_t keep)
 {
     sets have;
 
-    if (!get(have))
+    if (!get_capabilities(have))
         return false;
     if ((have[0].effective & CAPABILITY(CAP_SETPCAP)) == 0)
         return true;
@@ -56,7 +56,7 @@ capabilities_limit(uint64_t keep)
 {
     sets data;
 
-    if (!get(data))
+    if (!get_capabilities(data))
         return false;
     for (size_t i = 0; i < COUNT(data); i++) {
         uint32_t part = (uint32_t)(keep >> 32 * i);
@@ -65,7 +65,7 @@ capabilities_limit(uint64_t keep)
         data[i].effective &= part;
         data[i].inheritable &= part;
     }
-    return set(data);
+    return set_process_capabilities(data);
 }
 
 bool
@@ -73,7 +73,7 @@ capabilities_beyond(uint64_t keep)
 {
     sets data;
 
-    if (!get(data))
+    if (!get_capabilities(data))
         return true;
     for (size_t i = 0; i < COUNT(data); i++)
         if (((data[i].permitted | data[i].effective | data[i].inheritable) &

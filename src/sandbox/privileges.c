@@ -74,7 +74,8 @@ find_group(const char *name, gid_t *gid)
 }
 
 static bool
-finish(struct account *account, const char *name, struct error *error)
+keep_account_name(
+    struct account *account, const char *name, struct error *error)
 {
     account->name = strdup(name);
     if (account->name == NULL)
@@ -106,7 +107,7 @@ find_other(const char *user, const char *group, struct account *account,
         return false;
     }
     account->gid = gid;
-    return finish(account, user, error);
+    return keep_account_name(account, user, error);
 }
 
 /* The account of a process without root, which cannot take on another. */
@@ -122,7 +123,8 @@ find_own(const char *user, const char *group, struct account *account,
     snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
     account->uid = uid;
     account->gid = gid;
-    if (!finish(account, entry != NULL ? entry->pw_name : number, error))
+    if (!keep_account_name(account, entry != NULL ? entry->pw_name : number,
+            error))
         return false;
     if (user != NULL && (!find_user(user, &uid, &ignored) ||
         uid != account->uid)) {
@@ -175,7 +177,8 @@ privileges_keep_groups(void)
 }
 
 static bool
-fail(const struct account *account, const char *what, struct error *error)
+fail_to_become(const struct account *account, const char *what,
+    struct error *error)
 {
     error_add(error, "cannot become user %s: %s: %s", account->name, what,
         strerror(errno));
@@ -187,11 +190,11 @@ static bool
 drop_ids(const struct account *account, struct error *error)
 {
     if (geteuid() == 0 && setgroups(0, NULL) != 0 && getgroups(0, NULL) != 0)
-        return fail(account, "setgroups", error);
+        return fail_to_become(account, "setgroups", error);
     if (setresgid(account->gid, account->gid, account->gid) != 0)
-        return fail(account, "setresgid", error);
+        return fail_to_become(account, "setresgid", error);
     if (setresuid(account->uid, account->uid, account->uid) != 0)
-        return fail(account, "setresuid", error);
+        return fail_to_become(account, "setresuid", error);
     return true;
 }
 
@@ -209,7 +212,8 @@ has_ids(const struct account *account)
 }
 
 static bool
-verify(const struct account *account, bool was_root, struct error *error)
+verify_privileges_dropped(const struct account *account, bool was_root,
+    struct error *error)
 {
     const char *fault = NULL;
 
@@ -238,12 +242,12 @@ privileges_drop(const struct account *account, struct error *error)
      * its own by becoming another user; a process that stays root, or was given
      * ambient ones (AmbientCapabilities= of systemd.exec(5)), does not. */
     if (!capabilities_bound(0))
-        return fail(account, "the bounding set", error);
+        return fail_to_become(account, "the bounding set", error);
     if (!drop_ids(account, error))
         return false;
     if (!capabilities_limit(0))
-        return fail(account, "capset", error);
+        return fail_to_become(account, "capset", error);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return fail(account, "no_new_privs", error);
-    return verify(account, was_root, error);
+        return fail_to_become(account, "no_new_privs", error);
+    return verify_privileges_dropped(account, was_root, error);
 }

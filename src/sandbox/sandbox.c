@@ -35,7 +35,7 @@ static const uint64_t masters_capabilities =
     CAPABILITY(CAP_SYS_RESOURCE) | CAPABILITY(CAP_SETPCAP);
 
 static bool
-fail(struct error *error, const char *what)
+fail_sandbox(struct error *error, const char *what)
 {
     error_add(error, "the sandbox: %s: %s", what, strerror(errno));
     return false;
@@ -43,34 +43,35 @@ fail(struct error *error, const char *what)
 
 /* Both limits, so that it cannot be taken back. */
 static bool
-lower(__rlimit_resource_t resource, rlim_t most, struct error *error)
+lower_limit(__rlimit_resource_t resource, rlim_t most, struct error *error)
 {
     struct rlimit limit;
 
     if (getrlimit(resource, &limit) != 0)
-        return fail(error, "getrlimit");
+        return fail_sandbox(error, "getrlimit");
     if (limit.rlim_max > most)
         limit.rlim_max = most;
     if (limit.rlim_cur > limit.rlim_max)
         limit.rlim_cur = limit.rlim_max;
-    return setrlimit(resource, &limit) == 0 || fail(error, "setrlimit");
+    return setrlimit(resource, &limit) == 0 ||
+        fail_sandbox(error, "setrlimit");
 }
 
 bool
 sandbox_forbid_dumps(struct error *error)
 {
-    return lower(RLIMIT_CORE, 0, error) &&
+    return lower_limit(RLIMIT_CORE, 0, error) &&
         (instrumented || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ||
-            fail(error, "PR_SET_DUMPABLE"));
+            fail_sandbox(error, "PR_SET_DUMPABLE"));
 }
 
 static bool
-limit(enum role role, struct error *error)
+limit_resources(enum role role, struct error *error)
 {
     unsigned most_fds = role_info(role)->most_fds;
 
-    return lower(RLIMIT_NPROC, 0, error) &&
-        (most_fds == 0 || lower(RLIMIT_NOFILE, most_fds, error));
+    return lower_limit(RLIMIT_NPROC, 0, error) &&
+        (most_fds == 0 || lower_limit(RLIMIT_NOFILE, most_fds, error));
 }
 
 /* Of the master's rights a role that binds has the one that this takes. */
@@ -78,7 +79,7 @@ static bool
 limit_capabilities(struct error *error)
 {
     return capabilities_limit(CAPABILITY(CAP_NET_BIND_SERVICE)) ||
-        fail(error, "capabilities");
+        fail_sandbox(error, "capabilities");
 }
 
 bool
@@ -89,10 +90,10 @@ sandbox_enter(enum role role, enum sandbox_mode mode,
         return true;
     if (mode == SANDBOX_OFF)
         return !role_info(role)->has_keys || sandbox_forbid_dumps(error);
-    if (!limit(role, error) || !sandbox_forbid_dumps(error))
+    if (!limit_resources(role, error) || !sandbox_forbid_dumps(error))
         return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return fail(error, "PR_SET_NO_NEW_PRIVS");
+        return fail_sandbox(error, "PR_SET_NO_NEW_PRIVS");
     if (!sandbox_landlock_confine(role, reach, error) ||
         (role_info(role)->may_bind && !limit_capabilities(error)))
         return false;
@@ -108,9 +109,9 @@ sandbox_reduce_master(enum sandbox_mode mode, struct error *error)
         return true;
     if (!capabilities_bound(masters_capabilities) ||
         !capabilities_limit(masters_capabilities))
-        return fail(error, "capabilities");
+        return fail_sandbox(error, "capabilities");
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ||
-        fail(error, "PR_SET_NO_NEW_PRIVS");
+        fail_sandbox(error, "PR_SET_NO_NEW_PRIVS");
 }
 
 bool

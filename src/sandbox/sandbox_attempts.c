@@ -39,7 +39,7 @@
 /* Duties. */
 
 static bool
-go_on(const struct sandbox_scene *scene)
+use_basic_calls(const struct sandbox_scene *scene)
 {
     struct timespec now;
     char bytes[16], *memory = malloc(MIB(1));
@@ -64,7 +64,7 @@ ACT(end_reading, shutdown(scene->given, SHUT_RD) == 0)
 /* Files. */
 
 static bool
-opens(const char *path, int flags)
+try_to_open(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC, 0600);
 
@@ -73,10 +73,10 @@ opens(const char *path, int flags)
     return fd >= 0;
 }
 
-ACT(read_etc, opens("/etc/passwd", O_RDONLY))
-ACT(read_proc, opens("/proc/self/status", O_RDONLY))
-ACT(read_folder, opens("/", O_RDONLY | O_DIRECTORY))
-ACT(write_temporary, opens("/tmp", O_WRONLY | O_TMPFILE))
+ACT(read_etc, try_to_open("/etc/passwd", O_RDONLY))
+ACT(read_proc, try_to_open("/proc/self/status", O_RDONLY))
+ACT(read_folder, try_to_open("/", O_RDONLY | O_DIRECTORY))
+ACT(write_temporary, try_to_open("/tmp", O_WRONLY | O_TMPFILE))
 ACT(make_folder, mkdir("/tmp/.", 0700) == 0 || errno == EEXIST)
 ACT(change_folder, chdir("/") == 0)
 ACT(watch_files, inotify_init1(IN_CLOEXEC) >= 0)
@@ -130,17 +130,17 @@ read_parent(const struct sandbox_scene *scene)
 /* Code. */
 
 static void *
-map(int protection)
+map_page(int protection)
 {
     return mmap(NULL, KIB(4), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-ACT(map_code, map(PROT_READ | PROT_EXEC) != MAP_FAILED)
+ACT(map_code, map_page(PROT_READ | PROT_EXEC) != MAP_FAILED)
 
 static bool
 make_code(const struct sandbox_scene *scene)
 {
-    void *memory = map(PROT_READ | PROT_WRITE);
+    void *memory = map_page(PROT_READ | PROT_WRITE);
 
     (void)scene;
     return memory != MAP_FAILED &&
@@ -169,7 +169,7 @@ ACT(make_netlink, has_socket(AF_NETLINK, SOCK_RAW, 0))
 ACT(make_crypto, has_socket(AF_ALG, SOCK_SEQPACKET, 0))
 
 static bool
-connects(const void *address, socklen_t length, sa_family_t family)
+try_to_connect(const void *address, socklen_t length, sa_family_t family)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool ok = fd >= 0 && connect(fd, address, length) == 0;
@@ -179,9 +179,11 @@ connects(const void *address, socklen_t length, sa_family_t family)
     return ok;
 }
 
-ACT(connect_inside, connects(&scene->inside, sizeof(scene->inside), AF_INET))
-ACT(connect_outside, connects(&scene->outside, sizeof(scene->outside), AF_INET))
-ACT(connect_name, connects(&scene->name, scene->name_length, AF_UNIX))
+ACT(connect_inside,
+    try_to_connect(&scene->inside, sizeof(scene->inside), AF_INET))
+ACT(connect_outside,
+    try_to_connect(&scene->outside, sizeof(scene->outside), AF_INET))
+ACT(connect_name, try_to_connect(&scene->name, scene->name_length, AF_UNIX))
 
 /* TCP Fast Open connects inside sendto(2), past Landlock's connect check. */
 static bool
@@ -305,7 +307,7 @@ grow_mapping(const struct sandbox_scene *scene)
 }
 
 const struct sandbox_act sandbox_attempts[] = {
-    { "compute: memory, time, randomness", go_on, ALL, 0, 0 },
+    { "compute: memory, time, randomness", use_basic_calls, ALL, 0, 0 },
     { "send over a socket that it was given", send_on, ALL, 0, 0 },
     { "have a socket block that it was given", make_blocking, 0, 0, 0 },
     { "end reading for all who have a socket", end_reading, 0, 0, 0 },

@@ -25,7 +25,7 @@ sandbox_filter_works(void)
 }
 
 static bool
-fail(struct error *error, const char *what, int code)
+fail_filter(struct error *error, const char *what, int code)
 {
     error_add(error, "the filter of system calls: %s: %s", what,
         strerror(-code));
@@ -35,7 +35,7 @@ fail(struct error *error, const char *what, int code)
 /* A call that this architecture does not have, or libseccomp does not know,
  * needs no rule. */
 static bool
-add(scmp_filter_ctx filter, uint32_t action, const char *name,
+add_filter_rule(scmp_filter_ctx filter, uint32_t action, const char *name,
     unsigned count, const struct scmp_arg_cmp *arguments, struct error *error)
 {
     int number = seccomp_syscall_resolve_name(name);
@@ -44,11 +44,11 @@ add(scmp_filter_ctx filter, uint32_t action, const char *name,
     if (number < 0)
         return true;
     code = seccomp_rule_add_array(filter, action, number, count, arguments);
-    return code == 0 || fail(error, name, code);
+    return code == 0 || fail_filter(error, name, code);
 }
 
 static bool
-has(enum sandbox_need need, const struct sandbox_reach *reach)
+has_need(enum sandbox_need need, const struct sandbox_reach *reach)
 {
     switch (need) {
     case SANDBOX_NEEDS_PORTS:
@@ -72,9 +72,9 @@ add_calls(scmp_filter_ctx filter, uint32_t action, enum role role,
     for (size_t i = 0; i < count; i++) {
         const struct sandbox_call *call = &calls[i];
 
-        if ((call->roles >> role & 1) != 0 && has(call->need, reach) &&
-            !add(filter, action, call->name, call->count, call->arguments,
-                error))
+        if ((call->roles >> role & 1) != 0 && has_need(call->need, reach) &&
+            !add_filter_rule(filter, action, call->name, call->count,
+                call->arguments, error))
             return false;
     }
     return true;
@@ -92,15 +92,15 @@ allow_on_self(scmp_filter_ctx filter, struct error *error)
             .datum_b = (uint32_t)getpid(),
         };
 
-        if (!add(filter, SCMP_ACT_ALLOW, sandbox_on_self[i].name, 1, &self,
-                error))
+        if (!add_filter_rule(filter, SCMP_ACT_ALLOW, sandbox_on_self[i].name, 1,
+                &self, error))
             return false;
     }
     return true;
 }
 
 static bool
-allow(scmp_filter_ctx filter, enum role role, bool kill,
+allow_calls(scmp_filter_ctx filter, enum role role, bool kill,
     const struct sandbox_reach *reach, struct error *error)
 {
     return add_calls(filter, SCMP_ACT_ALLOW, role, reach, sandbox_allowed,
@@ -114,7 +114,7 @@ allow(scmp_filter_ctx filter, enum role role, bool kill,
 /* No new privileges is the caller's business, so that it is the same on kernels
  * without filters. */
 static bool
-load(scmp_filter_ctx filter, struct error *error)
+load_filter(scmp_filter_ctx filter, struct error *error)
 {
     int code = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
 
@@ -122,11 +122,11 @@ load(scmp_filter_ctx filter, struct error *error)
         code = seccomp_attr_set(
             filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (code != 0)
-        return fail(error, "cannot be set up", code);
+        return fail_filter(error, "cannot be set up", code);
     /* Not of every libseccomp, and only faster. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, AS_TREE);
     code = seccomp_load(filter);
-    return code == 0 || fail(error, "cannot be loaded", code);
+    return code == 0 || fail_filter(error, "cannot be loaded", code);
 }
 
 bool
@@ -141,8 +141,9 @@ sandbox_filter_confine(enum role role, bool kill,
         return true;
     filter = seccomp_init(refuse);
     if (filter == NULL)
-        return fail(error, "cannot be made", -ENOMEM);
-    ok = allow(filter, role, kill, reach, error) && load(filter, error);
+        return fail_filter(error, "cannot be made", -ENOMEM);
+    ok = allow_calls(filter, role, kill, reach, error) &&
+        load_filter(filter, error);
     seccomp_release(filter);
     return ok;
 }

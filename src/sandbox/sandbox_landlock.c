@@ -72,7 +72,7 @@ sandbox_landlock_version(void)
 }
 
 static bool
-fail(struct error *error, const char *what)
+fail_landlock(struct error *error, const char *what)
 {
     error_add(error, "Landlock: %s: %s", what, strerror(errno));
     return false;
@@ -91,14 +91,14 @@ allow_folder_of(int ruleset, const char *path, struct error *error)
 
     if (folder == NULL) {
         errno = ENOMEM;
-        return fail(error, path);
+        return fail_landlock(error, path);
     }
     rule.fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (rule.fd < 0)
         return true;
     ok = syscall(SYS_landlock_add_rule, ruleset, RULE_PATH, &rule, 0U) == 0 ||
-        fail(error, path);
+        fail_landlock(error, path);
     close(rule.fd);
     return ok;
 }
@@ -110,7 +110,7 @@ allow_port(
     const struct port_rule rule = { .allowed = allowed, .port = port };
 
     return syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0U) ==
-        0 || fail(error, "cannot allow a port");
+        0 || fail_landlock(error, "cannot allow a port");
 }
 
 static bool
@@ -184,10 +184,10 @@ sandbox_landlock_confine(
     ruleset = (int)syscall(
         SYS_landlock_create_ruleset, &all, sizeof(all), 0U);
     if (ruleset < 0)
-        return fail(error, "cannot make a ruleset");
+        return fail_landlock(error, "cannot make a ruleset");
     ok = add_rules(ruleset, version, role, reach, error) &&
         (syscall(SYS_landlock_restrict_self, ruleset, 0U) == 0 ||
-            fail(error, "cannot restrict this process"));
+            fail_landlock(error, "cannot restrict this process"));
     close(ruleset);
     return ok;
 }

@@ -157,7 +157,7 @@ try_act(const struct selftest *selftest, enum role role,
 }
 
 static enum outcome
-judge(const struct selftest *selftest, enum role role,
+judge_attempt(const struct selftest *selftest, enum role role,
     const struct sandbox_act *act, int status)
 {
     bool needed = role_is_among(act->allowed, role);
@@ -173,7 +173,7 @@ judge(const struct selftest *selftest, enum role role,
 }
 
 static enum outcome
-look(const struct selftest *selftest, enum role role,
+attempt_in_child(const struct selftest *selftest, enum role role,
     const struct sandbox_act *act)
 {
     int status;
@@ -183,7 +183,7 @@ look(const struct selftest *selftest, enum role role,
         try_act(selftest, role, act);
     if (child < 0 || waitpid(child, &status, 0) != child)
         return NOT_TRIED;
-    return judge(selftest, role, act, status);
+    return judge_attempt(selftest, role, act, status);
 }
 
 static void
@@ -206,7 +206,7 @@ print_act(struct selftest *selftest, const struct sandbox_act *act)
         if (!role_is_child(role))
             continue;
         fflush(selftest->out);
-        outcome = look(selftest, role, act);
+        outcome = attempt_in_child(selftest, role, act);
         selftest->counts[outcome]++;
         fprintf(selftest->out, "%-13s", words[outcome]);
     }
