@@ -36,7 +36,7 @@ number_of(const char *variable)
 
 /* Names stand between colons; without one each is "unknown". */
 static char *
-take_name(char **rest)
+take_passed_name(char **rest)
 {
     char *colon, *name = *rest;
 
@@ -61,7 +61,7 @@ count_names(const char *names)
 /* Makes the descriptors close-on-exec, so that no child inherits them.  Those
  * not wanted are found later, when errors can be reported. */
 static void
-take(struct activation *activation, size_t count)
+take_passed_sockets(struct activation *activation, size_t count)
 {
     char *names = getenv("LISTEN_FDNAMES");
 
@@ -74,7 +74,7 @@ take(struct activation *activation, size_t count)
         if (!fd_set_cloexec(fd) || !fd_set_nonblocking(fd))
             log_debug(NULL, "descriptor %d: %m", fd);
         activation->items[i] =
-            (struct passed){ .fd = fd, .name = take_name(&names) };
+            (struct passed){ .fd = fd, .name = take_passed_name(&names) };
         activation->count++;
     }
 }
@@ -87,7 +87,7 @@ activation_take(struct activation *activation)
     *activation = (struct activation){ .items = NULL };
     if (number_of("LISTEN_PID") == (uint64_t)getpid() && count > 0 &&
         count <= PASSED_MAX)
-        take(activation, (size_t)count);
+        take_passed_sockets(activation, (size_t)count);
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDNAMES");
@@ -132,7 +132,8 @@ fault_of(int fd)
 }
 
 static bool
-lend(struct passed *passed, struct listen_table *sockets, struct error *error)
+add_passed_socket(struct passed *passed, struct listen_table *sockets,
+    struct error *error)
 {
     struct listener_socket made = { .fd = passed->fd };
     char text[ADDRESS_TEXT_SIZE];
@@ -172,13 +173,13 @@ activation_lend(struct activation *activation, struct listen_table *sockets,
         if (fault != NULL)
             error_add(error, "what systemd passed as \"%s\" is %s",
                 passed->name, fault);
-        ok &= fault == NULL && lend(passed, sockets, error);
+        ok &= fault == NULL && add_passed_socket(passed, sockets, error);
     }
     return ok;
 }
 
 static const char *
-name_of(const struct listen_socket *held)
+name_of_passed(const struct listen_socket *held)
 {
     return held->socket.text + strlen(LISTENER_PASSED);
 }
@@ -191,18 +192,18 @@ is_first_lent(const struct listen_socket *held)
 }
 
 static const struct listen_socket *
-find_by_name(const struct listen_table *sockets, const char *name)
+find_passed_by_name(const struct listen_table *sockets, const char *name)
 {
     for (size_t i = 0; i < sockets->count; i++)
         if (is_first_lent(&sockets->items[i]) &&
-            strcmp(name_of(&sockets->items[i]), name) == 0)
+            strcmp(name_of_passed(&sockets->items[i]), name) == 0)
             return &sockets->items[i];
     return NULL;
 }
 
 /* `"a", "b"`, as many as there is room for; empty: none was passed. */
 static void
-list_names(const struct listen_table *sockets, char text[NAMES_SIZE])
+list_passed_names(const struct listen_table *sockets, char text[NAMES_SIZE])
 {
     size_t length = 0;
 
@@ -211,21 +212,22 @@ list_names(const struct listen_table *sockets, char text[NAMES_SIZE])
         const struct listen_socket *held = &sockets->items[i];
 
         if (is_first_lent(held) &&
-            length + strlen(name_of(held)) + sizeof(", \"\"") <= NAMES_SIZE)
+            length + strlen(name_of_passed(held)) + sizeof(", \"\"") <=
+                NAMES_SIZE)
             length += (size_t)snprintf(text + length, NAMES_SIZE - length,
-                "%s\"%s\"", length > 0 ? ", " : "", name_of(held));
+                "%s\"%s\"", length > 0 ? ", " : "", name_of_passed(held));
     }
 }
 
 static void
-complain_of_missing(const struct service_config *service,
+report_missing(const struct service_config *service,
     const struct endpoint *endpoint, const struct listen_table *sockets,
     struct error *error)
 {
     char section[SECTION_SIZE], names[NAMES_SIZE];
 
     snprintf(section, sizeof(section), "service %s", service->name);
-    list_names(sockets, names);
+    list_passed_names(sockets, names);
     if (names[0] != '\0')
         config_fault_add(error, &endpoint->origin, section, "listen",
             "%s: systemd passed no socket of this name, but %s; set "
@@ -251,9 +253,9 @@ find_missing(const struct listen_table *sockets, const struct config *config,
             const struct endpoint *endpoint = &service->listen.items[j];
 
             if (endpoint->kind != ENDPOINT_SYSTEMD ||
-                find_by_name(sockets, endpoint->path) != NULL)
+                find_passed_by_name(sockets, endpoint->path) != NULL)
                 continue;
-            complain_of_missing(service, endpoint, sockets, error);
+            report_missing(service, endpoint, sockets, error);
             ok = false;
         }
     }
@@ -283,11 +285,11 @@ find_extra(const struct listen_table *sockets, const struct config *config,
     for (size_t i = 0; i < sockets->count; i++) {
         const struct listen_socket *held = &sockets->items[i];
 
-        if (!is_first_lent(held) || is_wanted(config, name_of(held)))
+        if (!is_first_lent(held) || is_wanted(config, name_of_passed(held)))
             continue;
         error_add(error, "systemd passed a socket named \"%s\", but no service "
             "has listen = systemd:%s; its clients would wait for ever",
-            name_of(held), name_of(held));
+            name_of_passed(held), name_of_passed(held));
         ok = false;
     }
     return ok;
@@ -311,6 +313,6 @@ activation_warn(const struct listen_table *sockets)
         if (is_first_lent(held) && !held->serves)
             log_warn(NULL, "no service listens on systemd:%s any more; its "
                 "clients wait until one does, or its .socket unit is stopped",
-                name_of(held));
+                name_of_passed(held));
     }
 }

@@ -24,7 +24,7 @@ is_plain(char byte)
 
 /* False: no room for it. */
 static bool
-put(char *name, size_t *length, char byte)
+put_name_byte(char *name, size_t *length, char byte)
 {
     size_t room = STORE_NAME_SIZE - *length;
     int added = is_plain(byte)
@@ -46,7 +46,7 @@ fdstore_name_make(
         has_path ? (uint64_t)socket->inode : 0);
 
     for (const char *at = socket->text; *at != '\0'; at++)
-        if (!put(name, &length, *at))
+        if (!put_name_byte(name, &length, *at))
             return false;
     return true;
 }
@@ -59,7 +59,7 @@ fdstore_name_is_ours(const char *name)
 
 /* Digits up to a comma; `*at` is then behind it. */
 static bool
-read_number(const char **at, int base, uint64_t *number)
+read_name_number(const char **at, int base, uint64_t *number)
 {
     static const char digits[] = "0123456789abcdef";
     size_t length = strspn(*at, digits);
@@ -82,9 +82,9 @@ read_numbers(const char *name, struct listener_socket *socket)
     const char *at = name + strlen(PREFIX);
     uint64_t index, device, inode;
 
-    if (!fdstore_name_is_ours(name) || !read_number(&at, 10, &index) ||
-        !read_number(&at, 16, &device) || !read_number(&at, 16, &inode) ||
-        index >= MESSAGE_SOCKETS_MAX)
+    if (!fdstore_name_is_ours(name) || !read_name_number(&at, 10, &index) ||
+        !read_name_number(&at, 16, &device) ||
+        !read_name_number(&at, 16, &inode) || index >= MESSAGE_SOCKETS_MAX)
         return false;
     socket->index = (unsigned)index;
     socket->device = (dev_t)device;

@@ -50,7 +50,7 @@ notify_is_on(const struct notify *notify)
 }
 
 static void
-drop_first(struct notify *notify)
+drop_first_item(struct notify *notify)
 {
     struct notify_item *item = STAILQ_FIRST(&notify->items);
 
@@ -61,7 +61,7 @@ drop_first(struct notify *notify)
 }
 
 static void
-disconnect(struct notify *notify)
+disconnect_notify(struct notify *notify)
 {
     if (notify->writable != NULL)
         event_free(notify->writable);
@@ -74,9 +74,9 @@ disconnect(struct notify *notify)
 void
 notify_leave(struct notify *notify)
 {
-    disconnect(notify);
+    disconnect_notify(notify);
     while (!STAILQ_EMPTY(&notify->items))
-        drop_first(notify);
+        drop_first_item(notify);
     free(notify->path);
     notify->path = NULL;
 }
@@ -90,7 +90,7 @@ notify_free(struct notify *notify)
 }
 
 static bool
-connect_socket(struct notify *notify)
+connect_notify_socket(struct notify *notify)
 {
     struct address address;
 
@@ -104,7 +104,7 @@ connect_socket(struct notify *notify)
         connect(notify->fd, (const struct sockaddr *)&address.storage,
             address.length) == 0)
         return true;
-    disconnect(notify);
+    disconnect_notify(notify);
     return false;
 }
 
@@ -125,17 +125,17 @@ enum outcome { SENT, FULL, LOST };
 static enum outcome
 try_item(struct notify *notify, const struct notify_item *item)
 {
-    for (int i = 0; i < 2 && connect_socket(notify); i++) {
+    for (int i = 0; i < 2 && connect_notify_socket(notify); i++) {
         if (send_item(notify->fd, item))
             return SENT;
         if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
             return FULL;
-        disconnect(notify);
+        disconnect_notify(notify);
     }
     return LOST;
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg);
+static void on_notify_writable(evutil_socket_t fd, short what, void *arg);
 
 static void
 wait_for_room(struct notify *notify)
@@ -144,14 +144,14 @@ wait_for_room(struct notify *notify)
         return;
     if (notify->writable == NULL)
         notify->writable = event_new(
-            notify->base, notify->fd, EV_WRITE, on_writable, notify);
+            notify->base, notify->fd, EV_WRITE, on_notify_writable, notify);
     if (notify->writable == NULL || event_add(notify->writable, NULL) < 0)
         log_error(NULL, "the service manager is told late: out of memory");
 }
 
 /* What cannot be delivered at all keeps nothing behind it from being tried. */
 static void
-send_all(struct notify *notify)
+send_notify_items(struct notify *notify)
 {
     while (!STAILQ_EMPTY(&notify->items) && !notify->held) {
         enum outcome outcome =
@@ -163,16 +163,16 @@ send_all(struct notify *notify)
         }
         if (outcome == LOST)
             log_debug(NULL, "the service manager cannot be told: %m");
-        drop_first(notify);
+        drop_first_item(notify);
     }
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_notify_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    send_all(arg);
+    send_notify_items(arg);
 }
 
 /* A copy of the descriptor, because ours may be closed before it is sent. */
@@ -193,7 +193,8 @@ make_item(const char *text, size_t length, int fd)
 }
 
 static void PRINTF_LIKE(3, 0)
-enqueue(struct notify *notify, int fd, const char *format, va_list arguments)
+enqueue_notification(
+    struct notify *notify, int fd, const char *format, va_list arguments)
 {
     char text[TEXT_SIZE];
     struct notify_item *item = NULL;
@@ -209,7 +210,7 @@ enqueue(struct notify *notify, int fd, const char *format, va_list arguments)
         return;
     }
     STAILQ_INSERT_TAIL(&notify->items, item, entry);
-    send_all(notify);
+    send_notify_items(notify);
 }
 
 void
@@ -218,7 +219,7 @@ notify_send(struct notify *notify, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    enqueue(notify, -1, format, arguments);
+    enqueue_notification(notify, -1, format, arguments);
     va_end(arguments);
 }
 
@@ -228,7 +229,7 @@ notify_send_fd(struct notify *notify, int fd, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    enqueue(notify, fd, format, arguments);
+    enqueue_notification(notify, fd, format, arguments);
     va_end(arguments);
 }
 
@@ -236,7 +237,7 @@ void
 notify_hold(struct notify *notify, bool held)
 {
     notify->held = held;
-    send_all(notify);
+    send_notify_items(notify);
 }
 
 bool
@@ -245,13 +246,13 @@ notify_flush(struct notify *notify, int timeout_ms)
     uint64_t now_ms = clock_now_ms();
     uint64_t until_ms = now_ms + (uint64_t)timeout_ms;
 
-    send_all(notify);
+    send_notify_items(notify);
     while (!STAILQ_EMPTY(&notify->items) && !notify->held &&
         now_ms < until_ms) {
         struct pollfd wanted = { .fd = notify->fd, .events = POLLOUT };
 
         (void)poll(&wanted, 1, (int)(until_ms - now_ms));
-        send_all(notify);
+        send_notify_items(notify);
         now_ms = clock_now_ms();
     }
     return STAILQ_EMPTY(&notify->items);
