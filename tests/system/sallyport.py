@@ -97,25 +97,37 @@ def _asked_for():
     return {name: value for name, value in options.items() if value}
 
 
-def as_asked_for(config):
-    """The configuration, with what the environment asks for, unless it says
-    something else itself."""
-    lines = "".join(f"{name} = {value}\n"
-                    for name, value in _asked_for().items()
-                    if not re.search(rf"^{name}\b", config, re.M))
+# A machine that is busy with other tests may take long over what is no test of
+# this time: {option: value}.
+LENIENT = {"timeout.handshake": "1m"}
+
+
+def _with_lines(config, section, options):
+    """The configuration, with those of the options in that section that it does
+    not mention itself."""
+    lines = "".join(f"{name} = {value}\n" for name, value in options.items()
+                    if not re.search(rf"^{re.escape(name)}\b", config, re.M))
+    header = re.escape(f"[{section}]")
     if not lines:
         return config
-    if not re.search(r"^\[global\]", config, re.M):
-        return f"{config.rstrip()}\n[global]\n{lines}"
-    return re.sub(r"^(\[global\].*\n?)", lambda found: f"{found[1].rstrip()}\n"
+    if not re.search(rf"^{header}", config, re.M):
+        return f"{config.rstrip()}\n[{section}]\n{lines}"
+    return re.sub(rf"^({header}.*\n?)", lambda found: f"{found[1].rstrip()}\n"
                   f"{lines}", config, count=1, flags=re.M)
+
+
+def as_asked_for(config):
+    """The configuration, with what the environment asks for and patience with
+    handshakes, unless it says something else itself."""
+    return _with_lines(_with_lines(config, "global", _asked_for()),
+                       "defaults", LENIENT)
 
 
 def _words_as_asked_for(words):
     if words[0] != "tunnel":
         return words
     return [*words, *(f"--{name}={value}"
-                      for name, value in _asked_for().items()
+                      for name, value in (_asked_for() | LENIENT).items()
                       if not any(word.startswith(f"--{name}")
                                  for word in words))]
 

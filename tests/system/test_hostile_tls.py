@@ -69,11 +69,12 @@ class Gate:
 
 
 @pytest.fixture
-def gate(relay, certs, server, client, free_port):
+def gate(request, relay, certs, server, client, free_port):
+    """A Gate; a parameter is one more line of its service."""
     port = free_port()
     far = server(peers.echo)
     attacked = Gate(relay(configs.tls(port, far.port, certs,
-                                      "timeout.handshake = 2s")),
+                                      getattr(request, "param", ""))),
                     port, client, peers.client_context(certs))
     yield attacked
     attacked.finish()
@@ -171,6 +172,8 @@ def test_endless_garbage_is_cut(gate):
 
 
 @pytest.mark.promise(17)
+@pytest.mark.parametrize("gate", ["timeout.handshake = 2s"], indirect=True,
+                         ids=["2s"])
 def test_half_a_hello_and_silence_times_out(gate, certs):
     """A client that stops within its ClientHello is gone at
     timeout.handshake."""

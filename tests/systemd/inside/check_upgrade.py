@@ -15,10 +15,12 @@ COPY = "/root/sallyport"
 
 
 def serve(stream, watchdog=""):
+    """Connections may take as long to end as a busy machine needs."""
     daemon.drop_in(daemon.SERVICE, f"[Service]\n{watchdog}\n")
     daemon.configure(
         service("plain", "127.0.0.1:7100", f"127.0.0.1:{stream.port}"),
-        daemon.tls("tls", 7101, f"127.0.0.1:{stream.port}"))
+        daemon.tls("tls", 7101, f"127.0.0.1:{stream.port}"),
+        drain_timeout="1m")
     daemon.start()
     stream.go(7100, "tls:7101", rate=200, ca=daemon.CERTS / "ca.pem")
 
@@ -38,7 +40,7 @@ def followed(pid):
 @check
 def upgrade_under_load_fails_nobody():
     with steady.Stream() as stream:
-        serve(stream, "WatchdogSec=2s")
+        serve(stream, "WatchdogSec=20s")
         for _ in range(10):
             pid = daemon.main_pid()
             daemon.replace_binary()
@@ -53,11 +55,11 @@ def upgrade_under_load_fails_nobody():
 @check
 def upgraded_daemon_is_watched_still():
     with steady.Stream() as stream:
-        serve(stream, "WatchdogSec=2s")
+        serve(stream, "WatchdogSec=6s")
         pid = daemon.main_pid()
         daemon.run("sallyport", "upgrade")
         followed(pid)
-        time.sleep(3)
+        time.sleep(8)
         assert int(daemon.show("NRestarts")) == 0, "it was not fed"
         os.kill(daemon.main_pid(), signal.SIGSTOP)
         daemon.wait("a restart",

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-PATIENCE = 60
+PATIENCE = 240      # seconds, on a machine that does much else
 _checks = []
 
 

@@ -15,7 +15,7 @@ UNITS = pathlib.Path("/usr/lib/systemd/system")
 EXAMPLE = pathlib.Path("/usr/share/doc/sallyport/examples/sallyport.socket")
 CERTS = pathlib.Path("/checks/certs")
 SERVICE = "sallyport.service"
-PATIENCE = 20
+PATIENCE = 60
 
 
 def run(*words, code=0, patience=60):
@@ -69,14 +69,18 @@ def status_of(pid):
 
 
 def children(pid=None):
-    """{pid: name} of the master's children: {71: "w0", 72: "keepe"...}."""
+    """{pid: name} of the master's children: {71: "w0", 72: "keepe"...}, but for
+    those that are about to end: one that tries a configuration, or has no name
+    yet."""
     pid = pid or main_pid()
     pids = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     names = {}
     for child in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            names[int(child)] = status_of(child)["Name"]    # or it has ended
-    return {child: name.partition(":")[2] for child, name in names.items()}
+            title = status_of(child)["Name"]    # or it has ended
+            names[int(child)] = title.partition(":")[2]
+    return {child: name for child, name in names.items()
+            if name not in ("", "trial")}
 
 
 def the(role, pid=None):
@@ -106,9 +110,10 @@ class Journal:
                          for entry in self.entries(*matches))
 
 
-def configure(*services, globals_="", path=CONFIG):
-    path.write_text("[global]\ndrain_timeout = 2s\nworkers = 2\n"
-                    + globals_ + "".join("\n" + one for one in services))
+def configure(*services, globals_="", drain_timeout="2s", path=CONFIG):
+    path.write_text(f"[global]\ndrain_timeout = {drain_timeout}\nworkers = 2\n"
+                    + globals_ + "[defaults]\ntimeout.handshake = 1m\n"
+                    + "".join("\n" + one for one in services))
 
 
 def service(name, listen, connect, more=""):
