@@ -9,6 +9,7 @@ import pytest
 
 import configs
 import peers
+import sallyport
 from peers import is_served
 
 pytestmark = pytest.mark.promise(49)
@@ -317,4 +318,4 @@ def test_client_that_resets_meanwhile_is_let_go(relay, certs, server,
         _reset(peer.socket)
         [end] = one.wait_ends()
         assert (end["reason"], end["state"]) == ("reset-by-client", state)
-        assert one.fds() == fds
+        sallyport.wait_until(lambda: one.fds() == fds, "the descriptors back")
