@@ -244,6 +244,14 @@ class Peer:
         self._finished = True
         self.socket.shutdown(socket.SHUT_WR)
 
+    @contextlib.contextmanager
+    def at_once(self):
+        """What is sent in this context leaves together: in as few segments as
+        there can be, and with the FIN if that is sent, too."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        yield
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                struct.pack("ii", 1, 0))

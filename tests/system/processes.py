@@ -148,8 +148,12 @@ def private_kib(pid):
 
 def own_kib(pid):
     """Its memory, and its share of what it shares, without what is mapped from
-    files, of which its share depends on what else runs."""
-    rollup = _read(pid, "smaps_rollup")
+    files, of which its share depends on what else runs; 0 if it has gone, as
+    one that looks at certificates soon does."""
+    try:
+        rollup = _read(pid, "smaps_rollup")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
     return sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", rollup,
                                    re.M)))
 

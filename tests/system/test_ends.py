@@ -159,8 +159,9 @@ def test_fin_without_close_notify_becomes_a_reset(pair, near, listen, connect):
     # behind the last byte of the near side would make its end a clean one.
     wait_until(lambda: it.is_held_up(there), "the head to be carried")
     taken = there.acknowledged()[1]
-    here.send(HEAD[-1:])
-    here.fin()
+    with here.at_once():
+        here.send(HEAD[-1:])
+        here.fin()
     back = here.receive(keep=True)
     assert back.end == "reset"
     assert least(taken, there) <= back.size <= QUEUED

@@ -1,5 +1,7 @@
 """PostgreSQL with its own clients through the two ends of a tunnel."""
 import hashlib
+import signal
+import subprocess
 
 import pytest
 
@@ -83,6 +85,12 @@ def test_pgbench_loses_no_transaction(tunnel):
 def test_cancel_request_reaches_the_server(tunnel):
     """A cancel request, which comes on a connection of its own and closes
     without a word, cancels the query."""
-    done = servers.run("timeout", "--signal=INT", "1", *words(
-        "psql", tunnel.port, "-X", "-c", "select pg_sleep(60)"), ok=False)
-    assert "canceling statement due to user request" in done.stderr
+    sleeping = subprocess.Popen(list(map(str, words(
+        "psql", tunnel.port, "-X", "-c", "select pg_sleep(600)"))),
+        stderr=subprocess.PIPE, text=True)
+    sallyport.wait_until(lambda: psql(
+        tunnel.port, "-c", "select 1 from pg_stat_activity where query = "
+        "'select pg_sleep(600)' and state = 'active'").strip(), "the query")
+    sleeping.send_signal(signal.SIGINT)
+    said = sleeping.communicate(timeout=sallyport.PATIENCE)[1]
+    assert "canceling statement due to user request" in said
