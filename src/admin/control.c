@@ -81,7 +81,7 @@ listen_again(struct control *control)
 }
 
 static void
-drop(struct client *client)
+drop_control_client(struct client *client)
 {
     struct control *control = client->control;
 
@@ -96,7 +96,7 @@ drop(struct client *client)
 }
 
 static struct client *
-find(const struct control *control, uint32_t number)
+find_waiting_client(const struct control *control, uint32_t number)
 {
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         const struct client *client = &control->clients[i];
@@ -111,7 +111,7 @@ find(const struct control *control, uint32_t number)
 const struct control_request *
 control_asked(const struct control *control, uint32_t client)
 {
-    const struct client *found = find(control, client);
+    const struct client *found = find_waiting_client(control, client);
 
     return found != NULL ? &found->request : NULL;
 }
@@ -119,7 +119,7 @@ control_asked(const struct control *control, uint32_t client)
 pid_t
 control_pid(const struct control *control, uint32_t client)
 {
-    const struct client *found = find(control, client);
+    const struct client *found = find_waiting_client(control, client);
 
     return found != NULL ? found->pid : 0;
 }
@@ -127,14 +127,14 @@ control_pid(const struct control *control, uint32_t client)
 void
 control_expect(struct control *control, uint32_t client, uint64_t ms)
 {
-    struct client *found = find(control, client);
+    struct client *found = find_waiting_client(control, client);
 
     if (found != NULL)
         timer_set(&found->timer, ms);
 }
 
 static void
-say(struct client *client, const char *text, size_t length)
+append_to_answer(struct client *client, const char *text, size_t length)
 {
     struct evbuffer *answer = client->answer;
 
@@ -154,15 +154,15 @@ void
 control_say(struct control *control, uint32_t client, const char *text,
     size_t length)
 {
-    struct client *found = find(control, client);
+    struct client *found = find_waiting_client(control, client);
 
     if (found != NULL)
-        say(found, text, length);
+        append_to_answer(found, text, length);
 }
 
 /* The client is dropped when all has left, or when it does not read. */
 static void
-finish(struct client *client, enum control_outcome outcome)
+finish_answer(struct client *client, enum control_outcome outcome)
 {
     static const char *const words[] = {
         [CONTROL_OK] = "ok\n",
@@ -176,31 +176,31 @@ finish(struct client *client, enum control_outcome outcome)
     timer_set(&client->timer, READ_WITHIN);
     if (evbuffer_add(output, first, strlen(first)) < 0 ||
         evbuffer_add_buffer(output, client->answer) < 0)
-        drop(client);
+        drop_control_client(client);
 }
 
 void
 control_finish(
     struct control *control, uint32_t client, enum control_outcome outcome)
 {
-    struct client *found = find(control, client);
+    struct client *found = find_waiting_client(control, client);
 
     if (found != NULL)
-        finish(found, outcome);
+        finish_answer(found, outcome);
 }
 
 static void
-refuse(struct client *client)
+refuse_request(struct client *client)
 {
     static const char why[] = "this is not a request; there are status, "
         "status json, reload, upgrade, and drain NAME";
 
-    say(client, why, sizeof(why) - 1);
-    finish(client, CONTROL_FAILED);
+    append_to_answer(client, why, sizeof(why) - 1);
+    finish_answer(client, CONTROL_FAILED);
 }
 
 static void
-on_read(struct bufferevent *stream, void *arg)
+on_control_read(struct bufferevent *stream, void *arg)
 {
     struct client *client = arg;
     struct control_handler *handler = &client->control->handler;
@@ -208,7 +208,7 @@ on_read(struct bufferevent *stream, void *arg)
     size_t length = evbuffer_get_length(input);
 
     if (client->state != CLIENT_ASKS) {
-        drop(client); /* it was told to ask one thing */
+        drop_control_client(client); /* it was told to ask one thing */
         return;
     }
     switch (control_request_parse(evbuffer_pullup(input, -1), length,
@@ -217,7 +217,7 @@ on_read(struct bufferevent *stream, void *arg)
         return;
     case CONTROL_BAD:
         bufferevent_disable(stream, EV_READ);
-        refuse(client);
+        refuse_request(client);
         return;
     case CONTROL_DONE:
         client->state = CLIENT_WAITS;
@@ -235,7 +235,7 @@ on_written(struct bufferevent *stream, void *arg)
 
     (void)stream;
     if (client->state == CLIENT_READS)
-        drop(client);
+        drop_control_client(client);
 }
 
 /* True if the client has closed, rather than said that it has no more to
@@ -249,18 +249,18 @@ has_left(struct bufferevent *stream)
 }
 
 static void
-on_event(struct bufferevent *stream, short what, void *arg)
+on_control_event(struct bufferevent *stream, short what, void *arg)
 {
     struct client *client = arg;
 
     if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING) &&
         client->state != CLIENT_ASKS && !has_left(stream))
         return;
-    drop(client);
+    drop_control_client(client);
 }
 
 static void
-on_timer(void *arg)
+on_client_timer(void *arg)
 {
     struct client *client = arg;
     struct control_handler *handler = &client->control->handler;
@@ -268,7 +268,7 @@ on_timer(void *arg)
     if (client->state == CLIENT_WAITS)
         handler->late(handler->arg, client->number, &client->request);
     else
-        drop(client);
+        drop_control_client(client);
 }
 
 /* Takes `fd` if it returns true. */
@@ -282,14 +282,15 @@ open_client(struct control *control, struct client *client, int fd)
     };
     control->count++;
     if (client->answer != NULL &&
-        timer_open(&client->timer, control->base, on_timer, client))
+        timer_open(&client->timer, control->base, on_client_timer, client))
         client->stream = bufferevent_socket_new(control->base, fd,
             BEV_OPT_CLOSE_ON_FREE);
     if (client->stream == NULL) {
-        drop(client);
+        drop_control_client(client);
         return false;
     }
-    bufferevent_setcb(client->stream, on_read, on_written, on_event, client);
+    bufferevent_setcb(client->stream, on_control_read, on_written,
+        on_control_event, client);
     bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_LINE_MAX);
     bufferevent_enable(client->stream, EV_READ | EV_WRITE);
     timer_set(&client->timer, ASK_WITHIN);
@@ -321,14 +322,14 @@ free_place(struct control *control)
     struct client *client = control->clients;
 
     if (control->count == CONTROL_CLIENTS_MAX)
-        drop(oldest_silent(control));
+        drop_control_client(oldest_silent(control));
     while (client->stream != NULL)
         client++;
     return client;
 }
 
 static void
-welcome(struct control *control, int fd)
+accept_client(struct control *control, int fd)
 {
     struct client *client;
     pid_t pid;
@@ -357,7 +358,7 @@ on_client(evutil_socket_t listen_fd, short what, void *arg)
         return; /* the next end of an answer listens again */
     fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        welcome(control, fd);
+        accept_client(control, fd);
     else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
         timer_set(&control->retry, RETRY_AFTER);
         return;
@@ -366,7 +367,7 @@ on_client(evutil_socket_t listen_fd, short what, void *arg)
 }
 
 static void
-on_retry(void *arg)
+on_control_retry(void *arg)
 {
     listen_again(arg);
 }
@@ -385,7 +386,7 @@ control_new(struct event_base *base, int listen_fd, uid_t owner,
     control->listening =
         event_new(base, listen_fd, EV_READ, on_client, control);
     if (control->listening == NULL ||
-        !timer_open(&control->retry, base, on_retry, control) ||
+        !timer_open(&control->retry, base, on_control_retry, control) ||
         event_add(control->listening, NULL) < 0) {
         control_free(control);
         return NULL;
@@ -401,7 +402,7 @@ control_free(struct control *control)
     control->closed = true;
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (control->clients[i].stream != NULL)
-            drop(&control->clients[i]);
+            drop_control_client(&control->clients[i]);
     if (control->listening != NULL)
         event_free(control->listening);
     timer_close(&control->retry);
@@ -426,11 +427,11 @@ control_end(struct control *control, const char *why)
         if (client->stream == NULL || client->state == CLIENT_READS)
             continue;
         if (client->state == CLIENT_ASKS) {
-            drop(client);
+            drop_control_client(client);
             continue;
         }
-        say(client, why, strlen(why));
-        finish(client, CONTROL_FAILED);
+        append_to_answer(client, why, strlen(why));
+        finish_answer(client, CONTROL_FAILED);
     }
 }
 

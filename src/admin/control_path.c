@@ -25,7 +25,7 @@ enum { BACKLOG = 16 };
  * one user with the same digest would take work to find, and then the second
  * daemon is refused the path. */
 static uint64_t
-digest(const char *text)
+digest_path(const char *text)
 {
     return hash64_text(HASH64_BASIS, text);
 }
@@ -94,7 +94,7 @@ automatic_path(const char *config)
 
     if (automatic_folder(folder))
         length = asprintf(&path, "%s/%016" PRIx64 ".control", folder,
-            digest(name != NULL ? name : config));
+            digest_path(name != NULL ? name : config));
     free(name);
     return length >= 0 ? path : NULL;
 }

@@ -10,7 +10,7 @@ _Static_assert(CONTROL_NAME_MAX == SERVICE_NAME_MAX, "a name fits");
 
 /* As the configuration has it: no blank, no control byte. */
 static bool
-take_name(struct control_request *out, const char *name, size_t length)
+take_service_name(struct control_request *out, const char *name, size_t length)
 {
     if (length == 0 || length > CONTROL_NAME_MAX)
         return false;
@@ -25,7 +25,7 @@ take_name(struct control_request *out, const char *name, size_t length)
 }
 
 static bool
-take_line(struct control_request *out, const char *line, size_t length)
+take_request_line(struct control_request *out, const char *line, size_t length)
 {
     const char *blank = memchr(line, ' ', length);
     size_t size = blank != NULL ? (size_t)(blank - line) : length;
@@ -37,7 +37,7 @@ take_line(struct control_request *out, const char *line, size_t length)
         return false;
     info = verbs_info(out->verb);
     if (info->argument != NULL)
-        return take_name(out, rest, left);
+        return take_service_name(out, rest, left);
     out->json = info->has_json && left == 4 && memcmp(rest, "json", 4) == 0;
     return blank == NULL || out->json;
 }
@@ -55,7 +55,7 @@ control_request_parse(
         return CONTROL_BAD;
     if (end == NULL)
         return CONTROL_MORE;
-    if (size + 1 < length || !take_line(out, line, size))
+    if (size + 1 < length || !take_request_line(out, line, size))
         return CONTROL_BAD;
     return CONTROL_DONE;
 }

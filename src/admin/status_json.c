@@ -15,7 +15,7 @@
  * its failure on. */
 
 static json_t *
-number(uint64_t value)
+json_number(uint64_t value)
 {
     return json_integer((json_int_t)value);
 }
@@ -46,13 +46,13 @@ master_object(const struct status *status)
 
     if (facts == NULL)
         return json_null();
-    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:o}",
-        "version", facts->version, "pid", number(facts->pid), "uptime_ms",
-        number(status->now_ms - facts->started_ms), "configuration",
-        facts->config, "generation", number(facts->generation),
-        "workers_wanted", number(facts->workers), "sandbox", facts->sandbox,
-        "sandbox_not_enforced", facts->not_enforced, "last_reload",
-        reload_object(facts));
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:o}", "version",
+        facts->version, "pid", json_number(facts->pid), "uptime_ms",
+        json_number(status->now_ms - facts->started_ms), "configuration",
+        facts->config, "generation", json_number(facts->generation),
+        "workers_wanted", json_number(facts->workers), "sandbox",
+        facts->sandbox, "sandbox_not_enforced", facts->not_enforced,
+        "last_reload", reload_object(facts));
 }
 
 static json_t *
@@ -70,7 +70,7 @@ process_list(const struct status *status)
         if (json_array_append_new(list,
                 json_pack("{s:s, s:i, s:i, s:o}", "role",
                     status->kind_name(slot.kind), "number", (int)slot.number,
-                    "pid", slot.pid, "active", number(slot.active))) < 0) {
+                    "pid", slot.pid, "active", json_number(slot.active))) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -88,7 +88,7 @@ metric_value(const struct status *status, unsigned service,
     int failed = 0;
 
     if (label->name == NULL)
-        return number(scoreboard_sum(
+        return json_number(scoreboard_sum(
             status->board, service, (enum metric_cell)(*cell)++));
     object = json_object();
     for (size_t i = 0; label->values[i] != NULL; i++)
@@ -143,7 +143,7 @@ service_list(const struct status *status)
 /* Or jansson would open a file for it, where there may be none to be had; only
  * the first time counts. */
 static void
-seed(void)
+seed_json_hashes(void)
 {
     uint32_t number = 0;
 
@@ -158,7 +158,7 @@ status_json(const struct status *status, struct evbuffer *out)
     char *text;
     bool done;
 
-    seed();
+    seed_json_hashes();
     whole = json_pack("{s:o, s:o, s:o, s:o}", "master", master_object(status),
         "processes", process_list(status), "all",
         service_object(status, SCOREBOARD_ALL), "services",

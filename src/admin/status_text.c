@@ -18,7 +18,7 @@ struct sheet {
 };
 
 static void PRINTF_LIKE(2, 3)
-put(struct sheet *sheet, const char *format, ...)
+put_text(struct sheet *sheet, const char *format, ...)
 {
     va_list arguments;
 
@@ -34,10 +34,10 @@ put_reload(struct sheet *sheet, const struct status_facts *facts)
     char time[STATUS_TIME_SIZE];
 
     if (facts->reload == RELOAD_NONE) {
-        put(sheet, "last reload    none\n");
+        put_text(sheet, "last reload    none\n");
         return;
     }
-    put(sheet, "last reload    %s, %s%s%s\n",
+    put_text(sheet, "last reload    %s, %s%s%s\n",
         status_time(facts->reload_s, time),
         facts->reload == RELOAD_DONE ? "ok" : "failed",
         facts->reload_text[0] != '\0' ? ": " : "", facts->reload_text);
@@ -48,9 +48,9 @@ put_sandbox(struct sheet *sheet, const struct status_facts *facts)
 {
     if (facts->sandbox[0] == '\0')
         return; /* a master that is older than its admin */
-    put(sheet, "sandbox        %s\n", facts->sandbox);
+    put_text(sheet, "sandbox        %s\n", facts->sandbox);
     if (facts->not_enforced[0] != '\0')
-        put(sheet, "not enforced   %s\n", facts->not_enforced);
+        put_text(sheet, "not enforced   %s\n", facts->not_enforced);
 }
 
 static void
@@ -60,17 +60,17 @@ put_facts(struct sheet *sheet)
     char up[STATUS_TIME_SIZE];
 
     if (facts == NULL) {
-        put(sheet, "the master did not answer: what follows is from its "
+        put_text(sheet, "the master did not answer: what follows is from its "
             "children alone\n");
         return;
     }
-    put(sheet, "sallyport %s, up %s\n", facts->version,
+    put_text(sheet, "sallyport %s, up %s\n", facts->version,
         status_span(sheet->status->now_ms - facts->started_ms, up));
-    put(sheet, "configuration  %s, generation %" PRIu64 "\n",
+    put_text(sheet, "configuration  %s, generation %" PRIu64 "\n",
         facts->config[0] != '\0' ? facts->config : "(no file)",
         facts->generation);
     put_reload(sheet, facts);
-    put(sheet, "workers        %" PRIu64 " wanted\n", facts->workers);
+    put_text(sheet, "workers        %" PRIu64 " wanted\n", facts->workers);
     put_sandbox(sheet, facts);
 }
 
@@ -81,7 +81,7 @@ put_process(struct sheet *sheet, const struct scoreboard_slot_info *slot)
     char name[STATUS_TIME_SIZE];
 
     snprintf(name, sizeof(name), "%s %u", kind, slot->number);
-    put(sheet, "%-14s %8d %11" PRIu64 "\n", name, slot->pid, slot->active);
+    put_text(sheet, "%-14s %8d %11" PRIu64 "\n", name, slot->pid, slot->active);
 }
 
 static void
@@ -90,9 +90,9 @@ put_processes(struct sheet *sheet)
     const struct status_facts *facts = sheet->status->facts;
     unsigned count = scoreboard_slot_count(sheet->status->board);
 
-    put(sheet, "\n%-14s %8s %11s\n", "PROCESS", "PID", "CONNECTIONS");
+    put_text(sheet, "\n%-14s %8s %11s\n", "PROCESS", "PID", "CONNECTIONS");
     if (facts != NULL)
-        put(sheet, "%-14s %8" PRIu64 " %11s\n", "master", facts->pid, "-");
+        put_text(sheet, "%-14s %8" PRIu64 " %11s\n", "master", facts->pid, "-");
     for (unsigned i = 0; i < count; i++) {
         struct scoreboard_slot_info slot =
             scoreboard_slot_info(sheet->status->board, i);
@@ -122,11 +122,11 @@ put_service(struct sheet *sheet, unsigned service, int width)
     const struct scoreboard *board = sheet->status->board;
     char name[STATUS_NAME_SIZE];
 
-    put(sheet, "%-*s", width, status_name(board, service, name));
+    put_text(sheet, "%-*s", width, status_name(board, service, name));
     for (size_t i = 0; i < COUNT(columns); i++)
-        put(sheet, " %*" PRIu64, columns[i].width,
+        put_text(sheet, " %*" PRIu64, columns[i].width,
             scoreboard_sum(board, service, columns[i].cell));
-    put(sheet, "\n");
+    put_text(sheet, "\n");
 }
 
 static void
@@ -142,10 +142,10 @@ put_services(struct sheet *sheet)
 
         width = length > width ? length : width;
     }
-    put(sheet, "\n%-*s", width, "SERVICE");
+    put_text(sheet, "\n%-*s", width, "SERVICE");
     for (size_t i = 0; i < COUNT(columns); i++)
-        put(sheet, " %*s", columns[i].width, columns[i].heading);
-    put(sheet, "\n");
+        put_text(sheet, " %*s", columns[i].width, columns[i].heading);
+    put_text(sheet, "\n");
     for (unsigned i = 0; i < count; i++)
         if (i != SCOREBOARD_ALL)
             put_service(sheet, i, width);
