@@ -116,7 +116,7 @@ send_request(int fd, const char *line, struct error *error)
 }
 
 static bool
-await(int fd, uint64_t until_ms, struct error *error)
+await_answer(int fd, uint64_t until_ms, struct error *error)
 {
     struct pollfd look = { .fd = fd, .events = POLLIN };
     uint64_t now_ms = clock_now_ms();
@@ -136,14 +136,14 @@ await(int fd, uint64_t until_ms, struct error *error)
 
 /* All up to the end of the stream. */
 static bool
-read_answer(int fd, struct buffer *answer, uint64_t patience_ms,
+read_daemon_answer(int fd, struct buffer *answer, uint64_t patience_ms,
     struct error *error)
 {
     uint64_t until_ms = clock_now_ms() + patience_ms;
     char chunk[CHUNK];
     ssize_t count;
 
-    while (await(fd, until_ms, error)) {
+    while (await_answer(fd, until_ms, error)) {
         count = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
         if (count == 0 || (count < 0 && errno == ECONNRESET))
             return true;
@@ -202,7 +202,7 @@ is_redirected(const struct buffer *answer)
 }
 
 static int
-print_answer(struct buffer *answer, struct error *error)
+print_daemon_answer(struct buffer *answer, struct error *error)
 {
     bool ok = skip_word(answer, "ok\n");
 
@@ -223,7 +223,7 @@ ask_once(const struct ask *ask, const char *line, uint64_t patience_ms,
 {
     int fd = connect_daemon(ask, error);
     bool done = fd >= 0 && send_request(fd, line, error) &&
-        read_answer(fd, answer, patience_ms, error);
+        read_daemon_answer(fd, answer, patience_ms, error);
 
     if (fd >= 0)
         close(fd);
@@ -247,7 +247,7 @@ ask_daemon(const struct ask *ask, enum verb verb)
             break;
     }
     if (done)
-        code = print_answer(&answer, &error);
+        code = print_daemon_answer(&answer, &error);
     buffer_clear(&answer);
     error_print(&error);
     return code;

@@ -43,7 +43,8 @@ static const char explanation[] =
 
 /* False: standard output fails, so the user would not see what to try. */
 static bool
-explain(const struct demo_port *port, const struct demo_backend *backend)
+print_explanation(const struct demo_port *port,
+    const struct demo_backend *backend)
 {
     const char *ca = demo_file_path();
 
@@ -62,7 +63,7 @@ struct demo {
 
 /* The same words that `sallyport tunnel` takes. */
 static struct config *
-load(void *arg, struct error *error)
+load_demo_config(void *arg, struct error *error)
 {
     struct demo *demo = arg;
     char ipv4[48], ipv6[48], server[48], cert[64];
@@ -81,7 +82,7 @@ load(void *arg, struct error *error)
         words.count--;
     config = command_load_words(&words, error);
     if (config != NULL && !demo->explained)
-        demo->explained = explain(demo->port, demo->backend);
+        demo->explained = print_explanation(demo->port, demo->backend);
     if (config != NULL && !demo->explained) {
         error_add(error, "nobody reads what there is to try");
         config_unref(config);
@@ -102,12 +103,12 @@ open_memory(struct error *error)
 }
 
 static int
-serve(const struct demo_port *port, const struct demo_backend *backend,
+serve_demo(const struct demo_port *port, const struct demo_backend *backend,
     int cert_fd)
 {
     struct demo demo = { port, backend, cert_fd, false };
     const struct config_source source = {
-        .load = load,
+        .load = load_demo_config,
         .arg = &demo,
         .is_demo = true,
     };
@@ -127,7 +128,7 @@ with_certificates(
 
     if (cert_fd >= 0 && !error_any(&error) &&
         demo_certificate_write(ca_fd, cert_fd, &error))
-        code = serve(port, backend, cert_fd);
+        code = serve_demo(port, backend, cert_fd);
     error_print(&error);
     if (cert_fd >= 0)
         close(cert_fd);
@@ -139,7 +140,7 @@ with_certificates(
 }
 
 static int
-demonstrate(void)
+run_demo(void)
 {
     struct error error = { 0 };
     struct demo_backend backend;
@@ -168,5 +169,5 @@ command_demo(int count, char *const *arguments)
     }
     /* A reader that goes away must not keep the file from being removed. */
     (void)signal(SIGPIPE, SIG_IGN);
-    return demonstrate();
+    return run_demo();
 }

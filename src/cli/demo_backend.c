@@ -37,7 +37,7 @@ be_server(int listening, int lifeline, pid_t parent)
 }
 
 static bool
-start(struct demo_backend *backend, int listening)
+start_server_process(struct demo_backend *backend, int listening)
 {
     pid_t parent = getpid();
     int ends[2];
@@ -63,7 +63,7 @@ demo_backend_start(struct demo_backend *backend, struct error *error)
 {
     int listening = demo_port_open(AF_INET, 0, &backend->port);
     bool ok = listening >= 0 && listen(listening, SOMAXCONN) == 0 &&
-        start(backend, listening);
+        start_server_process(backend, listening);
 
     if (!ok)
         error_add(error, "cannot start the demo's server: %s", strerror(errno));

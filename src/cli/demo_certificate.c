@@ -90,7 +90,7 @@ add_extensions(X509 *cert, X509 *issuer, const struct extension *extensions,
 }
 
 static bool
-begin(struct identity *made, const char *common_name)
+begin_certificate(struct identity *made, const char *common_name)
 {
     made->key = EVP_EC_gen("P-256");
     made->cert = X509_new();
@@ -103,7 +103,7 @@ begin(struct identity *made, const char *common_name)
 
 /* `issuer` may be `made` itself. */
 static bool
-sign(struct identity *made, const struct identity *issuer,
+sign_certificate(struct identity *made, const struct identity *issuer,
     const struct extension *extensions, size_t count)
 {
     return X509_set_issuer_name(
@@ -125,7 +125,7 @@ write_pem(int fd, X509 *cert, EVP_PKEY *key)
 }
 
 static void
-forget(struct identity *identity)
+free_identity(struct identity *identity)
 {
     X509_free(identity->cert);
     EVP_PKEY_free(identity->key);
@@ -135,16 +135,17 @@ bool
 demo_certificate_write(int ca_fd, int server_fd, struct error *error)
 {
     struct identity ca = { 0 }, server = { 0 };
-    bool ok = begin(&ca, "Sallyport demo, throw-away CA") &&
-        sign(&ca, &ca, ca_extensions, COUNT(ca_extensions)) &&
-        begin(&server, "Sallyport demo") &&
-        sign(&server, &ca, server_extensions, COUNT(server_extensions)) &&
+    bool ok = begin_certificate(&ca, "Sallyport demo, throw-away CA") &&
+        sign_certificate(&ca, &ca, ca_extensions, COUNT(ca_extensions)) &&
+        begin_certificate(&server, "Sallyport demo") &&
+        sign_certificate(&server, &ca, server_extensions,
+            COUNT(server_extensions)) &&
         write_pem(ca_fd, ca.cert, NULL) &&
         write_pem(server_fd, server.cert, server.key);
 
     if (!ok)
         tls_error_add(error, "cannot make a certificate");
-    forget(&ca);
-    forget(&server);
+    free_identity(&ca);
+    free_identity(&server);
     return ok;
 }

@@ -34,7 +34,7 @@ handle_signals(void (*handler)(int))
 
 /* The name is printed as part of a command, so it must not need quotes. */
 static const char *
-folder(void)
+temporary_folder(void)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
@@ -69,7 +69,8 @@ demo_file_make(struct error *error)
 {
     int fd;
 
-    snprintf(path, sizeof(path), "%s/sallyport-demo-XXXXXX" SUFFIX, folder());
+    snprintf(path, sizeof(path), "%s/sallyport-demo-XXXXXX" SUFFIX,
+        temporary_folder());
     fd = make_guarded();
     if (fd < 0)
         error_add(error, "cannot make the temporary file %s: %s", path,

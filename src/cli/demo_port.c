@@ -26,7 +26,7 @@ bind_loopback(int fd, int family, uint16_t port)
 }
 
 static uint16_t
-port_of(int fd)
+port_of_socket(int fd)
 {
     union {
         struct sockaddr any;
@@ -50,7 +50,7 @@ demo_port_open(int family, uint16_t port, uint16_t *bound)
     if (fd < 0)
         return -1;
     if (bind_loopback(fd, family, port)) {
-        *bound = port_of(fd);
+        *bound = port_of_socket(fd);
         return fd;
     }
     error = errno;

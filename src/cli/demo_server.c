@@ -59,7 +59,7 @@ visitor_free(struct visitor *visitor)
 }
 
 static void
-answer(struct visitor *visitor)
+answer_visitor(struct visitor *visitor)
 {
     static const struct timeval goodbye = { .tv_sec = GOODBYE_S };
     const char *page =
@@ -91,7 +91,7 @@ is_request(const char *line)
 
 /* Waits for the whole first line, unless it is too long for one. */
 static void
-judge(struct visitor *visitor, struct evbuffer *input)
+judge_first_line(struct visitor *visitor, struct evbuffer *input)
 {
     char line[FIRST_LINE_MAX + 1];
     size_t length = evbuffer_get_length(input);
@@ -126,13 +126,13 @@ skip_headers(struct visitor *visitor, struct evbuffer *input)
             return;
         free(line);
     }
-    answer(visitor);
+    answer_visitor(visitor);
 }
 
 /* Sends back what came, but stops reading from a visitor that does not read;
  * on_write() goes on. */
 static void
-echo(struct visitor *visitor, struct evbuffer *input)
+echo_input(struct visitor *visitor, struct evbuffer *input)
 {
     struct evbuffer *output = bufferevent_get_output(visitor->io);
 
@@ -142,19 +142,19 @@ echo(struct visitor *visitor, struct evbuffer *input)
 }
 
 static void
-on_read(struct bufferevent *io, void *arg)
+on_visitor_read(struct bufferevent *io, void *arg)
 {
     struct visitor *visitor = arg;
     struct evbuffer *input = bufferevent_get_input(io);
 
     if (visitor->speech == SPEECH_UNKNOWN)
-        judge(visitor, input);
+        judge_first_line(visitor, input);
     if (visitor->answered)
         evbuffer_drain(input, evbuffer_get_length(input));
     else if (visitor->speech == SPEECH_HTTP)
         skip_headers(visitor, input);
     else if (visitor->speech == SPEECH_OTHER)
-        echo(visitor, input);
+        echo_input(visitor, input);
 }
 
 /* All that was written is out. */
@@ -174,13 +174,13 @@ on_write(struct bufferevent *io, void *arg)
 }
 
 static void
-on_event(struct bufferevent *io, short what, void *arg)
+on_visitor_event(struct bufferevent *io, short what, void *arg)
 {
     struct visitor *visitor = arg;
 
     if (what & BEV_EVENT_EOF) {
         visitor->ended = true;
-        on_read(io, visitor);
+        on_visitor_read(io, visitor);
         if (evbuffer_get_length(bufferevent_get_output(io)) > 0)
             return;
     }
@@ -206,7 +206,7 @@ on_visitor(struct evconnlistener *listener, evutil_socket_t fd,
     visitor->server = server;
     visitor->io = io;
     LIST_INSERT_HEAD(&server->visitors, visitor, entry);
-    bufferevent_setcb(io, on_read, on_write, on_event, visitor);
+    bufferevent_setcb(io, on_visitor_read, on_write, on_visitor_event, visitor);
     bufferevent_enable(io, EV_READ | EV_WRITE);
     if (++server->count == VISITORS_MAX)
         evconnlistener_disable(listener);
@@ -232,7 +232,7 @@ on_hangup(evutil_socket_t number, short what, void *arg)
 }
 
 static bool
-begin(struct server *server, int listening, int lifeline)
+begin_server(struct server *server, int listening, int lifeline)
 {
     server->base = event_base_new();
     if (server->base == NULL)
@@ -248,7 +248,7 @@ begin(struct server *server, int listening, int lifeline)
 }
 
 static void
-finish(struct server *server)
+free_server(struct server *server)
 {
     while (!LIST_EMPTY(&server->visitors))
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
@@ -267,10 +267,10 @@ bool
 demo_server_run(int listening, int lifeline, pid_t parent, const char *page)
 {
     struct server server = { .page = page, .parent = parent };
-    bool began = begin(&server, listening, lifeline);
+    bool began = begin_server(&server, listening, lifeline);
 
     if (began)
         event_base_dispatch(server.base);
-    finish(&server);
+    free_server(&server);
     return began;
 }

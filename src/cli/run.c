@@ -8,7 +8,7 @@
 #include "master/master.h"
 
 static struct config *
-load(void *arg, struct error *error)
+load_config_file(void *arg, struct error *error)
 {
     const char *const *file = arg;
     struct files *files = files_on_disk();
@@ -25,7 +25,7 @@ command_run(int count, char *const *arguments)
 {
     const char *file = command_file("run", count, arguments);
     const struct config_source source = {
-        .load = load,
+        .load = load_config_file,
         .arg = &file,
         .path = file,
     };
