@@ -57,7 +57,7 @@ is_revoked(const struct tls_load *load, const STACK_OF(X509_CRL) *crls,
 }
 
 static bool
-push(STACK_OF(X509) *others, X509 *cert)
+push_certificate(STACK_OF(X509) *others, X509 *cert)
 {
     if (X509_up_ref(cert) != 1)
         return false;
@@ -110,7 +110,7 @@ tls_anchors_add(const struct tls_load *load, const STACK_OF(X509) *certs,
     bool is_root = X509_self_signed(cert, 0) == 1;
 
     if (!is_root && has_issuer(certs, cert))
-        return push(anchors->others, cert);
+        return push_certificate(anchors->others, cert);
     if (!is_root && revoked)
         return true;
     anchors->partial |= !is_root;

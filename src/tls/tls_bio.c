@@ -17,7 +17,7 @@ enum {
 };
 
 static enum stream_status
-push(struct stream *stream)
+send_records(struct stream *stream)
 {
     struct loop *loop = stream->loop;
     size_t length = loop->records_length;
@@ -41,7 +41,7 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
     if (input->severed)
         return 1;
     if (size > LOOP_RECORDS_BYTES - loop->records_length)
-        push(input->stream);
+        send_records(input->stream);
     assert(size <= LOOP_RECORDS_BYTES); /* OpenSSL writes record by record */
     memcpy(loop->records + loop->records_length, data, size);
     loop->records_length += size;
@@ -51,7 +51,7 @@ bio_write(BIO *bio, const char *data, size_t size, size_t *written)
 /* What is left from earlier calls comes first; nothing is received before that
  * is used up. */
 static size_t
-take(struct tls_input *input, char *data, size_t size)
+take_input(struct tls_input *input, char *data, size_t size)
 {
     size_t left = buffer_length(&input->left), n = input->end - input->start;
 
@@ -72,7 +72,7 @@ take(struct tls_input *input, char *data, size_t size)
  * fatal error of its own and refuse to write, although the other direction may
  * be well.  The owner looks at `ended` and the stream's `error` instead. */
 static void
-fill(struct tls_input *input)
+fill_input(struct tls_input *input)
 {
     enum stream_status status = STREAM_AGAIN;
 
@@ -98,17 +98,17 @@ has_rest(const struct tls_input *input)
 
 /* What one read of OpenSSL gets; 0: nothing now. */
 static size_t
-take_or_fill(struct tls_input *input, char *data, size_t size)
+take_or_fill_input(struct tls_input *input, char *data, size_t size)
 {
     size_t n;
 
     if (input->severed || input->refused || input->reads == 0)
         return 0;
     input->reads--;
-    n = take(input, data, size);
+    n = take_input(input, data, size);
     if (n == 0 && !input->filled) {
-        fill(input);
-        n = take(input, data, size);
+        fill_input(input);
+        n = take_input(input, data, size);
     }
     if (n > 0 && input->hello != NULL)
         input->refused =
@@ -127,7 +127,7 @@ bio_read(BIO *bio, char *data, size_t size, size_t *got)
     struct tls_input *input = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    *got = take_or_fill(input, data, size);
+    *got = take_or_fill_input(input, data, size);
     if (*got > 0)
         return 1;
     input->starved = input->drained && !has_rest(input);
@@ -146,7 +146,7 @@ bio_ctrl(BIO *bio, int command, long number, void *data)
 
 /* Made once and kept: OpenSSL wants BIO methods to live as long as BIOs. */
 static const BIO_METHOD *
-method(void)
+stream_bio_method(void)
 {
     static BIO_METHOD *made;
 
@@ -164,7 +164,7 @@ method(void)
 BIO *
 tls_bio_new(struct tls_input *input)
 {
-    const BIO_METHOD *stream_method = method();
+    const BIO_METHOD *stream_method = stream_bio_method();
     BIO *bio = stream_method != NULL ? BIO_new(stream_method) : NULL;
 
     if (bio == NULL)
@@ -205,7 +205,7 @@ tls_bio_is_dry(const struct tls_input *input)
 
 /* At most what one recv(2) brought; most often the beginning of a record. */
 static bool
-keep(struct tls_input *input)
+keep_input(struct tls_input *input)
 {
     size_t start = input->start, n = input->end - start;
 
@@ -217,8 +217,8 @@ keep(struct tls_input *input)
 enum stream_status
 tls_bio_end(struct tls_input *input)
 {
-    bool kept = keep(input);
-    enum stream_status sent = push(input->stream);
+    bool kept = keep_input(input);
+    enum stream_status sent = send_records(input->stream);
 
     if (kept)
         return sent;

@@ -22,7 +22,7 @@ tls_cert_list_bytes(unsigned depth)
 
 /* Passes over a field behind a length of `width` bytes.  False: it is not whole. */
 static bool
-skip(const uint8_t *data, size_t size, size_t *at, unsigned width)
+skip_field(const uint8_t *data, size_t size, size_t *at, unsigned width)
 {
     size_t length = 0;
 
@@ -43,14 +43,14 @@ tls_cert_list_count(const uint8_t *message, size_t size, bool is_1_3)
     size_t at = HEADER;
     unsigned count = 0;
 
-    if (size < HEADER || (is_1_3 && !skip(message, size, &at, 1)))
+    if (size < HEADER || (is_1_3 && !skip_field(message, size, &at, 1)))
         return 0;
     if (size - at < 3)
         return 0;
     at += 3; /* the list's own length: the message ends with it */
-    while (skip(message, size, &at, 3)) {
+    while (skip_field(message, size, &at, 3)) {
         count++;
-        if (is_1_3 && !skip(message, size, &at, 2))
+        if (is_1_3 && !skip_field(message, size, &at, 2))
             break;
     }
     return count;

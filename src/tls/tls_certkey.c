@@ -319,7 +319,7 @@ pair_matches(const struct tls_load *load, const struct reading *reading)
 }
 
 static void
-read_files(const struct tls_load *load, const struct which *which,
+read_pair_files(const struct tls_load *load, const struct which *which,
     struct tls_certkey *pair)
 {
     struct reading reading = { .pair = pair };
@@ -386,7 +386,7 @@ load_pair(const struct tls_load *leg, const void *what)
     shared->pair.path = shared->cert;
     shared->pair.item = &shared->item;
     load.notes = &shared->notes;
-    read_files(&load, which, &shared->pair);
+    read_pair_files(&load, which, &shared->pair);
     return &shared->item;
 }
 

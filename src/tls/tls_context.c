@@ -39,7 +39,7 @@ struct tls_context {
 };
 
 static void
-set_options(const struct tls_load *load)
+set_context_options(const struct tls_load *load)
 {
     SSL_CTX *ctx = load->ctx;
 
@@ -186,10 +186,10 @@ set_session_context(
 }
 
 static void
-fill(struct tls_context *context, const struct tls_load *load,
+fill_context(struct tls_context *context, const struct tls_load *load,
     const struct tls_secret *secret)
 {
-    set_options(load);
+    set_context_options(load);
     set_sessions(load);
     tls_ciphers_load(load);     /* first: it may set the security level */
     tls_context_certs_load(load);
@@ -204,7 +204,7 @@ fill(struct tls_context *context, const struct tls_load *load,
 }
 
 static bool
-prepare(struct tls_context *context, struct tls_load *load)
+prepare_context(struct tls_context *context, struct tls_load *load)
 {
     context->ctx = load->ctx = SSL_CTX_new(
         load->accepts ? TLS_server_method() : TLS_client_method());
@@ -254,8 +254,8 @@ tls_context_load(struct tls_load *load, const struct tls_secret *secret)
     context->role = load->accepts ? TLS_ACCEPT : TLS_CONNECT;
     if (load->leg->cert.count > 0)
         context->signer = load->signer;
-    if (prepare(context, load))
-        fill(context, load, secret);
+    if (prepare_context(context, load))
+        fill_context(context, load, secret);
     else
         tls_error_add(load->error, "service %s: cannot set up TLS",
             load->service->name);

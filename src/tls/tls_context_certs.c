@@ -26,7 +26,8 @@ key_kind(const EVP_PKEY *key)
 }
 
 static void
-explain_refusal(const struct tls_load *load, const struct tls_certkey *pair)
+explain_refused_certkey(const struct tls_load *load,
+    const struct tls_certkey *pair)
 {
     const char *path = pair->path;
     unsigned long code = ERR_peek_error();
@@ -96,7 +97,7 @@ warn_of_chain(const struct tls_load *load, const struct tls_certkey *pair)
 
 /* tls_certkey_see_fn */
 static void
-use(const struct tls_load *load, struct tls_certkey *pair, void *arg)
+use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
 {
     (void)arg;
     if (!tls_shared_attach(load->ctx, pair->item)) {
@@ -105,7 +106,7 @@ use(const struct tls_load *load, struct tls_certkey *pair, void *arg)
     }
     if (SSL_CTX_use_cert_and_key(load->ctx, pair->leaf, pair->key,
         pair->chain, 0) != 1) {
-        explain_refusal(load, pair);
+        explain_refused_certkey(load, pair);
         return;
     }
     tls_load_digest_certificate(load, pair->leaf);
@@ -122,5 +123,5 @@ tls_context_certs_load(const struct tls_load *load)
     if (load->leg->cert.count == 0 && load->accepts)
         tls_load_fault(load, "cert", "a TLS listener needs a certificate; "
             "name its PEM file");
-    tls_pairs_load(load, use, NULL);
+    tls_pairs_load(load, use_certkey, NULL);
 }

@@ -91,8 +91,8 @@ tls_curves_lists(const char *list, int nid)
 }
 
 static void
-explain(const struct tls_load *load, const char *path, const char *curve,
-    bool in_1_2, bool in_1_3)
+explain_unusable_curve(const struct tls_load *load, const char *path,
+    const char *curve, bool in_1_2, bool in_1_3)
 {
     if (!in_1_2 && !in_1_3)
         tls_load_fault(load, "cert", "%s: no peer can use a certificate on "
@@ -130,7 +130,8 @@ tls_curves_check(const struct tls_load *load, const char *path,
         return;
     }
     nid = curve_of(key);
-    explain(load, path, nid != NID_undef ? OBJ_nid2sn(nid) : "without a name",
+    explain_unusable_curve(load, path,
+        nid != NID_undef ? OBJ_nid2sn(nid) : "without a name",
         load->leg->min_version < TLS_VERSION_1_3 && nid != NID_undef &&
             tls_curves_lists(groups, nid),
         load->leg->max_version > TLS_VERSION_1_2 && signs_in_tls_1_3(nid));

@@ -11,7 +11,7 @@
 enum { REASON_SIZE = 256, MESSAGE_SIZE = 2048 };
 
 static void
-describe(unsigned long code, char *text, size_t size)
+describe_code(unsigned long code, char *text, size_t size)
 {
     const char *reason;
 
@@ -34,7 +34,7 @@ tls_error_reason(char *text, size_t size)
     if (size > 0)
         text[0] = '\0';
     if (code != 0)
-        describe(code, text, size);
+        describe_code(code, text, size);
     ERR_clear_error();
     return text;
 }
@@ -50,7 +50,7 @@ reason_in_full(char *text, size_t size)
 
     text[0] = '\0';
     if (code != 0) {
-        describe(code, text, size);
+        describe_code(code, text, size);
         length = strlen(text);
         if ((flags & ERR_TXT_STRING) != 0 && data != NULL && *data != '\0')
             snprintf(text + length, size - length, " (%s)", data);

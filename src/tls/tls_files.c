@@ -140,7 +140,7 @@ tls_files_each(const struct service_config *service, struct files *files,
 }
 
 static bool
-gather(const struct tls_named *named, void *arg)
+gather_named(const struct tls_named *named, void *arg)
 {
     struct files *files = arg;
 
@@ -156,7 +156,7 @@ tls_files_gather(const struct config *config)
     if (config->files == NULL)
         return;
     for (size_t i = 0; i < config->service_count; i++)
-        (void)tls_files_each(&config->services[i], config->files, gather,
+        (void)tls_files_each(&config->services[i], config->files, gather_named,
             config->files);
 }
 
@@ -166,7 +166,7 @@ struct two {
 };
 
 static bool
-compare(const struct tls_named *named, void *arg)
+compare_named(const struct tls_named *named, void *arg)
 {
     const struct two *two = arg;
 
@@ -180,8 +180,8 @@ tls_files_same(const struct service_config *service, struct files *before,
 {
     struct two two = { before, now };
 
-    return tls_files_each(service, before, compare, &two) &&
-        tls_files_each(service, now, compare, &two);
+    return tls_files_each(service, before, compare_named, &two) &&
+        tls_files_each(service, now, compare_named, &two);
 }
 
 bool
@@ -189,8 +189,8 @@ tls_files_same_trust(const struct leg_config *leg, bool accepts,
     struct files *before, struct files *now)
 {
     struct two two = { before, now };
-    const struct seeing then = { before, compare, &two };
-    const struct seeing present = { now, compare, &two };
+    const struct seeing then = { before, compare_named, &two };
+    const struct seeing present = { now, compare_named, &two };
 
     if (before == NULL || now == NULL)
         return false;

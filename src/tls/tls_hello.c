@@ -8,7 +8,7 @@ enum { HANDSHAKE_RECORD = 22, CLIENT_HELLO = 1, SERVER_HELLO = 2 };
 enum { RANDOM_AT = 6 };
 
 static size_t
-smaller(size_t a, size_t b)
+smaller_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -17,7 +17,7 @@ smaller(size_t a, size_t b)
 static void
 take_message(struct tls_hello *hello, const uint8_t *data, size_t size)
 {
-    size_t n = smaller(size, sizeof(hello->message) - hello->message_have);
+    size_t n = smaller_size(size, sizeof(hello->message) - hello->message_have);
 
     if (hello->record[0] != HANDSHAKE_RECORD)
         return;
@@ -32,12 +32,12 @@ take_part(struct tls_hello *hello, const uint8_t *data, size_t size)
     size_t n;
 
     if (hello->left > 0) {
-        n = smaller(size, hello->left);
+        n = smaller_size(size, hello->left);
         take_message(hello, data, n);
         hello->left -= (uint16_t)n;
         return n;
     }
-    n = smaller(size, sizeof(hello->record) - hello->record_have);
+    n = smaller_size(size, sizeof(hello->record) - hello->record_have);
     memcpy(hello->record + hello->record_have, data, n);
     hello->record_have += (uint8_t)n;
     if (hello->record_have == sizeof(hello->record)) {

@@ -13,7 +13,7 @@
 /* Contexts have their tables of ciphers, groups and digests made of what the
  * providers have, and a first random number the generators. */
 static bool
-touch(void)
+touch_providers(void)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
     unsigned char byte;
@@ -33,7 +33,8 @@ tls_init(struct error *error)
         OPENSSL_INIT_ASYNC;
 
     ERR_clear_error();
-    if (OPENSSL_init_ssl(what, NULL) == 1 && tls_provider_load() && touch())
+    if (OPENSSL_init_ssl(what, NULL) == 1 && tls_provider_load() &&
+        touch_providers())
         return true;
     tls_error_add(error, "cannot set OpenSSL up");
     return false;

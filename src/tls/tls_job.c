@@ -46,7 +46,7 @@ struct tls_job {
 enum { JOBS_AT_REST = 16 };
 
 static void
-give_back(struct tls_jobs *jobs)
+release_idle_stacks(struct tls_jobs *jobs)
 {
     if (jobs->paused > 0 || jobs->peak <= JOBS_AT_REST)
         return;
@@ -104,7 +104,7 @@ tls_job_new(SSL *ssl, struct tls_signer *signer, struct loop *loop,
 /* What a job has begun is finished with the arguments of its beginning: so it
  * reads nothing away, into memory that is other people's by then. */
 static int
-peek(SSL *ssl)
+peek_byte(SSL *ssl)
 {
     static unsigned char byte;
     size_t count;
@@ -115,13 +115,13 @@ peek(SSL *ssl)
 void
 tls_job_read_on(struct tls_job *job)
 {
-    job->step = peek;
+    job->step = peek_byte;
 }
 
 static bool
 is_reading(const struct tls_job *job)
 {
-    return job->step == peek;
+    return job->step == peek_byte;
 }
 
 static void
@@ -227,7 +227,7 @@ tls_job_run(struct tls_job *job, int *result)
     if (job->state == TLS_JOB_IN_LINE)
         leave_line(job);
     *result = run_step(job);
-    give_back(&signer->jobs);
+    release_idle_stacks(&signer->jobs);
     call_next(&signer->jobs);
     /* Here, not in the job: a signer does not reckon with a small stack. */
     if (job->state == TLS_JOB_PAUSED)
@@ -274,7 +274,7 @@ tls_job_free(struct tls_job *job)
         leave_line(job);
     run_to_end(job);
     free(job);
-    give_back(jobs);
+    release_idle_stacks(jobs);
     call_next(jobs);
 }
 

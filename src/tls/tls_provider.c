@@ -11,7 +11,7 @@
 #include "tls/tls_provider_internal.h"
 
 static const OSSL_ALGORITHM *
-query(void *provider, int operation, int *may_not_be_kept)
+query_operation(void *provider, int operation, int *may_not_be_kept)
 {
     (void)provider;
     *may_not_be_kept = 0;
@@ -31,7 +31,7 @@ provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
     const OSSL_DISPATCH **out, void **provider)
 {
     static const OSSL_DISPATCH functions[] = {
-        { OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query },
+        { OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query_operation },
         { 0, NULL },
     };
 
@@ -45,7 +45,7 @@ provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
  * loaded by OpenSSL when it is needed first, which is to be before this one:
  * the first that has an algorithm is the one that everybody gets. */
 static OSSL_PROVIDER *
-load(void)
+load_provider(void)
 {
     (void)OSSL_PROVIDER_available(NULL, "default");
     if (OSSL_PROVIDER_add_builtin(NULL, TLS_PROVIDER_NAME, provider_init) != 1)
@@ -59,7 +59,7 @@ tls_provider_load(void)
     static OSSL_PROVIDER *loaded; /* for as long as the process */
 
     if (loaded == NULL)
-        loaded = load();
+        loaded = load_provider();
     return loaded != NULL;
 }
 

@@ -156,8 +156,8 @@ scheme_of(const struct making *making)
 
 /* What only the holder of the key can do. */
 static bool
-ask(const struct making *making, const unsigned char *bytes, size_t count,
-    unsigned char *signature, size_t size, size_t *length)
+ask_signer(const struct making *making, const unsigned char *bytes,
+    size_t count, unsigned char *signature, size_t size, size_t *length)
 {
     const struct tls_sign_request request = {
         .key = making->key->id,
@@ -176,7 +176,7 @@ ask(const struct making *making, const unsigned char *bytes, size_t count,
 /* All at once, which is how TLS signs; without a signature to fill, it says
  * how long one can be. */
 static int
-sign(void *data, unsigned char *signature, size_t *length, size_t size,
+sign_data(void *data, unsigned char *signature, size_t *length, size_t size,
     const unsigned char *message, size_t message_length)
 {
     const struct making *making = data;
@@ -191,9 +191,10 @@ sign(void *data, unsigned char *signature, size_t *length, size_t size,
         return 1;
     }
     if (md == NULL)
-        return ask(making, message, message_length, signature, size, length);
+        return ask_signer(making, message, message_length, signature, size,
+            length);
     return EVP_Digest(message, message_length, hash, &count, md, NULL) == 1 &&
-        ask(making, hash, count, signature, size, length);
+        ask_signer(making, hash, count, signature, size, length);
 }
 
 static const OSSL_DISPATCH functions[] = {
@@ -201,7 +202,7 @@ static const OSSL_DISPATCH functions[] = {
     { OSSL_FUNC_SIGNATURE_FREECTX, (void (*)(void))sign_free },
     { OSSL_FUNC_SIGNATURE_DUPCTX, (void (*)(void))sign_copy },
     { OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, (void (*)(void))sign_init },
-    { OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (void (*)(void))sign },
+    { OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (void (*)(void))sign_data },
     { OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (void (*)(void))sign_set_params },
     { OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS,
         (void (*)(void))sign_settable_params },

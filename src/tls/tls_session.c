@@ -17,7 +17,7 @@ struct life {
 };
 
 static int64_t
-earlier(int64_t a, int64_t b)
+earlier_end(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
@@ -47,7 +47,7 @@ end_of_peer(const SSL *ssl)
     if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
         return INT64_MAX;
     for (int i = 0; i < sk_X509_num(chain); i++)
-        ends = earlier(ends, end_of(sk_X509_value(chain, i)));
+        ends = earlier_end(ends, end_of(sk_X509_value(chain, i)));
     return ends;
 }
 
@@ -81,7 +81,7 @@ tls_session_stamp(SSL *ssl, SSL_SESSION *session)
 {
     if (session != NULL && !SSL_session_reused(ssl))
         tls_session_set(session, time(NULL),
-            earlier(end_of_own(ssl), end_of_peer(ssl)));
+            earlier_end(end_of_own(ssl), end_of_peer(ssl)));
 }
 
 int64_t
@@ -94,7 +94,7 @@ tls_session_remaining(
     /* A clock that was set back tells nothing about how old a session is. */
     if (!read_life(session, &life) || now < life.began)
         return 0;
-    left = earlier(life.began + lifetime, life.ends) - now;
+    left = earlier_end(life.began + lifetime, life.ends) - now;
     return left > 0 ? left : 0;
 }
 

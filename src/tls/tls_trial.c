@@ -62,7 +62,7 @@ hash_options(const struct tls_load *load, const void *what)
 }
 
 static bool
-is_tried(const struct tls_shared_item *item, const struct tls_load *load,
+is_leg_tried(const struct tls_shared_item *item, const struct tls_load *load,
     const void *what)
 {
     const struct tried *tried = (const struct tried *)item;
@@ -105,7 +105,7 @@ try_leg(const struct tls_load *leg, const void *what)
 }
 
 static const struct tls_shared_kind kind = {
-    hash_options, is_tried, try_leg, free_tried,
+    hash_options, is_leg_tried, try_leg, free_tried,
 };
 
 struct tls_context *

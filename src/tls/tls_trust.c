@@ -35,7 +35,7 @@ name_authorities(SSL_CTX *ctx, const STACK_OF(X509) *certs)
 }
 
 static void
-demand(const struct tls_load *load)
+demand_verification(const struct tls_load *load)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(load->ctx);
     unsigned long flags = 0;
@@ -77,7 +77,7 @@ use_set(const struct tls_load *load, struct tls_trust_set *set)
     if (!tls_shared_attach(load->ctx, &set->item) ||
         !tls_anchors_use(load->ctx, &set->anchors))
         tls_load_fault(load, "ca", "cannot be used: out of memory");
-    demand(load);
+    demand_verification(load);
     if (load->accepts && !set->system)
         name_authorities(load->ctx, set->certs);
 }

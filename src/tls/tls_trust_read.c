@@ -220,7 +220,7 @@ find_crl(struct tls_trust_reading *reading)
 }
 
 static void
-check_certificates(
+check_ca_certificates(
     struct tls_trust_reading *reading, const struct tls_file *file)
 {
     bool ended = tls_file_ended();
@@ -237,7 +237,7 @@ read_certificate(struct tls_trust_reading *reading, const struct tls_file *file)
         reading->bio, NULL, tls_file_no_passphrase, NULL);
 
     if (cert == NULL) {
-        check_certificates(reading, file);
+        check_ca_certificates(reading, file);
         return false;
     }
     reading->count++;

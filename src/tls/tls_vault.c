@@ -37,7 +37,7 @@ struct tls_vault {
 };
 
 static int
-compare(const void *a, const void *b)
+compare_held_keys(const void *a, const void *b)
 {
     const struct held *one = a, *other = b;
 
@@ -45,13 +45,14 @@ compare(const void *a, const void *b)
 }
 
 static struct held *
-find(const struct tls_vault *vault, const struct tls_key_id *id)
+find_held_key(const struct tls_vault *vault, const struct tls_key_id *id)
 {
     const struct held wanted = { .id = *id };
 
     if (vault->count == 0)
         return NULL;
-    return bsearch(&wanted, vault->keys, vault->count, sizeof(wanted), compare);
+    return bsearch(&wanted, vault->keys, vault->count, sizeof(wanted),
+        compare_held_keys);
 }
 
 /* With a digest, as what is signed is one.  NULL: the key cannot sign so. */
@@ -106,7 +107,7 @@ sign_message(struct held *held, const struct tls_sign_request *request,
 }
 
 static size_t
-sign(struct held *held, const struct tls_sign_request *request,
+sign_with_held_key(struct held *held, const struct tls_sign_request *request,
     unsigned char signature[TLS_SIGNATURE_MAX])
 {
     size_t length;
@@ -126,14 +127,14 @@ tls_vault_sign(const struct tls_vault *vault,
 
     if (!tls_sign_is_sound(request->scheme, request->digest, request->length))
         return 0;
-    held = find(vault, &request->key);
+    held = find_held_key(vault, &request->key);
     if (held == NULL || !tls_kind_signs(held->kind, request->scheme))
         return 0;
-    return sign(held, request, signature);
+    return sign_with_held_key(held, request, signature);
 }
 
 static bool
-verify(EVP_PKEY *key, const EVP_MD *md, const unsigned char *message,
+verify_signature(EVP_PKEY *key, const EVP_MD *md, const unsigned char *message,
     size_t message_length, const unsigned char *signature, size_t length)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -170,8 +171,8 @@ signs_for(struct held *held, X509 *cert)
         request.bytes = hash;
         request.length = count;
     }
-    length = sign(held, &request, signature);
-    return length > 0 && verify(X509_get0_pubkey(cert), md, message,
+    length = sign_with_held_key(held, &request, signature);
+    return length > 0 && verify_signature(X509_get0_pubkey(cert), md, message,
         sizeof(message), signature, length);
 }
 
@@ -187,7 +188,7 @@ clear_ready(struct held *held)
 
 /* Takes a reference to its key, and what is ready.  False: out of memory. */
 static bool
-insert(struct tls_vault *vault, const struct held *held)
+insert_held_key(struct tls_vault *vault, const struct held *held)
 {
     size_t at = 0, count = vault->count;
     struct held *keys =
@@ -198,7 +199,7 @@ insert(struct tls_vault *vault, const struct held *held)
     vault->keys = keys;
     if (EVP_PKEY_up_ref(held->key) != 1)
         return false;
-    while (at < count && compare(&keys[at], held) < 0)
+    while (at < count && compare_held_keys(&keys[at], held) < 0)
         at++;
     memmove(keys + at + 1, keys + at, (count - at) * sizeof(*keys));
     keys[at] = *held;
@@ -215,7 +216,7 @@ release_held(struct held *held)
 
 /* False: out of memory. */
 static bool
-refer(struct tls_vault *vault, struct tls_shared_item *item)
+refer_to_item(struct tls_vault *vault, struct tls_shared_item *item)
 {
     struct tls_shared_item **items = reallocarray(
         vault->items, vault->item_count + 1, sizeof(struct tls_shared_item *));
@@ -229,7 +230,7 @@ refer(struct tls_vault *vault, struct tls_shared_item *item)
 
 /* Once for each pair, however many vaults it comes into. */
 static bool
-is_tried(struct held *held, struct tls_certkey *pair)
+is_certkey_tried(struct held *held, struct tls_certkey *pair)
 {
     if (!pair->tried)
         pair->tried = signs_for(held, pair->leaf);
@@ -238,23 +239,23 @@ is_tried(struct held *held, struct tls_certkey *pair)
 
 /* tls_certkey_see_fn: a pair whose halves belong together. */
 static void
-add(const struct tls_load *load, struct tls_certkey *pair, void *arg)
+add_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
 {
     struct tls_vault *vault = arg;
     struct held held = { .kind = tls_kind_of(pair->key), .key = pair->key };
 
-    if (!refer(vault, pair->item))
+    if (!refer_to_item(vault, pair->item))
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
     else if (held.kind == TLS_KIND_COUNT)
         tls_certkey_fault_unkept(load, pair);
     else if (!tls_remote_key_name(pair->leaf, &held.id))
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
-    else if (find(vault, &held.id) != NULL)
+    else if (find_held_key(vault, &held.id) != NULL)
         return;
-    else if (!is_tried(&held, pair))
+    else if (!is_certkey_tried(&held, pair))
         tls_load_fault(load, "cert", "%s: this certificate does not verify "
             "what its key signs", pair->path);
-    else if (insert(vault, &held))
+    else if (insert_held_key(vault, &held))
         return;
     else
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
@@ -288,7 +289,7 @@ load_leg(struct tls_vault *vault, const struct service_config *service,
         return;
     if (accepts)
         tls_ciphers_check_keeper(&load);
-    tls_pairs_load(&load, add, vault);
+    tls_pairs_load(&load, add_certkey, vault);
 }
 
 bool

@@ -210,7 +210,7 @@ verdict_of(X509_STORE_CTX *store)
 }
 
 static void
-record(X509_STORE_CTX *store)
+record_verdict(X509_STORE_CTX *store)
 {
     struct verdict *verdict = verdict_of(store);
     char text[TLS_VERIFY_TEXT_SIZE];
@@ -302,7 +302,7 @@ tls_verify_judge(int good, X509_STORE_CTX *store)
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
-    record(store);
+    record_verdict(store);
     return 0;
 }
 
