@@ -24,7 +24,7 @@
 #include "relay/service.h"
 
 static const char *
-name_of(const struct acceptor *acceptor)
+service_name_of(const struct acceptor *acceptor)
 {
     return acceptor_service(acceptor)->config->name;
 }
@@ -41,7 +41,7 @@ may_accept(void *arg)
 }
 
 static void
-on_nothing(void *arg)
+on_nothing_accepted(void *arg)
 {
     struct acceptor *acceptor = arg;
 
@@ -54,7 +54,7 @@ on_exhausted(void *arg, int error)
     const struct acceptor *acceptor = arg;
 
     errno = error;
-    log_warn(name_of(acceptor),
+    log_warn(service_name_of(acceptor),
         "accepting on %s pauses: %m; raise LimitNOFILE or memory, or lower "
         "max_connections",
         acceptor->text);
@@ -122,7 +122,7 @@ on_dead(void *arg, int error)
     const struct acceptor *acceptor = arg;
 
     errno = error;
-    log_error(name_of(acceptor),
+    log_error(service_name_of(acceptor),
         "the listening socket of %s does not listen any more (%m): clients "
         "are not let in there until it is replaced",
         acceptor->text);
@@ -131,7 +131,7 @@ on_dead(void *arg, int error)
 static const struct listener_calls calls = {
     .may_accept = may_accept,
     .accepted = on_accepted,
-    .nothing = on_nothing,
+    .nothing = on_nothing_accepted,
     .exhausted = on_exhausted,
     .dead = on_dead,
 };
@@ -243,8 +243,8 @@ find_peer(int fd, const struct address *client, struct sockaddr_storage *peer,
 
 /* `counted`: the service, by its index, that it was counted in for. */
 static void
-take(struct relay *relay, struct service *service, uint64_t id, bool tls,
-    int fd, unsigned counted, const struct address *client)
+start_taken_conn(struct relay *relay, struct service *service, uint64_t id,
+    bool tls, int fd, unsigned counted, const struct address *client)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
@@ -272,15 +272,15 @@ acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
                                                    : (unsigned)SCOREBOARD_ALL;
 
     if (acceptor != NULL)
-        take(relay, acceptor_service(acceptor), acceptor->id, acceptor->tls, fd,
-            counted, client);
+        start_taken_conn(relay, acceptor_service(acceptor), acceptor->id,
+            acceptor->tls, fd, counted, client);
     else
-        take(relay, NULL, 0, false, fd, counted, client);
+        start_taken_conn(relay, NULL, 0, false, fd, counted, client);
 }
 
 void
 acceptor_take_closed(struct relay *relay, struct service *service, bool tls,
     int fd, const struct address *client)
 {
-    take(relay, service, 0, tls, fd, service->index, client);
+    start_taken_conn(relay, service, 0, tls, fd, service->index, client);
 }

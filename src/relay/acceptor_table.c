@@ -13,7 +13,7 @@ port_bit(const struct address *address)
 }
 
 static void
-keep_place(struct relay *relay, struct acceptor *acceptor, int fd)
+keep_listen_address(struct relay *relay, struct acceptor *acceptor, int fd)
 {
     acceptor->at.length = sizeof(acceptor->at.storage);
     if (getsockname(fd, (struct sockaddr *)&acceptor->at.storage,
@@ -26,7 +26,7 @@ keep_place(struct relay *relay, struct acceptor *acceptor, int fd)
 void
 acceptor_table_add(struct relay *relay, struct acceptor *acceptor, int fd)
 {
-    keep_place(relay, acceptor, fd);
+    keep_listen_address(relay, acceptor, fd);
     LIST_INSERT_HEAD(&relay->acceptors, acceptor, entry);
 }
 
@@ -49,7 +49,7 @@ acceptor_find(const struct relay *relay, uint64_t id)
 
 /* An address of this machine is the source of what connects to it. */
 static bool
-is_own(const struct address *to, const struct address *from)
+is_own_host(const struct address *to, const struct address *from)
 {
     struct address host = *to, source;
 
@@ -72,7 +72,7 @@ is_place(const struct address *at, const struct address *to,
     if (at->storage.ss_family != to->storage.ss_family ||
         address_port(at) != address_port(to) || address_port(at) == 0)
         return false;
-    return (address_is_any(at) && is_own(to, from)) ||
+    return (address_is_any(at) && is_own_host(to, from)) ||
         (address_is_any(to) && address_is_loopback(at));
 }
 

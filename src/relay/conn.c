@@ -87,13 +87,13 @@ conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
 }
 
 static bool
-is_silent(const struct conn *conn)
+is_silent_client(const struct conn *conn)
 {
     return conn->state == CONN_ACCEPT_TLS && !tls_stream_is_tls(&conn->client);
 }
 
 static struct address
-client_of(const struct conn *conn)
+client_address_of(const struct conn *conn)
 {
     struct address client = { .length = sizeof(sa_family_t) };
 
@@ -112,10 +112,10 @@ conn_pass_silent(struct relay *relay, conn_pass_fn *pass, void *arg)
     struct conn *conn = LIST_FIRST(&relay->conns), *next;
 
     for (; conn != NULL; conn = next) {
-        struct address client = client_of(conn);
+        struct address client = client_address_of(conn);
 
         next = LIST_NEXT(conn, entry);
-        if (!is_silent(conn) || conn->service->index == SCOREBOARD_ALL ||
+        if (!is_silent_client(conn) || conn->service->index == SCOREBOARD_ALL ||
             !pass(arg, conn->acceptor, conn->service->index, conn->client.fd,
                 &client))
             continue;

@@ -72,7 +72,7 @@ returns_to_service(
 }
 
 static enum conn_reason
-reason_of(enum connector_result result)
+reason_of_failure(enum connector_result result)
 {
     static const enum conn_reason reasons[] = {
         [CONNECTOR_REFUSED] = CONN_CONNECT_REFUSED,
@@ -183,7 +183,7 @@ end_unconnected(struct conn *conn, enum connector_result result)
 
     if (failure == NULL) {
         conn_explain(conn, detail_of(result, conn->endpoint));
-        conn_end(conn, reason_of(result));
+        conn_end(conn, reason_of_failure(result));
         return;
     }
     conn->endpoint = failure->endpoint;

@@ -67,7 +67,7 @@ conn_linger(
 
 /* The stream that is still open. */
 static struct stream *
-lingering(struct conn *conn)
+lingering_stream(struct conn *conn)
 {
     return stream_is_open(&conn->client) ? &conn->client : &conn->server;
 }
@@ -94,14 +94,15 @@ conn_linger_enter(struct conn *conn)
 void
 conn_linger_expire(struct conn *conn)
 {
-    stream_close(lingering(conn)); /* no reset: it could overtake the alert */
+    /* No reset: it could overtake the alert. */
+    stream_close(lingering_stream(conn));
     conn_end(conn, conn->reason);
 }
 
 void
 conn_linger_wake(struct conn *conn)
 {
-    struct stream *stream = lingering(conn);
+    struct stream *stream = lingering_stream(conn);
     enum stream_status sent = stream_finish(stream);
     bool blocked = sent == STREAM_AGAIN;
     bool open = conn_discard_input(conn, stream);

@@ -10,7 +10,7 @@
 #include "relay/service.h"
 
 static struct service *
-find_by_name(const struct relay *relay, const char *name)
+find_service_by_name(const struct relay *relay, const char *name)
 {
     for (size_t i = 0; i < relay->service_count; i++)
         if (relay->services[i]->accept_context != NULL &&
@@ -28,7 +28,7 @@ find_active(const struct conn *conn)
 
     if (acceptor != NULL && acceptor_is_tls(acceptor))
         return acceptor_service(acceptor);
-    return find_by_name(conn->relay, conn->service->config->name);
+    return find_service_by_name(conn->relay, conn->service->config->name);
 }
 
 void

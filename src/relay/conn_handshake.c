@@ -27,7 +27,7 @@ watch_handshake(struct stream *stream, bool reads)
 /* An alert that came before the socket broke says more than the break does, so
  * it is read although nothing can be sent any more. */
 static enum stream_status
-shake(struct stream *stream)
+flush_and_handshake(struct stream *stream)
 {
     enum stream_status flushed = stream_flush(stream);
     enum stream_status status = tls_stream_handshake(stream);
@@ -42,7 +42,7 @@ enum stream_status
 conn_handshake(struct conn *conn, struct stream *stream)
 {
     bool held = tls_stream_is_held(stream), waits;
-    enum stream_status status = shake(stream);
+    enum stream_status status = flush_and_handshake(stream);
 
     if (status == STREAM_OK)
         conn_stats_handshake(conn, stream);

@@ -30,7 +30,7 @@ enum {
 };
 
 static bool
-is_over(const struct flow *flow)
+is_flow_over(const struct flow *flow)
 {
     return flow->state == FLOW_CUT || flow->state == FLOW_BROKEN;
 }
@@ -65,7 +65,7 @@ conn_relay_enter(struct conn *conn)
 
 /* The side that ended it: one that reads no more, or cannot be sent to. */
 static enum conn_reason
-reason_of(
+reason_of_side(
     const struct conn *conn, const struct stream *side, enum stream_status how)
 {
     if (how == STREAM_TRUNCATED)
@@ -112,7 +112,8 @@ abort_for(struct conn *conn, const struct flow *ended)
     const char *failure = tls_stream_failure(side);
     enum stream_status broken =
         side->error == 0 ? STREAM_FAILED : STREAM_RESET;
-    enum conn_reason reason = reason_of(conn, side, cut ? flow->cause : broken);
+    enum conn_reason reason =
+        reason_of_side(conn, side, cut ? flow->cause : broken);
 
     if (tries_next(conn, side))
         return;
@@ -129,7 +130,8 @@ abort_for(struct conn *conn, const struct flow *ended)
 /* What the stream waits for: `out` reads from it, `in` writes to it.  False: out
  * of memory. */
 static bool
-watch(struct stream *stream, const struct flow *out, const struct flow *in)
+watch_for_flows(struct stream *stream, const struct flow *out,
+    const struct flow *in)
 {
     bool reads = (out->wait == FLOW_WAITS_INPUT ||
                      out->wait == FLOW_WAITS_TURN) &&
@@ -143,7 +145,7 @@ watch(struct stream *stream, const struct flow *out, const struct flow *in)
 }
 
 static uint64_t
-earlier(uint64_t a_ms, uint64_t since_ms, uint64_t timeout_ms)
+earlier_deadline(uint64_t a_ms, uint64_t since_ms, uint64_t timeout_ms)
 {
     uint64_t b_ms = since_ms + timeout_ms;
 
@@ -161,12 +163,14 @@ static uint64_t
 next_deadline_ms(const struct conn *conn, enum conn_reason *reason)
 {
     const struct service_config *config = conn->service->config;
-    uint64_t idle_ms = earlier(
+    uint64_t idle_ms = earlier_deadline(
         UINT64_MAX, conn->active_ms, config->idle_timeout_ms);
     uint64_t half_ms = is_half_closed(conn)
-        ? earlier(idle_ms, conn->active_ms, config->half_close_timeout_ms)
+        ? earlier_deadline(idle_ms, conn->active_ms,
+              config->half_close_timeout_ms)
         : idle_ms;
-    uint64_t life_ms = earlier(half_ms, conn->started_ms, config->lifetime_ms);
+    uint64_t life_ms =
+        earlier_deadline(half_ms, conn->started_ms, config->lifetime_ms);
 
     *reason = life_ms < half_ms ? CONN_LIFETIME
         : half_ms < idle_ms     ? CONN_HALF_CLOSE_TIMEOUT
@@ -178,14 +182,15 @@ next_deadline_ms(const struct conn *conn, enum conn_reason *reason)
 static uint64_t
 next_look_ms(const struct conn *conn, uint64_t deadline_ms, uint64_t from_ms)
 {
-    return is_half_closed(conn) ? earlier(deadline_ms, from_ms, LOOK_MS)
-                                : deadline_ms;
+    return is_half_closed(conn)
+        ? earlier_deadline(deadline_ms, from_ms, LOOK_MS)
+        : deadline_ms;
 }
 
 /* Activity only moves a deadline away, so a timer that is set stays as it is
  * and finds out when it fires; see conn_relay_expire(). */
 static void
-arm(struct conn *conn, uint64_t now_ms)
+arm_deadline(struct conn *conn, uint64_t now_ms)
 {
     enum conn_reason reason;
     uint64_t at_ms =
@@ -243,7 +248,7 @@ conn_relay_expire(struct conn *conn)
 
 /* Grows with everything that a wake-up can bring about. */
 static uint64_t
-progress(const struct conn *conn)
+progress_of(const struct conn *conn)
 {
     return conn->client.moved + conn->server.moved + conn->up.state +
         conn->down.state;
@@ -252,7 +257,7 @@ progress(const struct conn *conn)
 /* Watches nothing for a while: a readiness that is announced again and again
  * although nothing can be done about it costs no CPU then. */
 static void
-rest(struct conn *conn)
+rest_conn(struct conn *conn)
 {
     loop_cancel(conn->relay->loop, &conn->task);
     stream_watch(&conn->client, 0);
@@ -282,7 +287,7 @@ end_without_progress(struct conn *conn)
 
 /* A peer may end in order because it did not get what it asked for. */
 static void
-explain_refusal(struct conn *conn, const struct stream *stream)
+explain_peer_refusal(struct conn *conn, const struct stream *stream)
 {
     const char *refused = tls_stream_refusal(stream);
 
@@ -340,12 +345,12 @@ run_flow(struct conn *conn, struct flow *flow)
     if (wait != FLOW_WAITS_NEVER)
         return true;
     if (is_close(conn, flow)) {
-        explain_refusal(conn, flow->from);
+        explain_peer_refusal(conn, flow->from);
         conn_explain(conn, "without close_notify");
         flow_accept_end(flow);
         (void)!flow_run(flow);
     }
-    if (!is_over(flow))
+    if (!is_flow_over(flow))
         return true;
     abort_for(conn, flow);
     return false;
@@ -375,8 +380,8 @@ run_flows(struct conn *conn)
         return false;
     if (conn->up.state != FLOW_ENDED || conn->down.state != FLOW_ENDED)
         return true;
-    explain_refusal(conn, &conn->client);
-    explain_refusal(conn, &conn->server);
+    explain_peer_refusal(conn, &conn->client);
+    explain_peer_refusal(conn, &conn->server);
     conn_end(
         conn, conn->client_first ? CONN_CLIENT_CLOSED : CONN_SERVER_CLOSED);
     return false;
@@ -387,20 +392,20 @@ run_flows(struct conn *conn)
 static void
 wait_on(struct conn *conn, uint64_t now_ms)
 {
-    if (!watch(&conn->client, &conn->up, &conn->down) ||
-        !watch(&conn->server, &conn->down, &conn->up)) {
+    if (!watch_for_flows(&conn->client, &conn->up, &conn->down) ||
+        !watch_for_flows(&conn->server, &conn->down, &conn->up)) {
         conn_end(conn, CONN_OUT_OF_RESOURCES);
         return;
     }
     if (flow_is_runnable(&conn->up) || flow_is_runnable(&conn->down))
         loop_defer(conn->relay->loop, &conn->task);
-    arm(conn, now_ms);
+    arm_deadline(conn, now_ms);
 }
 
 void
 conn_relay_wake(struct conn *conn)
 {
-    uint64_t before = progress(conn), now_ms = clock_now_ms();
+    uint64_t before = progress_of(conn), now_ms = clock_now_ms();
 
     loop_cancel(conn->relay->loop, &conn->task); /* this is its turn */
     if (conn->connector != NULL && !conn_keeps_server(conn))
@@ -409,11 +414,11 @@ conn_relay_wake(struct conn *conn)
         return;
     if (conn->up.moved || conn->down.moved)
         conn->active_ms = now_ms;
-    conn->idle_wakes = progress(conn) == before ? conn->idle_wakes + 1 : 0;
+    conn->idle_wakes = progress_of(conn) == before ? conn->idle_wakes + 1 : 0;
     if (conn->idle_wakes >= IDLE_WAKES_MOST)
         end_without_progress(conn);
     else if (conn_relay_is_resting(conn))
-        rest(conn);
+        rest_conn(conn);
     else
         wait_on(conn, now_ms);
 }

@@ -15,7 +15,7 @@ struct report {
 };
 
 static void
-add_text(struct report *report, const char *key, const char *value)
+add_text_field(struct report *report, const char *key, const char *value)
 {
     if (value != NULL && value[0] != '\0')
         report->fields[report->count++] =
@@ -61,11 +61,11 @@ add_tls(struct report *report, const struct stream *stream,
 {
     if (!tls_stream_facts(stream, facts))
         return;
-    add_text(report, keys->version, facts->version);
-    add_text(report, keys->cipher, facts->cipher);
-    add_text(report, keys->sni, facts->sni);
-    add_text(report, keys->alpn, facts->alpn);
-    add_text(report, keys->resumed, facts->resumed ? "yes" : "no");
+    add_text_field(report, keys->version, facts->version);
+    add_text_field(report, keys->cipher, facts->cipher);
+    add_text_field(report, keys->sni, facts->sni);
+    add_text_field(report, keys->alpn, facts->alpn);
+    add_text_field(report, keys->resumed, facts->resumed ? "yes" : "no");
 }
 
 void
@@ -116,17 +116,18 @@ conn_report_end(const struct conn *conn)
 
     if (!log_wants(LOG_LEVEL_INFO) || !is_logged(conn))
         return;
-    add_text(&report, "service", conn->service->config->name);
-    add_text(&report, "reason", conn_reason_name(conn->reason));
-    add_text(&report, "detail", conn->detail);
-    add_text(&report, "client", format_address(&conn->client_address, client));
-    add_text(&report, "server", conn_report_server(conn, server));
+    add_text_field(&report, "service", conn->service->config->name);
+    add_text_field(&report, "reason", conn_reason_name(conn->reason));
+    add_text_field(&report, "detail", conn->detail);
+    add_text_field(&report, "client",
+        format_address(&conn->client_address, client));
+    add_text_field(&report, "server", conn_report_server(conn, server));
     if (has_other_failures(conn))
-        add_text(&report, "failed", conn->failed);
+        add_text_field(&report, "failed", conn->failed);
     add_number(&report, "up", conn->up.bytes);
     add_number(&report, "down", conn->down.bytes);
     add_number(&report, "duration_ms", clock_now_ms() - conn->started_ms);
-    add_text(&report, "state", conn_state_name(conn->reached));
+    add_text_field(&report, "state", conn_state_name(conn->reached));
     add_tls(&report, &conn->client, &listen_keys, &listen_facts);
     add_tls(&report, &conn->server, &connect_keys, &connect_facts);
     log_event(LOG_LEVEL_INFO, "end", report.fields, report.count);

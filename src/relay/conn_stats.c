@@ -18,7 +18,7 @@ conn_stats_count(struct relay *relay, const struct service *service,
 }
 
 static void
-count(const struct conn *conn, enum metric_cell cell, uint64_t more)
+count_for_conn(const struct conn *conn, enum metric_cell cell, uint64_t more)
 {
     if (more > 0)
         conn_stats_count(conn->relay, conn->service, cell, more);
@@ -33,11 +33,11 @@ conn_stats_handshake(const struct conn *conn, const struct stream *stream)
     if (!tls_stream_facts(stream, &facts))
         return;
     newest = strcmp(facts.version, "TLSv1.3") == 0;
-    count(conn, METRIC_TLS_HANDSHAKES + (listens ? 0 : 2) + newest, 1);
+    count_for_conn(conn, METRIC_TLS_HANDSHAKES + (listens ? 0 : 2) + newest, 1);
     if (listens)
-        count(conn, METRIC_HANDSHAKES, 1);
+        count_for_conn(conn, METRIC_HANDSHAKES, 1);
     if (listens && facts.resumed)
-        count(conn, METRIC_RESUMED, 1);
+        count_for_conn(conn, METRIC_RESUMED, 1);
 }
 
 /* A server with which no TLS comes about is not reached either. */
@@ -47,7 +47,7 @@ count_failure(const struct conn *conn)
     switch (conn->reason) {
     case CONN_HANDSHAKE_FAILED:
     case CONN_HANDSHAKE_TIMEOUT:
-        count(conn,
+        count_for_conn(conn,
             conn->reached == CONN_ACCEPT_TLS ? METRIC_HANDSHAKE_FAILURES
                                              : METRIC_CONNECT_FAILURES,
             1);
@@ -56,7 +56,7 @@ count_failure(const struct conn *conn)
     case CONN_CONNECT_TIMEOUT:
     case CONN_CONNECT_UNREACHABLE:
     case CONN_RESOLVE_FAILED:
-        count(conn, METRIC_CONNECT_FAILURES, 1);
+        count_for_conn(conn, METRIC_CONNECT_FAILURES, 1);
         break;
     default:
         break;
@@ -66,11 +66,11 @@ count_failure(const struct conn *conn)
 void
 conn_stats_end(const struct conn *conn)
 {
-    count(conn,
+    count_for_conn(conn,
         conn_reason_is_failure(conn->reason) ? METRIC_ENDED_BADLY
                                              : METRIC_ENDED_WELL,
         1);
-    count(conn, METRIC_UP_BYTES, conn->up.bytes);
-    count(conn, METRIC_DOWN_BYTES, conn->down.bytes);
+    count_for_conn(conn, METRIC_UP_BYTES, conn->up.bytes);
+    count_for_conn(conn, METRIC_DOWN_BYTES, conn->down.bytes);
     count_failure(conn);
 }

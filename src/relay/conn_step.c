@@ -61,7 +61,7 @@ on_task(void *arg)
 }
 
 static void
-on_timer(void *arg)
+on_conn_timer(void *arg)
 {
     struct conn *conn = arg;
 
@@ -73,7 +73,8 @@ conn_step_init(struct conn *conn, const struct conn_step *steps)
 {
     conn->steps = steps;
     conn->task = (struct loop_task){ .run = on_task, .arg = conn };
-    return timer_open(&conn->timer, conn->relay->loop->base, on_timer, conn);
+    return timer_open(&conn->timer, conn->relay->loop->base, on_conn_timer,
+        conn);
 }
 
 void

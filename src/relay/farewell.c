@@ -28,7 +28,7 @@ farewell_free(struct farewell *farewell)
 }
 
 static void
-on_timer(void *arg)
+on_farewell_timer(void *arg)
 {
     farewell_free(arg);
 }
@@ -58,7 +58,8 @@ new_farewell(struct relay *relay)
 
     if (farewell == NULL)
         return NULL;
-    if (!timer_open(&farewell->timer, relay->loop->base, on_timer, farewell)) {
+    if (!timer_open(&farewell->timer, relay->loop->base, on_farewell_timer,
+            farewell)) {
         free(farewell);
         return NULL;
     }

@@ -14,7 +14,7 @@
 
 /* Adds all that the services in the set feed.  True: there was something new. */
 static bool
-spread(const struct relay *relay, struct feeds_set *set, uint64_t now_ms)
+spread_feeds(const struct relay *relay, struct feeds_set *set, uint64_t now_ms)
 {
     bool more = false;
 
@@ -37,7 +37,7 @@ leads_back(const struct relay *relay, struct service *from,
     bool more = feeds_spread(&from->feeds, &set, now_ms);
 
     while (more)
-        more = spread(relay, &set, now_ms);
+        more = spread_feeds(relay, &set, now_ms);
     return feeds_set_has(&set, to->index);
 }
 

@@ -50,7 +50,7 @@ flow_is_drained(const struct flow *flow)
 
 /* Writes what waits; after the last byte of an ending flow, its end. */
 static enum stream_status
-drain(struct flow *flow)
+drain_sink(struct flow *flow)
 {
     enum stream_status status = STREAM_OK;
 
@@ -85,13 +85,13 @@ end_source(struct flow *flow, enum stream_status how)
 }
 
 static enum flow_wait
-run(struct flow *flow)
+run_until_wait(struct flow *flow)
 {
     uint64_t stop = flow->bytes + BUDGET_BYTES;
     enum stream_status moved = STREAM_OK;
 
     for (;;) {
-        enum stream_status drained = drain(flow);
+        enum stream_status drained = drain_sink(flow);
 
         if (drained == STREAM_AGAIN)
             return FLOW_WAITS_OUTPUT;
@@ -134,7 +134,7 @@ flow_run(struct flow *flow)
     enum flow_state state = flow->state;
     uint64_t bytes = flow->bytes;
 
-    flow->wait = run(flow);
+    flow->wait = run_until_wait(flow);
     flow->moved = flow->bytes != bytes || flow->state != state ||
         payload_waiting(flow) < waiting;
     return flow->wait;

@@ -24,7 +24,7 @@ is_earned(const struct flow *flow)
 
 /* Bulk earns larger chunks; a sink that chokes on one holds less next time. */
 static void
-adapt(struct flow *flow, bool full, enum stream_status written)
+adapt_chunk(struct flow *flow, bool full, enum stream_status written)
 {
     if (written == STREAM_AGAIN)
         flow->chunk =
@@ -53,7 +53,7 @@ share_of_lagging(const struct loop *loop)
  * reader that stops for good costs next to nothing.  A sink that was never fast
  * and never choked is not asked: that saves a call.  0: there is no room. */
 static size_t
-choose_size(const struct flow *flow)
+choose_copy_size(const struct flow *flow)
 {
     const struct loop *loop = flow->to->loop;
     bool scarce = loop->kept > KEPT_FREELY;
@@ -74,7 +74,7 @@ enum stream_status
 flow_copy(struct flow *flow)
 {
     uint8_t *scratch = flow->from->loop->scratch;
-    size_t size = choose_size(flow), got;
+    size_t size = choose_copy_size(flow), got;
     enum stream_status status;
     bool full;
 
@@ -91,7 +91,7 @@ flow_copy(struct flow *flow)
         flow->state = FLOW_BROKEN;
         return status;
     }
-    adapt(flow, full && size >= FLOW_CHUNK_LEAST, status);
+    adapt_chunk(flow, full && size >= FLOW_CHUNK_LEAST, status);
     /* Fewer bytes than asked for: another look would find none. */
     return full ? STREAM_OK : STREAM_AGAIN;
 }

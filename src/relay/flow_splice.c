@@ -19,14 +19,14 @@ stop_splicing(struct flow *flow)
 
 /* An idle flow keeps no pipe: they are few. */
 static void
-give_back(struct flow *flow)
+give_back_pipe(struct flow *flow)
 {
     pipe_give(flow->pipes, flow->pipe);
     flow->pipe = NULL;
 }
 
 static ssize_t
-move(int from, int to, size_t size)
+splice_bytes(int from, int to, size_t size)
 {
     ssize_t n;
 
@@ -43,7 +43,7 @@ flow_splice_drain(struct flow *flow)
     struct pipe *pipe = flow->pipe;
 
     while (pipe->length > 0) {
-        ssize_t n = move(pipe->read_fd, flow->to->fd, pipe->length);
+        ssize_t n = splice_bytes(pipe->read_fd, flow->to->fd, pipe->length);
 
         if (n < 0 && errno == EAGAIN) {
             pipe_note_blocked(flow->pipes, pipe, flow);
@@ -56,7 +56,7 @@ flow_splice_drain(struct flow *flow)
         pipe->length -= (size_t)n;
         flow->to->moved += (uint64_t)n;
     }
-    give_back(flow);
+    give_back_pipe(flow);
     return STREAM_OK;
 }
 
@@ -79,7 +79,7 @@ empty_pipe(struct flow *flow)
         }
         pipe->length -= (size_t)n;
     }
-    give_back(flow);
+    give_back_pipe(flow);
 }
 
 /* NULL: none is to be had now, nor from a flow whose sink has taken nothing for
@@ -103,7 +103,7 @@ find_pipe(struct pipe_pool *pool)
  * a reader that stops leaves little in the pipe.  0: the kernel has so little
  * room that it does not say that it is writable. */
 static size_t
-choose_size(const struct flow *flow)
+choose_splice_size(const struct flow *flow)
 {
     size_t queued, room = stream_room(flow->to, &queued);
 
@@ -115,7 +115,7 @@ choose_size(const struct flow *flow)
 enum stream_status
 flow_splice(struct flow *flow)
 {
-    size_t size = choose_size(flow);
+    size_t size = choose_splice_size(flow);
     ssize_t n;
 
     flow->sink_full = size == 0;
@@ -128,7 +128,7 @@ flow_splice(struct flow *flow)
     }
     if (size > flow->pipe->size)
         size = flow->pipe->size;
-    n = move(flow->from->fd, flow->pipe->write_fd, size);
+    n = splice_bytes(flow->from->fd, flow->pipe->write_fd, size);
     if (n > 0) {
         flow->pipe->length = (size_t)n;
         flow->bytes += (size_t)n;
@@ -137,7 +137,7 @@ flow_splice(struct flow *flow)
             stop_splicing(flow);
         return STREAM_OK;
     }
-    give_back(flow);
+    give_back_pipe(flow);
     /* At an urgent mark splice(2) says so although there is input, and even
      * behind a FIN that it has not reached: recv(2) has the last word. */
     if (n == 0 || errno == EAGAIN)

@@ -56,7 +56,7 @@ count_out(struct relay *relay, unsigned index)
 
 /* How many connections the service may have in all processes. */
 static uint64_t
-most_of(const struct relay *relay, const struct service *service)
+share_limit_of(const struct relay *relay, const struct service *service)
 {
     return limits_share_of_service(relay->max_connections,
         relay->service_count, service->config->max_connections);
@@ -66,13 +66,13 @@ most_of(const struct relay *relay, const struct service *service)
 static bool
 is_bounded(const struct relay *relay, const struct service *service)
 {
-    return most_of(relay, service) < relay->max_connections;
+    return share_limit_of(relay, service) < relay->max_connections;
 }
 
 /* More than `most` in all, or than our part of it here: by `more` than there
  * are. */
 static bool
-is_over(const struct relay *relay, unsigned index, uint64_t most,
+is_over_limit(const struct relay *relay, unsigned index, uint64_t most,
     uint64_t more)
 {
     uint64_t here = scoreboard_slot_active(relay->board, relay->slot, index);
@@ -84,7 +84,7 @@ is_over(const struct relay *relay, unsigned index, uint64_t most,
 static bool
 has_room(const struct relay *relay)
 {
-    return !is_over(relay, SCOREBOARD_ALL, relay->max_connections, 1);
+    return !is_over_limit(relay, SCOREBOARD_ALL, relay->max_connections, 1);
 }
 
 /* A service without a column on the scoreboard is counted in this process only. */
@@ -92,13 +92,13 @@ static bool
 is_service_over(
     const struct relay *relay, const struct service *service, uint64_t more)
 {
-    uint64_t most = most_of(relay, service);
+    uint64_t most = share_limit_of(relay, service);
 
     if (!is_bounded(relay, service))
         return false;
     if (service->index == SCOREBOARD_ALL)
         return service->connections + 1 > most;
-    return is_over(relay, service->index, most, more);
+    return is_over_limit(relay, service->index, most, more);
 }
 
 static bool
@@ -166,7 +166,7 @@ update_all(struct relay *relay)
 }
 
 static void
-wake(struct relay *relay, unsigned slot)
+wake_slot(struct relay *relay, unsigned slot)
 {
     if (slot == relay->slot)
         limits_recheck(relay);
@@ -182,7 +182,7 @@ wake_waiting(struct relay *relay, unsigned index)
 
     for (unsigned i = 0; i < count; i++)
         if (scoreboard_must_wake(board, i, index))
-            wake(relay, i);
+            wake_slot(relay, i);
 }
 
 /* A service without a column waits for connections of this process only. */
@@ -247,7 +247,7 @@ pause_service(struct relay *relay, struct service *service)
         return;
     service->paused = true;
     look_again_later(relay);
-    log_limit(relay, service->config->name, most_of(relay, service));
+    log_limit(relay, service->config->name, share_limit_of(relay, service));
     update_all(relay);
 }
 
@@ -257,7 +257,7 @@ limits_admit(struct relay *relay, struct service *service)
     bool over, service_over;
 
     count_in(relay, service->index);
-    over = is_over(relay, SCOREBOARD_ALL, relay->max_connections, 0);
+    over = is_over_limit(relay, SCOREBOARD_ALL, relay->max_connections, 0);
     service_over = is_service_over(relay, service, 0);
     if (!over && !service_over)
         return true;

@@ -92,7 +92,8 @@ make_contexts(struct service *service, const struct services_spec *spec,
 }
 
 static struct service *
-make(const struct services_spec *spec, size_t which, struct error *error)
+make_service(
+    const struct services_spec *spec, size_t which, struct error *error)
 {
     struct service *service = calloc(1, sizeof(*service));
 
@@ -118,7 +119,7 @@ service_new(
     const struct services_spec *spec, size_t which, struct error *error)
 {
     size_t before = error->count + error->dropped;
-    struct service *service = make(spec, which, error);
+    struct service *service = make_service(spec, which, error);
 
     if (service == NULL && error->count + error->dropped == before)
         error_add(error, "out of memory");

@@ -59,7 +59,7 @@ find_unchanged(struct services_work *work)
 }
 
 static void
-add(struct services_work *work, struct service *service)
+add_made_service(struct services_work *work, struct service *service)
 {
     work->services[work->made++] = service;
     work->faulty |= service == NULL;
@@ -87,17 +87,18 @@ begin_service(struct services_work *work)
     struct service *unchanged = find_unchanged(work);
 
     if (unchanged != NULL)
-        add(work, service_ref(unchanged));
+        add_made_service(work, service_ref(unchanged));
     else if ((work->ahead = begin_ahead(work)) == NULL)
-        add(work, service_new(&work->spec, work->made, work->error));
+        add_made_service(work,
+            service_new(&work->spec, work->made, work->error));
 }
 
 static void
-go_on(struct services_work *work)
+step_service_ahead(struct services_work *work)
 {
     if (tls_ahead_step(work->ahead))
         return;
-    add(work, service_new(&work->spec, work->made, work->error));
+    add_made_service(work, service_new(&work->spec, work->made, work->error));
     tls_ahead_free(work->ahead);
     work->ahead = NULL;
 }
@@ -112,7 +113,7 @@ services_step(struct services_work *work)
     if (work->ahead == NULL)
         begin_service(work);
     if (work->ahead != NULL)
-        go_on(work);
+        step_service_ahead(work);
     return work->made < count;
 }
 
