@@ -75,7 +75,7 @@ read_once(struct child_log *log)
 }
 
 static void
-read_all(struct child_log *log, int reads)
+read_log_pipe(struct child_log *log, int reads)
 {
     while (reads-- > 0 && read_once(log))
         continue;
@@ -83,14 +83,14 @@ read_all(struct child_log *log, int reads)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_log_readable(evutil_socket_t fd, short what, void *arg)
 {
     static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
     struct child_log *log = arg;
 
     (void)fd;
     (void)what;
-    read_all(log, READS_PER_WAKE);
+    read_log_pipe(log, READS_PER_WAKE);
     if (!log->ended) /* at its end a pipe is readable for ever */
         event_add(log->again, &pause);
 }
@@ -111,7 +111,7 @@ child_log_start(struct child_log *log, struct event_base *base, int fd,
 {
     *log = (struct child_log){ .fd = fd, .pid = pid };
     snprintf(log->name, sizeof(log->name), "%s", name);
-    log->readable = event_new(base, fd, EV_READ, on_readable, log);
+    log->readable = event_new(base, fd, EV_READ, on_log_readable, log);
     log->again = evtimer_new(base, on_again, log);
     if (log->readable != NULL && log->again != NULL &&
         fd_set_nonblocking(fd) && event_add(log->readable, NULL) == 0)
@@ -125,7 +125,7 @@ child_log_drain(struct child_log *log)
 {
     if (log->readable == NULL)
         return;
-    read_all(log, DRAIN_READS);
+    read_log_pipe(log, DRAIN_READS);
     if (log->rest_length == 0)
         return;
     memcpy(room, log->rest, log->rest_length);

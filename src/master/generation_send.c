@@ -23,7 +23,7 @@ struct load {
 };
 
 static void
-send_sockets(struct child *worker, const struct load *load)
+send_worker_sockets(struct child *worker, const struct load *load)
 {
     unsigned after = load->generation->workers;
 
@@ -53,7 +53,7 @@ send_load(struct child *child, const struct load *load)
     child_forget_fault(child);
     child_send(child, MESSAGE_BUNDLE, &fixed, NULL, 0, generation->bundle_fd);
     if (child->role == ROLE_WORKER)
-        send_sockets(child, load);
+        send_worker_sockets(child, load);
     else if (secrets_fd >= 0)
         child_send(child, MESSAGE_SECRETS, &fixed, NULL, 0, secrets_fd);
     child_send(child, MESSAGE_PREPARE, &fixed, NULL, 0, -1);

@@ -16,7 +16,7 @@ enum {
 };
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_restart_due(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -30,7 +30,7 @@ start_later(struct instance *instance, uint64_t delay_ms)
 
     instance->ops->vacant(instance);
     if (instance->retry == NULL)
-        instance->retry = evtimer_new(instance->base, on_retry, instance);
+        instance->retry = evtimer_new(instance->base, on_restart_due, instance);
     if (instance->retry == NULL || event_add(instance->retry, &delay) < 0)
         log_error(NULL, "%s %u is not started again: out of memory",
             role_name(instance->role), instance->number);

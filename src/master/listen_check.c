@@ -37,7 +37,7 @@ forget_stored(struct listen_table *sockets, struct listen_socket *held)
 
 /* What cannot be mended is tried again, and told of once. */
 static void
-revive(const struct listen_check *check, struct listen_socket *held)
+revive_listener(const struct listen_check *check, struct listen_socket *held)
 {
     const struct service_config *service =
         &check->generations->current.config->services[held->now.service];
@@ -89,7 +89,7 @@ check_all(const struct listen_check *check, const int *fds, bool *dead)
             continue;
         keep_nonblocking(held);
         if (dead[i])
-            revive(check, held);
+            revive_listener(check, held);
         any |= dead[i];
     }
     if (any)

@@ -37,7 +37,7 @@ liveness_obeyed(struct liveness *liveness, enum liveness_order order)
 }
 
 static bool
-is_silent(const struct liveness *liveness)
+is_silent_too_long(const struct liveness *liveness)
 {
     return liveness->silent_s >
         (unsigned)(liveness->ready ? LIVENESS_SILENT_S : LIVENESS_START_S);
@@ -50,7 +50,7 @@ liveness_tick(struct liveness *liveness)
     for (unsigned i = 0; i < LIVENESS_ORDERS; i++)
         if (liveness->left_s[i] > 0 && --liveness->left_s[i] == 0)
             return overdue[i];
-    if (!is_silent(liveness))
+    if (!is_silent_too_long(liveness))
         return NULL;
     return liveness->ready ? "has sent no heartbeat for too long"
                            : "has not started in time";

@@ -331,7 +331,7 @@ set_up_loop(struct master *master, const struct config *config,
 
 /* Capabilities go first: what works here works at a reload. */
 static bool
-set_up(struct master *master, const struct config *config,
+set_up_master(struct master *master, const struct config *config,
     struct activation *passed, struct error *error)
 {
     struct children *children = &master->children;
@@ -361,7 +361,7 @@ tear_down_manager(struct master *master)
 }
 
 static void
-tear_down(struct master *master)
+tear_down_master(struct master *master)
 {
     struct supervisor *supervisor = &master->supervisor;
     sigset_t all;
@@ -409,7 +409,7 @@ master_run(const struct config_source *source, bool *loaded)
     *loaded = config != NULL;
     join_parts(&master);
     if (config != NULL && tls_init(&error) &&
-        set_up(&master, config, &passed, &error)) {
+        set_up_master(&master, config, &passed, &error)) {
         rollout_start(
             &master.rollout, config, false, master_on_started, &master);
         if (!LIST_EMPTY(&master.children.list))
@@ -422,7 +422,7 @@ master_run(const struct config_source *source, bool *loaded)
         config_unref(config);
         master.code = EXIT_FAILURE;
     }
-    tear_down(&master);
+    tear_down_master(&master);
     close_unless_none(master.children.program_fd);
     activation_free(&passed);
     log_close();

@@ -233,7 +233,7 @@ on_speak(void *arg)
 }
 
 static void
-on_predecessor_gone(void *arg)
+on_predecessor_ended(void *arg)
 {
     master_end_if_alone(arg);
 }
@@ -257,7 +257,7 @@ const struct upgrade_calls master_upgrade_calls = {
     .end_now = on_successor_end_now,
     .reopen_log = on_successor_reopen,
     .speak = on_speak,
-    .predecessor_gone = on_predecessor_gone,
+    .predecessor_gone = on_predecessor_ended,
 };
 
 static void

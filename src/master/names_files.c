@@ -54,7 +54,7 @@ watch_files(struct names_files *names)
 /* A file that is missing or cannot be read counts as empty; the latter is
  * logged. */
 static struct files *
-read_files(void)
+read_names_files(void)
 {
     struct files *files = files_on_disk();
 
@@ -74,7 +74,7 @@ read_files(void)
 }
 
 static bool
-is_same(struct files *a, struct files *b, size_t index)
+is_same_names_file(struct files *a, struct files *b, size_t index)
 {
     struct file_content before, now;
     enum file_result was = files_read(a, FILE_FOR_CONFIG,
@@ -97,7 +97,7 @@ have_changed(struct files *before, struct files *now)
     if (before == NULL)
         return true;
     for (size_t i = 0; i < RESOLVER_FILE_COUNT; i++)
-        if (!is_same(before, now, i))
+        if (!is_same_names_file(before, now, i))
             return true;
     return false;
 }
@@ -131,7 +131,7 @@ names_files_look(struct names_files *names)
     struct files *files;
 
     watch_files(names); /* first: so that no change is missed */
-    files = read_files();
+    files = read_names_files();
     if (files == NULL || !have_changed(names->files, files)) {
         files_unref(files);
         return;

@@ -27,7 +27,7 @@ struct request {
 };
 
 static void
-reply(struct child *admin, uint32_t number, uint32_t code, bool more,
+send_reply(struct child *admin, uint32_t number, uint32_t code, bool more,
     const char *text)
 {
     const struct message_reply fixed = {
@@ -43,21 +43,21 @@ reply(struct child *admin, uint32_t number, uint32_t code, bool more,
 }
 
 static void
-answer(const struct request *request, const char *text,
+answer_request(const struct request *request, const char *text,
     const struct error *error)
 {
     char line[MESSAGE_REPLY_MAX];
 
     if (!error_any(error)) {
-        reply(request->admin, request->number, REPLY_DONE, false, text);
+        send_reply(request->admin, request->number, REPLY_DONE, false, text);
         return;
     }
     if (error->count == 0)
-        reply(request->admin, request->number, REPLY_FAILED, false,
+        send_reply(request->admin, request->number, REPLY_FAILED, false,
             "out of memory\n");
     for (size_t i = 0; i < error->count; i++) {
         snprintf(line, sizeof(line), "%s\n", error->messages[i]);
-        reply(request->admin, request->number, REPLY_FAILED,
+        send_reply(request->admin, request->number, REPLY_FAILED,
             i + 1 < error->count, line);
     }
 }
@@ -77,7 +77,7 @@ answer_all(struct master *master, fits_fn *fits, int verb, const char *text,
         if (!fits(request, verb))
             continue;
         TAILQ_REMOVE(&master->requests, request, link);
-        answer(request, text, error);
+        answer_request(request, text, error);
         free(request);
     }
 }
@@ -89,7 +89,7 @@ has_begun(const struct request *request, int verb)
 }
 
 static bool
-is_any(const struct request *request, int verb)
+fits_any_request(const struct request *request, int verb)
 {
     (void)request;
     (void)verb;
@@ -124,7 +124,7 @@ requests_redirect(struct master *master, enum verb verb)
         next = TAILQ_NEXT(request, link);
         if (request->verb != verb)
             continue;
-        reply(request->admin, request->number, REPLY_AGAIN, false, "");
+        send_reply(request->admin, request->number, REPLY_AGAIN, false, "");
         TAILQ_REMOVE(&master->requests, request, link);
         free(request);
         any = true;
@@ -138,7 +138,7 @@ requests_fail_all(struct master *master, const char *why)
     struct error error = { 0 };
 
     error_add(&error, "%s", why);
-    answer_all(master, is_any, 0, "", &error);
+    answer_all(master, fits_any_request, 0, "", &error);
     error_clear(&error);
 }
 
@@ -170,7 +170,7 @@ add_request(struct master *master, struct child *admin,
     if (waiting < REQUESTS_MAX)
         request = calloc(1, sizeof(*request));
     if (request == NULL) {
-        reply(admin, asked->request, REPLY_FAILED, false,
+        send_reply(admin, asked->request, REPLY_FAILED, false,
             "too many wait already\n");
         return false;
     }
@@ -220,11 +220,12 @@ send_status(
     STATUS_FACTS_SET(facts.reload_text, master->reload.text);
     set_sandbox(&facts, master);
     (void)status_facts_format(&facts, text);
-    reply(admin, number, REPLY_DONE, false, text);
+    send_reply(admin, number, REPLY_DONE, false, text);
 }
 
 static bool
-find_service(const struct config *config, const char *name, uint32_t *index)
+find_active_service(const struct config *config, const char *name,
+    uint32_t *index)
 {
     for (*index = 0; *index < config->service_count; (*index)++)
         if (strcmp(config->services[*index].name, name) == 0)
@@ -234,7 +235,7 @@ find_service(const struct config *config, const char *name, uint32_t *index)
 
 /* Its connections go on; a reload, or a start, opens it again. */
 static void
-drain_service(struct master *master, struct child *admin, uint32_t number,
+drain_named_service(struct master *master, struct child *admin, uint32_t number,
     const char *name)
 {
     const struct scoreboard *board = master->children.board;
@@ -243,13 +244,14 @@ drain_service(struct master *master, struct child *admin, uint32_t number,
     uint64_t active;
     uint32_t index;
 
-    if (!find_service(master->generations.current.config, name, &index)) {
+    if (!find_active_service(
+            master->generations.current.config, name, &index)) {
         snprintf(text, sizeof(text), "there is no service \"%s\"\n", name);
-        reply(admin, number, REPLY_FAILED, false, text);
+        send_reply(admin, number, REPLY_FAILED, false, text);
         return;
     }
     if (master->changes.running != CHANGE_NONE) {
-        reply(admin, number, REPLY_FAILED, false,
+        send_reply(admin, number, REPLY_FAILED, false,
             "a reload or an upgrade is under way; try again\n");
         return;
     }
@@ -261,14 +263,14 @@ drain_service(struct master *master, struct child *admin, uint32_t number,
     snprintf(text, sizeof(text),
         "%s: no client is let in any more; %llu connections go on\n", name,
         (unsigned long long)active);
-    reply(admin, number, REPLY_DONE, false, text);
+    send_reply(admin, number, REPLY_DONE, false, text);
 }
 
 /* NULL: the process may ask now; else what it is answered.  A child that runs as
  * the owner could otherwise have the daemon stop serving, or start another program
  * in its place. */
 static const char *
-refusal(const struct master *master, pid_t pid)
+find_refusal(const struct master *master, pid_t pid)
 {
     if (child_find(&master->children, pid) != NULL ||
         upgrade_is_kin(&master->upgrade, pid)) {
@@ -307,7 +309,7 @@ request_drain(struct master *master, struct child *admin,
 {
     const struct message_request *asked = message->payload;
 
-    drain_service(master, admin, asked->request, message->text);
+    drain_named_service(master, admin, asked->request, message->text);
 }
 
 static void
@@ -333,14 +335,14 @@ requests_on_message(struct master *master, struct child *admin,
     const struct message *message)
 {
     const struct message_request *asked = message->payload;
-    const char *why = refusal(master, asked->pid);
+    const char *why = find_refusal(master, asked->pid);
 
     if (why != NULL) {
-        reply(admin, asked->request, REPLY_FAILED, false, why);
+        send_reply(admin, asked->request, REPLY_FAILED, false, why);
         return;
     }
     if (master->upgrade.succeeded) {
-        reply(admin, asked->request, REPLY_AGAIN, false, "");
+        send_reply(admin, asked->request, REPLY_AGAIN, false, "");
         return;
     }
     handlers[asked->verb](master, admin, message);

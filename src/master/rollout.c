@@ -160,7 +160,8 @@ fail_rollout(struct rollout *rollout)
 }
 
 static bool
-lags(const struct rollout *rollout, const struct instance *instance)
+is_behind_generation(const struct rollout *rollout,
+    const struct instance *instance)
 {
     return instance->child != NULL && instance->child->generation !=
         rollout->parts.generations->current.number;
@@ -176,7 +177,7 @@ end_commit(struct rollout *rollout)
 
     for (unsigned i = 0;
          (instance = loader_at(rollout, workers, i)) != NULL; i++)
-        if (lags(rollout, instance))
+        if (is_behind_generation(rollout, instance))
             child_kill(instance->child);
     supervisor_kill_replaced(rollout->parts.supervisor);
     finish_rollout(rollout);
@@ -398,7 +399,7 @@ finish_if_committed(struct rollout *rollout)
 
     for (unsigned i = 0;
          (instance = loader_at(rollout, workers, i)) != NULL; i++)
-        if (lags(rollout, instance))
+        if (is_behind_generation(rollout, instance))
             return;
     if (!supervisor_is_replacing(rollout->parts.supervisor))
         finish_rollout(rollout);

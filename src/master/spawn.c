@@ -32,7 +32,7 @@ static const char *const kept_variables[] = {
 enum { VARIABLES_MAX = 64 };
 
 static bool
-is_kept(const char *variable)
+is_kept_variable(const char *variable)
 {
     for (size_t i = 0; i < COUNT(kept_variables); i++)
         if (strncmp(variable, kept_variables[i], strlen(kept_variables[i])) ==
@@ -47,7 +47,7 @@ choose_variables(char *chosen[VARIABLES_MAX + 1])
     size_t count = 0;
 
     for (char **each = environ; *each != NULL && count < VARIABLES_MAX; each++)
-        if (is_kept(*each))
+        if (is_kept_variable(*each))
             chosen[count++] = *each;
     chosen[count] = NULL;
 }
@@ -77,7 +77,8 @@ arrange_descriptors(int fds[ROLE_FD_COUNT])
 /* Signals stay blocked until the child has its own ideas of them.  What this says
  * goes into the log by way of the master. */
 static _Noreturn void
-execute(const struct spawn *spawn, int program_fd, int channel, int log_fd)
+execute_program(const struct spawn *spawn, int program_fd, int channel,
+    int log_fd)
 {
     char title[ROLE_TITLE_SIZE];
     char *words[] = { title, NULL };
@@ -102,7 +103,7 @@ execute(const struct spawn *spawn, int program_fd, int channel, int log_fd)
 }
 
 static void
-describe(const struct spawn *spawn, struct role_start *start)
+describe_start(const struct spawn *spawn, struct role_start *start)
 {
     *start = (struct role_start){
         .size = sizeof(*start),
@@ -136,7 +137,7 @@ send_start(const struct spawn *spawn, int fd)
     struct role_start start;
     bool sent;
 
-    describe(spawn, &start);
+    describe_start(spawn, &start);
     sent = role_start_send(fd, &start);
     OPENSSL_cleanse(&start, sizeof(start));
     return sent;
@@ -154,7 +155,7 @@ make_log_pipe(enum role role, int pipe_fds[2])
 }
 
 static void
-close_pair(const int pair[2])
+close_descriptor_pair(const int pair[2])
 {
     int why = errno;
 
@@ -184,16 +185,16 @@ spawn_process(
     if (!channel_pair(pair))
         return -1;
     if (!make_log_pipe(spawn->role, lines)) {
-        close_pair(pair);
+        close_descriptor_pair(pair);
         return -1;
     }
     if (send_start(spawn, pair[0]))
         pid = process_fork();
     if (pid == 0)
-        execute(spawn, program_fd, pair[1], lines[1]);
+        execute_program(spawn, program_fd, pair[1], lines[1]);
     if (pid < 0) {
-        close_pair(pair);
-        close_pair(lines);
+        close_descriptor_pair(pair);
+        close_descriptor_pair(lines);
         return -1;
     }
     why = errno;

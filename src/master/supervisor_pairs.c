@@ -119,7 +119,8 @@ has_unread(int fd)
 
 /* Passes on connections that only this pair holds. */
 static void
-pass_on(const struct worker_pair *pair, unsigned place, struct child *heir)
+pass_on_handovers(const struct worker_pair *pair, unsigned place,
+    struct child *heir)
 {
     const struct message_handover fixed = { .state = INBOX_LEFT };
 
@@ -128,7 +129,7 @@ pass_on(const struct worker_pair *pair, unsigned place, struct child *heir)
 }
 
 static void
-close_pair(struct worker_pair *pair)
+close_worker_pair(struct worker_pair *pair)
 {
     LIST_REMOVE(pair, link);
     close(pair->fds[0]);
@@ -160,9 +161,9 @@ supervisor_unpair(struct supervisor *supervisor, const struct child *worker)
         next = LIST_NEXT(pair, link);
         if (place == 2)
             continue;
-        pass_on(pair, place, heir);
+        pass_on_handovers(pair, place, heir);
         send_pair(pair, 1 - place, INBOX_GONE);
-        close_pair(pair);
+        close_worker_pair(pair);
     }
 }
 
@@ -171,5 +172,5 @@ supervisor_clear_pairs(struct supervisor *supervisor)
 {
     while (!LIST_EMPTY(&supervisor->pairs))
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
-        close_pair(LIST_FIRST(&supervisor->pairs));
+        close_worker_pair(LIST_FIRST(&supervisor->pairs));
 }

@@ -75,7 +75,7 @@ start_scout(struct supervisor *supervisor, struct instance *instance)
 }
 
 static struct child *
-start_admin(struct supervisor *supervisor, struct instance *instance)
+start_admin_process(struct supervisor *supervisor, struct instance *instance)
 {
     const struct supervisor_parts *parts = &supervisor->parts;
     const struct spawn spawn = {
@@ -98,7 +98,7 @@ static start_fn *const start_role[ROLE_COUNT] = {
     [ROLE_WORKER] = start_worker,
     [ROLE_KEEPER] = start_keeper,
     [ROLE_SCOUT] = start_scout,
-    [ROLE_ADMIN] = start_admin,
+    [ROLE_ADMIN] = start_admin_process,
 };
 
 static struct child *

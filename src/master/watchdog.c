@@ -17,7 +17,7 @@ enum { FEEDS = 4 };
 #define PID "WATCHDOG_PID"
 
 static bool
-read_number(const char *variable, uint64_t *number)
+read_number_variable(const char *variable, uint64_t *number)
 {
     const char *text = getenv(variable);
 
@@ -30,9 +30,9 @@ watchdog_init(struct watchdog *watchdog)
     uint64_t patience_us = 0, pid = (uint64_t)getpid();
 
     *watchdog = (struct watchdog){ .timer = NULL };
-    if (!read_number("WATCHDOG_USEC", &patience_us))
+    if (!read_number_variable("WATCHDOG_USEC", &patience_us))
         return;
-    (void)read_number(PID, &pid);
+    (void)read_number_variable(PID, &pid);
     if (pid == (uint64_t)getpid())
         watchdog->patience_ms = patience_us / 1000;
 }
