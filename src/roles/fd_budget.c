@@ -41,7 +41,7 @@ most_connections(const struct config *config)
 /* A worker may come to have the sockets of all others, and has those of the
  * next generation beside them. */
 static uint64_t
-needed(const struct config *config, unsigned workers)
+descriptors_needed(const struct config *config, unsigned workers)
 {
     return 2 * most_connections(config) + count_listeners(config, workers) +
         (uint64_t)2 * PIPE_POOL_MAX + WORKERS_MAX + SPARE_DESCRIPTORS;
@@ -52,7 +52,7 @@ fd_budget_prepare(const struct config *config, unsigned workers)
 {
     uint64_t have;
 
-    (void)!fd_limit_raise(needed(config, workers), &have);
+    (void)!fd_limit_raise(descriptors_needed(config, workers), &have);
 }
 
 void
@@ -71,7 +71,7 @@ fd_budget_raise(
     const struct config *config, unsigned workers, struct error *error)
 {
     uint64_t most = most_connections(config);
-    uint64_t need = needed(config, workers);
+    uint64_t need = descriptors_needed(config, workers);
     uint64_t have;
 
     if (fd_limit_raise(need, &have))

@@ -13,7 +13,7 @@
 enum { GRACE_MS = 60000 };
 
 static void
-drop(struct generation_keys *keys)
+drop_generation_keys(struct generation_keys *keys)
 {
     tls_vault_free(keys->vault);
     *keys = (struct generation_keys){ 0 };
@@ -55,7 +55,7 @@ keeper_keys_drop_next(struct keeper_keys *keys)
 {
     end_loading(keys);
     error_clear(&keys->error);
-    drop(&keys->next);
+    drop_generation_keys(&keys->next);
     keys->state = KEYS_NONE;
 }
 
@@ -63,9 +63,9 @@ void
 keeper_keys_clear(struct keeper_keys *keys)
 {
     keeper_keys_drop_next(keys);
-    drop(&keys->now);
+    drop_generation_keys(&keys->now);
     for (size_t i = 0; i < KEEPER_KEYS_BEFORE_MAX; i++)
-        drop(&keys->before[i]);
+        drop_generation_keys(&keys->before[i]);
     tls_shared_free(keys->shared);
     keys->shared = NULL;
 }
@@ -112,7 +112,7 @@ read_bundles(struct keeper_keys *keys)
 }
 
 static bool
-finish_config(struct keeper_keys *keys)
+finish_keeper_config(struct keeper_keys *keys)
 {
     keys->config = config_load_finish(keys->loading);
     keys->loading = NULL;
@@ -132,7 +132,7 @@ keeper_keys_step(struct keeper_keys *keys)
     if (config == NULL && keys->loading == NULL)
         return read_bundles(keys);
     if (config == NULL)
-        return config_load_step(keys->loading) || finish_config(keys);
+        return config_load_step(keys->loading) || finish_keeper_config(keys);
     if (keys->services < config->service_count) {
         tls_vault_load(keys->next.vault, &config->services[keys->services++],
             keys->shared, &keys->error);
@@ -146,13 +146,13 @@ keeper_keys_step(struct keeper_keys *keys)
 }
 
 static void
-retire(struct keeper_keys *keys, uint64_t now_ms)
+retire_active_keys(struct keeper_keys *keys, uint64_t now_ms)
 {
     struct generation_keys *before = keys->before;
 
     if (keys->now.vault == NULL)
         return;
-    drop(&before[KEEPER_KEYS_BEFORE_MAX - 1]);
+    drop_generation_keys(&before[KEEPER_KEYS_BEFORE_MAX - 1]);
     memmove(before + 1, before,
         (KEEPER_KEYS_BEFORE_MAX - 1) * sizeof(*before));
     before[0] = keys->now;
@@ -165,7 +165,7 @@ keeper_keys_switch(
 {
     if (keys->state != KEYS_LOADED || keys->next.generation != generation)
         return false;
-    retire(keys, now_ms);
+    retire_active_keys(keys, now_ms);
     keys->now = keys->next;
     keys->next = (struct generation_keys){ 0 };
     keys->state = KEYS_NONE;
@@ -179,7 +179,7 @@ keeper_keys_forget(struct keeper_keys *keys, uint64_t now_ms)
 
     for (size_t i = 0; i < KEEPER_KEYS_BEFORE_MAX; i++) {
         if (keys->before[i].until_ms <= now_ms)
-            drop(&keys->before[i]);
+            drop_generation_keys(&keys->before[i]);
         any |= keys->before[i].vault != NULL;
     }
     return any;

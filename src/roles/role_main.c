@@ -183,7 +183,7 @@ open_board(struct life *life, struct error *error)
 }
 
 static bool
-become(const struct role_start *start, struct error *error)
+become_account(const struct role_start *start, struct error *error)
 {
     struct account account = {
         .uid = start->uid,
@@ -205,14 +205,14 @@ name_process(const struct role_start *start)
 }
 
 static bool
-settle(struct life *life, struct error *error)
+prepare_and_confine(struct life *life, struct error *error)
 {
     enum role role = (enum role)life->start.role;
     const struct role_info *info = role_info(role);
 
     role_start_reach(&life->start, &life->reach);
     if ((info->has_tls && !tls_init(error)) ||
-        !open_board(life, error) || !become(&life->start, error) ||
+        !open_board(life, error) || !become_account(&life->start, error) ||
         (mains[role].prepare != NULL && !mains[role].prepare(life, error)))
         return false;
     name_process(&life->start);
@@ -221,14 +221,14 @@ settle(struct life *life, struct error *error)
 }
 
 static int
-live(struct life *life)
+run_role(struct life *life)
 {
     enum role role = (enum role)life->start.role;
     struct error error = { 0 };
     int code = EXIT_FAILURE;
 
     set_up_process(&life->start);
-    if (settle(life, &error))
+    if (prepare_and_confine(life, &error))
         code = mains[role].run(life);
     for (size_t i = 0; i < error.count; i++)
         log_error(NULL, "%s: %s", role_name(role), error.messages[i]);
@@ -254,7 +254,7 @@ role_main(void)
             "starts itself\n", stderr);
         return EXIT_NOT_STARTED;
     }
-    code = live(&life);
+    code = run_role(&life);
     OPENSSL_cleanse(&life.start, sizeof(life.start));
     return code;
 }

@@ -90,7 +90,7 @@ read_bundle(struct worker_generation *plan)
 }
 
 static bool
-finish_config(struct worker_generation *plan)
+finish_worker_config(struct worker_generation *plan)
 {
     plan->config = config_load_finish(plan->loading);
     plan->loading = NULL;
@@ -103,7 +103,8 @@ finish_config(struct worker_generation *plan)
 }
 
 static bool
-begin_services(struct worker_generation *plan, const struct plan_basis *basis)
+begin_worker_services(struct worker_generation *plan,
+    const struct plan_basis *basis)
 {
     const struct services_spec spec = {
         .config = plan->config,
@@ -136,9 +137,9 @@ worker_generation_step(struct worker_generation *plan,
     if (plan->config == NULL && plan->loading == NULL)
         return read_bundle(plan);
     if (plan->config == NULL)
-        return config_load_step(plan->loading) || finish_config(plan);
+        return config_load_step(plan->loading) || finish_worker_config(plan);
     if (plan->work == NULL)
-        return begin_services(plan, basis);
+        return begin_worker_services(plan, basis);
     return services_step(plan->work) || finish_services(plan);
 }
 

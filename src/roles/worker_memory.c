@@ -12,7 +12,7 @@ enum {
 enum { HEAP_SLACK_BYTES = 2 << 20, MAPPED_ALONE_BYTES = 512 << 10 };
 
 static void
-on_timer(void *arg)
+on_trim_timer(void *arg)
 {
     struct worker_memory *memory = arg;
 
@@ -25,7 +25,7 @@ worker_memory_start(struct worker_memory *memory, struct event_base *base)
 {
     mallopt(M_TRIM_THRESHOLD, HEAP_SLACK_BYTES);
     mallopt(M_MMAP_THRESHOLD, MAPPED_ALONE_BYTES);
-    return timer_open(&memory->timer, base, on_timer, memory);
+    return timer_open(&memory->timer, base, on_trim_timer, memory);
 }
 
 void

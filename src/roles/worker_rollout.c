@@ -12,8 +12,8 @@
 #include "roles/fd_budget.h"
 
 static void
-answer_prepare(struct worker_rollout *rollout, uint64_t generation, bool ok,
-    bool given_up)
+answer_worker_prepare(struct worker_rollout *rollout, uint64_t generation,
+    bool ok, bool given_up)
 {
     const struct message_verdict verdict = {
         .generation = generation,
@@ -36,14 +36,14 @@ static void
 drop_plan(struct worker_rollout *rollout)
 {
     if (rollout->plan.state == PLAN_PREPARING)
-        answer_prepare(rollout, rollout->plan.generation, false, true);
+        answer_worker_prepare(rollout, rollout->plan.generation, false, true);
     worker_generation_clear(&rollout->plan, &rollout->old);
     if (rollout->old.count > 0)
         work_later(rollout);
 }
 
 static void
-fail(struct worker_rollout *rollout)
+fail_generation(struct worker_rollout *rollout)
 {
     struct worker_generation *plan = &rollout->plan;
     uint64_t generation = plan->generation;
@@ -53,7 +53,7 @@ fail(struct worker_rollout *rollout)
             plan->error.messages[i], strlen(plan->error.messages[i]));
     plan->state = PLAN_TOLD;
     drop_plan(rollout);
-    answer_prepare(rollout, generation, false, false);
+    answer_worker_prepare(rollout, generation, false, false);
 }
 
 /* The master has raised the limit for workers that it starts; for those that are
@@ -76,11 +76,11 @@ prepare_more(struct worker_rollout *rollout)
     ok = worker_generation_step(plan, &rollout->basis);
     log_hush(false);
     if (!ok) {
-        fail(rollout);
+        fail_generation(rollout);
     } else if (plan->state == PLAN_PREPARED) {
         raise_limit(plan->config);
         log_debug(NULL, "the configuration is loaded");
-        answer_prepare(rollout, plan->generation, true, false);
+        answer_worker_prepare(rollout, plan->generation, true, false);
     }
 }
 
@@ -156,7 +156,7 @@ read_socket(
 }
 
 static void
-on_socket(
+on_socket_message(
     struct worker_rollout *rollout, const struct message *message, int fd)
 {
     struct planned_socket planned;
@@ -200,7 +200,7 @@ on_prepare(
         return;
     }
     drop_plan(rollout);
-    answer_prepare(rollout, fixed->generation, false, false);
+    answer_worker_prepare(rollout, fixed->generation, false, false);
 }
 
 static void
@@ -240,7 +240,7 @@ worker_rollout_hear(
     static void (*const handlers[MESSAGE_TYPE_COUNT])(
         struct worker_rollout *, const struct message *, int) = {
         [MESSAGE_BUNDLE] = on_bundle,
-        [MESSAGE_SOCKET] = on_socket,
+        [MESSAGE_SOCKET] = on_socket_message,
         [MESSAGE_REBOUND] = on_rebound,
         [MESSAGE_COVER] = on_cover,
         [MESSAGE_PREPARE] = on_prepare,
