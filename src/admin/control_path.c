@@ -241,15 +241,15 @@ judge_server(int fd, const char *path, struct error *error)
     socklen_t length = sizeof(server);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &length) < 0) {
-        error_add(error, "cannot tell who answers at %s: %s", path,
+        error_add(error, "cannot tell which user answers at %s: %s", path,
             strerror(errno));
         return false;
     }
     if (server.uid == 0 || server.uid == geteuid() ||
         is_keeper_of_root_folder(path, server.uid))
         return true;
-    error_add(error, "whoever answers at %s is user %ju, neither root nor you; "
-        "nothing was asked", path, (uintmax_t)server.uid);
+    error_add(error, "the process that answers at %s is of user %ju, neither "
+        "root nor you; nothing was sent to it", path, (uintmax_t)server.uid);
     return false;
 }
 

@@ -84,7 +84,7 @@ load_demo_config(void *arg, struct error *error)
     if (config != NULL && !demo->explained)
         demo->explained = print_explanation(demo->port, demo->backend);
     if (config != NULL && !demo->explained) {
-        error_add(error, "nobody reads what there is to try");
+        error_add(error, "cannot write to standard output");
         config_unref(config);
         return NULL;
     }

@@ -147,7 +147,7 @@ report_result(struct cert_reload *reload, const struct error *error)
             "the previous ones: %s", error->messages[i]);
     if (error_any(error))
         return;
-    log_info(NULL, "changed files taken over: generation %llu",
+    log_info(NULL, "reloaded changed certificate files: generation %llu",
         (unsigned long long)reload->parts.generations->current.number);
     reload->parts.renewed(reload->parts.arg);
 }

@@ -94,7 +94,7 @@ instance_restart(struct instance *instance, uint64_t lived_ms)
         return;
     }
     log_error(NULL,
-        "%s %u died young %u times in a row; it is started again in %llu ms",
+        "%s %u ended early %u times in a row; it is started again in %llu ms",
         role_name(instance->role), instance->number, instance->early_deaths,
         (unsigned long long)pause);
     start_later(instance, pause);

@@ -49,7 +49,7 @@ revive_listener(const struct listen_check *check, struct listen_socket *held)
     if (done || !held->broken)
         log_error(service->name, "the listening socket of %s was shut down by "
             "a process that has it%s", held->socket.text,
-            done ? "; it listens again" : ", and clients are not let in");
+            done ? "; it listens again" : ", and no client is accepted");
     for (size_t i = 0; i < error.count && !held->broken; i++)
         log_error(service->name, "%s: %s", held->socket.text,
             error.messages[i]);
@@ -68,8 +68,10 @@ keep_nonblocking(const struct listen_socket *held)
 
     if (flags < 0 || (flags & O_NONBLOCK) != 0)
         return;
-    log_error(NULL, "the listening socket of %s was made blocking by a "
-        "process that has it; it is not any more", held->socket.text);
+    log_error(NULL,
+        "the listening socket of %s was made blocking by a "
+        "process that has it; it is made non-blocking again",
+        held->socket.text);
     if (!fd_set_nonblocking(held->socket.fd))
         log_error(NULL, "%s stays blocking: %m", held->socket.text);
 }

@@ -66,7 +66,8 @@ read_names_files(void)
         if (result == FILE_DONE)
             files_release(&content);
         else if (content.why != ENOENT)
-            log_warn(NULL, "%s is not in force: %s", resolver_file[i].path,
+            log_warn(NULL, "cannot read %s, resolving names without it: %s",
+                resolver_file[i].path,
                 content.why != 0 ? strerror(content.why)
                                  : "it is no file of a size to be read");
     }
@@ -110,8 +111,8 @@ replace_files(struct names_files *names, struct files *files)
     int fd = files_pack(files, &error);
 
     for (size_t i = 0; i < error.count; i++)
-        log_error(NULL, "how names are resolved has changed, and is not taken "
-            "over: %s", error.messages[i]);
+        log_error(NULL, "cannot reload the files by which names are resolved, "
+            "keeping the previous ones: %s", error.messages[i]);
     error_clear(&error);
     if (fd < 0) {
         files_unref(files);

@@ -259,9 +259,9 @@ drain_named_service(struct master *master, struct child *admin, uint32_t number,
     active = scoreboard_active(board, on_board);
     supervisor_drain(&master->supervisor, name, MESSAGE_NO_LIMIT);
     if (listen_table_close_service(&master->sockets, index))
-        log_info(name, "draining: no client is let in any more");
+        log_info(name, "draining: no client is accepted any more");
     snprintf(text, sizeof(text),
-        "%s: no client is let in any more; %llu connections go on\n", name,
+        "%s: no client is accepted any more; %llu connections go on\n", name,
         (unsigned long long)active);
     send_reply(admin, number, REPLY_DONE, false, text);
 }

@@ -56,7 +56,7 @@ fail_upgrade(struct upgrade *upgrade, const char *why)
     if (upgrade->pid > 0)
         kill(upgrade->pid, SIGKILL);
     forget_successor(upgrade);
-    log_error(NULL, "upgrade failed, this program goes on: %s", why);
+    log_error(NULL, "upgrade failed, this process goes on serving: %s", why);
     upgrade->parts.calls->failed(upgrade->parts.arg, why);
 }
 
@@ -106,7 +106,7 @@ upgrade_pass_stop(struct upgrade *upgrade)
         clock_now_ms() - upgrade->succeeded_ms >= MANAGER_LEARNS_MS)
         return;
     log_info(NULL, "pid %d stops as well: this stop may have been sent before "
-        "the service manager knew of it", (int)upgrade->successor);
+        "systemd knew of it", (int)upgrade->successor);
     kill(upgrade->successor, SIGTERM);
     upgrade->successor = 0;
 }

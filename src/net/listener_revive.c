@@ -98,7 +98,7 @@ listener_revive(struct listener_socket *socket, const struct leg_config *leg,
     bool dead = true;
 
     if (is_path && !bind_path_anew(socket)) {
-        error_add(error, "cannot bind it anew: %s", strerror(errno));
+        error_add(error, "cannot bind it again: %s", strerror(errno));
         return false;
     }
     listener_refresh(socket, leg, error); /* which listens */

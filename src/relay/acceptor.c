@@ -123,8 +123,8 @@ on_dead(void *arg, int error)
 
     errno = error;
     log_error(service_name_of(acceptor),
-        "the listening socket of %s does not listen any more (%m): clients "
-        "are not let in there until it is replaced",
+        "the listening socket of %s does not listen any more (%m): no "
+        "client is accepted there until it is replaced",
         acceptor->text);
 }
 

@@ -146,7 +146,7 @@ wait_for_room(struct notify *notify)
         notify->writable = event_new(
             notify->base, notify->fd, EV_WRITE, on_notify_writable, notify);
     if (notify->writable == NULL || event_add(notify->writable, NULL) < 0)
-        log_error(NULL, "the service manager is told late: out of memory");
+        log_error(NULL, "notifications to systemd are late: out of memory");
 }
 
 /* What cannot be delivered at all keeps nothing behind it from being tried. */
@@ -162,7 +162,7 @@ send_notify_items(struct notify *notify)
             return;
         }
         if (outcome == LOST)
-            log_debug(NULL, "the service manager cannot be told: %m");
+            log_debug(NULL, "cannot notify systemd: %m");
         drop_first_item(notify);
     }
 }
@@ -206,7 +206,7 @@ enqueue_notification(
     if (length > 0 && length < (int)sizeof(text))
         item = make_item(text, (size_t)length, fd);
     if (item == NULL) {
-        log_error(NULL, "the service manager is not told: %m");
+        log_error(NULL, "cannot notify systemd: %m");
         return;
     }
     STAILQ_INSERT_TAIL(&notify->items, item, entry);

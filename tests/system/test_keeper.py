@@ -227,7 +227,7 @@ def test_memory_holds_no_key_after_certificates_change(relay, server,
         (tmp_path / "new.pem").write_bytes((made / f"{kind}.pem").read_bytes())
         (tmp_path / "new.key").rename(key)
         (tmp_path / "new.pem").rename(cert)
-        one.wait_log("changed files taken over")
+        one.wait_log("reloaded changed certificate files")
         assert answers(port, context)
     one.may_lose_children = True
     before = processes.roles(one.pid)["w0"]

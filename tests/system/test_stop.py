@@ -179,7 +179,7 @@ def test_drain_refuses_new_clients_of_one_service(busy_daemon):
     for _ in range(3):
         done = processes.command(daemon.one, "drain", "plain")
         assert done.returncode == 0
-        assert "no client is let in any more; 9 connections go on" in \
+        assert "no client is accepted any more; 9 connections go on" in \
             done.stdout
         for address in (daemon.port, daemon.path):
             sallyport.wait_until(lambda: peers.is_refused(address),

@@ -403,7 +403,7 @@ def test_bad_binary_keeps_the_running_daemon(upgraded, server, client, binary,
         assert "the running daemon goes on" in done.stderr
     else:
         os.kill(one.one.pid, signal.SIGUSR2)
-    one.one.wait_log(f"error upgrade failed, this program goes on: .*({said})")
+    one.one.wait_log(f"error upgrade failed, this process goes on serving: .*({said})")
     assert processes.wait_roles(one.one.pid, children) == children
     sallyport.wait_until(
         lambda: processes.fd_counts(one.one.pid)["master"] == fds,

@@ -313,7 +313,7 @@ def test_changed_ca_of_the_connect_leg_counts(relay, server, certs, tmp_path):
                                 f"connect.ca = {folder}/ca.pem"))
     assert peers.connect(port).receive().end == "reset"
     shutil.copy(certs / "ca.pem", folder / "ca.pem")
-    one.wait_log("changed files taken over")
+    one.wait_log("reloaded changed certificate files")
     far.results[0].asked = True     # it was refused, and that was right
     with peers.connect(port) as peer:
         peer.half_close()
@@ -342,7 +342,7 @@ def test_changed_crl_refuses_the_revoked_client_only(relay, server, certs,
             return False
     assert is_let_in("client") and is_let_in("client-revoked")
     shutil.copy(certs / "ca.crl", folder / "crl.pem")
-    one.wait_log("changed files taken over")
+    one.wait_log("reloaded changed certificate files")
     for _ in range(4):
         assert is_let_in("client") and not is_let_in("client-revoked")
     one.wait_log("end service=s reason=handshake-failed .*revoked", count=4)
@@ -465,9 +465,9 @@ def test_certificates_replaced_under_load_fail_no_handshake(relay, certs,
                 turn += 1
                 (in_pieces, by_removal, by_rename)[turn % 3](
                     renewed, live, turn % GENERATIONS)
-            one.wait_log("changed files", count=known)
+            one.wait_log("changed certificate files", count=known)
         told = stream.stop()
-    taken = len(one.matching("changed files taken over"))
+    taken = len(one.matching("reloaded changed certificate files"))
     refused = len(one.matching("cannot reload changed certificate files"))
     figures.tell(f"replaced {turn}, taken over {taken}, refused {refused}")
     assert told["failed"] == 0

@@ -247,7 +247,7 @@ def test_crash_loop_backs_off(relay, server, free_port):
         os.kill(victim, signal.SIGKILL)
         assert serves(port)     # by the other worker
         victim = wait_replaced(one.pid, "w0", victim)
-    lines = one.matching("error worker 0 died young .* times in a row; it is "
+    lines = one.matching("error worker 0 ended early .* times in a row; it is "
                          "started again in [0-9]+ ms")
     pauses = [int(re.search(r"in (\d+) ms", line).group(1)) for line in lines]
     assert pauses == [200, 400, 800][:len(pauses)] and len(pauses) >= 2
