@@ -39,7 +39,7 @@ struct channel {
     int fd;
     enum role own;
     enum role far;
-    channel_message_fn *got;
+    channel_message_fn *const *handlers;
     channel_ended_fn *ended;
     void *arg;
 
@@ -246,7 +246,7 @@ channel_send(struct channel *channel, enum message_type type,
     const void *fixed, const char *text, size_t text_length, const int *fds,
     size_t fd_count)
 {
-    size_t fixed_length = message_fixed_bytes(type);
+    size_t fixed_length = message_info(type)->fixed;
     struct message_header header = {
         .type = type, .length = (uint32_t)(fixed_length + text_length),
     };
@@ -258,7 +258,7 @@ channel_send(struct channel *channel, enum message_type type,
     bool first = STAILQ_EMPTY(&channel->queue);
     enum channel_write how = CHANNEL_WRITE_FULL;
 
-    assert(fd_count == message_fd_count(type));
+    assert(fd_count == message_info(type)->fds);
     assert(text_length <= MESSAGE_BYTES_MAX - sizeof(header) - fixed_length);
     if (has_ended(channel) || channel->mute)
         return;
@@ -331,7 +331,7 @@ deliver(struct channel *channel, struct channel_packet *packet)
 
     if (message_judge(packet->bytes, packet->length, packet->fd_count,
             channel->far, channel->own, &message)) {
-        channel->got(channel->arg, &message, packet->fds);
+        channel->handlers[message.type](channel->arg, &message, packet->fds);
         return !channel->released && !has_ended(channel);
     }
     channel_packet_close(packet->fds);
@@ -417,7 +417,7 @@ free_event(struct event *event)
         event_free(event);
 }
 
-/* All but the descriptor.  A `got` that frees the channel leaves its memory to
+/* All but the descriptor.  A handler that frees the channel leaves its memory to
  * read_some(). */
 static void
 take_apart(struct channel *channel)
@@ -432,17 +432,27 @@ take_apart(struct channel *channel)
         free(channel);
 }
 
+static bool
+handles_all(channel_message_fn *const *handlers, enum role from, enum role to)
+{
+    for (enum message_type type = 0; type < MESSAGE_TYPE_COUNT; type++)
+        if (handlers[type] == NULL && message_may_pass(type, from, to))
+            return false;
+    return true;
+}
+
 struct channel *
 channel_new(struct event_base *base, int fd, enum role own, enum role far,
-    channel_message_fn *got, channel_ended_fn *ended, void *arg)
+    channel_message_fn *const *handlers, channel_ended_fn *ended, void *arg)
 {
     struct channel *channel = calloc(1, sizeof(*channel));
 
+    assert(handles_all(handlers, far, own));
     if (channel == NULL)
         return NULL;
     *channel = (struct channel){
         .fd = fd, .own = own, .far = far,
-        .got = got, .ended = ended, .arg = arg,
+        .handlers = handlers, .ended = ended, .arg = arg,
     };
     STAILQ_INIT(&channel->queue);
     if (make_events(channel, base))

@@ -31,13 +31,14 @@ typedef void channel_ended_fn(void *arg, const char *why);
  * is gone. */
 bool channel_is_offended(const struct channel *channel);
 
-/* Takes `fd`, one end of a SOCK_SEQPACKET pair.  NULL: out of memory; then the
- * caller still has `fd`.
+/* Takes `fd`, one end of a SOCK_SEQPACKET pair.  `handlers`, by type, has one for
+ * each that role `far` may send to role `own`; it outlives the channel.  NULL: out
+ * of memory; then the caller still has `fd`.
  *
  * A descriptor that comes when this process has none to spare is lost, and the
  * channel with it: keep as many free as channels may bring. */
 NODISCARD struct channel *channel_new(struct event_base *base, int fd,
-    enum role own, enum role far, channel_message_fn *got,
+    enum role own, enum role far, channel_message_fn *const *handlers,
     channel_ended_fn *ended, void *arg);
 
 /* Closes; what is queued is lost, no callback runs any more. */

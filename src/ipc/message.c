@@ -33,9 +33,6 @@ enum {
     SUCCESSOR = ROLE_BIT(SUCCESSOR),
 };
 
-/* What a payload says, once its size is known to be right. */
-typedef bool judge_fn(const struct message *message);
-
 static bool
 has_nul(const char *text, size_t length)
 {
@@ -66,7 +63,7 @@ judge_socket(const struct message *message)
 }
 
 static bool
-judge_inbox(const struct message *message)
+judge_handover(const struct message *message)
 {
     const struct message_handover *handover = message->payload;
 
@@ -177,115 +174,26 @@ judge_signed(const struct message *message)
     return at == message->text_length;
 }
 
-#define FIXED(name) sizeof(struct message_##name)
+#define PAYLOAD(name) .fixed = sizeof(struct message_##name)
+#define A_SOCKET \
+    PAYLOAD(socket), .least = 3, \
+        .most = MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, .judge = judge_socket
 
-static const struct type {
-    const char *name;
-    unsigned from;
-    unsigned to;
-    size_t fixed;
-    size_t least; /* bytes behind the fixed part */
-    size_t most;
-    size_t fds;
-    judge_fn *judge; /* NULL: any value will do */
-} types[] = {
-    [MESSAGE_KIN] = { "kin", MASTER, SUCCESSOR,
-        FIXED(kin), 0, 0, 0, NULL },
-    [MESSAGE_SECRET] = { "secret", MASTER, SUCCESSOR,
-        0, 0, 0, 1, NULL },
-    [MESSAGE_BUNDLE] = { "bundle", MASTER, WORKER | KEEPER,
-        FIXED(generation), 0, 0, 1, NULL },
-    [MESSAGE_SECRETS] = { "secrets", MASTER, KEEPER,
-        FIXED(generation), 0, 0, 1, NULL },
-    [MESSAGE_SOCKET] = { "socket", MASTER, WORKER | SUCCESSOR,
-        FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
-        judge_socket },
-    [MESSAGE_PREPARE] = { "prepare", MASTER, WORKER | KEEPER | SUCCESSOR,
-        FIXED(generation), 0, 0, 0, NULL },
-    [MESSAGE_COMMIT] = { "commit", MASTER, WORKER | KEEPER,
-        FIXED(generation), 0, 0, 0, NULL },
-    [MESSAGE_ABORT] = { "abort", MASTER, WORKER | KEEPER,
-        FIXED(generation), 0, 0, 0, NULL },
-    [MESSAGE_ROOM] = { "room", MASTER, WORKER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_HANDOVER] = { "handover", MASTER, WORKER,
-        FIXED(handover), 0, 0, 1, judge_inbox },
-    [MESSAGE_LOG] = { "log", MASTER, ROLE_CHILDREN,
-        FIXED(log), 0, 0, 0, judge_log },
-    [MESSAGE_DRAIN] = { "drain", MASTER, WORKER,
-        FIXED(drain), 0, MESSAGE_SERVICE_MAX, 0, judge_text },
-    [MESSAGE_END] = { "end", MASTER, WORKER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_SCOUT] = { "scout", MASTER, WORKER | SCOUT,
-        0, 0, 0, 1, NULL },
-    [MESSAGE_KEEPER] = { "keeper", MASTER, WORKER | KEEPER,
-        0, 0, 0, 1, NULL },
-    [MESSAGE_REPLY] = { "reply", MASTER, ADMIN,
-        FIXED(reply), 0, MESSAGE_REPLY_MAX, 0, judge_reply },
-
-    [MESSAGE_BOUND] = { "bound", TRIAL, MASTER,
-        FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
-        judge_socket },
-    [MESSAGE_FAULT] = { "fault", TRIAL | WORKER | KEEPER, MASTER,
-        0, 1, MESSAGE_FAULT_MAX, 0, judge_text },
-    [MESSAGE_VERDICT] = { "verdict", TRIAL, MASTER,
-        FIXED(verdict), 0, 0, 0, judge_verdict },
-    [MESSAGE_READY] = { "ready", ROLE_CHILDREN | SUCCESSOR, MASTER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_PREPARED] = { "prepared", WORKER | KEEPER, MASTER,
-        FIXED(verdict), 0, 0, 0, judge_prepared },
-    [MESSAGE_COMMITTED] = { "committed", WORKER | KEEPER, MASTER,
-        FIXED(generation), 0, 0, 0, NULL },
-    [MESSAGE_DRAINED] = { "drained", WORKER, MASTER,
-        FIXED(drain), 0, MESSAGE_SERVICE_MAX, 0, judge_text },
-    [MESSAGE_KEEPER_LOST] = { "keeper-lost", WORKER, MASTER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_SCOUT_LOST] = { "scout-lost", WORKER, MASTER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_REQUEST] = { "request", ADMIN, MASTER,
-        FIXED(request), 0, MESSAGE_SERVICE_MAX, 0, judge_request },
-
-    [MESSAGE_RESOLVE] = { "resolve", WORKER, SCOUT,
-        FIXED(resolve), 1, MESSAGE_HOST_MAX, 0, judge_text },
-    [MESSAGE_RESOLVED] = { "resolved", SCOUT, WORKER,
-        FIXED(resolved), 0, RESOLVER_ADDRESSES_MAX * sizeof(struct address), 0,
-        judge_resolved },
-
-    [MESSAGE_SIGN] = { "sign", WORKER, KEEPER,
-        0, FIXED(sign), SIGN_BATCH_BYTES, 0, judge_sign },
-    [MESSAGE_SIGNED] = { "signed", KEEPER, WORKER,
-        0, FIXED(signed), SIGN_BATCH_BYTES, 0, judge_signed },
-
-    [MESSAGE_SPEAK] = { "speak", MASTER, SUCCESSOR,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_STOP] = { "stop", SUCCESSOR, MASTER,
-        FIXED(stop), 0, 0, 0, NULL },
-    [MESSAGE_STOP_NOW] = { "stop-now", SUCCESSOR, MASTER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_REOPEN] = { "reopen", SUCCESSOR, MASTER,
-        0, 0, 0, 0, NULL },
-
-    [MESSAGE_REBOUND] = { "rebound", MASTER, WORKER,
-        FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
-        judge_socket },
-    [MESSAGE_COVER] = { "cover", MASTER, WORKER,
-        FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 1,
-        judge_socket },
-    [MESSAGE_HEARTBEAT] = { "heartbeat", ROLE_CHILDREN & ~TRIAL, MASTER,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_NAMES] = { "names", MASTER, SCOUT,
-        0, 0, 0, 1, NULL },
-    [MESSAGE_HELD] = { "held", MASTER, TRIAL,
-        FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 0,
-        judge_socket },
-    [MESSAGE_TRY] = { "try", MASTER, TRIAL,
-        0, 0, 0, 0, NULL },
-    [MESSAGE_WANTED] = { "wanted", TRIAL, MASTER,
-        FIXED(socket), 3, MESSAGE_KEY_MAX + MESSAGE_PATH_MAX + 2, 0,
-        judge_socket },
+/* No role may send what has no row. */
+static const struct message_info infos[] = {
+#define MESSAGE(word, number, senders, receivers, ...) \
+    [number] = { .from = (senders), .to = (receivers), __VA_ARGS__ },
+#include "ipc/message_types.inc"
+#undef MESSAGE
 };
 
-_Static_assert(COUNT(types) == MESSAGE_TYPE_COUNT, "every type has its line");
+bool
+message_may_pass(enum message_type type, enum role from, enum role to)
+{
+    const struct message_info *info = message_info(type);
+
+    return role_is_among(info->from, from) && role_is_among(info->to, to);
+}
 
 bool
 message_judge(void *packet, size_t length, size_t fd_count, enum role from,
@@ -293,45 +201,33 @@ message_judge(void *packet, size_t length, size_t fd_count, enum role from,
 {
     const struct message_header *header = packet;
     char *payload = (char *)packet + sizeof(*header);
-    const struct type *type;
+    const struct message_info *info;
 
     if (length < sizeof(*header) || length > MESSAGE_BYTES_MAX ||
         header->length != length - sizeof(*header) ||
         header->type >= MESSAGE_TYPE_COUNT)
         return false;
-    type = &types[header->type];
-    if (!role_is_among(type->from, from) || !role_is_among(type->to, to) ||
-        fd_count != type->fds || header->length < type->fixed + type->least ||
-        header->length > type->fixed + type->most)
+    info = &infos[header->type];
+    if (!message_may_pass((enum message_type)header->type, from, to) ||
+        fd_count != info->fds || header->length < info->fixed + info->least ||
+        header->length > info->fixed + info->most)
         return false;
     payload[header->length] = '\0';
     *out = (struct message){
         .type = (enum message_type)header->type,
         .payload = payload,
-        .text = payload + type->fixed,
-        .text_length = header->length - type->fixed,
+        .text = payload + info->fixed,
+        .text_length = header->length - info->fixed,
         .fd_count = fd_count,
     };
-    return type->judge == NULL || type->judge(out);
+    return info->judge == NULL || info->judge(out);
 }
 
-static const struct type *
-type_of(enum message_type type)
+const struct message_info *
+message_info(enum message_type type)
 {
     assert((unsigned)type < MESSAGE_TYPE_COUNT);
-    return &types[type];
-}
-
-size_t
-message_fixed_bytes(enum message_type type)
-{
-    return type_of(type)->fixed;
-}
-
-size_t
-message_fd_count(enum message_type type)
-{
-    return type_of(type)->fds;
+    return &infos[type];
 }
 
 const char *
@@ -349,5 +245,5 @@ message_addresses(const struct message *message)
 const char *
 message_name(enum message_type type)
 {
-    return type_of(type)->name;
+    return message_info(type)->name;
 }

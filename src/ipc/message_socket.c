@@ -30,7 +30,7 @@ message_socket_send(struct channel *channel, enum message_type type,
         socket->path != NULL ? socket->path : "");
 
     channel_send(channel, type, &fixed, text, (size_t)length + 1,
-        &socket->fd, message_fd_count(type));
+        &socket->fd, message_info(type)->fds);
 }
 
 bool

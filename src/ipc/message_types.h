@@ -1,6 +1,6 @@
 /*
- * What processes say to each other: the types of messages, and what each of them
- * carries.  message.h says how they are judged.
+ * What processes say to each other: the types of messages, each a row of
+ * message_types.inc, and what they carry.  message.h says how they are judged.
  *
  * Both ends are the same program on the same machine, so payloads are plain
  * structs.
@@ -19,83 +19,18 @@ enum {
     MESSAGE_FDS_MAX = 2,
 };
 
-/* message.c has the table of roles that may send each, and to which. */
+/* Has as many bytes as the highest number plus one. */
+union message_numbers {
+#define MESSAGE(word, number, ...) char word[(number) + 1];
+#include "ipc/message_types.inc"
+#undef MESSAGE
+};
+
 enum message_type {
-    /* From the master. */
-    MESSAGE_BUNDLE,  /* struct message_generation, 1 descriptor: the bundle */
-    MESSAGE_SECRETS, /* struct message_generation, 1: the bundle of private
-                       * keys that belongs to the other one, to the keeper */
-    MESSAGE_SOCKET,  /* struct message_socket and text, 1: a listening socket */
-    MESSAGE_PREPARE, /* struct message_generation: every socket has been sent;
-                       * load the bundle, answer */
-    MESSAGE_COMMIT,  /* struct message_generation: it is in force now */
-    MESSAGE_ABORT,   /* struct message_generation: forget it */
-    MESSAGE_HANDOVER, /* struct message_handover, 1: the way to another worker */
-    MESSAGE_LOG,      /* struct message_log: how lines are made from now on */
-    MESSAGE_DRAIN,  /* struct message_drain and text: stop accepting, finish */
-    MESSAGE_END,    /* nothing: end every connection now */
-    MESSAGE_SCOUT,  /* nothing, 1: a way to the scout (or to a worker) */
-    MESSAGE_KEEPER, /* nothing, 1: a way to the keeper (or to a worker) */
-    MESSAGE_REPLY,  /* struct message_reply and text, to the admin */
-    MESSAGE_SECRET, /* nothing, 1: what tickets are sealed with, to the
-                       * successor */
-
-    /* From children. */
-    MESSAGE_BOUND,     /* as MESSAGE_SOCKET, from the trial */
-    MESSAGE_FAULT,     /* text: one fault of the configuration */
-    MESSAGE_VERDICT,   /* struct message_verdict: all is told */
-    MESSAGE_READY,     /* nothing: the loop turns; a successor serves */
-    MESSAGE_PREPARED,  /* struct message_verdict */
-    MESSAGE_COMMITTED, /* struct message_generation */
-    MESSAGE_DRAINED,   /* struct message_drain and text, as asked: no connection
-                       * is left */
-    MESSAGE_KEEPER_LOST, /* nothing: a worker has no way to its keeper */
-    MESSAGE_SCOUT_LOST,  /* nothing: nor to the scout */
-    MESSAGE_REQUEST,     /* struct message_request and text, from the admin */
-
-    /* Between a worker and the scout. */
-    MESSAGE_RESOLVE,  /* struct message_resolve and the name */
-    MESSAGE_RESOLVED, /* struct message_resolved and addresses */
-
-    /* Between a worker and the keeper. */
-    MESSAGE_SIGN,   /* a batch of struct message_sign (sign_batch.h) */
-    MESSAGE_SIGNED, /* a batch of struct message_signed */
-
-    /* Between a master and its successor, once that serves. */
-    MESSAGE_SPEAK,    /* nothing: the service manager listens to you now */
-    MESSAGE_STOP,     /* struct message_stop: your connections have a time */
-    MESSAGE_STOP_NOW, /* nothing: they have none */
-    MESSAGE_REOPEN,   /* nothing: open the log anew */
-
-    /* From the master, outside of a generation. */
-    MESSAGE_REBOUND, /* as MESSAGE_SOCKET, to a worker: serve this one in place
-                       * of the socket of the same id, which is dead */
-
-    /* From every child but the trial. */
-    MESSAGE_HEARTBEAT, /* nothing: the loop turns (heartbeat.h) */
-
-    /* From the master to the scout. */
-    MESSAGE_NAMES, /* nothing, 1 descriptor: the files (names_files.h) */
-
-    /* Between the master and the trial. */
-    MESSAGE_HELD,   /* as MESSAGE_SOCKET, without the descriptor: the master has
-                     * this socket; `serve`: it serves now */
-    MESSAGE_TRY,    /* nothing: all has been told, try the configuration */
-    MESSAGE_WANTED, /* as MESSAGE_HELD, from the trial: the configuration wants
-                     * it, for the service that it names */
-
-    /* From the master to a worker. */
-    MESSAGE_COVER, /* as MESSAGE_SOCKET: serve this one too, of another worker;
-                     * not `serve`: its own worker does */
-
-    /* From a master to its successor. */
-    MESSAGE_KIN, /* struct message_kin: a process of ours, or of a master
-                     * before us */
-
-    /* From the master to a worker. */
-    MESSAGE_ROOM, /* nothing: a process has ended, look at the limits */
-
-    MESSAGE_TYPE_COUNT,
+#define MESSAGE(word, number, ...) MESSAGE_##word = (number),
+#include "ipc/message_types.inc"
+#undef MESSAGE
+    MESSAGE_TYPE_COUNT = sizeof(union message_numbers),
 };
 
 /* The most that stands behind a fixed part. */

@@ -72,14 +72,41 @@ on_grace_over(evutil_socket_t fd, short what, void *arg)
     child_kill(child);
 }
 
+/* False: the message is dropped, and the child is killed or was. */
+static bool
+may_send(struct child *child, const struct message *message)
+{
+    char name[CHILD_NAME_SIZE];
+    const char *wrong;
+
+    if (child->killed)
+        return false;
+    wrong = conduct_judge(
+        &child->conduct, child->role, message->type, clock_now_ms());
+    if (wrong == NULL)
+        return true;
+    log_error(NULL, "%s says \"%s\" %s, and is killed",
+        child_name(child, name), message_name(message->type), wrong);
+    child_kill(child);
+    return false;
+}
+
 static void
 on_message(void *arg, const struct message *message, const int *fds)
 {
     struct child *child = arg;
     const struct children *children = child->children;
 
-    children->calls->message(children->arg, child, message, fds[0]);
+    if (may_send(child, message))
+        children->calls->handlers[message->type](
+            children->arg, child, message, fds[0]);
+    else if (fds[0] >= 0)
+        close(fds[0]);
 }
+
+static channel_message_fn *const handlers[] = {
+    [0 ... MESSAGE_TYPE_COUNT - 1] = on_message,
+};
 
 /* A child without a channel is killed, and waited for as any other. */
 static void
@@ -89,7 +116,8 @@ enlist(struct child *child, int fd, int log_fd)
     char name[CHILD_NAME_SIZE];
 
     child->channel = channel_new(children->base, fd, ROLE_MASTER, child->role,
-        on_message, on_channel_ended, child);
+        handlers, on_channel_ended, child);
+    conduct_expect(&child->conduct, MESSAGE_READY);
     LIST_INSERT_HEAD(&children->list, child, link);
     scoreboard_slot_set_pid(children->board, child->slot, child->pid);
     if (child->channel == NULL)

@@ -29,10 +29,14 @@ struct sandbox_reach;
 struct scoreboard;
 struct spawn;
 
+/* Takes `fd`, the descriptor that came with the message; -1: none. */
+typedef void child_message_fn(void *arg, struct child *child,
+    const struct message *message, int fd);
+
 struct child_calls {
-    /* Takes `fd`, the descriptor that came with the message; -1: none. */
-    void (*message)(void *arg, struct child *child,
-        const struct message *message, int fd);
+    /* By type: one for each that a child may send.  A child that may not send it
+     * now is killed instead (conduct.h). */
+    child_message_fn *const *handlers;
 
     /* The child is off the list and the scoreboard; it is freed afterwards. */
     void (*ended)(void *arg, struct child *child);

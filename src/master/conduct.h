@@ -12,15 +12,14 @@
 #include "base/base.h"
 #include "ipc/message.h"
 
-/* All zero: a child that has just been started. */
+/* All zero at first. */
 struct conduct {
     unsigned owed[MESSAGE_TYPE_COUNT]; /* answers to orders that were given */
     uint64_t spent_until_ms[MESSAGE_TYPE_COUNT]; /* what was said, at its rate */
-    bool ready;
 };
 
-/* The child has been given an order, which it may answer once with `answer`:
- * MESSAGE_PREPARED or MESSAGE_COMMITTED. */
+/* The child has been started, which it answers with MESSAGE_READY, or has been
+ * given an order, which it may answer once with `answer`. */
 void conduct_expect(struct conduct *conduct, enum message_type answer);
 
 /* A child of that role has said `type`.  NULL: it may; else what is wrong with

@@ -112,24 +112,55 @@ upgrade_pass_stop(struct upgrade *upgrade)
 }
 
 static void
-on_successor_message(
-    void *arg, const struct message *message, const int *fds)
+on_ready(void *arg, const struct message *message, const int *fds)
+{
+    struct upgrade *upgrade = arg;
+
+    (void)message;
+    (void)fds;
+    if (!upgrade->succeeded)
+        succeed(upgrade);
+}
+
+static void
+on_stop(void *arg, const struct message *message, const int *fds)
 {
     const struct message_stop *stop = message->payload;
-    struct upgrade *upgrade = arg;
-    const struct upgrade_parts *parts = &upgrade->parts;
-    bool succeeded = upgrade->succeeded;
+    const struct upgrade *upgrade = arg;
 
     (void)fds;
-    if (message->type == MESSAGE_READY && !succeeded)
-        succeed(upgrade);
-    else if (message->type == MESSAGE_STOP && succeeded)
-        parts->calls->stop(parts->arg, stop->timeout_ms);
-    else if (message->type == MESSAGE_STOP_NOW && succeeded)
-        parts->calls->end_now(parts->arg);
-    else if (message->type == MESSAGE_REOPEN && succeeded)
-        parts->calls->reopen_log(parts->arg);
+    if (upgrade->succeeded)
+        upgrade->parts.calls->stop(upgrade->parts.arg, stop->timeout_ms);
 }
+
+static void
+on_stop_now(void *arg, const struct message *message, const int *fds)
+{
+    const struct upgrade *upgrade = arg;
+
+    (void)message;
+    (void)fds;
+    if (upgrade->succeeded)
+        upgrade->parts.calls->end_now(upgrade->parts.arg);
+}
+
+static void
+on_reopen(void *arg, const struct message *message, const int *fds)
+{
+    const struct upgrade *upgrade = arg;
+
+    (void)message;
+    (void)fds;
+    if (upgrade->succeeded)
+        upgrade->parts.calls->reopen_log(upgrade->parts.arg);
+}
+
+static channel_message_fn *const successor_handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_READY] = on_ready,
+    [MESSAGE_STOP] = on_stop,
+    [MESSAGE_STOP_NOW] = on_stop_now,
+    [MESSAGE_REOPEN] = on_reopen,
+};
 
 static void
 send_secret(const struct upgrade *upgrade)
@@ -228,7 +259,7 @@ start_successor(struct upgrade *upgrade)
     close(pair[1]);
     upgrade->timer = evtimer_new(base, on_start_timeout, upgrade);
     upgrade->next = channel_new(base, pair[0], ROLE_MASTER, ROLE_SUCCESSOR,
-        on_successor_message, on_successor_gone, upgrade);
+        successor_handlers, on_successor_gone, upgrade);
     if (upgrade->next == NULL)
         close(pair[0]);
     return upgrade->pid > 0 && upgrade->timer != NULL &&

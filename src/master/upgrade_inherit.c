@@ -24,11 +24,14 @@ static const struct timeval patience = { .tv_sec = 10 };
 enum { FLUSH_MS = 1000 };
 
 static void
-take_secret(struct upgrade *upgrade, int fd)
+on_secret(void *arg, const struct message *message, const int *fds)
 {
+    const struct upgrade *upgrade = arg;
     struct tls_secret *secret = upgrade->parts.secret;
     ssize_t size = (ssize_t)sizeof(secret->bytes);
+    int fd = fds[0];
 
+    (void)message;
     if (pread(fd, secret->bytes, (size_t)size, 0) != size)
         log_warn(NULL, "sessions from before the upgrade are not resumed");
     close(fd);
@@ -46,12 +49,14 @@ take_control(
 }
 
 static void
-take_socket(struct upgrade *upgrade, const struct message *message, int fd)
+on_socket(void *arg, const struct message *message, const int *fds)
 {
+    struct upgrade *upgrade = arg;
     struct listen_table *sockets = upgrade->parts.supervisor->parts.sockets;
     struct listen_socket *held = NULL;
     struct listener_socket socket;
     struct socket_use use;
+    int fd = fds[0];
 
     if (strcmp(message->text, UPGRADE_CONTROL_KEY) == 0) {
         take_control(upgrade, message, fd);
@@ -79,23 +84,39 @@ begin_to_speak(struct upgrade *upgrade)
 }
 
 static void
-on_inherit(void *arg, const struct message *message, const int *fds)
+on_kin(void *arg, const struct message *message, const int *fds)
+{
+    (void)fds;
+    upgrade_take_kin(arg, message->payload);
+}
+
+static void
+on_speak(void *arg, const struct message *message, const int *fds)
+{
+    (void)message;
+    (void)fds;
+    begin_to_speak(arg);
+}
+
+/* That was all. */
+static void
+on_prepare(void *arg, const struct message *message, const int *fds)
 {
     struct upgrade *upgrade = arg;
 
-    if (message->type == MESSAGE_SECRET)
-        take_secret(upgrade, fds[0]);
-    else if (message->type == MESSAGE_SOCKET)
-        take_socket(upgrade, message, fds[0]);
-    else if (message->type == MESSAGE_KIN)
-        upgrade_take_kin(upgrade, message->payload);
-    else if (message->type == MESSAGE_SPEAK)
-        begin_to_speak(upgrade);
-    else {
-        upgrade->received = true;
-        event_base_loopbreak(upgrade_base(upgrade));
-    }
+    (void)message;
+    (void)fds;
+    upgrade->received = true;
+    event_base_loopbreak(upgrade_base(upgrade));
 }
+
+static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_SECRET] = on_secret,
+    [MESSAGE_SOCKET] = on_socket,
+    [MESSAGE_KIN] = on_kin,
+    [MESSAGE_PREPARE] = on_prepare,
+    [MESSAGE_SPEAK] = on_speak,
+};
 
 /* The sockets are here, and nothing else serves them.  (A predecessor that gives
  * this process up ends it with a signal.) */
@@ -200,7 +221,7 @@ upgrade_inherit(struct upgrade *upgrade, struct error *error)
         return true;
     notify_hold(upgrade->parts.notify, true);
     upgrade->before = channel_new(upgrade_base(upgrade), upgrade->fd,
-        ROLE_SUCCESSOR, ROLE_MASTER, on_inherit, on_predecessor_gone, upgrade);
+        ROLE_SUCCESSOR, ROLE_MASTER, handlers, on_predecessor_gone, upgrade);
     if (upgrade->before == NULL) {
         error_add(error, "out of memory");
         return false;

@@ -225,12 +225,14 @@ on_late(void *arg, uint32_t client, const struct control_request *request)
 }
 
 static void
-on_reply(struct admin *admin, const struct message *message)
+on_reply(void *arg, const struct message *message, const int *fds)
 {
     const struct message_reply *reply = message->payload;
+    struct admin *admin = arg;
     const struct control_request *request =
         control_asked(admin->control, reply->request);
 
+    (void)fds;
     if (request == NULL)
         return;
     if (reply->code == REPLY_DONE && !reply->more &&
@@ -247,19 +249,10 @@ on_reply(struct admin *admin, const struct message *message)
     control_finish(admin->control, reply->request, outcomes[reply->code]);
 }
 
-/* What else the master tells every child is heard and forgotten. */
-static void
-on_message(void *arg, const struct message *message, const int *fds)
-{
-    if (message->type == MESSAGE_LOG) {
-        log_message_apply(message);
-        return;
-    }
-    if (message->type == MESSAGE_REPLY)
-        on_reply(arg, message);
-    for (size_t i = 0; i < message->fd_count; i++)
-        close(fds[i]);
-}
+static channel_message_fn *const messages[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_LOG] = log_message_on,
+    [MESSAGE_REPLY] = on_reply,
+};
 
 static void
 on_ended(void *arg, const char *why)
@@ -316,7 +309,7 @@ start_admin(struct admin *admin, int master_fd, int listen_fd, uid_t owner)
     if (admin->base == NULL)
         return false;
     admin->channel = channel_new(admin->base, master_fd, ROLE_ADMIN,
-        ROLE_MASTER, on_message, on_ended, admin);
+        ROLE_MASTER, messages, on_ended, admin);
     if (admin->channel == NULL)
         return false;
     if (!timer_open(&admin->pace, admin->base, on_pace, admin))

@@ -168,16 +168,14 @@ answer(struct way *way, const struct message_sign *asked)
 }
 
 static void
-on_worker_message(void *arg, const struct message *message, const int *fds)
+on_sign(void *arg, const struct message *message, const int *fds)
 {
     const struct message_sign *asked;
     struct way *way = arg;
     size_t at = 0;
     bool first = true;
 
-    (void)fds; /* none comes with it */
-    if (message->type != MESSAGE_SIGN)
-        return;
+    (void)fds;
     look_at_cores(way->keeper);
     while ((asked = sign_batch_sign(message, &at)) != NULL) {
         answer(way, asked);
@@ -189,6 +187,10 @@ on_worker_message(void *arg, const struct message *message, const int *fds)
     if (way->keeper->alone)
         keeper_spin_note(&way->keeper->spin, clock_now_ns());
 }
+
+static channel_message_fn *const worker_handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_SIGN] = on_sign,
+};
 
 static void
 on_worker_ended(void *arg, const char *why)
@@ -223,21 +225,23 @@ listen_if_keys(struct keeper *keeper)
         channel_listen(way->channel, has_keys(keeper));
 }
 
-/* Takes `fd`. */
+/* Brings a way to a worker. */
 static void
-add_way(struct keeper *keeper, int fd)
+on_keeper(void *arg, const struct message *message, const int *fds)
 {
     struct way *way = calloc(1, sizeof(*way));
+    struct keeper *keeper = arg;
 
+    (void)message;
     if (way != NULL &&
         timer_open(&way->window, keeper->base, on_window_over, way))
-        way->channel = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_WORKER,
-            on_worker_message, on_worker_ended, way);
+        way->channel = channel_new(keeper->base, fds[0], ROLE_KEEPER, ROLE_WORKER,
+            worker_handlers, on_worker_ended, way);
     if (way == NULL || way->channel == NULL) {
         log_error(NULL, "a worker cannot be heard: out of memory");
         if (way != NULL)
             timer_close(&way->window);
-        close(fd);
+        close(fds[0]);
         free(way);
         return;
     }
@@ -322,11 +326,32 @@ on_work(void *arg)
 }
 
 static void
-prepare(struct keeper *keeper, const struct message *message)
+on_bundle(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
+    struct keeper *keeper = arg;
+
+    drop_next(keeper);
+    keeper_keys_begin(&keeper->keys, fixed->generation, fds[0]);
+}
+
+static void
+on_secrets(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_generation *fixed = message->payload;
+    struct keeper *keeper = arg;
+
+    keeper_keys_add_secrets(&keeper->keys, fixed->generation, fds[0]);
+}
+
+static void
+on_prepare(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_generation *fixed = message->payload;
+    struct keeper *keeper = arg;
     struct keeper_keys *keys = &keeper->keys;
 
+    (void)fds;
     if (keys->state == KEYS_TOLD &&
         keys->next.generation == fixed->generation) {
         keys->state = KEYS_LOADING;
@@ -348,10 +373,12 @@ on_forget(void *arg)
 }
 
 static void
-switch_over(struct keeper *keeper, const struct message *message)
+on_commit(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
+    struct keeper *keeper = arg;
 
+    (void)fds;
     if (!keeper_keys_switch(&keeper->keys, fixed->generation, clock_now_ms()))
         return;
     on_forget(keeper);
@@ -360,56 +387,25 @@ switch_over(struct keeper *keeper, const struct message *message)
 }
 
 static void
-cancel(struct keeper *keeper, const struct message *message)
+on_abort(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
+    struct keeper *keeper = arg;
 
+    (void)fds;
     if (keeper->keys.next.generation == fixed->generation)
         drop_next(keeper);
 }
 
-static uint64_t
-generation_of(const struct message *message)
-{
-    const struct message_generation *fixed = message->payload;
-
-    return fixed->generation;
-}
-
-static void
-on_master_message(void *arg, const struct message *message, const int *fds)
-{
-    struct keeper *keeper = arg;
-
-    switch (message->type) {
-    case MESSAGE_BUNDLE:
-        drop_next(keeper);
-        keeper_keys_begin(&keeper->keys, generation_of(message), fds[0]);
-        break;
-    case MESSAGE_SECRETS:
-        keeper_keys_add_secrets(
-            &keeper->keys, generation_of(message), fds[0]);
-        break;
-    case MESSAGE_PREPARE:
-        prepare(keeper, message);
-        break;
-    case MESSAGE_COMMIT:
-        switch_over(keeper, message);
-        break;
-    case MESSAGE_ABORT:
-        cancel(keeper, message);
-        break;
-    case MESSAGE_KEEPER:
-        add_way(keeper, fds[0]);
-        break;
-    case MESSAGE_LOG:
-        log_message_apply(message);
-        break;
-    default:
-        for (size_t i = 0; i < message->fd_count; i++)
-            close(fds[i]);
-    }
-}
+static channel_message_fn *const master_handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_BUNDLE] = on_bundle,
+    [MESSAGE_SECRETS] = on_secrets,
+    [MESSAGE_PREPARE] = on_prepare,
+    [MESSAGE_COMMIT] = on_commit,
+    [MESSAGE_ABORT] = on_abort,
+    [MESSAGE_KEEPER] = on_keeper,
+    [MESSAGE_LOG] = log_message_on,
+};
 
 static void
 on_master_ended(void *arg, const char *why)
@@ -434,7 +430,7 @@ set_up(struct keeper *keeper, int fd)
         return false;
     }
     keeper->master = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_MASTER,
-        on_master_message, on_master_ended, keeper);
+        master_handlers, on_master_ended, keeper);
     if (keeper->master == NULL)
         close(fd);
     return keeper->master != NULL &&

@@ -155,20 +155,22 @@ take_answer(
 }
 
 static void
-on_message(void *arg, const struct message *message, const int *fds)
+on_signed(void *arg, const struct message *message, const int *fds)
 {
     const struct message_signed *answer;
     struct keeper_client *client = arg;
     size_t at = 0;
 
-    (void)fds; /* none comes with it */
-    if (message->type != MESSAGE_SIGNED)
-        return;
+    (void)fds;
     while ((answer = sign_batch_signed(message, &at)) != NULL)
         take_answer(client, answer);
     if (client->unasked != NULL)
         loop_conclude(client->loop, &client->task);
 }
+
+static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_SIGNED] = on_signed,
+};
 
 static void
 on_ended(void *arg, const char *why)
@@ -217,7 +219,7 @@ void
 keeper_client_connect(struct keeper_client *client, int fd)
 {
     struct channel *channel = channel_new(client->loop->base, fd, ROLE_WORKER,
-        ROLE_KEEPER, on_message, on_ended, client);
+        ROLE_KEEPER, handlers, on_ended, client);
 
     if (channel == NULL) {
         log_error(NULL, "the keeper cannot be heard: out of memory");

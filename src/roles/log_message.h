@@ -4,7 +4,7 @@
 
 #include "ipc/message.h"
 
-/* Of a MESSAGE_LOG. */
-void log_message_apply(const struct message *message);
+/* The handler of MESSAGE_LOG. */
+void log_message_on(void *arg, const struct message *message, const int *fds);
 
 #endif

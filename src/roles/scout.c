@@ -125,11 +125,13 @@ scout_knows_form(const char *host)
 }
 
 static void
-on_resolve(struct way *way, const struct message *message)
+on_resolve(void *arg, const struct message *message, const int *fds)
 {
     const struct message_resolve *resolve = message->payload;
     struct question *question;
+    struct way *way = arg;
 
+    (void)fds;
     if (!scout_knows_form(message->text)) {
         log_error(NULL, "a worker asks for what is no host name; the scout "
                         "listens to it no more");
@@ -145,15 +147,9 @@ on_resolve(struct way *way, const struct message *message)
         &question->query);
 }
 
-static void
-on_worker_message(void *arg, const struct message *message, const int *fds)
-{
-    struct way *way = arg;
-
-    (void)fds; /* none comes with it */
-    if (message->type == MESSAGE_RESOLVE)
-        on_resolve(way, message);
-}
+static channel_message_fn *const worker_handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_RESOLVE] = on_resolve,
+};
 
 static void
 on_worker_ended(void *arg, const char *why)
@@ -167,18 +163,20 @@ on_worker_ended(void *arg, const char *why)
     free_way(way);
 }
 
-/* Takes `fd`. */
+/* Brings a way to a worker. */
 static void
-add_way(struct scout *scout, int fd)
+on_scout(void *arg, const struct message *message, const int *fds)
 {
     struct way *way = calloc(1, sizeof(*way));
+    struct scout *scout = arg;
 
+    (void)message;
     if (way != NULL)
-        way->channel = channel_new(scout->loop->base, fd, ROLE_SCOUT,
-            ROLE_WORKER, on_worker_message, on_worker_ended, way);
+        way->channel = channel_new(scout->loop->base, fds[0], ROLE_SCOUT,
+            ROLE_WORKER, worker_handlers, on_worker_ended, way);
     if (way == NULL || way->channel == NULL) {
         log_error(NULL, "a worker cannot be heard: out of memory");
-        close(fd);
+        close(fds[0]);
         free(way);
         return;
     }
@@ -188,40 +186,24 @@ add_way(struct scout *scout, int fd)
 
 /* What is in force stays so if this cannot be taken over. */
 static void
-on_names(struct scout *scout, int fd)
+on_names(void *arg, const struct message *message, const int *fds)
 {
+    const struct scout *scout = arg;
     struct error error = { 0 };
 
-    if (!resolver_files_adopt(fd, scout->dns, &error))
+    (void)message;
+    if (!resolver_files_adopt(fds[0], scout->dns, &error))
         log_error(NULL, "how names are resolved has not been taken over: %s",
             error.count > 0 ? error.messages[0] : "out of memory");
     error_clear(&error);
-    close(fd);
+    close(fds[0]);
 }
 
-static void
-on_master_message(void *arg, const struct message *message, const int *fds)
-{
-    struct scout *scout = arg;
-
-    switch (message->type) {
-    case MESSAGE_SCOUT:
-        add_way(scout, fds[0]);
-        break;
-    case MESSAGE_NAMES:
-        on_names(scout, fds[0]);
-        break;
-    case MESSAGE_LOG:
-        log_message_apply(message);
-        break;
-    case MESSAGE_END:
-        loop_stop(scout->loop);
-        break;
-    default: /* a bundle: no part of it concerns the scout */
-        for (size_t i = 0; i < message->fd_count; i++)
-            close(fds[i]);
-    }
-}
+static channel_message_fn *const master_handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_SCOUT] = on_scout,
+    [MESSAGE_NAMES] = on_names,
+    [MESSAGE_LOG] = log_message_on,
+};
 
 static void
 on_master_ended(void *arg, const char *why)
@@ -300,7 +282,7 @@ scout_run(struct scout *scout, int master_fd)
 
     ignore_signals();
     scout->master = channel_new(scout->loop->base, master_fd, ROLE_SCOUT,
-        ROLE_MASTER, on_master_message, on_master_ended, scout);
+        ROLE_MASTER, master_handlers, on_master_ended, scout);
     ready = scout->master != NULL;
     if (ready) {
         serve(scout);

@@ -74,23 +74,24 @@ ask(void *arg, uint32_t question, const char *host)
 }
 
 static void
-on_message(void *arg, const struct message *message, const int *fds)
+on_resolved(void *arg, const struct message *message, const int *fds)
 {
     const struct message_resolved *resolved = message->payload;
-    struct scout_client *client = arg;
-    struct resolver_reply reply;
-
-    (void)fds; /* none comes with it */
-    if (message->type != MESSAGE_RESOLVED)
-        return;
-    reply = (struct resolver_reply){
+    const struct scout_client *client = arg;
+    const struct resolver_reply reply = {
         .result = (enum resolver_result)resolved->result,
         .addresses = message_addresses(message),
         .count = resolved->count,
         .ttl_ms = resolved->ttl_ms,
     };
+
+    (void)fds;
     resolver_reply(client->resolver, resolved->query, &reply);
 }
+
+static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_RESOLVED] = on_resolved,
+};
 
 static void
 on_ended(void *arg, const char *why)
@@ -144,7 +145,7 @@ void
 scout_client_connect(struct scout_client *client, int fd)
 {
     struct channel *channel = channel_new(client->loop->base, fd, ROLE_WORKER,
-        ROLE_SCOUT, on_message, on_ended, client);
+        ROLE_SCOUT, handlers, on_ended, client);
 
     if (channel == NULL) {
         log_error(NULL, "the scout cannot be heard: out of memory");

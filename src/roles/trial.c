@@ -163,13 +163,15 @@ send_verdict(struct channel *channel, bool ok, const struct error *error)
 }
 
 static void
-add_held(struct facts *facts, const struct message *message)
+on_held(void *arg, const struct message *message, const int *fds)
 {
     const struct message_socket *fixed = message->payload;
+    struct facts *facts = arg;
     struct listener_socket socket;
     struct listen_socket *held = NULL;
     struct socket_use use;
 
+    (void)fds;
     if (message_socket_read(message, -1, &socket, &use) &&
         (held = listen_table_add(&facts->sockets, &socket)) == NULL)
         listener_socket_leave(&socket);
@@ -180,16 +182,19 @@ add_held(struct facts *facts, const struct message *message)
 }
 
 static void
-on_message(void *arg, const struct message *message, const int *fds)
+on_try(void *arg, const struct message *message, const int *fds)
 {
     struct facts *facts = arg;
 
-    (void)fds; /* none comes to a trial */
-    if (message->type == MESSAGE_HELD)
-        add_held(facts, message);
-    else if (message->type == MESSAGE_TRY)
-        loop_stop(facts->loop);
+    (void)message;
+    (void)fds;
+    loop_stop(facts->loop);
 }
+
+static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_HELD] = on_held,
+    [MESSAGE_TRY] = on_try,
+};
 
 static void
 on_ended(void *arg, const char *why)
@@ -207,7 +212,7 @@ set_up(struct facts *facts, int fd)
     facts->loop = loop_new();
     if (facts->loop != NULL)
         facts->channel = channel_new(facts->loop->base, fd, ROLE_TRIAL,
-            ROLE_MASTER, on_message, on_ended, facts);
+            ROLE_MASTER, handlers, on_ended, facts);
     if (facts->channel == NULL) {
         close(fd);
         return false;

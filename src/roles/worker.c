@@ -160,9 +160,11 @@ drain_service(struct worker *worker, const char *name)
 /* Messages from the master. */
 
 static void
-on_rollout(struct worker *worker, const struct message *message, int fd)
+on_rollout(void *arg, const struct message *message, const int *fds)
 {
-    worker_rollout_hear(&worker->rollout, message, fd);
+    struct worker *worker = arg;
+
+    worker_rollout_hear(&worker->rollout, message, fds[0]);
 }
 
 static void
@@ -203,9 +205,11 @@ static const struct worker_rollout_calls rollout_calls = {
 };
 
 static void
-on_inbox(struct worker *worker, const struct message *message, int fd)
+on_handover(void *arg, const struct message *message, const int *fds)
 {
     const struct message_handover *fixed = message->payload;
+    struct worker *worker = arg;
+    int fd = fds[0];
 
     switch ((enum message_inbox_state)fixed->state) {
     case INBOX_LEFT:
@@ -221,27 +225,22 @@ on_inbox(struct worker *worker, const struct message *message, int fd)
 }
 
 static void
-on_room(struct worker *worker, const struct message *message, int fd)
+on_room(void *arg, const struct message *message, const int *fds)
 {
+    struct worker *worker = arg;
+
     (void)message;
-    (void)fd;
+    (void)fds;
     limits_recheck(&worker->relay);
 }
 
 static void
-on_log(struct worker *worker, const struct message *message, int fd)
-{
-    (void)worker;
-    (void)fd;
-    log_message_apply(message);
-}
-
-static void
-on_drain(struct worker *worker, const struct message *message, int fd)
+on_drain(void *arg, const struct message *message, const int *fds)
 {
     const struct message_drain *fixed = message->payload;
+    struct worker *worker = arg;
 
-    (void)fd;
+    (void)fds;
     if (message->text_length > 0) {
         drain_service(worker, message->text);
         return;
@@ -257,33 +256,35 @@ on_drain(struct worker *worker, const struct message *message, int fd)
 }
 
 static void
-on_end(struct worker *worker, const struct message *message, int fd)
+on_end(void *arg, const struct message *message, const int *fds)
 {
     (void)message;
-    (void)fd;
-    end_now(worker);
+    (void)fds;
+    end_now(arg);
 }
 
 static void
-on_keeper(struct worker *worker, const struct message *message, int fd)
+on_keeper(void *arg, const struct message *message, const int *fds)
 {
+    struct worker *worker = arg;
+
     (void)message;
     if (worker->keeper != NULL)
-        keeper_client_connect(worker->keeper, fd);
+        keeper_client_connect(worker->keeper, fds[0]);
     else
-        close(fd);
+        close(fds[0]);
 }
 
 static void
-on_scout(struct worker *worker, const struct message *message, int fd)
+on_scout(void *arg, const struct message *message, const int *fds)
 {
+    struct worker *worker = arg;
+
     (void)message;
-    scout_client_connect(worker->scout, fd);
+    scout_client_connect(worker->scout, fds[0]);
 }
 
-/* Takes the descriptor, -1 for those that come without. */
-static void (*const handlers[MESSAGE_TYPE_COUNT])(
-    struct worker *, const struct message *, int fd) = {
+static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_BUNDLE] = on_rollout,
     [MESSAGE_SOCKET] = on_rollout,
     [MESSAGE_REBOUND] = on_rollout,
@@ -291,20 +292,14 @@ static void (*const handlers[MESSAGE_TYPE_COUNT])(
     [MESSAGE_PREPARE] = on_rollout,
     [MESSAGE_COMMIT] = on_rollout,
     [MESSAGE_ABORT] = on_rollout,
-    [MESSAGE_HANDOVER] = on_inbox,
+    [MESSAGE_HANDOVER] = on_handover,
     [MESSAGE_ROOM] = on_room,
-    [MESSAGE_LOG] = on_log,
+    [MESSAGE_LOG] = log_message_on,
     [MESSAGE_DRAIN] = on_drain,
     [MESSAGE_END] = on_end,
     [MESSAGE_SCOUT] = on_scout,
     [MESSAGE_KEEPER] = on_keeper,
 };
-
-static void
-on_message(void *arg, const struct message *message, const int *fds)
-{
-    handlers[message->type](arg, message, fds[0]);
-}
 
 /* Drains: without the master no message to stop would ever come. */
 static void
@@ -383,7 +378,7 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
     worker_rollout_init(&worker->rollout, relay, seed->secret, signer,
         &rollout_calls, worker);
     worker->master = channel_new(relay->loop->base, fd, ROLE_WORKER,
-        ROLE_MASTER, on_message, on_master_gone, worker);
+        ROLE_MASTER, handlers, on_master_gone, worker);
     return worker->master != NULL &&
         timer_open(&worker->drain_timer, relay->loop->base, on_drain_timeout,
             worker) &&
@@ -422,7 +417,6 @@ int
 worker_run(void *seed, unsigned slot, int fd)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
-    static const struct message_drain drained = { 0 };
     int code = EXIT_FAILURE;
 
     if (worker == NULL)
@@ -431,12 +425,8 @@ worker_run(void *seed, unsigned slot, int fd)
         channel_send(worker->master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
         loop_run(worker->relay.loop);
         code = EXIT_SUCCESS;
-        if (worker->master != NULL) {
-            channel_send(worker->master, MESSAGE_DRAINED, &drained, NULL, 0,
-                NULL, 0);
-            if (!channel_flush(worker->master, FLUSH_MS))
-                code = EXIT_FAILURE;
-        }
+        if (worker->master != NULL && !channel_flush(worker->master, FLUSH_MS))
+            code = EXIT_FAILURE;
     } else {
         log_error(NULL, "a worker cannot start: out of memory");
     }

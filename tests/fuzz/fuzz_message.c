@@ -56,9 +56,9 @@ static void
 check_message(const struct message *message, size_t length, size_t fds)
 {
     if (message->fd_count != fds || fds > MESSAGE_FDS_MAX ||
-        message_fd_count(message->type) != fds ||
+        message_info(message->type)->fds != fds ||
         length != sizeof(struct message_header) + message->text_length +
-            message_fixed_bytes(message->type) ||
+            message_info(message->type)->fixed ||
         message->text[message->text_length] != '\0' ||
         *message_name(message->type) == '\0')
         abort();

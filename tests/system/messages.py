@@ -11,5 +11,13 @@ def words(path, prefix):
     return {name: number for number, name in enumerate(names)}
 
 
-TYPES = words("src/ipc/message_types.h", "MESSAGE")
+def message_types():
+    """{"BUNDLE": 0, ...} as the rows number them, and how many there may be."""
+    text = (sallyport.ROOT / "src/ipc/message_types.inc").read_text()
+    types = {word: int(number) for word, number in
+             re.findall(r"^MESSAGE\((\w+), (\d+),", text, re.M)}
+    return types | {"TYPE_COUNT": max(types.values()) + 1}
+
+
+TYPES = message_types()
 VERBS = words("src/admin/verbs.h", "VERB")

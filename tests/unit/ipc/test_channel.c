@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,10 @@ on_message(void *arg, const struct message *message, const int *fds)
     }
 }
 
+static channel_message_fn *const handlers[] = {
+    [0 ... MESSAGE_TYPE_COUNT - 1] = on_message,
+};
+
 static void
 on_ended(void *arg, const char *why)
 {
@@ -83,7 +88,7 @@ set_up(void)
     base = event_base_new();
     cr_assert(channel_pair(fds));
     master = channel_new(
-        base, fds[0], ROLE_MASTER, ROLE_WORKER, on_message, on_ended, &master);
+        base, fds[0], ROLE_MASTER, ROLE_WORKER, handlers, on_ended, &master);
     cr_assert_not_null(master);
     far = fds[1];
 }
@@ -93,7 +98,7 @@ static void
 speak(void)
 {
     worker = channel_new(
-        base, far, ROLE_WORKER, ROLE_MASTER, on_message, on_ended, &worker);
+        base, far, ROLE_WORKER, ROLE_MASTER, handlers, on_ended, &worker);
     cr_assert_not_null(worker);
     far = -1;
 }
@@ -144,6 +149,16 @@ send_generation(struct channel *channel, enum message_type type,
     heard.in_call = true;
     channel_send(channel, type, &payload, NULL, 0, NULL, 0);
     heard.in_call = false;
+}
+
+Test(channel, needs_a_handler_for_all_that_may_come, .signal = SIGABRT)
+{
+    static channel_message_fn *const too_few[MESSAGE_TYPE_COUNT] = {
+        [MESSAGE_READY] = on_message,
+    };
+
+    worker = channel_new(
+        base, far, ROLE_ADMIN, ROLE_MASTER, too_few, on_ended, &worker);
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +44,10 @@ on_message(void *arg, const struct message *message, const int *fds)
     got.serve = fixed->serve;
 }
 
+static channel_message_fn *const handlers[] = {
+    [0 ... MESSAGE_TYPE_COUNT - 1] = on_message,
+};
+
 static void
 on_ended(void *arg, const char *why)
 {
@@ -60,9 +65,9 @@ open_channel(enum role from, enum role to)
     base = event_base_new();
     cr_assert(channel_pair(fds));
     sender =
-        channel_new(base, fds[0], from, to, on_message, on_ended, NULL);
+        channel_new(base, fds[0], from, to, handlers, on_ended, NULL);
     receiver =
-        channel_new(base, fds[1], to, from, on_message, on_ended, NULL);
+        channel_new(base, fds[1], to, from, handlers, on_ended, NULL);
     cr_assert(sender != NULL && receiver != NULL);
 }
 
@@ -132,8 +137,7 @@ longest_text(void)
 {
     static char text[MESSAGE_KEY_MAX + 1];
 
-    memset(text, 'x', MESSAGE_KEY_MAX);
-    memcpy(text, "unix:@", 6);
+    snprintf(text, sizeof(text), "unix:@%0*d", MESSAGE_KEY_MAX - 6, 0);
     return text;
 }
 
@@ -181,7 +185,7 @@ Test(socket_message, arrives_as_it_was_sent)
         for (size_t j = 0; j < COUNT(cases); j++) {
             struct listen_socket held = cases[j];
 
-            held.socket.fd = message_fd_count(ways[i].type) > 0 ? fd : -1;
+            held.socket.fd = message_info(ways[i].type)->fds > 0 ? fd : -1;
             pass(ways[i].type, &held, true);
             expect_same(&held, true);
             pass(ways[i].type, &held, false);

@@ -9,7 +9,7 @@ static struct conduct child;
 static void
 set_up(void)
 {
-    child = (struct conduct){ .ready = false };
+    child = (struct conduct){ 0 };
 }
 
 TestSuite(conduct, .init = set_up);
@@ -23,7 +23,7 @@ says(enum role role, enum message_type type, uint64_t later_ms)
 Test(conduct, answers_each_order_once)
 {
     static const enum message_type answers[] = {
-        MESSAGE_PREPARED, MESSAGE_COMMITTED,
+        MESSAGE_READY, MESSAGE_PREPARED, MESSAGE_COMMITTED,
     };
 
     for (size_t i = 0; i < COUNT(answers); i++) {
@@ -34,12 +34,6 @@ Test(conduct, answers_each_order_once)
         cr_expect_null(says(ROLE_WORKER, answers[i], 0));
         cr_expect_str_eq(says(ROLE_WORKER, answers[i], 0), "out of turn");
     }
-}
-
-Test(conduct, is_ready_once)
-{
-    cr_expect_null(says(ROLE_SCOUT, MESSAGE_READY, 0));
-    cr_expect_str_eq(says(ROLE_SCOUT, MESSAGE_READY, 0), "out of turn");
 }
 
 Test(conduct, finds_faults_while_it_prepares_only)
@@ -64,7 +58,6 @@ Test(conduct, has_no_message_without_end)
         { ROLE_WORKER, MESSAGE_SCOUT_LOST, 200, 60 },
         { ROLE_KEEPER, MESSAGE_HEARTBEAT, 1000, 60 },
         { ROLE_ADMIN, MESSAGE_REQUEST, 1000, 3000 },
-        { ROLE_WORKER, MESSAGE_DRAINED, 10, 1 },
         { ROLE_TRIAL, MESSAGE_BOUND, 40000, 0 },
         { ROLE_TRIAL, MESSAGE_WANTED, 40000, 0 },
         { ROLE_TRIAL, MESSAGE_FAULT, 3000, 0 },

@@ -29,12 +29,12 @@ static struct config_source source;
 static struct tls_secret secret;
 static struct notify notify;
 static struct upgrade upgrade;
-static channel_message_fn *on_message;
+static channel_message_fn *const *handlers;
 static channel_ended_fn *on_ended;
 static pid_t forked;
 
 struct channel *__wrap_channel_new(struct event_base *base, int fd,
-    enum role own, enum role far, channel_message_fn *message,
+    enum role own, enum role far, channel_message_fn *const *messages,
     channel_ended_fn *ended, void *arg);
 void __wrap_channel_free(struct channel *channel);
 bool __wrap_channel_flush(struct channel *channel, int timeout_ms);
@@ -46,15 +46,15 @@ pid_t __wrap_process_fork(void);
 
 struct channel *
 __wrap_channel_new(struct event_base *base, int fd, enum role own,
-    enum role far, channel_message_fn *message, channel_ended_fn *ended,
-    void *arg)
+    enum role far, channel_message_fn *const *messages,
+    channel_ended_fn *ended, void *arg)
 {
     (void)base;
     (void)own;
     (void)far;
     cr_expect_eq(arg, &upgrade);
     close(fd);
-    on_message = message;
+    handlers = messages;
     on_ended = ended;
     return (struct channel *)&upgrade;
 }
@@ -214,7 +214,7 @@ receive(enum message_type type)
     const struct message message = { .type = type, .payload = &stop };
     const int none[] = { -1 };
 
-    on_message(&upgrade, &message, none);
+    handlers[type](&upgrade, &message, none);
 }
 
 /* What may happen to the one that begins it, by its first letter. */

@@ -59,6 +59,10 @@ on_message(void *arg, const struct message *message, const int *fds)
         faults++;
 }
 
+static channel_message_fn *const handlers[] = {
+    [0 ... MESSAGE_TYPE_COUNT - 1] = on_message,
+};
+
 static void
 on_ended(void *arg, const char *why)
 {
@@ -119,7 +123,7 @@ set_up(void)
     ready = ended = false;
     verdict.generation = switched = faults = 0;
     master = channel_new(loop->base, fds[0], ROLE_MASTER, ROLE_KEEPER,
-        on_message, on_ended, NULL);
+        handlers, on_ended, NULL);
     cr_assert(wire_until(loop, is_true, &ready));
     client = keeper_client_new(loop, on_lost, NULL);
     signer = keeper_client_signer(client);

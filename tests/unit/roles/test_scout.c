@@ -53,6 +53,10 @@ on_message(void *arg, const struct message *message, const int *fds)
     ready = ready || message->type == MESSAGE_READY;
 }
 
+static channel_message_fn *const handlers[] = {
+    [0 ... MESSAGE_TYPE_COUNT - 1] = on_message,
+};
+
 static void
 on_ended(void *arg, const char *why)
 {
@@ -118,7 +122,7 @@ start_scout(void)
     close(fds[1]);
     ready = ended = false;
     master = channel_new(loop->base, fds[0], ROLE_MASTER, ROLE_SCOUT,
-        on_message, on_ended, NULL);
+        handlers, on_ended, NULL);
     cr_assert_not_null(master);
     cr_assert(wire_until(loop, is_true, &ready));
     send_names("127.0.0.1 localhost\n192.0.2.7 here.test\n");
