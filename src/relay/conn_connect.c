@@ -20,6 +20,7 @@
 #include "relay/feedback.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
 
 enum {

@@ -11,6 +11,7 @@
 #include "relay/conn_step.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
 
 /* Waits for what a handshake or a flush needs: the peer's next bytes, unless
@@ -30,7 +31,7 @@ static enum stream_status
 flush_and_handshake(struct stream *stream)
 {
     enum stream_status flushed = stream_flush(stream);
-    enum stream_status status = tls_stream_handshake(stream);
+    enum stream_status status = tls_handshake_run(stream);
 
     return flushed == STREAM_RESET &&
             (status == STREAM_OK || status == STREAM_AGAIN)

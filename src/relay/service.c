@@ -9,6 +9,7 @@
 #include "base/scoreboard.h"
 #include "config/config.h"
 #include "tls/tls_context.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_session_cache.h"
 #include "tls/tls_stream.h"
 #include "tls/tls_trial.h"

@@ -3,7 +3,7 @@
  *
  * A context that is given a signer loads certificates only.  Whenever a
  * handshake needs a signature it asks the signer, and waits without holding up
- * the loop: see tls_stream_handshake().
+ * the loop: see tls_handshake_run().
  */
 #ifndef TLS_TLS_SIGNER_H
 #define TLS_TLS_SIGNER_H

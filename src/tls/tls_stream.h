@@ -16,14 +16,7 @@
 #include "net/stream.h"
 
 struct tls_context;
-struct tls_session_cache;
-
-/* What a connection on a connect leg says and expects. */
-struct tls_peer {
-    const char *name; /* to verify; NULL: verification is off */
-    const char *sni;  /* server_name to send (RFC 6066); NULL: none */
-    struct tls_session_cache *resume; /* NULL: do not resume; outlives the stream */
-};
+struct tls_peer;
 
 /* What is worth knowing of a handshake.  The text lives as long as the stream;
  * NULL where there is none, and some of it is the peer's own. */
@@ -35,17 +28,11 @@ struct tls_facts {
     bool resumed;
 };
 
-/* Puts TLS on a plain stream; `peer` is for a connect leg, else NULL.  False:
- * out of memory, or a name that TLS cannot carry; the stream stays plain. */
+/* Puts TLS on a plain stream, whose handshake comes first (tls_handshake.h);
+ * `peer` is for a connect leg, else NULL.  False: out of memory, or a name that
+ * TLS cannot carry; the stream stays plain. */
 NODISCARD bool tls_stream_start(struct stream *stream,
     const struct tls_context *context, const struct tls_peer *peer);
-
-/* Goes on with the handshake.  STREAM_OK: done; STREAM_AGAIN: the peer's turn,
- * or tls_stream_is_held();
- * STREAM_END: the peer closed before it said a byte; else it failed and
- * tls_stream_failure() says why; an alert for the peer may be pending.  Output
- * may be pending in any case. */
-NODISCARD enum stream_status tls_stream_handshake(struct stream *stream);
 
 /* True if the handshake, or a read in which the server asks for a certificate,
  * waits for a signature (tls_signer.h), not for the peer: its input is left

@@ -16,6 +16,7 @@
 #include "net/loop.h"
 #include "net/wire.h"
 #include "pki.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
 
 enum { TURNS = 10000, STEP = 16384 };
@@ -208,7 +209,7 @@ far_shake(struct far *far)
 
         far_send_all(far);
         if (status == STREAM_AGAIN)
-            status = tls_stream_handshake(&far->stream);
+            status = tls_handshake_run(&far->stream);
         (void)!stream_flush(&far->stream);
         if (far_receive(far) == 0 && done == 1 && status == STREAM_OK)
             return;

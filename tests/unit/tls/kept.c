@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "handshake.h"
 #include "net/wire.h"
+#include "tls/tls_handshake.h"
 
 static void
 answer(struct kept_signer *kept, struct tls_signing *signing)
@@ -173,7 +174,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 
     (void)fd, (void)what;
     end->calls++;
-    end->status = tls_stream_handshake(&end->stream);
+    end->status = tls_handshake_run(&end->stream);
     held = held && tls_stream_is_held(&end->stream);
     stream_watch(&end->stream,
         end->status == STREAM_AGAIN && !held ? EV_READ : 0);

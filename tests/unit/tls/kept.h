@@ -19,6 +19,8 @@
 #include "tls/tls_stream.h"
 #include "tls/tls_vault.h"
 
+struct tls_session_cache;
+
 struct kept_signer {
     struct tls_signer signer;
     struct tls_vault *vault;

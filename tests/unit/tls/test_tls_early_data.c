@@ -10,6 +10,7 @@
 #include "far.h"
 #include "net/wire.h"
 #include "pki.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
 
 enum { TURNS = 50, SERVER_HELLO = 2, MORE_THAN_SKIPPED = 1 << 20 };
@@ -129,7 +130,7 @@ send_early(size_t each, size_t total, const char *groups)
             SSL_write_early_data(far.ssl, bytes, each, &written), 1);
         far_send_all(&far);
         do
-            status = tls_stream_handshake(&far.stream);
+            status = tls_handshake_run(&far.stream);
         while (status == STREAM_AGAIN && stream_has_input(&far.stream));
     }
     return status;

@@ -1,4 +1,5 @@
 /* Handshakes and data over a socket pair, however it is cut into pieces. */
+#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
 
 #include <sys/ioctl.h>
@@ -20,44 +21,6 @@ static uint8_t bytes[BULK], got_bytes[BULK];
 
 TestSuite(tls_stream, .init = far_set_up, .fini = far_tear_down,
     .timeout = 60);
-
-static void
-expect_facts(const struct far_case *how)
-{
-    struct tls_facts facts;
-
-    cr_assert(tls_stream_facts(&far.stream, &facts));
-    cr_expect_str_eq(facts.version,
-        how->version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2");
-    cr_expect_not_null(facts.cipher);
-    cr_expect_eq(facts.sni == NULL, how->role == TLS_ACCEPT);
-    cr_expect_str_empty(facts.alpn);
-    cr_expect_not(facts.resumed);
-    cr_expect_null(tls_stream_failure(&far.stream));
-}
-
-Test(tls_stream, shakes_hands_byte_by_byte)
-{
-    for (size_t i = 0; i < COUNT(far_cases); i++) {
-        enum stream_status status = STREAM_AGAIN;
-        struct tls_facts facts;
-        int turns = 0;
-
-        far_open(&far, &far_cases[i], wire_unix);
-        while (status == STREAM_AGAIN) {
-            cr_assert_lt(++turns, 10000);
-            cr_expect_not(tls_stream_facts(&far.stream, &facts));
-            status = tls_stream_handshake(&far.stream);
-            far_receive(&far);
-            SSL_do_handshake(far.ssl);
-            far_send(&far, 1);
-        }
-        cr_expect_eq(status, STREAM_OK, "case %zu", i);
-        cr_expect_gt(turns, 100);
-        expect_facts(&far_cases[i]);
-        far_close(&far);
-    }
-}
 
 static size_t
 at_most(size_t n)
@@ -253,7 +216,7 @@ Test(tls_stream, may_be_freed_at_any_time)
         for (int turns = 0; turns < 6; turns++) {
             far_open(&far, &far_cases[i], wire_unix);
             for (int j = 0; j < turns; j++) {
-                (void)!tls_stream_handshake(&far.stream);
+                (void)!tls_handshake_run(&far.stream);
                 far_receive(&far);
                 SSL_do_handshake(far.ssl);
                 far_send(&far, 900);

@@ -13,6 +13,7 @@
 #include "kept.h"
 #include "net/wire.h"
 #include "pki.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_job.h"
 #include "tls/tls_session_cache.h"
 
@@ -43,7 +44,7 @@ tear_down(void)
     pki_clean();
 }
 
-TestSuite(tls_stream_kept, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(tls_handshake_kept, .init = set_up, .fini = tear_down, .timeout = 60);
 
 /* What both ends need, with a key of `kind`; the signer has it. */
 static void
@@ -103,7 +104,7 @@ expect_good(struct kept_pair *pair, const char *what)
     expect_data(&pair->server.stream, &pair->client.stream);
 }
 
-Test(tls_stream_kept, shakes_hands_with_every_kind_of_key)
+Test(tls_handshake_kept, shakes_hands_with_every_kind_of_key)
 {
     static const char *const kinds[] = { "RSA", "P-256", "P-384", "P-521",
         "ED25519", "ED448" };
@@ -123,7 +124,7 @@ Test(tls_stream_kept, shakes_hands_with_every_kind_of_key)
 }
 
 /* Keys that are at hand are used as if there were no signer. */
-Test(tls_stream_kept, asks_for_no_more_than_what_is_elsewhere)
+Test(tls_handshake_kept, asks_for_no_more_than_what_is_elsewhere)
 {
     for (int i = 0; i < 4; i++) {
         struct kept_pair pair;
@@ -143,7 +144,7 @@ Test(tls_stream_kept, asks_for_no_more_than_what_is_elsewhere)
 }
 
 /* The first hello is answered without a signature (RFC 8446 4.1.4). */
-Test(tls_stream_kept, says_hello_twice)
+Test(tls_handshake_kept, says_hello_twice)
 {
     struct kept_pair pair;
 
@@ -160,7 +161,7 @@ Test(tls_stream_kept, says_hello_twice)
 }
 
 /* Key transport (RFC 5246 7.4.7.1) is left out, and with it such clients. */
-Test(tls_stream_kept, offers_what_needs_a_signature_only)
+Test(tls_handshake_kept, offers_what_needs_a_signature_only)
 {
     const STACK_OF(SSL_CIPHER) *ciphers;
     SSL_CTX *ctx;
@@ -178,7 +179,7 @@ Test(tls_stream_kept, offers_what_needs_a_signature_only)
     end();
 }
 
-Test(tls_stream_kept, needs_more_than_key_transport)
+Test(tls_handshake_kept, needs_more_than_key_transport)
 {
     struct error error = { 0 };
 
@@ -192,7 +193,7 @@ Test(tls_stream_kept, needs_more_than_key_transport)
     end();
 }
 
-Test(tls_stream_kept, fails_when_refused)
+Test(tls_handshake_kept, fails_when_refused)
 {
     struct kept_pair pair;
 
@@ -215,7 +216,7 @@ is_asked(void *arg)
     return kept.asked >= *(size_t *)arg;
 }
 
-Test(tls_stream_kept, can_end_while_it_waits)
+Test(tls_handshake_kept, can_end_while_it_waits)
 {
     static const char *const kinds[] = { "RSA", "P-256", "ED25519" };
 
@@ -236,7 +237,7 @@ Test(tls_stream_kept, can_end_while_it_waits)
 }
 
 /* Its task is queued, and must not run. */
-Test(tls_stream_kept, can_end_between_the_answer_and_the_turn)
+Test(tls_handshake_kept, can_end_between_the_answer_and_the_turn)
 {
     struct kept_pair pair;
     size_t one = 1;
@@ -252,7 +253,7 @@ Test(tls_stream_kept, can_end_between_the_answer_and_the_turn)
     end();
 }
 
-Test(tls_stream_kept, waits_for_as_long_as_it_takes)
+Test(tls_handshake_kept, waits_for_as_long_as_it_takes)
 {
     struct kept_pair pair;
 
@@ -267,7 +268,7 @@ Test(tls_stream_kept, waits_for_as_long_as_it_takes)
 }
 
 /* Bytes that come meanwhile are neither read nor make the loop spin. */
-Test(tls_stream_kept, leaves_a_talkative_peer_unread)
+Test(tls_handshake_kept, leaves_a_talkative_peer_unread)
 {
     struct kept_pair pair;
     size_t one = 1;
@@ -289,7 +290,7 @@ Test(tls_stream_kept, leaves_a_talkative_peer_unread)
     end();
 }
 
-Test(tls_stream_kept, notices_a_reset_while_it_waits)
+Test(tls_handshake_kept, notices_a_reset_while_it_waits)
 {
     struct kept_pair pair;
     size_t one = 1;
@@ -335,7 +336,7 @@ open_many(struct kept_pair *pairs)
     cr_expect_not(TAILQ_EMPTY(&kept.signer.jobs.line));
 }
 
-Test(tls_stream_kept, stands_in_line_for_a_job)
+Test(tls_handshake_kept, stands_in_line_for_a_job)
 {
     struct kept_pair *pairs = calloc(MANY, sizeof(*pairs));
 
@@ -354,7 +355,7 @@ Test(tls_stream_kept, stands_in_line_for_a_job)
 }
 
 /* Whoever leaves makes room for the next. */
-Test(tls_stream_kept, leaves_the_line)
+Test(tls_handshake_kept, leaves_the_line)
 {
     struct kept_pair *pairs = calloc(MANY, sizeof(*pairs));
 
@@ -373,7 +374,7 @@ Test(tls_stream_kept, leaves_the_line)
     end();
 }
 
-Test(tls_stream_kept, resumes_without_a_signature)
+Test(tls_handshake_kept, resumes_without_a_signature)
 {
     static const enum tls_version versions[] = { TLS_VERSION_1_2,
         TLS_VERSION_1_3 };
@@ -399,7 +400,7 @@ Test(tls_stream_kept, resumes_without_a_signature)
 }
 
 /* Outside of a stream there is nobody who could wait. */
-Test(tls_stream_kept, signs_for_streams_only)
+Test(tls_handshake_kept, signs_for_streams_only)
 {
     struct handshake shaken;
 

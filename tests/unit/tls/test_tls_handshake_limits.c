@@ -8,6 +8,7 @@
 
 #include "far.h"
 #include "net/wire.h"
+#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
 
 enum {
@@ -22,7 +23,7 @@ static const struct far_case accept_1_3 = { TLS_ACCEPT, TLS1_3_VERSION };
 static struct far far;
 static uint8_t wire[WIRE_MAX], pieces[WIRE_MAX];
 
-TestSuite(tls_stream_limits, .init = far_set_up, .fini = far_tear_down,
+TestSuite(tls_handshake_limits, .init = far_set_up, .fini = far_tear_down,
     .timeout = 100);
 
 static void
@@ -44,7 +45,7 @@ expect_alert(int description)
 static void
 expect_hello_refused(void)
 {
-    cr_expect_eq(tls_stream_handshake(&far.stream), STREAM_FAILED);
+    cr_expect_eq(tls_handshake_run(&far.stream), STREAM_FAILED);
     cr_expect_not_null(
         strstr(tls_stream_failure(&far.stream), "ClientHello: 131000 bytes"));
     far_receive(&far);
@@ -52,7 +53,7 @@ expect_hello_refused(void)
     cr_expect_eq(stream_write(&far.stream, "x", 1), STREAM_FAILED);
 }
 
-Test(tls_stream_limits, a_huge_hello_is_refused_by_its_first_bytes)
+Test(tls_handshake_limits, a_huge_hello_is_refused_by_its_first_bytes)
 {
     static const uint8_t whole[] = { 22, 3, 1, 0x40, 0, 1, 1, 0xff, 0xb8 };
     static const uint8_t cut[] = { 22, 3, 1, 0, 1, 1, 22, 3, 1, 0, 1, 1, 22,
@@ -68,7 +69,7 @@ Test(tls_stream_limits, a_huge_hello_is_refused_by_its_first_bytes)
     far_close(&far);
 }
 
-Test(tls_stream_limits, the_second_hello_is_no_larger)
+Test(tls_handshake_limits, the_second_hello_is_no_larger)
 {
     static const uint8_t again[] = { 20, 3, 3, 0, 1, 1, 22, 3, 3, 0x40, 0, 1,
         1, 0xff, 0xb8 };
@@ -77,7 +78,7 @@ Test(tls_stream_limits, the_second_hello_is_no_larger)
     cr_assert_eq(SSL_set1_groups_list(far.ssl, "ffdhe4096:X25519"), 1);
     SSL_do_handshake(far.ssl);
     far_send_all(&far);
-    cr_assert_eq(tls_stream_handshake(&far.stream), STREAM_AGAIN);
+    cr_assert_eq(tls_handshake_run(&far.stream), STREAM_AGAIN);
     far_send_raw(&far, again, sizeof(again));
     expect_hello_refused();
     far_close(&far);
@@ -106,7 +107,7 @@ cut_up(const uint8_t *records, size_t size)
 }
 
 /* A hello of 16 KB, of honest sort, in records of one byte. */
-Test(tls_stream_limits, a_step_reads_few_records)
+Test(tls_handshake_limits, a_step_reads_few_records)
 {
     unsigned char alpn[62 * 256];
     enum stream_status status = STREAM_AGAIN;
@@ -124,7 +125,7 @@ Test(tls_stream_limits, a_step_reads_few_records)
     wire_send(far.fd, pieces, size);
     while (far_receive(&far) == 0) {
         steps++;
-        status = tls_stream_handshake(&far.stream);
+        status = tls_handshake_run(&far.stream);
         cr_assert_eq(status, STREAM_AGAIN);
         cr_assert_lt(steps, size);
     }
@@ -134,7 +135,7 @@ Test(tls_stream_limits, a_step_reads_few_records)
 }
 
 /* While input waits here, no event would tell of it. */
-Test(tls_stream_limits, a_step_that_stops_wants_another_turn)
+Test(tls_handshake_limits, a_step_that_stops_wants_another_turn)
 {
     size_t size = 0;
 
@@ -148,16 +149,16 @@ Test(tls_stream_limits, a_step_that_stops_wants_another_turn)
         size += RECORD + 1;
     }
     wire_send(far.fd, pieces, size);
-    cr_expect_eq(tls_stream_handshake(&far.stream), STREAM_AGAIN);
+    cr_expect_eq(tls_handshake_run(&far.stream), STREAM_AGAIN);
     cr_expect(stream_has_input(&far.stream));
     for (size_t i = 0; i < size && stream_has_input(&far.stream); i++)
-        cr_expect_eq(tls_stream_handshake(&far.stream), STREAM_AGAIN);
+        cr_expect_eq(tls_handshake_run(&far.stream), STREAM_AGAIN);
     cr_expect_not(stream_has_input(&far.stream), "all is read");
     far_close(&far);
 }
 
 /* None of so many certificates is even looked at. */
-Test(tls_stream_limits, a_long_list_of_certificates_is_refused)
+Test(tls_handshake_limits, a_long_list_of_certificates_is_refused)
 {
     for (size_t i = 2; i < 4; i++) {
         enum stream_status status = STREAM_AGAIN;
@@ -168,7 +169,7 @@ Test(tls_stream_limits, a_long_list_of_certificates_is_refused)
             cr_assert_eq(
                 SSL_add1_chain_cert(far.ssl, SSL_get_certificate(far.ssl)), 1);
         for (int n = 0; n < 100 && status == STREAM_AGAIN; n++) {
-            status = tls_stream_handshake(&far.stream);
+            status = tls_handshake_run(&far.stream);
             far_receive(&far);
             SSL_do_handshake(far.ssl);
             far_send_all(&far);
@@ -181,7 +182,7 @@ Test(tls_stream_limits, a_long_list_of_certificates_is_refused)
     }
 }
 
-Test(tls_stream_limits, needless_certificates_do_no_harm)
+Test(tls_handshake_limits, needless_certificates_do_no_harm)
 {
     for (size_t i = 2; i < 4; i++) {
         far_open(&far, &far_cases[i], wire_unix);

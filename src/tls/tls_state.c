@@ -1,0 +1,98 @@
+#include "tls/tls_state.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/tls_error.h"
+#include "tls/tls_job.h"
+#include "tls/tls_limits.h"
+#include "tls/tls_verify.h"
+
+bool
+tls_state_is_held(const struct tls_state *tls)
+{
+    return tls->job != NULL && tls_job_is_held(tls->job);
+}
+
+void
+tls_state_drop_job(struct tls_state *tls)
+{
+    if (tls->job == NULL)
+        return;
+    tls->input.severed = tls_job_is_held(tls->job);
+    tls->broken |= tls->input.severed;
+    tls_job_free(tls->job);
+    tls->job = NULL;
+    ERR_clear_error();
+}
+
+void
+tls_state_free(struct tls_state *tls)
+{
+    tls_state_drop_job(tls);
+    /* Without this OpenSSL takes the session for a failed one and never
+     * resumes it; an abort says what it has to say by its reset. */
+    if (tls->established && !tls->broken)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(tls->ssl);
+    buffer_clear(&tls->input.left);
+    free(tls->failure);
+    free(tls);
+}
+
+void
+tls_state_keep_failure(struct tls_state *tls, const char *text)
+{
+    if (tls->failure == NULL)
+        tls->failure = strdup(text);
+}
+
+void
+tls_state_keep_cause(struct tls_state *tls, const char *text)
+{
+    char cause[TLS_STATE_FAILURE_SIZE + sizeof(TLS_STATE_REFUSED) +
+        sizeof("; then: ")];
+
+    snprintf(cause, sizeof(cause), "%s%s%s",
+        tls->renegotiated ? TLS_STATE_REFUSED : "",
+        tls->renegotiated ? "; then: " : "", text);
+    tls_state_keep_failure(tls, cause);
+}
+
+enum stream_status
+tls_state_fail(struct tls_state *tls)
+{
+    char text[TLS_STATE_FAILURE_SIZE];
+
+    tls->broken = true;
+    if (tls->job != NULL && tls_job_was_refused(tls->job))
+        tls_state_keep_failure(tls, "no signature could be had from the keeper");
+    if (tls_verify_failure(tls->ssl, text, sizeof(text)))
+        ERR_clear_error();
+    else
+        tls_error_reason(text, sizeof(text));
+    if (!tls->established && tls_limits_broke_ticket(tls->ssl))
+        snprintf(text, sizeof(text), "the certificate is too large for a "
+            "ticket of TLS 1.2: session_tickets = no, or TLS 1.3, lets it in");
+    tls_state_keep_cause(tls, text[0] != '\0' ? text : "TLS failed");
+    return STREAM_FAILED;
+}
+
+enum stream_status
+tls_state_judge_socket(const struct stream *stream, struct tls_state *tls)
+{
+    if (stream->error != 0) {
+        tls_state_keep_cause(tls, strerror(stream->error));
+        return STREAM_RESET;
+    }
+    if (tls->input.ended) {
+        tls_state_keep_cause(tls, "the peer closed without close_notify");
+        return STREAM_TRUNCATED;
+    }
+    return STREAM_AGAIN;
+}
