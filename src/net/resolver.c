@@ -2,17 +2,14 @@
 
 #include <sys/queue.h>
 
-#include <assert.h>
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "net/loop.h"
+#include "net/resolver_names.h"
 #include "net/timer.h"
 
 enum {
@@ -22,8 +19,6 @@ enum {
     AHEAD_LEAST_MS = 200, /* of an answer's end a new one is asked for */
     AHEAD_MOST_MS = 10000,
     AHEAD_PART = 8,      /* of its time to live */
-    BUCKET_BITS = 8, /* the low bits of a question's number are its bucket */
-    BUCKETS = 1 << BUCKET_BITS,
 };
 
 struct resolver_query {
@@ -33,37 +28,12 @@ struct resolver_query {
     void *arg;
 };
 
-/* What is known of a name. */
-struct name {
-    LIST_ENTRY(name) entry; /* in its bucket */
-    TAILQ_ENTRY(name) asked_entry;
-    struct resolver *resolver;
-    LIST_HEAD(, resolver_query) waiting;
-    uint64_t asked_ms;
-    uint64_t wanted_ms; /* when the name was last looked up */
-    uint64_t expires_ms;
-    uint64_t ttl_ms;
-    uint64_t failed_ms; /* the last answer was a failure, then; 0: it was not */
-    struct timer refresh;
-    size_t count; /* 0: no good answer so far */
-    struct address *addresses;
-    unsigned borrowed;            /* callbacks that look at it now */
-    uint32_t question;            /* the last one */
-    enum resolver_result refusal; /* while failing: what to say */
-    bool asked; /* the answer is still to come */
-    bool failing;
-    bool waited; /* for the last question as long as there is need to */
-    bool complained; /* the log knows */
-    char host[];
-};
-
 struct resolver {
     struct loop *loop;
     struct resolver_source source;
     struct timer timer; /* for the oldest question */
-    LIST_HEAD(, name) buckets[BUCKETS];
-    size_t name_count;
-    TAILQ_HEAD(, name) asked; /* the oldest first */
+    struct resolver_names names;
+    TAILQ_HEAD(, resolver_name) asked; /* the oldest first */
     uint32_t questions;
 };
 
@@ -85,28 +55,12 @@ resolver_new(struct loop *loop, const struct resolver_source *source)
     return NULL;
 }
 
-static void
-free_name(struct name *name)
-{
-    LIST_REMOVE(name, entry);
-    timer_close(&name->refresh);
-    free(name->addresses);
-    free(name);
-}
-
 void
 resolver_free(struct resolver *resolver)
 {
     if (resolver == NULL)
         return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        struct name *name;
-
-        while ((name = LIST_FIRST(&resolver->buckets[i])) != NULL) {
-            assert(LIST_EMPTY(&name->waiting));
-            free_name(name);
-        }
-    }
+    resolver_names_clear(&resolver->names);
     timer_close(&resolver->timer);
     free(resolver);
 }
@@ -122,7 +76,7 @@ resolver_cancel(struct resolver_query *query)
 }
 
 static struct resolver_query *
-take_first(struct name *name)
+take_first(struct resolver_name *name)
 {
     struct resolver_query *query = LIST_FIRST(&name->waiting);
 
@@ -134,7 +88,7 @@ take_first(struct name *name)
 }
 
 static void
-tell_waiting(struct name *name, enum resolver_result result)
+tell_waiting(struct resolver_name *name, enum resolver_result result)
 {
     struct resolver_query *query;
 
@@ -155,7 +109,7 @@ static uint64_t
 find_due_ms(const struct resolver *resolver)
 {
     uint64_t patience_ms = resolver->source.patience_ms;
-    const struct name *name = TAILQ_FIRST(&resolver->asked);
+    const struct resolver_name *name = TAILQ_FIRST(&resolver->asked);
     uint64_t due_ms = UINT64_MAX;
 
     if (name != NULL && patience_ms > 0)
@@ -179,7 +133,7 @@ arm_timer(struct resolver *resolver)
 }
 
 static void
-put_among_asked(struct name *name)
+put_among_asked(struct resolver_name *name)
 {
     struct resolver *resolver = name->resolver;
 
@@ -190,7 +144,7 @@ put_among_asked(struct name *name)
 }
 
 static void
-take_from_asked(struct name *name)
+take_from_asked(struct resolver_name *name)
 {
     struct resolver *resolver = name->resolver;
     bool oldest = TAILQ_FIRST(&resolver->asked) == name;
@@ -205,7 +159,7 @@ take_from_asked(struct name *name)
 
 /* Asks for a new answer in so much time, if the name is in use then. */
 static void
-refresh_in(struct name *name, uint64_t delay_ms)
+refresh_in(struct resolver_name *name, uint64_t delay_ms)
 {
     if (name->resolver->source.refreshes)
         timer_set(&name->refresh, delay_ms);
@@ -217,23 +171,14 @@ bounded(uint64_t value, uint64_t least, uint64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* Replaces what was known.  False: out of memory. */
+/* False: out of memory. */
 static bool
-remember(struct name *name, const struct resolver_reply *reply)
+remember(struct resolver_name *name, const struct resolver_reply *reply)
 {
     const struct resolver_source *source = &name->resolver->source;
-    size_t count = reply->count;
-    struct address *addresses;
 
-    if (count > RESOLVER_ADDRESSES_MAX)
-        count = RESOLVER_ADDRESSES_MAX;
-    addresses = calloc(count, sizeof(*addresses));
-    if (addresses == NULL)
+    if (!resolver_names_keep(name, reply->addresses, reply->count))
         return false;
-    memcpy(addresses, reply->addresses, count * sizeof(*addresses));
-    free(name->addresses);
-    name->addresses = addresses;
-    name->count = count;
     name->ttl_ms =
         bounded(reply->ttl_ms, source->ttl_least_ms, source->ttl_most_ms);
     name->expires_ms = clock_now_ms() + name->ttl_ms;
@@ -244,7 +189,7 @@ remember(struct name *name, const struct resolver_reply *reply)
 
 /* Last good addresses serve on; without any the refusal is kept a while. */
 static void
-note_failure(struct name *name)
+note_failure(struct resolver_name *name)
 {
     name->failed_ms = clock_now_ms();
     if (name->count == 0)
@@ -254,7 +199,7 @@ note_failure(struct name *name)
 }
 
 static void
-log_change(struct name *name, bool failing, const char *why)
+log_change(struct resolver_name *name, bool failing, const char *why)
 {
     if (failing && !name->complained && why != NULL) {
         log_warn(NULL, "cannot resolve \"%s\": %s%s", name->host, why,
@@ -267,7 +212,7 @@ log_change(struct name *name, bool failing, const char *why)
 }
 
 static void
-conclude(struct name *name, const struct resolver_reply *reply)
+conclude(struct resolver_name *name, const struct resolver_reply *reply)
 {
     enum resolver_result result = reply->result;
     const char *why = reply->why;
@@ -290,10 +235,10 @@ conclude(struct name *name, const struct resolver_reply *reply)
 }
 
 /* A name that has waited long enough for a new answer; NULL: none. */
-static struct name *
+static struct resolver_name *
 find_waited(const struct resolver *resolver, uint64_t now_ms)
 {
-    struct name *name = TAILQ_FIRST(&resolver->asked);
+    struct resolver_name *name = TAILQ_FIRST(&resolver->asked);
 
     while (name != NULL && name->waited)
         name = TAILQ_NEXT(name, asked_entry);
@@ -311,7 +256,7 @@ give_up_asked(struct resolver *resolver, uint64_t now_ms)
         .why = "there came no answer",
     };
     uint64_t patience_ms = resolver->source.patience_ms;
-    struct name *name;
+    struct resolver_name *name;
 
     while (patience_ms > 0 &&
         (name = TAILQ_FIRST(&resolver->asked)) != NULL &&
@@ -324,7 +269,7 @@ on_timer(void *arg)
 {
     struct resolver *resolver = arg;
     uint64_t now_ms = clock_now_ms();
-    struct name *name;
+    struct resolver_name *name;
 
     give_up_asked(resolver, now_ms);
     while ((name = find_waited(resolver, now_ms)) != NULL) {
@@ -339,27 +284,14 @@ void
 resolver_reply(struct resolver *resolver, uint32_t question,
     const struct resolver_reply *reply)
 {
-    struct name *name;
+    struct resolver_name *name = resolver_names_asked(&resolver->names, question);
 
-    LIST_FOREACH(name, &resolver->buckets[question % BUCKETS], entry)
-        if (name->question == question)
-            break;
     if (name != NULL)
         conclude(name, reply);
 }
 
-static uint32_t
-bucket_of(const char *host)
-{
-    uint32_t hash = HASH32_BASIS;
-
-    for (; *host != '\0'; host++)
-        hash = hash32_byte(hash, (uint8_t)tolower((uint8_t)*host));
-    return (hash ^ hash >> 16) % BUCKETS;
-}
-
 static void
-ask(struct name *name)
+ask(struct resolver_name *name)
 {
     struct resolver *resolver = name->resolver;
 
@@ -368,8 +300,7 @@ ask(struct name *name)
     name->waited = name->failed_ms != 0 &&
         clock_now_ms() - name->failed_ms < FAILING_MS;
     /* From 1: zero is the number of no question. */
-    name->question =
-        ++resolver->questions << BUCKET_BITS | bucket_of(name->host);
+    resolver_names_number(name, ++resolver->questions);
     put_among_asked(name);
     resolver->source.ask(resolver->source.arg, name->question, name->host);
 }
@@ -377,7 +308,7 @@ ask(struct name *name)
 static void
 on_refresh(void *arg)
 {
-    struct name *name = arg;
+    struct resolver_name *name = arg;
     uint64_t idle_ms = clock_now_ms() - name->wanted_ms;
 
     if (idle_ms <= IN_USE_MS || idle_ms <= name->ttl_ms)
@@ -387,7 +318,7 @@ on_refresh(void *arg)
 void
 resolver_ask_again(struct resolver *resolver)
 {
-    struct name *name = TAILQ_FIRST(&resolver->asked), *next;
+    struct resolver_name *name = TAILQ_FIRST(&resolver->asked), *next;
 
     for (; name != NULL; name = next) {
         next = TAILQ_NEXT(name, asked_entry);
@@ -396,75 +327,28 @@ resolver_ask_again(struct resolver *resolver)
     }
 }
 
-/* The name that is least missed; NULL: each is in use. */
-static struct name *
-find_least_wanted(const struct resolver *resolver)
-{
-    struct name *least = NULL, *name;
-
-    for (size_t i = 0; i < BUCKETS; i++)
-        LIST_FOREACH(name, &resolver->buckets[i], entry)
-            if (!name->asked && LIST_EMPTY(&name->waiting) &&
-                name->borrowed == 0 &&
-                (least == NULL || name->wanted_ms < least->wanted_ms))
-                least = name;
-    return least;
-}
-
-static bool
-make_room(struct resolver *resolver)
-{
-    struct name *name;
-
-    if (resolver->name_count < RESOLVER_NAMES_MAX)
-        return true;
-    name = find_least_wanted(resolver);
-    if (name == NULL)
-        return false;
-    free_name(name);
-    resolver->name_count--;
-    return true;
-}
-
-static struct name *
-find_name(const struct resolver *resolver, const char *host)
-{
-    struct name *name;
-
-    LIST_FOREACH(name, &resolver->buckets[bucket_of(host)], entry)
-        if (strcasecmp(name->host, host) == 0)
-            return name;
-    return NULL;
-}
-
-static struct name *
+static struct resolver_name *
 find_or_add_name(struct resolver *resolver, const char *host)
 {
-    size_t length = strlen(host) + 1;
-    struct name *name = find_name(resolver, host);
+    struct resolver_name *name = resolver_names_find(&resolver->names, host);
 
     if (name != NULL)
         return name;
-    if (!make_room(resolver))
-        return NULL;
-    name = calloc(1, sizeof(*name) + length);
+    name = resolver_names_add(&resolver->names, host);
     if (name == NULL)
         return NULL;
-    if (!timer_open(&name->refresh, resolver->loop->base, on_refresh, name)) {
-        free(name);
-        return NULL;
-    }
-    memcpy(name->host, host, length);
     name->resolver = resolver;
-    LIST_INSERT_HEAD(&resolver->buckets[bucket_of(host)], name, entry);
-    resolver->name_count++;
-    return name;
+    if (timer_open(&name->refresh, resolver->loop->base, on_refresh, name))
+        return name;
+    resolver_names_remove(&resolver->names, name);
+    return NULL;
 }
 
 uint64_t
 resolver_ttl_ms(const struct resolver *resolver, const char *host)
 {
-    const struct name *name = find_name(resolver, host);
+    const struct resolver_name *name =
+        resolver_names_find(&resolver->names, host);
     uint64_t now_ms = clock_now_ms();
 
     if (name == NULL || name->expires_ms <= now_ms)
@@ -475,19 +359,12 @@ resolver_ttl_ms(const struct resolver *resolver, const char *host)
 void
 resolver_expire(struct resolver *resolver)
 {
-    struct name *name;
-
-    for (size_t i = 0; i < BUCKETS; i++) {
-        LIST_FOREACH(name, &resolver->buckets[i], entry) {
-            name->expires_ms = 0;
-            name->failed_ms = 0;
-        }
-    }
+    resolver_names_expire(&resolver->names);
 }
 
 /* True: a good answer, or one that is old and must do. */
 static bool
-has_answer(struct name *name)
+has_answer(struct resolver_name *name)
 {
     if (name->count == 0)
         return false;
@@ -499,7 +376,7 @@ has_answer(struct name *name)
 
 /* What can be said without waiting.  False: nothing yet. */
 static bool
-answer_from_memory(struct name *name, resolver_done_fn *done, void *arg)
+answer_from_memory(struct resolver_name *name, resolver_done_fn *done, void *arg)
 {
     bool known;
 
@@ -521,7 +398,7 @@ void
 resolver_start(struct resolver *resolver, const char *host,
     resolver_done_fn *done, void *arg, struct resolver_query **handle)
 {
-    struct name *name = find_or_add_name(resolver, host);
+    struct resolver_name *name = find_or_add_name(resolver, host);
     struct resolver_query *query;
 
     *handle = NULL;

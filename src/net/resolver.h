@@ -22,21 +22,11 @@
 
 #include "base/address.h"
 #include "base/base.h"
+#include "net/resolver_names.h"
 
 struct loop;
 struct resolver;
 struct resolver_query;
-
-enum {
-    RESOLVER_ADDRESSES_MAX = 16, /* the most that are kept of one name */
-    RESOLVER_NAMES_MAX = 4096,
-};
-
-enum resolver_result {
-    RESOLVER_FOUND,
-    RESOLVER_UNKNOWN, /* the DNS says that there is no such name */
-    RESOLVER_FAILED,  /* no answer, or out of memory */
-};
 
 /* Where answers come from. */
 struct resolver_source {
