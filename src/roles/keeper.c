@@ -1,9 +1,7 @@
 #include "roles/keeper.h"
 
 #include <event2/event.h>
-#include <sys/queue.h>
 
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,193 +13,35 @@
 #include "base/slice.h"
 #include "ipc/channel.h"
 #include "ipc/message.h"
-#include "ipc/sign_batch.h"
 #include "net/timer.h"
 #include "roles/heartbeat.h"
 #include "roles/keeper_keys.h"
-#include "roles/keeper_spin.h"
+#include "roles/keeper_links.h"
 #include "roles/log_message.h"
 
-/* How fast one worker may have signatures made: far above what a worker's own
- * part of a handshake leaves room for, so that only a worker that does nothing
- * else is slowed by it. */
-enum { WINDOW_MS = 100, SIGNATURES_PER_WINDOW = 2000 };
-
-enum {
-    /* Answers that are there wait so long for others: a few signatures with
-     * ECDSA, less than one with RSA. */
-    ANSWERS_WAIT_NS = 100000,
-    LOOK_AT_CORES_MS = 100,
-    FORGET_EVERY_MS = 1000,
-};
+/* How often it looks for keys whose time is over. */
+enum { FORGET_EVERY_MS = 1000 };
 
 struct keeper {
     struct event_base *base;
     struct channel *master; /* NULL: it is gone */
-    LIST_HEAD(, way) ways;
     struct keeper_keys keys;
-    struct timer work;    /* loads the next keys, when nothing else comes */
+    struct keeper_links links;
+    struct timer work; /* loads the next keys, when nothing else comes */
     struct slice slice;
-    bool alone;           /* on a core of its own, as far as can be told */
-    uint64_t looked_ms;
-    uint64_t sent_ns;     /* when answers were last sent */
-    struct sign_batch answers; /* to the message that is being read */
     struct timer forget; /* looks for keys whose time is over */
     struct heartbeat heartbeat;
-    struct keeper_spin spin;
-};
-
-/* To one worker. */
-struct way {
-    LIST_ENTRY(way) entry;
-    struct keeper *keeper;
-    struct channel *channel;
-    uint64_t window_ms;   /* when the window began */
-    unsigned signatures;  /* in it */
-    struct timer window;  /* its end, where too many were asked for */
 };
 
 /* Without the master those it started go on until their connections have
  * ended. */
 static void
-stop_if_useless(struct keeper *keeper)
+stop_if_useless(void *arg)
 {
-    if (keeper->master == NULL && LIST_EMPTY(&keeper->ways))
+    struct keeper *keeper = arg;
+
+    if (keeper->master == NULL && keeper_links_is_empty(&keeper->links))
         event_base_loopbreak(keeper->base);
-}
-
-static void
-free_way(struct way *way)
-{
-    channel_free(way->channel);
-    timer_close(&way->window);
-    LIST_REMOVE(way, entry);
-    free(way);
-}
-
-/* Signing. */
-
-static void
-on_window_over(void *arg)
-{
-    struct way *way = arg;
-
-    way->signatures = 0;
-    channel_listen(way->channel, true);
-}
-
-/* A worker that has had too many is not heard before the window is over: what it
- * asks for meanwhile waits in its socket.  Only then a timer runs: one that
- * always did would have the kernel set a clock each time that the keeper sleeps. */
-static void
-count_signature(struct way *way)
-{
-    uint64_t now_ms = clock_now_ms();
-
-    if (now_ms - way->window_ms >= WINDOW_MS) {
-        way->window_ms = now_ms;
-        way->signatures = 0;
-    }
-    if (++way->signatures != SIGNATURES_PER_WINDOW)
-        return;
-    timer_set(&way->window, way->window_ms + WINDOW_MS - now_ms);
-    channel_listen(way->channel, false);
-}
-
-/* Whether the workers leave a core to the keepers.  An operator may move them at
- * any time (taskset(1)), and asking costs little. */
-static void
-look_at_cores(struct keeper *keeper)
-{
-    cpu_set_t cores;
-
-    if (!clock_is_due(&keeper->looked_ms, LOOK_AT_CORES_MS))
-        return;
-    keeper->alone = keeper->keys.workers > 0 &&
-        sched_getaffinity(0, sizeof(cores), &cores) == 0 &&
-        (unsigned)CPU_COUNT(&cores) > keeper->keys.workers;
-}
-
-static void
-send_answers(struct way *way)
-{
-    struct keeper *keeper = way->keeper;
-    struct sign_batch *answers = &keeper->answers;
-
-    if (answers->count > 0)
-        channel_send(way->channel, MESSAGE_SIGNED, NULL, answers->bytes,
-            answers->length, NULL, 0);
-    sign_batch_clear(answers);
-    keeper->sent_ns = clock_now_ns();
-}
-
-/* While this process goes on signing on its own core, the worker goes on with
- * what it has; on a core that they share it would only be interrupted. */
-static bool
-should_send(const struct keeper *keeper, bool first)
-{
-    return keeper->alone &&
-        (first || clock_now_ns() - keeper->sent_ns >= ANSWERS_WAIT_NS);
-}
-
-static void
-answer(struct way *way, const struct message_sign *asked)
-{
-    struct keeper *keeper = way->keeper;
-    const struct tls_sign_request request = {
-        .key = asked->key,
-        .scheme = (enum tls_sign_scheme)asked->scheme,
-        .digest = (enum tls_sign_digest)asked->digest,
-        .bytes = (const unsigned char *)(asked + 1),
-        .length = asked->length,
-    };
-    unsigned char signature[TLS_SIGNATURE_MAX];
-    struct message_signed answer = { .number = asked->number };
-
-    answer.length = (uint32_t)keeper_keys_sign(
-        &keeper->keys, &request, signature);
-    if (!sign_batch_add_signed(&keeper->answers, &answer, signature)) {
-        send_answers(way);
-        (void)!sign_batch_add_signed(&keeper->answers, &answer, signature);
-    }
-    count_signature(way);
-}
-
-static void
-on_sign(void *arg, const struct message *message, const int *fds)
-{
-    const struct message_sign *asked;
-    struct way *way = arg;
-    size_t at = 0;
-    bool first = true;
-
-    (void)fds;
-    look_at_cores(way->keeper);
-    while ((asked = sign_batch_sign(message, &at)) != NULL) {
-        answer(way, asked);
-        if (should_send(way->keeper, first))
-            send_answers(way);
-        first = false;
-    }
-    send_answers(way);
-    if (way->keeper->alone)
-        keeper_spin_note(&way->keeper->spin, clock_now_ns());
-}
-
-static channel_message_fn *const worker_handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_SIGN] = on_sign,
-};
-
-static void
-on_worker_ended(void *arg, const char *why)
-{
-    struct way *way = arg;
-    struct keeper *keeper = way->keeper;
-
-    if (channel_is_offended(way->channel))
-        log_error(NULL, "a worker %s; the keeper listens to it no more", why);
-    free_way(way);
-    stop_if_useless(keeper);
 }
 
 /* A keeper that has just been started has no key yet.  What it is asked meanwhile
@@ -217,38 +57,18 @@ has_keys(const struct keeper *keeper)
 static void
 listen_if_keys(struct keeper *keeper)
 {
-    struct way *way;
-
-    if (keeper->keys.now.vault != NULL)
-        return;
-    LIST_FOREACH(way, &keeper->ways, entry)
-        channel_listen(way->channel, has_keys(keeper));
+    if (keeper->keys.now.vault == NULL)
+        keeper_links_listen(&keeper->links, has_keys(keeper));
 }
 
-/* Brings a way to a worker. */
+/* Brings a link to a worker. */
 static void
 on_keeper(void *arg, const struct message *message, const int *fds)
 {
-    struct way *way = calloc(1, sizeof(*way));
     struct keeper *keeper = arg;
 
     (void)message;
-    if (way != NULL &&
-        timer_open(&way->window, keeper->base, on_window_over, way))
-        way->channel = channel_new(keeper->base, fds[0], ROLE_KEEPER, ROLE_WORKER,
-            worker_handlers, on_worker_ended, way);
-    if (way == NULL || way->channel == NULL) {
-        log_error(NULL, "a worker cannot be heard: out of memory");
-        if (way != NULL)
-            timer_close(&way->window);
-        close(fds[0]);
-        free(way);
-        return;
-    }
-    channel_read_singly(way->channel);
-    channel_listen(way->channel, has_keys(keeper));
-    way->keeper = keeper;
-    LIST_INSERT_HEAD(&keeper->ways, way, entry);
+    keeper_links_add(&keeper->links, fds[0], has_keys(keeper));
 }
 
 /* Generations. */
@@ -429,6 +249,8 @@ set_up(struct keeper *keeper, int fd)
         close(fd);
         return false;
     }
+    keeper_links_init(&keeper->links, keeper->base, &keeper->keys,
+        stop_if_useless, keeper);
     keeper->master = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_MASTER,
         master_handlers, on_master_ended, keeper);
     if (keeper->master == NULL)
@@ -442,11 +264,7 @@ set_up(struct keeper *keeper, int fd)
 static void
 tear_down(struct keeper *keeper)
 {
-    struct way *way;
-
-    while ((way = LIST_FIRST(&keeper->ways)) != NULL)
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
-        free_way(way);
+    keeper_links_close(&keeper->links);
     channel_free(keeper->master);
     keeper_keys_clear(&keeper->keys);
     heartbeat_stop(&keeper->heartbeat);
@@ -463,10 +281,7 @@ serve(struct keeper *keeper)
     int wait;
 
     do {
-        bool looks = keeper->alone &&
-            keeper_spin_goes_on(&keeper->spin, clock_now_ns());
-
-        wait = looks ? EVLOOP_NONBLOCK : 0;
+        wait = keeper_links_spins(&keeper->links) ? EVLOOP_NONBLOCK : 0;
     } while (event_base_loop(keeper->base, EVLOOP_ONCE | wait) == 0 &&
         !event_base_got_break(keeper->base));
 }
