@@ -113,7 +113,7 @@ control_path(const char *config, const char *control, struct error *error)
     else
         return NULL;
     if (path == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     return path;
 }
 

@@ -47,6 +47,18 @@ error_add(struct error *error, const char *format, ...)
     errno = saved;
 }
 
+void
+error_no_memory(struct error *error)
+{
+    error_add(error, ERROR_NO_MEMORY);
+}
+
+const char *
+error_first(const struct error *error)
+{
+    return error->count > 0 ? error->messages[0] : ERROR_NO_MEMORY;
+}
+
 bool
 error_any(const struct error *error)
 {

@@ -24,6 +24,13 @@ struct error {
  * After 200 messages further ones are only counted. */
 void error_add(struct error *error, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Adds that there was no memory. */
+#define ERROR_NO_MEMORY "out of memory"
+void error_no_memory(struct error *error);
+
+/* The first message; without any there was no memory for it. */
+const char *error_first(const struct error *error);
+
 /* True if a message was added (or dropped). */
 bool error_any(const struct error *error);
 

@@ -79,7 +79,7 @@ connect_daemon(const struct ask *ask, struct error *error)
     if (path != NULL && advice != NULL)
         fd = control_connect(path, advice, error);
     else if (!error_any(error))
-        error_add(error, "out of memory");
+        error_no_memory(error);
     free(advice);
     free(path);
     return fd;

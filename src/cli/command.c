@@ -34,7 +34,7 @@ command_load(
         return NULL;
     }
     if (files == NULL)
-        error_add(&error, "out of memory");
+        error_no_memory(&error);
     else
         config = config_load_file_keeping(files, file, &error);
     files_unref(files);     /* the configuration has its own */
@@ -48,7 +48,7 @@ command_keep(
     struct files *files, struct config *config, struct error *error)
 {
     if (files == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     if (config != NULL)
         tls_files_gather(config);
     files_unref(files);

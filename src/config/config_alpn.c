@@ -28,7 +28,7 @@ add_protocol(struct strings *protocols, const char *text, const char *name,
     if (total > ALPN_TOTAL_MAX)
         return config_refuse(fault, "the protocols are too many");
     return strings_add(protocols, name, length)
-        || config_refuse(fault, "out of memory");
+        || config_no_memory(fault);
 }
 
 bool

@@ -115,7 +115,7 @@ new_origins(struct error *error)
     struct origin *origins = calloc(config_option_count(), sizeof(*origins));
 
     if (origins == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     return origins;
 }
 
@@ -152,7 +152,7 @@ build_service(struct service_config *service, struct section *section,
     service->name = strdup(section->name);
     service->origin = section->origin;
     if (service->name == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     if (service->name == NULL || service->origins == NULL)
         return;
     apply_options(&target, OPTION_SERVICE);
@@ -197,7 +197,7 @@ allocate_services(struct config_build *build)
     config->services =
         calloc(build->source->count + 1, sizeof(*config->services));
     if (config->services == NULL) {
-        error_add(build->error, "out of memory");
+        error_no_memory(build->error);
         build->built = build->source->count;
         return;
     }

@@ -76,7 +76,7 @@ parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
             "socket's has at most %zu", length, UNIX_PATH_MAX);
     endpoint->kind = ENDPOINT_UNIX;
     endpoint->path = strdup(path);
-    return endpoint->path != NULL || config_refuse(fault, "out of memory");
+    return endpoint->path != NULL || config_no_memory(fault);
 }
 
 /* The rules for names are the service manager's. */
@@ -104,7 +104,7 @@ parse_systemd_name(struct endpoint *endpoint, const char *name,
                 "it has printable ASCII without ':' and spaces", name);
     endpoint->kind = ENDPOINT_SYSTEMD;
     endpoint->path = strdup(name);
-    return endpoint->path != NULL || config_refuse(fault, "out of memory");
+    return endpoint->path != NULL || config_no_memory(fault);
 }
 
 static bool
@@ -201,7 +201,7 @@ parse_host(struct endpoint *endpoint, const char *text, size_t length,
     if (!config_host_parse(&host, name, fault))
         return false;
     endpoint->host = strdup(host.text);
-    return endpoint->host != NULL || config_refuse(fault, "out of memory");
+    return endpoint->host != NULL || config_no_memory(fault);
 }
 
 static bool
@@ -261,7 +261,7 @@ config_endpoint_parse(struct files *files, struct endpoint *endpoint,
 {
     *endpoint = (struct endpoint){ .text = strdup(text) };
     if (endpoint->text == NULL)
-        return config_refuse(fault, "out of memory");
+        return config_no_memory(fault);
     if (parse_endpoint(files, endpoint, text, use, fault))
         return true;
     config_endpoint_clear(endpoint);
@@ -288,7 +288,7 @@ config_endpoint_add(struct files *files, struct endpoints *list,
     grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
     if (grown == NULL) {
         config_endpoint_clear(&endpoint);
-        return config_refuse(fault, "out of memory");
+        return config_no_memory(fault);
     }
     list->items = grown;
     list->items[list->count++] = endpoint;

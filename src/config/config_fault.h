@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 #include "base/base.h"
+#include "base/error.h"
 
-struct error;
 struct origin;
 
 /* Why a parser refused its text; it does not know where that stands. */
@@ -25,6 +25,7 @@ void config_fault_set(struct fault *fault, const char *format, ...)
 /* Words the fault and is false, so that a parser can return it; a macro, so
  * that the compiler sees this too. */
 #define config_refuse(...) (config_fault_set(__VA_ARGS__), false)
+#define config_no_memory(fault) config_refuse(fault, ERROR_NO_MEMORY)
 
 /* Adds a message about a place.  `section` ("service web") and `key` may be
  * NULL; on the command line the section is left out. */

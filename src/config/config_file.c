@@ -126,10 +126,10 @@ config_file_glob(struct files *files, struct strings *paths,
         else if (asprintf(&path, "%s/%s", directory, pattern) < 0)
             path = NULL;
         good = path != NULL && (strings_add(paths, path, strlen(path))
-            || config_refuse(fault, "out of memory"));
+            || config_no_memory(fault));
     }
     if (path == NULL)
-        return config_refuse(fault, "out of memory");
+        return config_no_memory(fault);
     free(path);
     return good;
 }

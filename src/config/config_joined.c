@@ -37,7 +37,7 @@ config_joined_add(char **joined, const char *text, struct fault *fault)
     else if (asprintf(&grown, "%s:%s", *joined, text) < 0)
         grown = NULL;
     if (grown == NULL)
-        return config_refuse(fault, "out of memory");
+        return config_no_memory(fault);
     free(*joined);
     *joined = grown;
     return true;

@@ -54,7 +54,7 @@ config_keepalive_parse(struct keepalive *keepalive, const char *text,
     if (!good) {
         copy = strdup(text);
         if (copy == NULL)
-            return config_refuse(fault, "out of memory");
+            return config_no_memory(fault);
         good = parse_words(copy, &parsed);
         free(copy);
     }

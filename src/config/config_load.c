@@ -48,7 +48,7 @@ start_loader(struct loader *loader, struct files *files, struct error *error)
     if (loader->config != NULL)
         loader->config->files = files_ref(files);
     else
-        error_add(error, "out of memory");
+        error_no_memory(error);
     return loader->config != NULL;
 }
 
@@ -100,7 +100,7 @@ keep_name(struct loader *loader, const char *name)
 
     if (strings_add(names, name, strlen(name)))
         return names->items[names->count - 1];
-    error_add(loader->error, "out of memory");
+    error_no_memory(loader->error);
     return NULL;
 }
 
@@ -190,7 +190,7 @@ read_config_file(struct loader *loader, struct files *files, const char *path,
         return false;
     loader->config->path = strdup(path);
     if (loader->config->path == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     load_one(loader, path, NULL);
     load_includes(loader);
     return true;
@@ -253,7 +253,7 @@ begin_with(struct files *files, const char *name, char *const *words,
 {
     if (files_set_start(files, name, words, count))
         return true;
-    error_add(error, "out of memory");
+    error_no_memory(error);
     return false;
 }
 
@@ -265,7 +265,7 @@ config_load_file_keeping(struct files *files, const char *path,
     struct config *config = NULL;
 
     if (word == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     else if (begin_with(files, START_FILE, &word, 1, error))
         config = load_file(files, path, error);
     free(word);
@@ -319,7 +319,7 @@ config_load_begin(int fd, int secrets_fd, struct error *error)
     if (loading != NULL)
         files = files_in_bundle(fd, secrets_fd, error);
     else
-        error_add(error, "out of memory");
+        error_no_memory(error);
     begun = files != NULL && read_again(&loading->loader, files, error);
     files_unref(files);
     if (begun) {

@@ -163,7 +163,7 @@ config_overlap_check(const struct config *config, struct error *error)
     struct place *places = gather_places(config, &count);
 
     if (places == NULL) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return;
     }
     qsort(places, count, sizeof(*places), compare_places);

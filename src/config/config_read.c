@@ -70,7 +70,7 @@ config_read_add_section(struct config_source *source, enum section_kind kind,
             sizeof(*grown));
     if (grown == NULL) {
         free(copy);
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return NULL;
     }
     source->sections = grown;
@@ -94,7 +94,7 @@ config_read_add(struct section *section, const struct option *option,
             sizeof(*grown));
     if (grown == NULL) {
         free(copy);
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return false;
     }
     section->items = grown;

@@ -235,7 +235,7 @@ config_ring_judge(struct config_ring *ring, struct error *error)
 {
     keep_rings(ring, ring->config->service_count);
     if (ring->failed) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return;
     }
     if (ring->count > 0)

@@ -21,7 +21,7 @@ static bool
 set_string(const struct config_parse *p, char **field, char *copy)
 {
     if (copy == NULL)
-        return config_refuse(p->fault, "out of memory");
+        return config_no_memory(p->fault);
     free(*field);
     *field = copy;
     return true;
@@ -62,7 +62,7 @@ static bool
 add_string(const struct config_parse *p, const char *text)
 {
     return strings_add(p->field, text, strlen(text))
-        || config_refuse(p->fault, "out of memory");
+        || config_no_memory(p->fault);
 }
 
 static size_t
@@ -255,7 +255,7 @@ parse_files(const struct config_parse *p)
 {
     char *path = resolve_path(p->text, p->directory);
     bool added = path != NULL ? add_string(p, path)
-        : config_refuse(p->fault, "out of memory");
+        : config_no_memory(p->fault);
 
     free(path);
     return added;

@@ -62,7 +62,7 @@ prepare_parting(struct files *files, struct parting *parting,
 {
     parting->items = calloc(files->table.count + 1, sizeof(*parting->items));
     if (parting->items == NULL) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return false;
     }
     for (size_t i = 0; i < files->table.count; i++) {
@@ -74,7 +74,7 @@ prepare_parting(struct files *files, struct parting *parting,
         if (!fingerprint_secret(files, answer, error))
             return false;
         if (!parting_add(parting, answer)) {
-            error_add(error, "out of memory");
+            error_no_memory(error);
             return false;
         }
     }
@@ -214,7 +214,7 @@ files_in_bundle(int fd, int secrets_fd, struct error *error)
     struct files *files = files_new(false);
 
     if (files == NULL) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return NULL;
     }
     if (bundle_open(fd, &files->map, &files->table, error)

@@ -79,8 +79,7 @@ manager_state_failure(
 {
     char fault[FAULT_SIZE];
 
-    put_fault(fault, sizeof(fault),
-        error->count > 0 ? error->messages[0] : "out of memory");
+    put_fault(fault, sizeof(fault), error_first(error));
     notify_send(state->notify, "STATUS=Cannot start: %s", fault);
 }
 

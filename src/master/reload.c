@@ -88,8 +88,7 @@ static void
 note_result(struct reload *reload, const struct error *error)
 {
     bool failed = error_any(error);
-    const char *fault =
-        error->count > 0 ? error->messages[0] : "out of memory";
+    const char *fault = error_first(error);
 
     reload->state = failed ? RELOAD_FAILED : RELOAD_DONE;
     reload->ended_s = time(NULL);

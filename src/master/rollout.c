@@ -266,7 +266,7 @@ begin_prepare(struct rollout *rollout)
     struct instance *instance;
 
     if (!begin_stage(rollout, STAGE_PREPARE)) {
-        error_add(&rollout->error, "out of memory");
+        error_no_memory(&rollout->error);
         fail_rollout(rollout);
         return;
     }

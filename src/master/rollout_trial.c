@@ -169,7 +169,7 @@ rollout_bound(struct rollout *rollout, struct child *trial,
         listener_socket_leave(&socket);
     } else if ((held = listen_table_add(sockets, &socket)) == NULL) {
         listener_socket_close(&socket);
-        error_add(&rollout->error, "out of memory");
+        error_no_memory(&rollout->error);
         return;
     }
     held->wanted = true;

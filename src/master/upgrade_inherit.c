@@ -223,7 +223,7 @@ upgrade_inherit(struct upgrade *upgrade, struct error *error)
     upgrade->before = channel_new(upgrade_base(upgrade), upgrade->fd,
         ROLE_SUCCESSOR, ROLE_MASTER, handlers, on_predecessor_gone, upgrade);
     if (upgrade->before == NULL) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return false;
     }
     upgrade->fd = -1;

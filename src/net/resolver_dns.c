@@ -400,7 +400,7 @@ resolver_dns_new(struct loop *loop, struct error *error)
     int code;
 
     if (dns == NULL) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return NULL;
     }
     dns->loop = loop;
@@ -413,7 +413,7 @@ resolver_dns_new(struct loop *loop, struct error *error)
         return NULL;
     }
     if (!make_parts(dns)) {
-        error_add(error, "out of memory");
+        error_no_memory(error);
         resolver_dns_free(dns);
         return NULL;
     }

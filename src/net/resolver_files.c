@@ -37,7 +37,7 @@ resolver_files_adopt(int fd, struct resolver_dns *dns, struct error *error)
             .resolv_conf_length = resolv_conf.length,
         });
     if (!ok)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     files_release(&hosts);
     files_release(&resolv_conf);
     files_unref(files);

@@ -108,7 +108,7 @@ make_service(
         ? (unsigned)SCOREBOARD_ALL
         : scoreboard_service_find(spec->board, service->config->name);
     if (!make_resume(service))
-        error_add(error, "out of memory");
+        error_no_memory(error);
     else if (make_contexts(service, spec, error))
         return service;
     service_unref(service);
@@ -123,7 +123,7 @@ service_new(
     struct service *service = make_service(spec, which, error);
 
     if (service == NULL && error->count + error->dropped == before)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     return service;
 }
 

@@ -33,7 +33,7 @@ services_begin(const struct services_spec *spec, struct error *error)
     if (work != NULL && work->services != NULL)
         return work;
     free(work);
-    error_add(error, "out of memory");
+    error_no_memory(error);
     return NULL;
 }
 

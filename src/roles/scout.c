@@ -194,7 +194,7 @@ on_names(void *arg, const struct message *message, const int *fds)
     (void)message;
     if (!resolver_files_adopt(fds[0], scout->dns, &error))
         log_error(NULL, "how names are resolved has not been taken over: %s",
-            error.count > 0 ? error.messages[0] : "out of memory");
+            error_first(&error));
     error_clear(&error);
     close(fds[0]);
 }

@@ -95,7 +95,7 @@ look_names_up(const struct trial *trial, struct loop *loop,
     }
     scout_client_free(client);
     if (names == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     return names;
 }
 

@@ -150,7 +150,7 @@ add_passed_socket(struct passed *passed, struct listen_table *sockets,
     made.text = strdup(text);
     if (made.text == NULL || listen_table_add(sockets, &made) == NULL) {
         free(made.text);
-        error_add(error, "out of memory");
+        error_no_memory(error);
         return false;
     }
     passed->fd = -1;

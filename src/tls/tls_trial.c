@@ -99,7 +99,7 @@ try_leg(const struct tls_load *leg, const void *what)
     tried->context = tls_context_load(&load, NULL);
     if (error_any(&error))
         tls_load_fault(&load, "cert", "TLS cannot be set up: %s",
-            error.count > 0 ? error.messages[0] : "out of memory");
+            error_first(&error));
     error_clear(&error);
     return &tried->item;
 }

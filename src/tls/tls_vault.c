@@ -308,7 +308,7 @@ tls_vault_begin(struct error *error)
     struct tls_vault *vault = calloc(1, sizeof(*vault));
 
     if (vault == NULL)
-        error_add(error, "out of memory");
+        error_no_memory(error);
     return vault;
 }
 

@@ -23,11 +23,27 @@ Test(error, keeps_messages_in_order)
     error_clear(&error);
 }
 
+Test(error, says_that_there_was_no_memory)
+{
+    struct error error = { 0 };
+
+    cr_expect_str_eq(error_first(&error), "out of memory");
+    error_no_memory(&error);
+    error_add(&error, "second");
+    cr_expect_eq(error.count, 2);
+    cr_expect_str_eq(error_first(&error), "out of memory");
+    error_clear(&error);
+    error_add(&error, "first");
+    cr_expect_str_eq(error_first(&error), "first");
+    error_clear(&error);
+}
+
 /* Promise 29 */
 Test(error, escapes_what_a_file_holds)
 {
     struct error error = { 0 };
 
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is the test */
     error_add(&error, "bad key '%s'", "a\nb\x1b[2J\x7f\xe2\x80\xae");
     cr_expect_str_eq(error.messages[0],
         "bad key 'a\\x0ab\\x1b[2J\\x7f\\xe2\\x80\\xae'");
