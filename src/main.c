@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,7 +62,7 @@ check_output(int code)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     perror("sallyport: cannot write to standard output");
-    return EXIT_FAULT;
+    return EXIT_FAILURE;
 }
 
 int

@@ -7,6 +7,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Of a program that was called in the wrong way, beside EXIT_SUCCESS and
+ * EXIT_FAILURE. */
+enum { EXIT_USAGE = 2 };
+
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
 

@@ -208,12 +208,12 @@ print_daemon_answer(struct buffer *answer, struct error *error)
 
     if (!ok && !skip_word(answer, "failed\n")) {
         error_add(error, "the daemon ended before it had an answer");
-        return EXIT_FAULT;
+        return EXIT_FAILURE;
     }
     if (buffer_length(answer) > 0)
         print_text(ok ? stdout : stderr, (const char *)buffer_head(answer),
             buffer_length(answer), ok ? "" : "sallyport: ");
-    return ok ? EXIT_DONE : EXIT_FAULT;
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* False: there is no answer, which has been said. */
@@ -237,7 +237,7 @@ ask_daemon(const struct ask *ask, enum verb verb)
     struct error error = { 0 };
     struct buffer answer = { 0 };
     char line[CONTROL_LINE_MAX + 1];
-    int code = EXIT_FAULT;
+    int code = EXIT_FAILURE;
     bool done = make_request(ask, verb, line, &error);
 
     for (int i = 0; done && i < ASKED_AT_MOST; i++) {

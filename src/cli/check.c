@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -24,7 +25,7 @@ command_check(int count, char *const *arguments)
     if (sandbox_forbid_dumps(&error))
         config = command_load("check", count, arguments, &code);
     else
-        code = EXIT_FAULT;
+        code = EXIT_FAILURE;
     if (config == NULL) {
         error_print(&error);
         return code;
@@ -38,7 +39,7 @@ command_check(int count, char *const *arguments)
     config_file_warn(config);
     if (services == NULL ||
         !tls_vault_would_load(config, spec.shared, &error))
-        code = EXIT_FAULT;
+        code = EXIT_FAILURE;
     else
         printf("%s: ok, %zu service%s\n", config->path, config->service_count,
             config->service_count == 1 ? "" : "s");

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -39,7 +40,7 @@ command_load(
         config = config_load_file_keeping(files, file, &error);
     files_unref(files);     /* the configuration has its own */
     error_print(&error);
-    *code = config != NULL ? EXIT_DONE : EXIT_FAULT;
+    *code = config != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
     return config;
 }
 

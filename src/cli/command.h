@@ -10,9 +10,6 @@ struct config;
 struct error;
 struct files;
 
-/* Exit codes. */
-enum { EXIT_DONE = 0, EXIT_FAULT = 1, EXIT_USAGE = 2 };
-
 #define DEFAULT_CONFIG "/etc/sallyport/sallyport.ini"
 
 /* Each runs the subcommand whose name is arguments[0] and returns the exit

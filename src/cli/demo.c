@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,7 +125,7 @@ with_certificates(
     struct error error = { 0 };
     int ca_fd = demo_file_make(&error);
     int cert_fd = ca_fd >= 0 ? open_memory(&error) : -1;
-    int code = EXIT_FAULT;
+    int code = EXIT_FAILURE;
 
     if (cert_fd >= 0 && !error_any(&error) &&
         demo_certificate_write(ca_fd, cert_fd, &error))
@@ -145,7 +146,7 @@ run_demo(void)
     struct error error = { 0 };
     struct demo_backend backend;
     struct demo_port port;
-    int code = EXIT_FAULT;
+    int code = EXIT_FAILURE;
 
     if (demo_port_reserve(&port, &error)) {
         if (demo_backend_start(&backend, &error)) {

@@ -68,7 +68,7 @@ help_option(const char *option)
 
     if (memory == NULL) {
         perror("sallyport: help");
-        return EXIT_FAULT;
+        return EXIT_FAILURE;
     }
     found = config_help(option, memory);
     fclose(memory);
@@ -76,7 +76,7 @@ help_option(const char *option)
         fputs("sallyport: ", stderr);
     fputs(text, found ? stdout : stderr);
     free(text);
-    return found ? EXIT_DONE : EXIT_FAULT;
+    return found ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* " By leg (listen, connect) and version (1.2, 1.3)." */
@@ -117,7 +117,7 @@ command_help(int count, char *const *arguments)
     }
     if (count == 2 && strcmp(arguments[1], "counters") == 0) {
         list_counters();
-        return EXIT_DONE;
+        return EXIT_SUCCESS;
     }
     if (count == 2)
         return help_option(arguments[1]);
@@ -125,5 +125,5 @@ command_help(int count, char *const *arguments)
     print_verbs();
     fputs(rest_of_usage, stdout);
     fputs("\nOptions (sallyport help OPTION tells more):\n\n", stdout);
-    return config_help(NULL, stdout) ? EXIT_DONE : EXIT_FAULT;
+    return config_help(NULL, stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

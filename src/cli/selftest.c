@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -19,7 +20,7 @@ test_sandbox(void)
         account_clear(&account);
     }
     error_print(&error);
-    return ok ? EXIT_DONE : EXIT_FAULT;
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* sallyport selftest sandbox: whether this system keeps what we promise. */

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/version_text.h"
@@ -23,5 +24,5 @@ command_version(int count, char *const *arguments)
         return EXIT_USAGE;
     }
     fputs(version_text(text), stdout);
-    return EXIT_DONE;
+    return EXIT_SUCCESS;
 }

@@ -27,8 +27,6 @@
 #include "sandbox/sandbox.h"
 #include "tls/tls_init.h"
 
-enum { EXIT_NOT_STARTED = 2 };
-
 /* What a process has until its role's main function takes over. */
 struct life {
     struct role_start start;
@@ -252,7 +250,7 @@ role_main(void)
         error_clear(&error);
         fputs("sallyport: this name is that of processes which the daemon "
             "starts itself\n", stderr);
-        return EXIT_NOT_STARTED;
+        return EXIT_USAGE;
     }
     code = run_role(&life);
     OPENSSL_cleanse(&life.start, sizeof(life.start));
