@@ -318,22 +318,14 @@ on_master_gone(void *arg, const char *why)
 static void
 on_keeper_lost(void *arg)
 {
-    struct worker *worker = arg;
-
-    if (worker->master != NULL)
-        channel_send(
-            worker->master, MESSAGE_KEEPER_LOST, NULL, NULL, 0, NULL, 0);
+    say_to_master(arg, MESSAGE_KEEPER_LOST, NULL, NULL, 0);
 }
 
 /* As long as the master has no scout it has nothing to answer. */
 static void
 on_scout_lost(void *arg)
 {
-    struct worker *worker = arg;
-
-    if (worker->master != NULL)
-        channel_send(
-            worker->master, MESSAGE_SCOUT_LOST, NULL, NULL, 0, NULL, 0);
+    say_to_master(arg, MESSAGE_SCOUT_LOST, NULL, NULL, 0);
 }
 
 static bool
