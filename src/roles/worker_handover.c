@@ -28,7 +28,6 @@ enum {
     WORDS_MAX = 1024,    /* of one worker, where all are read: more than a queue
                           * holds (net.unix.max_dgram_qlen) */
     EXHAUSTED_PAUSE_MS = 100,
-    PAY_PAUSE_MS = 10,
 };
 
 struct handover_link {
@@ -140,9 +139,9 @@ take_client(struct relay *relay, const struct handover_message *word, int fd)
 }
 
 static bool
-tell_taken(const struct worker_handover *handover, unsigned slot,
-    unsigned service, uint32_t count)
+tell_taken(void *arg, unsigned slot, unsigned service, uint32_t count)
 {
+    const struct worker_handover *handover = arg;
     const struct handover_message word = {
         .kind = HANDOVER_TAKEN,
         .service = service,
@@ -155,64 +154,16 @@ tell_taken(const struct worker_handover *handover, unsigned slot,
         (errno != EAGAIN && errno != ENOBUFS);
 }
 
-static void
-pay_later(struct worker_handover *handover)
-{
-    if (!LIST_EMPTY(&handover->debts))
-        timer_set(&handover->pay, PAY_PAUSE_MS);
-}
-
-static void
-free_debt(struct handover_debt *debt)
-{
-    LIST_REMOVE(debt, entry);
-    free(debt);
-}
-
-static void
-on_pay(void *arg)
-{
-    struct worker_handover *handover = arg;
-    struct handover_debt *debt = LIST_FIRST(&handover->debts), *next;
-
-    for (; debt != NULL; debt = next) {
-        next = LIST_NEXT(debt, entry);
-        if (tell_taken(handover, debt->slot, debt->service, debt->count))
-            free_debt(debt);
-    }
-    pay_later(handover);
-}
-
-/* Without memory the sender goes on counting it for as long as we live, which is
- * too many and not too few. */
-static void
-owe(struct worker_handover *handover, unsigned slot, unsigned service)
-{
-    struct handover_debt *debt;
-
-    LIST_FOREACH(debt, &handover->debts, entry)
-        if (debt->slot == slot && debt->service == service)
-            break;
-    if (debt == NULL) {
-        debt = calloc(1, sizeof(*debt));
-        if (debt == NULL)
-            return;
-        debt->slot = slot;
-        debt->service = service;
-        LIST_INSERT_HEAD(&handover->debts, debt, entry);
-    }
-    debt->count++;
-    pay_later(handover);
-}
-
 /* Counts it in here, and then has the sender count it out. */
 static void
 count_taken(const struct handover_link *link,
     const struct handover_message *word)
 {
-    limits_take(link->handover->relay, word->service);
-    if (!tell_taken(link->handover, link->slot, word->service, 1))
-        owe(link->handover, link->slot, word->service);
+    struct worker_handover *handover = link->handover;
+
+    limits_take(handover->relay, word->service);
+    if (!tell_taken(handover, link->slot, word->service, 1))
+        handover_debts_add(&handover->debts, link->slot, word->service);
 }
 
 /* A connection whose descriptor did not come has to be counted out by its sender
@@ -372,7 +323,7 @@ worker_handover_open(struct worker_handover *handover, struct relay *relay)
 
     handover->relay = relay;
     return timer_open(&handover->retry, base, on_retry, handover) &&
-        timer_open(&handover->pay, base, on_pay, handover);
+        handover_debts_open(&handover->debts, base, tell_taken, handover);
 }
 
 void
@@ -409,10 +360,7 @@ worker_handover_close(struct worker_handover *handover)
     if (handover->relay == NULL)
         return;
     timer_close(&handover->retry);
-    timer_close(&handover->pay);
-    while (!LIST_EMPTY(&handover->debts))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
-        free_debt(LIST_FIRST(&handover->debts));
+    handover_debts_close(&handover->debts);
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
         free_link(handover->links[i]);
     limits_forget_all(handover->relay);

@@ -9,34 +9,24 @@
 #ifndef ROLES_WORKER_HANDOVER_H
 #define ROLES_WORKER_HANDOVER_H
 
-#include <sys/queue.h>
-
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
 #include "base/scoreboard.h"
 #include "net/timer.h"
+#include "roles/handover_debts.h"
 
 struct address;
 struct acceptor;
 struct relay;
-
-/* What another worker is still to be told, because its handover was full. */
-struct handover_debt {
-    LIST_ENTRY(handover_debt) entry;
-    unsigned slot;
-    unsigned service;
-    uint32_t count;
-};
 
 struct handover_link;
 
 struct worker_handover {
     struct relay *relay;
     struct timer retry; /* when descriptors or memory had run out */
-    LIST_HEAD(, handover_debt) debts;
-    struct timer pay; /* while there are debts */
+    struct handover_debts debts;
     unsigned passed_to; /* the slot that was the last one's turn */
     bool watching;
     struct handover_link *links[SCOREBOARD_SLOTS]; /* NULL: no worker there */
