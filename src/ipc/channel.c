@@ -55,7 +55,7 @@ struct channel {
     bool offended;       /* it has ended for what the far side did */
     bool mute;           /* the far side reads no more: sends are dropped */
     char why[WHY_SIZE];  /* "": has not ended */
-    bool reading;        /* within read_some(), which uses it afterwards */
+    bool reading;        /* within read_packets(), which uses it afterwards */
     bool released;       /* while reading: only the memory is left to free */
 };
 
@@ -66,7 +66,7 @@ has_ended(const struct channel *channel)
 }
 
 static void
-drop_first(struct channel *channel)
+drop_first_waiting(struct channel *channel)
 {
     struct waiting *waiting = STAILQ_FIRST(&channel->queue);
 
@@ -80,7 +80,7 @@ static void
 drop_all(struct channel *channel)
 {
     while (!STAILQ_EMPTY(&channel->queue))
-        drop_first(channel);
+        drop_first_waiting(channel);
 }
 
 static void
@@ -94,7 +94,7 @@ stop_writing(struct channel *channel)
 /* Calls `ended` from the loop, not here: it may free what the caller of
  * channel_send() still uses. */
 static void PRINTF_LIKE(2, 3)
-end(struct channel *channel, const char *format, ...)
+end_channel(struct channel *channel, const char *format, ...)
 {
     va_list arguments;
 
@@ -140,7 +140,7 @@ write_queue(struct channel *channel)
 
         if (how != CHANNEL_WRITE_DONE)
             return how;
-        drop_first(channel);
+        drop_first_waiting(channel);
     }
     return CHANNEL_WRITE_DONE;
 }
@@ -148,7 +148,7 @@ write_queue(struct channel *channel)
 /* A socket is writable again and again while the kernel has no memory: that is
  * what the timer is for. */
 static void
-await(struct channel *channel, enum channel_write how)
+await_writable(struct channel *channel, enum channel_write how)
 {
     if (how != CHANNEL_WRITE_FULL)
         event_del(channel->writable);
@@ -165,11 +165,11 @@ on_later(void *arg)
 {
     struct channel *channel = arg;
 
-    await(channel, write_queue(channel));
+    await_writable(channel, write_queue(channel));
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_channel_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -177,7 +177,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 static bool
-duplicate(struct waiting *waiting, const int *fds, size_t count)
+duplicate_descriptors(struct waiting *waiting, const int *fds, size_t count)
 {
     for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
         waiting->fds[i] = -1;
@@ -205,7 +205,7 @@ waiting_new(
     waiting = malloc(sizeof(*waiting) + length);
     if (waiting == NULL)
         return NULL;
-    if (!duplicate(waiting, fds, fd_count)) {
+    if (!duplicate_descriptors(waiting, fds, fd_count)) {
         channel_packet_close(waiting->fds);
         free(waiting);
         return NULL;
@@ -221,18 +221,19 @@ waiting_new(
 }
 
 static bool
-enqueue(struct channel *channel, const struct iovec *parts, size_t count,
-    const int *fds, size_t fd_count)
+enqueue_message(struct channel *channel, const struct iovec *parts,
+    size_t count, const int *fds, size_t fd_count)
 {
     struct waiting *waiting;
 
     if (channel->count >= CHANNEL_QUEUE_MAX) {
-        end(channel, "let %zu messages wait", channel->count);
+        end_channel(channel, "let %zu messages wait", channel->count);
         return false;
     }
     waiting = waiting_new(parts, count, fds, fd_count);
     if (waiting == NULL) {
-        end(channel, "was too slow: no memory or descriptor is left to keep "
+        end_channel(channel,
+            "was too slow: no memory or descriptor is left to keep "
             "messages for it");
         return false;
     }
@@ -268,8 +269,8 @@ channel_send(struct channel *channel, enum message_type type,
     if (how == CHANNEL_WRITE_GONE)
         fall_silent(channel);
     else if (how != CHANNEL_WRITE_DONE &&
-        enqueue(channel, parts, COUNT(parts), fds, fd_count) && first)
-        await(channel, how);
+        enqueue_message(channel, parts, COUNT(parts), fds, fd_count) && first)
+        await_writable(channel, how);
 }
 
 bool
@@ -302,7 +303,7 @@ channel_listen(struct channel *channel, bool listen)
     if (!listen)
         event_del(channel->readable);
     else if (event_add(channel->readable, NULL) != 0)
-        end(channel, "cannot be heard: out of memory");
+        end_channel(channel, "cannot be heard: out of memory");
 }
 
 void
@@ -324,7 +325,7 @@ channel_is_offended(const struct channel *channel)
 }
 
 static bool
-deliver(struct channel *channel, struct channel_packet *packet)
+deliver_message(struct channel *channel, struct channel_packet *packet)
 {
     const struct message_header *header = packet->bytes;
     struct message message;
@@ -336,7 +337,7 @@ deliver(struct channel *channel, struct channel_packet *packet)
     }
     channel_packet_close(packet->fds);
     channel->offended = true;
-    end(channel,
+    end_channel(channel,
         "sent what is not in order (type %ld, %zu bytes, %zu descriptors)",
         packet->length >= sizeof(*header) ? (long)header->type : -1,
         packet->length, packet->fd_count);
@@ -351,25 +352,26 @@ read_one(struct channel *channel)
 
     switch (channel_packet_read(channel->fd, &packet)) {
     case CHANNEL_READ_DONE:
-        return deliver(channel, &packet);
+        return deliver_message(channel, &packet);
     case CHANNEL_READ_NOTHING:
         if (channel->mute)
-            end(channel, "does not listen any more");
+            end_channel(channel, "does not listen any more");
         return false;
     case CHANNEL_READ_END:
-        end(channel, "closed");
+        end_channel(channel, "closed");
         return false;
     case CHANNEL_READ_BAD:
         break;
     }
     channel->offended = true;
-    end(channel, "sent a packet that is too long, or more descriptors than "
+    end_channel(channel,
+        "sent a packet that is too long, or more descriptors than "
         "may be or are free here");
     return false;
 }
 
 static void
-read_some(struct channel *channel, unsigned most)
+read_packets(struct channel *channel, unsigned most)
 {
     channel->reading = true;
     for (unsigned i = 0; i < most && read_one(channel); i++)
@@ -380,29 +382,29 @@ read_some(struct channel *channel, unsigned most)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_channel_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct channel *channel = arg;
 
-    read_some(channel, channel->singly ? 1 : READS_PER_TURN);
+    read_packets(channel, channel->singly ? 1 : READS_PER_TURN);
 }
 
 void
 channel_hear_out(struct channel *channel)
 {
     if (!has_ended(channel) && !channel->reading)
-        read_some(channel, CHANNEL_QUEUE_MAX);
+        read_packets(channel, CHANNEL_QUEUE_MAX);
 }
 
 static bool
 make_events(struct channel *channel, struct event_base *base)
 {
     channel->readable = event_new(
-        base, channel->fd, EV_READ | EV_PERSIST, on_readable, channel);
+        base, channel->fd, EV_READ | EV_PERSIST, on_channel_readable, channel);
     channel->writable = event_new(
-        base, channel->fd, EV_WRITE | EV_PERSIST, on_writable, channel);
+        base, channel->fd, EV_WRITE | EV_PERSIST, on_channel_writable, channel);
     channel->ending = evtimer_new(base, on_ending, channel);
     return channel->readable != NULL && channel->writable != NULL &&
         channel->ending != NULL &&
@@ -418,7 +420,7 @@ free_event(struct event *event)
 }
 
 /* All but the descriptor.  A handler that frees the channel leaves its memory to
- * read_some(). */
+ * read_packets(). */
 static void
 take_apart(struct channel *channel)
 {

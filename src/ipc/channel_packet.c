@@ -31,7 +31,7 @@ channel_packet_close(int fds[MESSAGE_FDS_MAX])
 /* A far side that closed without having read all leaves ECONNRESET behind, once
  * and in front of what it had sent before. */
 static ssize_t
-receive(int fd, struct msghdr *header, union fd_pass *pass)
+receive_packet(int fd, struct msghdr *header, union fd_pass *pass)
 {
     unsigned resets = 0;
     ssize_t got;
@@ -50,7 +50,7 @@ channel_packet_read(int fd, struct channel_packet *packet)
     union fd_pass pass;
     struct iovec part = { room.bytes, MESSAGE_BYTES_MAX };
     struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-    ssize_t got = receive(fd, &header, &pass);
+    ssize_t got = receive_packet(fd, &header, &pass);
 
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ||

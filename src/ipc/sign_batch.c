@@ -15,17 +15,17 @@ _Static_assert(sizeof(struct message_sign) % 8 == 0 &&
     sizeof(struct message_signed) % 8 == 0, "all are aligned");
 
 static size_t
-padded(size_t length)
+padded_length(size_t length)
 {
     return (length + 7) / 8 * 8;
 }
 
 static bool
-add(struct sign_batch *batch, const void *fixed, size_t size,
+append_item(struct sign_batch *batch, const void *fixed, size_t size,
     const unsigned char *bytes, size_t length)
 {
     char *to = batch->bytes + batch->length;
-    size_t all = size + padded(length);
+    size_t all = size + padded_length(length);
 
     if (batch->count == SIGN_BATCH_MAX ||
         all > sizeof(batch->bytes) - batch->length)
@@ -33,7 +33,7 @@ add(struct sign_batch *batch, const void *fixed, size_t size,
     memcpy(to, fixed, size);
     if (length > 0)
         memcpy(to + size, bytes, length);
-    memset(to + size + length, 0, padded(length) - length);
+    memset(to + size + length, 0, padded_length(length) - length);
     batch->length += all;
     batch->count++;
     return true;
@@ -43,14 +43,15 @@ bool
 sign_batch_add_sign(struct sign_batch *batch, const struct message_sign *sign,
     const unsigned char *bytes)
 {
-    return add(batch, sign, sizeof(*sign), bytes, sign->length);
+    return append_item(batch, sign, sizeof(*sign), bytes, sign->length);
 }
 
 bool
 sign_batch_add_signed(struct sign_batch *batch,
     const struct message_signed *answer, const unsigned char *signature)
 {
-    return add(batch, answer, sizeof(*answer), signature, answer->length);
+    return append_item(batch, answer, sizeof(*answer), signature,
+        answer->length);
 }
 
 void
@@ -61,7 +62,7 @@ sign_batch_clear(struct sign_batch *batch)
 }
 
 static const void *
-next(const struct message *message, size_t *at, size_t size)
+next_item(const struct message *message, size_t *at, size_t size)
 {
     const char *from = message->text + *at;
     size_t left = message->text_length - *at, all;
@@ -69,7 +70,7 @@ next(const struct message *message, size_t *at, size_t size)
 
     if (left < size || head->length > left - size)
         return NULL;
-    all = size + padded(head->length);
+    all = size + padded_length(head->length);
     if (all > left)
         return NULL;
     *at += all;
@@ -79,11 +80,11 @@ next(const struct message *message, size_t *at, size_t size)
 const struct message_sign *
 sign_batch_sign(const struct message *message, size_t *at)
 {
-    return next(message, at, sizeof(struct message_sign));
+    return next_item(message, at, sizeof(struct message_sign));
 }
 
 const struct message_signed *
 sign_batch_signed(const struct message *message, size_t *at)
 {
-    return next(message, at, sizeof(struct message_signed));
+    return next_item(message, at, sizeof(struct message_signed));
 }
