@@ -37,7 +37,7 @@ struct resolver {
     uint32_t questions;
 };
 
-static void on_timer(void *arg);
+static void on_resolver_timer(void *arg);
 
 struct resolver *
 resolver_new(struct loop *loop, const struct resolver_source *source)
@@ -49,7 +49,7 @@ resolver_new(struct loop *loop, const struct resolver_source *source)
     resolver->loop = loop;
     resolver->source = *source;
     TAILQ_INIT(&resolver->asked);
-    if (timer_open(&resolver->timer, loop->base, on_timer, resolver))
+    if (timer_open(&resolver->timer, loop->base, on_resolver_timer, resolver))
         return resolver;
     free(resolver);
     return NULL;
@@ -122,7 +122,7 @@ find_due_ms(const struct resolver *resolver)
 }
 
 static void
-arm_timer(struct resolver *resolver)
+arm_resolver_timer(struct resolver *resolver)
 {
     uint64_t now_ms = clock_now_ms(), due_ms = find_due_ms(resolver);
 
@@ -140,7 +140,7 @@ put_among_asked(struct resolver_name *name)
     name->asked_ms = clock_now_ms();
     name->asked = true;
     TAILQ_INSERT_TAIL(&resolver->asked, name, asked_entry);
-    arm_timer(resolver);
+    arm_resolver_timer(resolver);
 }
 
 static void
@@ -154,7 +154,7 @@ take_from_asked(struct resolver_name *name)
     name->asked = false;
     TAILQ_REMOVE(&resolver->asked, name, asked_entry);
     if (oldest)
-        arm_timer(resolver);
+        arm_resolver_timer(resolver);
 }
 
 /* Asks for a new answer in so much time, if the name is in use then. */
@@ -166,30 +166,31 @@ refresh_in(struct resolver_name *name, uint64_t delay_ms)
 }
 
 static uint64_t
-bounded(uint64_t value, uint64_t least, uint64_t most)
+bound_ms(uint64_t value, uint64_t least, uint64_t most)
 {
     return value < least ? least : value > most ? most : value;
 }
 
 /* False: out of memory. */
 static bool
-remember(struct resolver_name *name, const struct resolver_reply *reply)
+remember_addresses(struct resolver_name *name,
+    const struct resolver_reply *reply)
 {
     const struct resolver_source *source = &name->resolver->source;
 
     if (!resolver_names_keep(name, reply->addresses, reply->count))
         return false;
     name->ttl_ms =
-        bounded(reply->ttl_ms, source->ttl_least_ms, source->ttl_most_ms);
+        bound_ms(reply->ttl_ms, source->ttl_least_ms, source->ttl_most_ms);
     name->expires_ms = clock_now_ms() + name->ttl_ms;
     refresh_in(name, name->ttl_ms -
-        bounded(name->ttl_ms / AHEAD_PART, AHEAD_LEAST_MS, AHEAD_MOST_MS));
+        bound_ms(name->ttl_ms / AHEAD_PART, AHEAD_LEAST_MS, AHEAD_MOST_MS));
     return true;
 }
 
 /* Last good addresses serve on; without any the refusal is kept a while. */
 static void
-note_failure(struct resolver_name *name)
+note_lookup_failure(struct resolver_name *name)
 {
     name->failed_ms = clock_now_ms();
     if (name->count == 0)
@@ -212,7 +213,7 @@ log_change(struct resolver_name *name, bool failing, const char *why)
 }
 
 static void
-conclude(struct resolver_name *name, const struct resolver_reply *reply)
+conclude_lookup(struct resolver_name *name, const struct resolver_reply *reply)
 {
     enum resolver_result result = reply->result;
     const char *why = reply->why;
@@ -220,7 +221,7 @@ conclude(struct resolver_name *name, const struct resolver_reply *reply)
     if (result == RESOLVER_FOUND && reply->count == 0) {
         result = RESOLVER_UNKNOWN;
         why = "it has no address";
-    } else if (result == RESOLVER_FOUND && !remember(name, reply)) {
+    } else if (result == RESOLVER_FOUND && !remember_addresses(name, reply)) {
         result = RESOLVER_FAILED;
         why = "out of memory";
     }
@@ -229,7 +230,7 @@ conclude(struct resolver_name *name, const struct resolver_reply *reply)
     name->refusal = result;
     name->failed_ms = 0;
     if (name->failing)
-        note_failure(name);
+        note_lookup_failure(name);
     log_change(name, name->failing, why);
     tell_waiting(name, name->count > 0 ? RESOLVER_FOUND : result);
 }
@@ -261,11 +262,11 @@ give_up_asked(struct resolver *resolver, uint64_t now_ms)
     while (patience_ms > 0 &&
         (name = TAILQ_FIRST(&resolver->asked)) != NULL &&
         name->asked_ms + patience_ms <= now_ms)
-        conclude(name, &nothing);
+        conclude_lookup(name, &nothing);
 }
 
 static void
-on_timer(void *arg)
+on_resolver_timer(void *arg)
 {
     struct resolver *resolver = arg;
     uint64_t now_ms = clock_now_ms();
@@ -277,7 +278,7 @@ on_timer(void *arg)
         if (name->count > 0)
             tell_waiting(name, RESOLVER_FOUND);
     }
-    arm_timer(resolver);
+    arm_resolver_timer(resolver);
 }
 
 void
@@ -287,11 +288,11 @@ resolver_reply(struct resolver *resolver, uint32_t question,
     struct resolver_name *name = resolver_names_asked(&resolver->names, question);
 
     if (name != NULL)
-        conclude(name, reply);
+        conclude_lookup(name, reply);
 }
 
 static void
-ask(struct resolver_name *name)
+ask_source(struct resolver_name *name)
 {
     struct resolver *resolver = name->resolver;
 
@@ -312,7 +313,7 @@ on_refresh(void *arg)
     uint64_t idle_ms = clock_now_ms() - name->wanted_ms;
 
     if (idle_ms <= IN_USE_MS || idle_ms <= name->ttl_ms)
-        ask(name);
+        ask_source(name);
 }
 
 void
@@ -370,7 +371,7 @@ has_answer(struct resolver_name *name)
         return false;
     if (clock_now_ms() < name->expires_ms)
         return true;
-    ask(name); /* it may be answered at once */
+    ask_source(name); /* it may be answered at once */
     return clock_now_ms() < name->expires_ms || !name->asked || name->waited;
 }
 
@@ -417,5 +418,5 @@ resolver_start(struct resolver *resolver, const char *host,
     query->done = done;
     query->arg = arg;
     LIST_INSERT_HEAD(&name->waiting, query, entry);
-    ask(name);
+    ask_source(name);
 }
