@@ -48,7 +48,7 @@ count_message(struct tls_state *tls, uint8_t type)
 
 /* From OpenSSL, for each message that it reads or writes. */
 static void
-on_message(int is_write, int version, int type, const void *data,
+on_handshake_message(int is_write, int version, int type, const void *data,
     size_t length, SSL *ssl, void *arg)
 {
     struct tls_state *tls = arg;
@@ -99,7 +99,7 @@ prepare_accept(struct tls_state *tls)
 
 /* A handshake, or a read, need be held no longer. */
 static void
-on_wake(void *arg)
+on_job_wake(void *arg)
 {
     struct stream *stream = arg;
 
@@ -119,8 +119,8 @@ prepare_job(struct tls_state *tls, struct tls_signer *signer)
 {
     if (signer == NULL)
         return true;
-    tls->job = tls_job_new(tls->ssl, signer, tls->input.stream->loop, on_wake,
-        tls->input.stream);
+    tls->job = tls_job_new(tls->ssl, signer, tls->input.stream->loop,
+        on_job_wake, tls->input.stream);
     return tls->job != NULL;
 }
 
@@ -129,7 +129,7 @@ tls_handshake_begin(struct tls_state *tls, const struct tls_context *context,
     const struct tls_peer *peer)
 {
     SSL_set_app_data(tls->ssl, tls);
-    SSL_set_msg_callback(tls->ssl, on_message);
+    SSL_set_msg_callback(tls->ssl, on_handshake_message);
     SSL_set_msg_callback_arg(tls->ssl, tls);
     if (peer == NULL)
         prepare_accept(tls);
@@ -140,7 +140,7 @@ tls_handshake_begin(struct tls_state *tls, const struct tls_context *context,
 
 /* False: it is held. */
 static bool
-shake(struct tls_state *tls, int *result)
+do_handshake(struct tls_state *tls, int *result)
 {
     if (tls->job != NULL)
         return tls_job_run(tls->job, result);
@@ -150,7 +150,7 @@ shake(struct tls_state *tls, int *result)
 
 /* Returns SSL_get_error()'s code; SSL_ERROR_WANT_ASYNC: it is held. */
 static int
-shake_on(struct tls_state *tls)
+run_handshake(struct tls_state *tls)
 {
     int code, result;
 
@@ -158,8 +158,8 @@ shake_on(struct tls_state *tls)
     ERR_clear_error();
     do {
         tls->input.filled = false;
-        code = shake(tls, &result) ? SSL_get_error(tls->ssl, result)
-                                   : SSL_ERROR_WANT_ASYNC;
+        code = do_handshake(tls, &result) ? SSL_get_error(tls->ssl, result)
+                                          : SSL_ERROR_WANT_ASYNC;
     } while (code == SSL_ERROR_WANT_READ && !tls->input.starved &&
         tls->input.reads > 0 && !tls->input.refused);
     tls->starved = code == SSL_ERROR_WANT_READ && tls->input.starved;
@@ -187,7 +187,7 @@ may_be_asked_later(const SSL *ssl)
 }
 
 static enum stream_status
-establish(struct tls_state *tls)
+establish_session(struct tls_state *tls)
 {
     if (!tls_verify_is_satisfied(tls->ssl)) {
         tls_state_keep_failure(tls, "the peer showed no verified certificate");
@@ -226,7 +226,7 @@ refuse_hello(struct stream *stream, struct tls_state *tls)
  * for that of its Finished.  Bytes that OpenSSL wrote meanwhile carry it, and a
  * peer whose next bytes are here does not wait. */
 static void
-acknowledge(struct stream *stream, const struct tls_input *input)
+acknowledge_input(struct stream *stream, const struct tls_input *input)
 {
     if (input->took && !input->spoke && buffer_length(&input->left) == 0)
         stream_acknowledge(stream);
@@ -237,15 +237,15 @@ tls_handshake_run(struct stream *stream)
 {
     struct tls_state *tls = stream->state;
     bool held = tls_state_is_held(tls);
-    int code = shake_on(tls);
+    int code = run_handshake(tls);
 
     if (code == SSL_ERROR_WANT_ASYNC)
         return judge_held(stream, tls, held);
     if (tls->input.refused)
         return refuse_hello(stream, tls);
-    acknowledge(stream, &tls->input);
+    acknowledge_input(stream, &tls->input);
     if (code == SSL_ERROR_NONE)
-        return establish(tls);
+        return establish_session(tls);
     if (code != SSL_ERROR_WANT_READ)
         return tls_state_fail(tls);
     if (tls->input.ended && !tls->input.began)

@@ -102,7 +102,7 @@ is_flood(const struct stream *stream, const struct tls_state *tls)
 /* SSL_get_error()'s code; SSL_ERROR_WANT_ASYNC: it is held.  Only what comes in
  * front of data can need the job. */
 static int
-read_some(struct tls_state *tls, uint8_t *data, size_t size, size_t *got)
+read_plaintext(struct tls_state *tls, uint8_t *data, size_t size, size_t *got)
 {
     int result = 1;
 
@@ -118,14 +118,14 @@ read_some(struct tls_state *tls, uint8_t *data, size_t size, size_t *got)
 /* One record's worth of data; see stream_read().  STREAM_AGAIN without
  * `input.starved`: there was no data, but there may be more. */
 static enum stream_status
-read_record(struct stream *stream, struct tls_state *tls, uint8_t *data,
+read_tls_record(struct stream *stream, struct tls_state *tls, uint8_t *data,
     size_t size, size_t *got)
 {
     int code;
 
     tls->input.filled = false;
     tls_bio_want(&tls->input, size);
-    code = read_some(tls, data, size, got);
+    code = read_plaintext(tls, data, size, got);
     if (code == SSL_ERROR_NONE) {
         if (tls->messages > 0)
             tls->messages--;
@@ -173,7 +173,7 @@ read_records(struct stream *stream, struct tls_state *tls, uint8_t *data,
          may_go_on(tls, status); i++) {
         size_t n = 0;
 
-        status = read_record(stream, tls, data + *got, size - *got, &n);
+        status = read_tls_record(stream, tls, data + *got, size - *got, &n);
         *got += n;
         if ((status == STREAM_OK || status == STREAM_AGAIN) &&
             is_flood(stream, tls)) {
