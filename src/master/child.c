@@ -92,7 +92,7 @@ may_send(struct child *child, const struct message *message)
 }
 
 static void
-on_message(void *arg, const struct message *message, const int *fds)
+pass_child_message(void *arg, const struct message *message, const int *fds)
 {
     struct child *child = arg;
     const struct children *children = child->children;
@@ -105,12 +105,12 @@ on_message(void *arg, const struct message *message, const int *fds)
 }
 
 static channel_message_fn *const handlers[] = {
-    [0 ... MESSAGE_TYPE_COUNT - 1] = on_message,
+    [0 ... MESSAGE_TYPE_COUNT - 1] = pass_child_message,
 };
 
 /* A child without a channel is killed, and waited for as any other. */
 static void
-enlist(struct child *child, int fd, int log_fd)
+enlist_child(struct child *child, int fd, int log_fd)
 {
     struct children *children = child->children;
     char name[CHILD_NAME_SIZE];
@@ -196,7 +196,7 @@ child_start(struct children *children, struct instance *instance,
         child->pid = spawn_process(
             &complete, children->program_fd, &fd, &log_fd);
         if (child->pid > 0) {
-            enlist(child, fd, log_fd);
+            enlist_child(child, fd, log_fd);
             return child;
         }
         why = errno;

@@ -62,7 +62,8 @@ on_bound(void *arg, struct child *child, const struct message *message, int fd)
 }
 
 static void
-on_ready(void *arg, struct child *child, const struct message *message, int fd)
+on_child_ready(void *arg, struct child *child, const struct message *message,
+    int fd)
 {
     struct master *master = arg;
 
@@ -88,7 +89,7 @@ on_heartbeat(
 }
 
 static void
-on_keeper_lost(
+on_worker_lost_keeper(
     void *arg, struct child *child, const struct message *message, int fd)
 {
     struct master *master = arg;
@@ -99,7 +100,7 @@ on_keeper_lost(
 }
 
 static void
-on_scout_lost(
+on_worker_lost_scout(
     void *arg, struct child *child, const struct message *message, int fd)
 {
     struct master *master = arg;
@@ -122,11 +123,11 @@ static child_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_BOUND] = on_bound,
     [MESSAGE_FAULT] = on_fault,
     [MESSAGE_VERDICT] = on_verdict,
-    [MESSAGE_READY] = on_ready,
+    [MESSAGE_READY] = on_child_ready,
     [MESSAGE_PREPARED] = on_prepared,
     [MESSAGE_COMMITTED] = on_committed,
-    [MESSAGE_KEEPER_LOST] = on_keeper_lost,
-    [MESSAGE_SCOUT_LOST] = on_scout_lost,
+    [MESSAGE_KEEPER_LOST] = on_worker_lost_keeper,
+    [MESSAGE_SCOUT_LOST] = on_worker_lost_scout,
     [MESSAGE_REQUEST] = on_request,
     [MESSAGE_HEARTBEAT] = on_heartbeat,
 };

@@ -11,7 +11,7 @@ enum {
 };
 
 /* The trial has a deadline in its rollout, a child without a channel a timer:
- * child_let_go(). */
+ * child_stop(). */
 static void
 look_at(struct child *child)
 {

@@ -83,7 +83,7 @@ on_start_timeout(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-succeed(struct upgrade *upgrade)
+succeed_upgrade(struct upgrade *upgrade)
 {
     const struct upgrade_parts *parts = &upgrade->parts;
     pid_t pid = upgrade->pid;
@@ -112,18 +112,18 @@ upgrade_pass_stop(struct upgrade *upgrade)
 }
 
 static void
-on_ready(void *arg, const struct message *message, const int *fds)
+on_successor_ready(void *arg, const struct message *message, const int *fds)
 {
     struct upgrade *upgrade = arg;
 
     (void)message;
     (void)fds;
     if (!upgrade->succeeded)
-        succeed(upgrade);
+        succeed_upgrade(upgrade);
 }
 
 static void
-on_stop(void *arg, const struct message *message, const int *fds)
+on_stop_message(void *arg, const struct message *message, const int *fds)
 {
     const struct message_stop *stop = message->payload;
     const struct upgrade *upgrade = arg;
@@ -156,8 +156,8 @@ on_reopen(void *arg, const struct message *message, const int *fds)
 }
 
 static channel_message_fn *const successor_handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_READY] = on_ready,
-    [MESSAGE_STOP] = on_stop,
+    [MESSAGE_READY] = on_successor_ready,
+    [MESSAGE_STOP] = on_stop_message,
     [MESSAGE_STOP_NOW] = on_stop_now,
     [MESSAGE_REOPEN] = on_reopen,
 };
@@ -176,7 +176,7 @@ send_secret(const struct upgrade *upgrade)
 }
 
 static void
-send_all(const struct upgrade *upgrade)
+send_state_to_successor(const struct upgrade *upgrade)
 {
     const struct supervisor *supervisor = upgrade->parts.supervisor;
     const struct listen_table *sockets = supervisor->parts.sockets;
@@ -279,7 +279,7 @@ upgrade_begin(struct upgrade *upgrade)
     }
     log_info(NULL, "upgrading: pid %d starts from %s", (int)upgrade->pid,
         upgrade->program);
-    send_all(upgrade);
+    send_state_to_successor(upgrade);
 }
 
 void

@@ -49,7 +49,7 @@ take_control(
 }
 
 static void
-on_socket(void *arg, const struct message *message, const int *fds)
+on_inherited_socket(void *arg, const struct message *message, const int *fds)
 {
     struct upgrade *upgrade = arg;
     struct listen_table *sockets = upgrade->parts.supervisor->parts.sockets;
@@ -91,7 +91,7 @@ on_kin(void *arg, const struct message *message, const int *fds)
 }
 
 static void
-on_speak(void *arg, const struct message *message, const int *fds)
+on_speak_message(void *arg, const struct message *message, const int *fds)
 {
     (void)message;
     (void)fds;
@@ -100,7 +100,7 @@ on_speak(void *arg, const struct message *message, const int *fds)
 
 /* That was all. */
 static void
-on_prepare(void *arg, const struct message *message, const int *fds)
+on_inherit_prepare(void *arg, const struct message *message, const int *fds)
 {
     struct upgrade *upgrade = arg;
 
@@ -112,10 +112,10 @@ on_prepare(void *arg, const struct message *message, const int *fds)
 
 static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_SECRET] = on_secret,
-    [MESSAGE_SOCKET] = on_socket,
+    [MESSAGE_SOCKET] = on_inherited_socket,
     [MESSAGE_KIN] = on_kin,
-    [MESSAGE_PREPARE] = on_prepare,
-    [MESSAGE_SPEAK] = on_speak,
+    [MESSAGE_PREPARE] = on_inherit_prepare,
+    [MESSAGE_SPEAK] = on_speak_message,
 };
 
 /* The sockets are here, and nothing else serves them.  (A predecessor that gives
@@ -133,7 +133,7 @@ go_on_alone(struct upgrade *upgrade, const char *why)
 /* The channel stays until this master serves and the connections of the
  * predecessor have ended. */
 static void
-on_predecessor_gone(void *arg, const char *why)
+on_predecessor_channel_ended(void *arg, const char *why)
 {
     struct upgrade *upgrade = arg;
 
@@ -221,7 +221,8 @@ upgrade_inherit(struct upgrade *upgrade, struct error *error)
         return true;
     notify_hold(upgrade->parts.notify, true);
     upgrade->before = channel_new(upgrade_base(upgrade), upgrade->fd,
-        ROLE_SUCCESSOR, ROLE_MASTER, handlers, on_predecessor_gone, upgrade);
+        ROLE_SUCCESSOR, ROLE_MASTER, handlers, on_predecessor_channel_ended,
+        upgrade);
     if (upgrade->before == NULL) {
         error_no_memory(error);
         return false;
