@@ -146,7 +146,7 @@ static const struct {
 };
 
 static void
-pass_on(struct admin *admin, uint32_t client,
+send_request_to_master(struct admin *admin, uint32_t client,
     const struct control_request *request)
 {
     uint64_t master_ms = verbs_info(request->verb)->master_ms;
@@ -177,7 +177,7 @@ may_ask(struct admin *admin)
 }
 
 static void
-hold(struct admin *admin, uint32_t client)
+hold_request(struct admin *admin, uint32_t client)
 {
     if (admin->held_count < CONTROL_CLIENTS_MAX)
         admin->held[admin->held_count++] = client;
@@ -199,7 +199,7 @@ on_pace(void *arg)
             --admin->held_count * sizeof(*admin->held));
         request = control_asked(admin->control, client);
         if (request != NULL)
-            pass_on(admin, client, request);
+            send_request_to_master(admin, client, request);
     }
     if (admin->held_count > 0 && admin->channel != NULL)
         timer_set(&admin->pace, ASK_EVERY_MS);
@@ -213,9 +213,9 @@ on_asked(void *arg, uint32_t client, const struct control_request *request)
     if (verbs_info(request->verb)->answers == VERB_BY_ADMIN)
         handlers[request->verb].answer(admin, client, request);
     else if (admin->held_count == 0 && may_ask(admin))
-        pass_on(admin, client, request);
+        send_request_to_master(admin, client, request);
     else
-        hold(admin, client);
+        hold_request(admin, client);
 }
 
 static void
@@ -255,7 +255,7 @@ static channel_message_fn *const messages[MESSAGE_TYPE_COUNT] = {
 };
 
 static void
-on_ended(void *arg, const char *why)
+on_admin_channel_ended(void *arg, const char *why)
 {
     struct admin *admin = arg;
 
@@ -271,7 +271,7 @@ on_ended(void *arg, const char *why)
 
 /* The last answers leave; a client that does not read is not waited for. */
 static void
-linger(struct admin *admin)
+linger_for_clients(struct admin *admin)
 {
     uint64_t until_ms = clock_now_ms() + FAREWELL;
     struct timeval span = clock_span(FAREWELL);
@@ -286,7 +286,7 @@ linger(struct admin *admin)
 /* Ctrl-C goes to every process of a terminal, and a service manager may tell
  * all of them at once; but the socket is to answer until the master ends. */
 static void
-ignore_signals(void)
+ignore_admin_signals(void)
 {
     static const int numbers[] = {
         SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE,
@@ -299,7 +299,7 @@ ignore_signals(void)
 /* False: no memory, or no descriptor; what was made stays in `admin`, and
  * `master_fd` is the channel's if there is one. */
 static bool
-start_admin(struct admin *admin, int master_fd, int listen_fd, uid_t owner)
+set_up_admin(struct admin *admin, int master_fd, int listen_fd, uid_t owner)
 {
     const struct control_handler handler = {
         .asked = on_asked, .late = on_late, .arg = admin,
@@ -309,7 +309,7 @@ start_admin(struct admin *admin, int master_fd, int listen_fd, uid_t owner)
     if (admin->base == NULL)
         return false;
     admin->channel = channel_new(admin->base, master_fd, ROLE_ADMIN,
-        ROLE_MASTER, messages, on_ended, admin);
+        ROLE_MASTER, messages, on_admin_channel_ended, admin);
     if (admin->channel == NULL)
         return false;
     if (!timer_open(&admin->pace, admin->base, on_pace, admin))
@@ -325,13 +325,13 @@ admin_run(int master_fd, int listen_fd, struct scoreboard *board, uid_t owner)
     struct admin admin = { .board = board };
     bool started;
 
-    ignore_signals();
-    started = start_admin(&admin, master_fd, listen_fd, owner) &&
+    ignore_admin_signals();
+    started = set_up_admin(&admin, master_fd, listen_fd, owner) &&
         heartbeat_start(&admin.heartbeat, admin.base, admin.channel);
     if (started) {
         channel_send(admin.channel, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
         event_base_dispatch(admin.base);
-        linger(&admin);
+        linger_for_clients(&admin);
     } else {
         log_error(NULL, "the admin cannot start: out of memory or "
             "descriptors");

@@ -63,7 +63,7 @@ listen_if_keys(struct keeper *keeper)
 
 /* Brings a link to a worker. */
 static void
-on_keeper(void *arg, const struct message *message, const int *fds)
+on_link_offered(void *arg, const struct message *message, const int *fds)
 {
     struct keeper *keeper = arg;
 
@@ -74,7 +74,7 @@ on_keeper(void *arg, const struct message *message, const int *fds)
 /* Generations. */
 
 static void
-answer_prepare(
+answer_keeper_prepare(
     struct keeper *keeper, uint64_t generation, bool ok, bool given_up)
 {
     const struct message_verdict verdict = {
@@ -95,13 +95,13 @@ drop_next(struct keeper *keeper)
     struct keeper_keys *keys = &keeper->keys;
 
     if (keys->state == KEYS_LOADING)
-        answer_prepare(keeper, keys->next.generation, false, true);
+        answer_keeper_prepare(keeper, keys->next.generation, false, true);
     keeper_keys_drop_next(keys);
     listen_if_keys(keeper);
 }
 
 static void
-fail(struct keeper *keeper)
+fail_next_keys(struct keeper *keeper)
 {
     struct keeper_keys *keys = &keeper->keys;
     uint64_t generation = keys->next.generation;
@@ -110,7 +110,7 @@ fail(struct keeper *keeper)
         channel_send(keeper->master, MESSAGE_FAULT, NULL,
             keys->error.messages[i], strlen(keys->error.messages[i]), NULL, 0);
     keeper_keys_drop_next(keys);
-    answer_prepare(keeper, generation, false, false);
+    answer_keeper_prepare(keeper, generation, false, false);
 }
 
 /* The trial has said all that there is to warn of. */
@@ -123,10 +123,11 @@ load_more(struct keeper *keeper)
     ok = keeper_keys_step(&keeper->keys);
     log_hush(false);
     if (!ok) {
-        fail(keeper);
+        fail_next_keys(keeper);
     } else if (keeper->keys.state == KEYS_LOADED) {
         listen_if_keys(keeper);
-        answer_prepare(keeper, keeper->keys.next.generation, true, false);
+        answer_keeper_prepare(
+            keeper, keeper->keys.next.generation, true, false);
     }
 }
 
@@ -146,7 +147,7 @@ on_work(void *arg)
 }
 
 static void
-on_bundle(void *arg, const struct message *message, const int *fds)
+on_keeper_bundle(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
     struct keeper *keeper = arg;
@@ -156,7 +157,7 @@ on_bundle(void *arg, const struct message *message, const int *fds)
 }
 
 static void
-on_secrets(void *arg, const struct message *message, const int *fds)
+on_keeper_secrets(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
     struct keeper *keeper = arg;
@@ -165,7 +166,7 @@ on_secrets(void *arg, const struct message *message, const int *fds)
 }
 
 static void
-on_prepare(void *arg, const struct message *message, const int *fds)
+on_keeper_prepare(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
     struct keeper *keeper = arg;
@@ -180,7 +181,7 @@ on_prepare(void *arg, const struct message *message, const int *fds)
         return;
     }
     drop_next(keeper);
-    answer_prepare(keeper, fixed->generation, false, false);
+    answer_keeper_prepare(keeper, fixed->generation, false, false);
 }
 
 static void
@@ -193,7 +194,7 @@ on_forget(void *arg)
 }
 
 static void
-on_commit(void *arg, const struct message *message, const int *fds)
+on_keeper_commit(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
     struct keeper *keeper = arg;
@@ -207,7 +208,7 @@ on_commit(void *arg, const struct message *message, const int *fds)
 }
 
 static void
-on_abort(void *arg, const struct message *message, const int *fds)
+on_keeper_abort(void *arg, const struct message *message, const int *fds)
 {
     const struct message_generation *fixed = message->payload;
     struct keeper *keeper = arg;
@@ -218,17 +219,17 @@ on_abort(void *arg, const struct message *message, const int *fds)
 }
 
 static channel_message_fn *const master_handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_BUNDLE] = on_bundle,
-    [MESSAGE_SECRETS] = on_secrets,
-    [MESSAGE_PREPARE] = on_prepare,
-    [MESSAGE_COMMIT] = on_commit,
-    [MESSAGE_ABORT] = on_abort,
-    [MESSAGE_KEEPER] = on_keeper,
+    [MESSAGE_BUNDLE] = on_keeper_bundle,
+    [MESSAGE_SECRETS] = on_keeper_secrets,
+    [MESSAGE_PREPARE] = on_keeper_prepare,
+    [MESSAGE_COMMIT] = on_keeper_commit,
+    [MESSAGE_ABORT] = on_keeper_abort,
+    [MESSAGE_KEEPER] = on_link_offered,
     [MESSAGE_LOG] = log_message_on,
 };
 
 static void
-on_master_ended(void *arg, const char *why)
+on_keeper_master_ended(void *arg, const char *why)
 {
     struct keeper *keeper = arg;
 
@@ -242,7 +243,7 @@ on_master_ended(void *arg, const char *why)
 
 /* False: out of memory, or descriptors. */
 static bool
-set_up(struct keeper *keeper, int fd)
+set_up_keeper(struct keeper *keeper, int fd)
 {
     keeper->base = event_base_new();
     if (keeper->base == NULL) {
@@ -252,7 +253,7 @@ set_up(struct keeper *keeper, int fd)
     keeper_links_init(&keeper->links, keeper->base, &keeper->keys,
         stop_if_useless, keeper);
     keeper->master = channel_new(keeper->base, fd, ROLE_KEEPER, ROLE_MASTER,
-        master_handlers, on_master_ended, keeper);
+        master_handlers, on_keeper_master_ended, keeper);
     if (keeper->master == NULL)
         close(fd);
     return keeper->master != NULL &&
@@ -262,7 +263,7 @@ set_up(struct keeper *keeper, int fd)
 }
 
 static void
-tear_down(struct keeper *keeper)
+tear_down_keeper(struct keeper *keeper)
 {
     keeper_links_close(&keeper->links);
     channel_free(keeper->master);
@@ -276,7 +277,7 @@ tear_down(struct keeper *keeper)
 
 /* Until stop_if_useless(). */
 static void
-serve(struct keeper *keeper)
+run_keeper_loop(struct keeper *keeper)
 {
     int wait;
 
@@ -293,13 +294,13 @@ keeper_run(int master_fd)
     bool ready;
 
     keeper_keys_init(&keeper.keys);
-    ready = set_up(&keeper, master_fd);
+    ready = set_up_keeper(&keeper, master_fd);
     if (ready) {
         channel_send(keeper.master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
-        serve(&keeper);
+        run_keeper_loop(&keeper);
     } else {
         log_error(NULL, "the keeper cannot start: out of memory");
     }
-    tear_down(&keeper);
+    tear_down_keeper(&keeper);
     return ready ? EXIT_SUCCESS : EXIT_FAILURE;
 }

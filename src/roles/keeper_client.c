@@ -36,7 +36,7 @@ struct keeper_client {
 _Static_assert(offsetof(struct keeper_client, signer) == 0, "see client_of()");
 
 static struct keeper_client *
-client_of(struct tls_signer *signer)
+keeper_client_of(struct tls_signer *signer)
 {
     return (struct keeper_client *)signer;
 }
@@ -53,7 +53,7 @@ send_batch(struct keeper_client *client)
 }
 
 static void
-ask(struct keeper_client *client, const struct tls_signing *signing)
+ask_keeper(struct keeper_client *client, const struct tls_signing *signing)
 {
     const struct tls_sign_request *request = &signing->request;
     const struct message_sign sign = {
@@ -100,7 +100,7 @@ ask_more(void *arg)
     }
     while (client->unasked != NULL &&
         client->asked < KEEPER_CLIENT_ASKED_MAX) {
-        ask(client, client->unasked);
+        ask_keeper(client, client->unasked);
         client->asked++;
         client->unasked = TAILQ_NEXT(client->unasked, entry);
     }
@@ -117,9 +117,9 @@ take_out(struct keeper_client *client, struct tls_signing *signing)
 
 /* The number tells a late answer from one to a later question. */
 static void
-start(struct tls_signer *signer, struct tls_signing *signing)
+start_signing(struct tls_signer *signer, struct tls_signing *signing)
 {
-    struct keeper_client *client = client_of(signer);
+    struct keeper_client *client = keeper_client_of(signer);
 
     signing->number = ++client->last_number;
     TAILQ_INSERT_TAIL(&client->signings, signing, entry);
@@ -130,9 +130,9 @@ start(struct tls_signer *signer, struct tls_signing *signing)
 
 /* If it was asked, the keeper still has to get through it. */
 static void
-cancel(struct tls_signer *signer, struct tls_signing *signing)
+cancel_signing(struct tls_signer *signer, struct tls_signing *signing)
 {
-    take_out(client_of(signer), signing);
+    take_out(keeper_client_of(signer), signing);
 }
 
 /* Answers come in the order of the questions: what is looked for is near. */
@@ -155,7 +155,7 @@ take_answer(
 }
 
 static void
-on_signed(void *arg, const struct message *message, const int *fds)
+on_signed_message(void *arg, const struct message *message, const int *fds)
 {
     const struct message_signed *answer;
     struct keeper_client *client = arg;
@@ -169,11 +169,11 @@ on_signed(void *arg, const struct message *message, const int *fds)
 }
 
 static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_SIGNED] = on_signed,
+    [MESSAGE_SIGNED] = on_signed_message,
 };
 
 static void
-on_ended(void *arg, const char *why)
+on_keeper_channel_ended(void *arg, const char *why)
 {
     struct keeper_client *client = arg;
 
@@ -190,7 +190,8 @@ keeper_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
 
     if (client == NULL)
         return NULL;
-    client->signer = (struct tls_signer){ .start = start, .cancel = cancel };
+    client->signer =
+        (struct tls_signer){ .start = start_signing, .cancel = cancel_signing };
     client->loop = loop;
     client->task = (struct loop_task){ .run = ask_more, .arg = client };
     tls_jobs_init(&client->signer.jobs);
@@ -219,7 +220,7 @@ void
 keeper_client_connect(struct keeper_client *client, int fd)
 {
     struct channel *channel = channel_new(client->loop->base, fd, ROLE_WORKER,
-        ROLE_KEEPER, handlers, on_ended, client);
+        ROLE_KEEPER, handlers, on_keeper_channel_ended, client);
 
     if (channel == NULL) {
         log_error(NULL, "the keeper cannot be heard: out of memory");

@@ -33,7 +33,7 @@ struct keeper_link {
 };
 
 static void
-free_link(struct keeper_link *link)
+free_keeper_link(struct keeper_link *link)
 {
     channel_free(link->channel);
     timer_close(&link->window);
@@ -105,7 +105,7 @@ should_send(const struct keeper_links *links, bool first)
 }
 
 static void
-answer(struct keeper_link *link, const struct message_sign *asked)
+answer_sign(struct keeper_link *link, const struct message_sign *asked)
 {
     struct keeper_links *links = link->links;
     const struct tls_sign_request request = {
@@ -138,7 +138,7 @@ on_sign(void *arg, const struct message *message, const int *fds)
     (void)fds;
     look_at_cores(link->links);
     while ((asked = sign_batch_sign(message, &at)) != NULL) {
-        answer(link, asked);
+        answer_sign(link, asked);
         if (should_send(link->links, first))
             send_answers(link);
         first = false;
@@ -153,14 +153,14 @@ static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
 };
 
 static void
-on_worker_ended(void *arg, const char *why)
+on_keeper_link_ended(void *arg, const char *why)
 {
     struct keeper_link *link = arg;
     struct keeper_links *links = link->links;
 
     if (channel_is_offended(link->channel))
         log_error(NULL, "a worker %s; the keeper listens to it no more", why);
-    free_link(link);
+    free_keeper_link(link);
     links->ended(links->arg);
 }
 
@@ -183,7 +183,7 @@ keeper_links_close(struct keeper_links *links)
 
     while ((link = LIST_FIRST(&links->list)) != NULL)
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
-        free_link(link);
+        free_keeper_link(link);
 }
 
 void
@@ -194,7 +194,7 @@ keeper_links_add(struct keeper_links *links, int fd, bool listen)
     if (link != NULL &&
         timer_open(&link->window, links->base, on_window_over, link))
         link->channel = channel_new(links->base, fd, ROLE_KEEPER, ROLE_WORKER,
-            handlers, on_worker_ended, link);
+            handlers, on_keeper_link_ended, link);
     if (link == NULL || link->channel == NULL) {
         log_error(NULL, "a worker cannot be heard: out of memory");
         if (link != NULL)

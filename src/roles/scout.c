@@ -56,7 +56,7 @@ free_question(struct question *question)
 }
 
 static void
-free_way(struct way *way)
+free_scout_link(struct way *way)
 {
     struct question *question;
 
@@ -69,7 +69,7 @@ free_way(struct way *way)
 }
 
 static void
-answer(struct way *way, uint32_t number, enum resolver_result result,
+send_resolved(struct way *way, uint32_t number, enum resolver_result result,
     uint64_t ttl_ms, const struct address *addresses, size_t count)
 {
     const struct message_resolved resolved = {
@@ -90,7 +90,7 @@ on_done(void *arg, enum resolver_result result,
     struct question *question = arg;
     struct resolver *resolver = question->way->scout->resolver;
 
-    answer(question->way, question->number, result,
+    send_resolved(question->way, question->number, result,
         resolver_ttl_ms(resolver, question->host), addresses, count);
     free_question(question);
 }
@@ -135,12 +135,12 @@ on_resolve(void *arg, const struct message *message, const int *fds)
     if (!scout_knows_form(message->text)) {
         log_error(NULL, "a worker asks for what is no host name; the scout "
                         "listens to it no more");
-        free_way(way);
+        free_scout_link(way);
         return;
     }
     question = new_question(way, resolve->query, message->text);
     if (question == NULL) {
-        answer(way, resolve->query, RESOLVER_FAILED, 0, NULL, 0);
+        send_resolved(way, resolve->query, RESOLVER_FAILED, 0, NULL, 0);
         return;
     }
     resolver_start(way->scout->resolver, question->host, on_done, question,
@@ -152,7 +152,7 @@ static channel_message_fn *const worker_handlers[MESSAGE_TYPE_COUNT] = {
 };
 
 static void
-on_worker_ended(void *arg, const char *why)
+on_scout_link_ended(void *arg, const char *why)
 {
     struct way *way = arg;
 
@@ -160,12 +160,12 @@ on_worker_ended(void *arg, const char *why)
         log_error(NULL, "a worker %s; the scout listens to it no more", why);
     else
         log_debug(NULL, "worker %s", why);
-    free_way(way);
+    free_scout_link(way);
 }
 
 /* Brings a way to a worker. */
 static void
-on_scout(void *arg, const struct message *message, const int *fds)
+on_scout_link(void *arg, const struct message *message, const int *fds)
 {
     struct way *way = calloc(1, sizeof(*way));
     struct scout *scout = arg;
@@ -173,7 +173,7 @@ on_scout(void *arg, const struct message *message, const int *fds)
     (void)message;
     if (way != NULL)
         way->channel = channel_new(scout->loop->base, fds[0], ROLE_SCOUT,
-            ROLE_WORKER, worker_handlers, on_worker_ended, way);
+            ROLE_WORKER, worker_handlers, on_scout_link_ended, way);
     if (way == NULL || way->channel == NULL) {
         log_error(NULL, "a worker cannot be heard: out of memory");
         close(fds[0]);
@@ -200,13 +200,13 @@ on_names(void *arg, const struct message *message, const int *fds)
 }
 
 static channel_message_fn *const master_handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_SCOUT] = on_scout,
+    [MESSAGE_SCOUT] = on_scout_link,
     [MESSAGE_NAMES] = on_names,
     [MESSAGE_LOG] = log_message_on,
 };
 
 static void
-on_master_ended(void *arg, const char *why)
+on_scout_master_ended(void *arg, const char *why)
 {
     struct scout *scout = arg;
 
@@ -218,7 +218,7 @@ on_master_ended(void *arg, const char *why)
 }
 
 static void
-ignore_signals(void)
+ignore_scout_signals(void)
 {
     static const int numbers[] = {
         SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE
@@ -237,7 +237,7 @@ free_scout(struct scout *scout)
         return;
     while ((way = LIST_FIRST(&scout->ways)) != NULL)
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
-        free_way(way);
+        free_scout_link(way);
     heartbeat_stop(&scout->heartbeat);
     channel_free(scout->master);
     resolver_dns_free(scout->dns);
@@ -267,7 +267,7 @@ scout_new(struct error *error)
 }
 
 static void
-serve(struct scout *scout)
+run_scout_loop(struct scout *scout)
 {
     if (!heartbeat_start(&scout->heartbeat, scout->loop->base, scout->master))
         log_error(NULL, "the scout sends no heartbeat: out of memory");
@@ -280,12 +280,12 @@ scout_run(struct scout *scout, int master_fd)
 {
     bool ready;
 
-    ignore_signals();
+    ignore_scout_signals();
     scout->master = channel_new(scout->loop->base, master_fd, ROLE_SCOUT,
-        ROLE_MASTER, master_handlers, on_master_ended, scout);
+        ROLE_MASTER, master_handlers, on_scout_master_ended, scout);
     ready = scout->master != NULL;
     if (ready) {
-        serve(scout);
+        run_scout_loop(scout);
     } else {
         log_error(NULL, "the scout cannot start: out of memory");
         close(master_fd);

@@ -54,7 +54,7 @@ on_told(void *arg)
 }
 
 static void
-ask(void *arg, uint32_t question, const char *host)
+ask_scout(void *arg, uint32_t question, const char *host)
 {
     static const struct resolver_reply unknown = {
         .result = RESOLVER_UNKNOWN,
@@ -74,7 +74,7 @@ ask(void *arg, uint32_t question, const char *host)
 }
 
 static void
-on_resolved(void *arg, const struct message *message, const int *fds)
+on_resolved_message(void *arg, const struct message *message, const int *fds)
 {
     const struct message_resolved *resolved = message->payload;
     const struct scout_client *client = arg;
@@ -90,11 +90,11 @@ on_resolved(void *arg, const struct message *message, const int *fds)
 }
 
 static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_RESOLVED] = on_resolved,
+    [MESSAGE_RESOLVED] = on_resolved_message,
 };
 
 static void
-on_ended(void *arg, const char *why)
+on_scout_channel_ended(void *arg, const char *why)
 {
     struct scout_client *client = arg;
 
@@ -108,7 +108,7 @@ scout_client_new(struct loop *loop, void (*lost)(void *arg), void *arg)
 {
     struct scout_client *client = calloc(1, sizeof(*client));
     struct resolver_source source = {
-        .ask = ask,
+        .ask = ask_scout,
         .arg = client,
         .patience_ms = PATIENCE_MS,
         .wait_ms = WAIT_MS,
@@ -145,7 +145,7 @@ void
 scout_client_connect(struct scout_client *client, int fd)
 {
     struct channel *channel = channel_new(client->loop->base, fd, ROLE_WORKER,
-        ROLE_SCOUT, handlers, on_ended, client);
+        ROLE_SCOUT, handlers, on_scout_channel_ended, client);
 
     if (channel == NULL) {
         log_error(NULL, "the scout cannot be heard: out of memory");

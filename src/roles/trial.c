@@ -100,7 +100,7 @@ look_names_up(const struct trial *trial, struct loop *loop,
 }
 
 static bool
-bind_all(const struct trial *trial, struct facts *facts,
+bind_trial_listeners(const struct trial *trial, struct facts *facts,
     const struct config *config, const struct names_check *names,
     struct error *error)
 {
@@ -129,14 +129,15 @@ try_all(const struct trial *trial, struct facts *facts,
     if (!fd_budget_raise(config, trial->workers, error))
         return false;
     names = look_names_up(trial, facts->loop, config, error);
-    ok = names != NULL && bind_all(trial, facts, config, names, error);
+    ok = names != NULL &&
+        bind_trial_listeners(trial, facts, config, names, error);
     names_check_free(names);
     return ok;
 }
 
 /* In any case: the master removes the paths of those that it drops. */
 static void
-send_sockets(struct channel *channel, const struct listen_table *sockets)
+send_trial_sockets(struct channel *channel, const struct listen_table *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++) {
         const struct listen_socket *held = &sockets->items[i];
@@ -197,7 +198,7 @@ static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
 };
 
 static void
-on_ended(void *arg, const char *why)
+on_trial_channel_ended(void *arg, const char *why)
 {
     (void)arg;
     (void)why;
@@ -207,12 +208,12 @@ on_ended(void *arg, const char *why)
 /* Takes `fd`, and hears all that the master has to tell.  False: out of
  * memory. */
 static bool
-set_up(struct facts *facts, int fd)
+set_up_trial(struct facts *facts, int fd)
 {
     facts->loop = loop_new();
     if (facts->loop != NULL)
         facts->channel = channel_new(facts->loop->base, fd, ROLE_TRIAL,
-            ROLE_MASTER, handlers, on_ended, facts);
+            ROLE_MASTER, handlers, on_trial_channel_ended, facts);
     if (facts->channel == NULL) {
         close(fd);
         return false;
@@ -222,7 +223,7 @@ set_up(struct facts *facts, int fd)
 }
 
 static void
-tear_down(struct facts *facts)
+tear_down_trial(struct facts *facts)
 {
     channel_free(facts->channel);
     listen_table_free(&facts->sockets, true);
@@ -232,9 +233,9 @@ tear_down(struct facts *facts)
 /* The sockets are closed before the verdict, because what the master closes next
  * is to be closed. */
 static bool
-report(struct facts *facts, bool ok, const struct error *error)
+report_verdict(struct facts *facts, bool ok, const struct error *error)
 {
-    send_sockets(facts->channel, &facts->sockets);
+    send_trial_sockets(facts->channel, &facts->sockets);
     listen_table_free(&facts->sockets, true);
     send_verdict(facts->channel, ok, error);
     return channel_flush(facts->channel, PATIENCE_MS);
@@ -256,14 +257,14 @@ trial_run(struct trial *trial, int fd)
     struct facts facts = { .lost = false };
     bool ok, told = false;
 
-    if (set_up(&facts, fd)) {
+    if (set_up_trial(&facts, fd)) {
         ok = trial->config != NULL &&
             try_all(trial, &facts, trial->config, &trial->error);
-        told = report(&facts, ok, &trial->error);
+        told = report_verdict(&facts, ok, &trial->error);
     } else {
         log_error(NULL, "the trial cannot start: out of memory");
     }
-    tear_down(&facts);
+    tear_down_trial(&facts);
     config_unref(trial->config);
     error_clear(&trial->error);
     return told ? EXIT_SUCCESS : EXIT_FAILURE;

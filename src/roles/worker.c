@@ -74,7 +74,7 @@ on_began(void *arg)
 }
 
 static void
-on_ended(void *arg)
+on_conn_ended(void *arg)
 {
     struct worker *worker = arg;
 
@@ -83,7 +83,7 @@ on_ended(void *arg)
 }
 
 static void
-on_wake(void *arg, unsigned slot)
+on_handover_wake(void *arg, unsigned slot)
 {
     struct worker *worker = arg;
 
@@ -144,7 +144,7 @@ begin_drain(struct worker *worker, uint64_t timeout_ms)
 }
 
 static void
-drain_service(struct worker *worker, const char *name)
+drain_service_acceptors(struct worker *worker, const char *name)
 {
     struct relay *relay = &worker->relay;
     struct acceptor *acceptor = LIST_FIRST(&relay->acceptors), *next;
@@ -242,7 +242,7 @@ on_drain(void *arg, const struct message *message, const int *fds)
 
     (void)fds;
     if (message->text_length > 0) {
-        drain_service(worker, message->text);
+        drain_service_acceptors(worker, message->text);
         return;
     }
     begin_drain(worker, fixed->timeout_ms);
@@ -264,7 +264,7 @@ on_end(void *arg, const struct message *message, const int *fds)
 }
 
 static void
-on_keeper(void *arg, const struct message *message, const int *fds)
+take_keeper_channel(void *arg, const struct message *message, const int *fds)
 {
     struct worker *worker = arg;
 
@@ -276,7 +276,7 @@ on_keeper(void *arg, const struct message *message, const int *fds)
 }
 
 static void
-on_scout(void *arg, const struct message *message, const int *fds)
+take_scout_channel(void *arg, const struct message *message, const int *fds)
 {
     struct worker *worker = arg;
 
@@ -297,8 +297,8 @@ static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_LOG] = log_message_on,
     [MESSAGE_DRAIN] = on_drain,
     [MESSAGE_END] = on_end,
-    [MESSAGE_SCOUT] = on_scout,
-    [MESSAGE_KEEPER] = on_keeper,
+    [MESSAGE_SCOUT] = take_scout_channel,
+    [MESSAGE_KEEPER] = take_keeper_channel,
 };
 
 /* Drains: without the master no message to stop would ever come. */
@@ -316,14 +316,14 @@ on_master_gone(void *arg, const char *why)
 }
 
 static void
-on_keeper_lost(void *arg)
+report_keeper_lost(void *arg)
 {
     say_to_master(arg, MESSAGE_KEEPER_LOST, NULL, NULL, 0);
 }
 
 /* As long as the master has no scout it has nothing to answer. */
 static void
-on_scout_lost(void *arg)
+report_scout_lost(void *arg)
 {
     say_to_master(arg, MESSAGE_SCOUT_LOST, NULL, NULL, 0);
 }
@@ -338,8 +338,8 @@ may_log_exhaustion(void *arg)
 }
 
 static bool
-set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
-    int fd)
+set_up_worker(struct worker *worker, const struct worker_seed *seed,
+    unsigned slot, int fd)
 {
     struct relay *relay = &worker->relay;
     struct tls_signer *signer = NULL;
@@ -347,8 +347,8 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
     relay->board = seed->board;
     relay->slot = slot;
     relay->began = on_began;
-    relay->ended = on_ended;
-    relay->wake = on_wake;
+    relay->ended = on_conn_ended;
+    relay->wake = on_handover_wake;
     relay->hand_over = on_hand_over;
     relay->arg = worker;
     relay->shared = tls_shared_new(false);
@@ -357,12 +357,13 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
         return false;
     relay->loop->may_log_exhaustion = may_log_exhaustion;
     relay->loop->may_log_arg = worker;
-    worker->scout = scout_client_new(relay->loop, on_scout_lost, worker);
+    worker->scout = scout_client_new(relay->loop, report_scout_lost, worker);
     if (worker->scout == NULL)
         return false;
     relay->resolver = scout_client_resolver(worker->scout);
     if (seed->keeps_no_keys) {
-        worker->keeper = keeper_client_new(relay->loop, on_keeper_lost, worker);
+        worker->keeper =
+            keeper_client_new(relay->loop, report_keeper_lost, worker);
         if (worker->keeper == NULL)
             return false;
         signer = keeper_client_signer(worker->keeper);
@@ -381,7 +382,7 @@ set_up(struct worker *worker, const struct worker_seed *seed, unsigned slot,
 }
 
 static void
-tear_down(struct worker *worker)
+tear_down_worker(struct worker *worker)
 {
     struct relay *relay = &worker->relay;
 
@@ -413,7 +414,7 @@ worker_run(void *seed, unsigned slot, int fd)
 
     if (worker == NULL)
         return code;
-    if (set_up(worker, seed, slot, fd)) {
+    if (set_up_worker(worker, seed, slot, fd)) {
         channel_send(worker->master, MESSAGE_READY, NULL, NULL, 0, NULL, 0);
         loop_run(worker->relay.loop);
         code = EXIT_SUCCESS;
@@ -422,6 +423,6 @@ worker_run(void *seed, unsigned slot, int fd)
     } else {
         log_error(NULL, "a worker cannot start: out of memory");
     }
-    tear_down(worker);
+    tear_down_worker(worker);
     return code;
 }

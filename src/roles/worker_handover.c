@@ -51,7 +51,7 @@ send_word(int to, const struct handover_message *word, int fd)
 }
 
 static int
-peer(const struct worker_handover *handover, unsigned slot)
+peer_descriptor(const struct worker_handover *handover, unsigned slot)
 {
     return slot < SCOREBOARD_SLOTS && handover->links[slot] != NULL
         ? handover->links[slot]->fd
@@ -64,7 +64,7 @@ worker_handover_wake(struct worker_handover *handover, unsigned slot)
 {
     static const struct handover_message room = { .kind = HANDOVER_ROOM };
 
-    (void)send_word(peer(handover, slot), &room, -1);
+    (void)send_word(peer_descriptor(handover, slot), &room, -1);
 }
 
 bool
@@ -79,7 +79,7 @@ worker_handover_send(struct worker_handover *handover, unsigned slot,
         .client = *client,
     };
 
-    return send_word(peer(handover, slot), &word, fd);
+    return send_word(peer_descriptor(handover, slot), &word, fd);
 }
 
 bool
@@ -97,7 +97,8 @@ worker_handover_pass(void *arg, uint64_t acceptor, unsigned service, int fd,
 
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++) {
         handover->passed_to = (handover->passed_to + 1) % SCOREBOARD_SLOTS;
-        if (send_word(peer(handover, handover->passed_to), &word, fd))
+        if (send_word(
+                peer_descriptor(handover, handover->passed_to), &word, fd))
             return true;
     }
     return false;
@@ -118,7 +119,7 @@ find_door(const struct relay *relay, uint64_t address)
 /* For a client whose acceptor has been closed meanwhile: it is served all the
  * same, like clients in the kernel's queue. */
 static struct service *
-find_service(const struct relay *relay, unsigned index)
+find_indexed_service(const struct relay *relay, unsigned index)
 {
     for (size_t i = 0; i < relay->service_count; i++)
         if (relay->services[i]->index == index && index != SCOREBOARD_ALL)
@@ -130,7 +131,7 @@ static void
 take_client(struct relay *relay, const struct handover_message *word, int fd)
 {
     struct acceptor *acceptor = find_door(relay, word->address);
-    struct service *service = find_service(relay, word->service);
+    struct service *service = find_indexed_service(relay, word->service);
 
     if (acceptor == NULL && service != NULL)
         acceptor_take_closed(relay, service, word->tls != 0, fd, &word->client);
@@ -149,8 +150,8 @@ tell_taken(void *arg, unsigned slot, unsigned service, uint32_t count)
     };
 
     /* Of one that is gone the master clears the count. */
-    return peer(handover, slot) < 0 ||
-        send_word(peer(handover, slot), &word, -1) ||
+    return peer_descriptor(handover, slot) < 0 ||
+        send_word(peer_descriptor(handover, slot), &word, -1) ||
         (errno != EAGAIN && errno != ENOBUFS);
 }
 
@@ -218,7 +219,7 @@ read_word(const struct handover_link *link)
 }
 
 static void
-read_all(const struct handover_link *link)
+read_link_messages(const struct handover_link *link)
 {
     for (unsigned i = 0; i < WORDS_MAX && read_word(link); i++)
         continue;
@@ -229,7 +230,7 @@ worker_handover_empty(struct worker_handover *handover)
 {
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++)
         if (handover->links[i] != NULL)
-            read_all(handover->links[i]);
+            read_link_messages(handover->links[i]);
 }
 
 /* A descriptor for which there is no room would be lost, and the client with
@@ -266,7 +267,7 @@ set_readable(struct worker_handover *handover, bool wanted)
 }
 
 static void
-pause_exhausted(struct worker_handover *handover)
+pause_links_exhausted(struct worker_handover *handover)
 {
     if (loop_may_log_exhaustion(handover->relay->loop))
         log_warn(NULL, "accepting from other workers pauses: %m; raise "
@@ -278,7 +279,7 @@ pause_exhausted(struct worker_handover *handover)
 /* One that is broken, as connect(2) to AF_UNSPEC at the far end leaves it, has
  * nothing more to say. */
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_link_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct handover_link *link = arg;
     struct worker_handover *handover = link->handover;
@@ -287,7 +288,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     for (int i = 0; i < WORDS_PER_WAKE; i++) {
         if (!has_descriptor(link)) {
-            pause_exhausted(handover);
+            pause_links_exhausted(handover);
             break;
         }
         if (read_word(link))
@@ -301,7 +302,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_retry(void *arg)
+on_links_retry(void *arg)
 {
     struct worker_handover *handover = arg;
 
@@ -322,7 +323,7 @@ worker_handover_open(struct worker_handover *handover, struct relay *relay)
     struct event_base *base = relay->loop->base;
 
     handover->relay = relay;
-    return timer_open(&handover->retry, base, on_retry, handover) &&
+    return timer_open(&handover->retry, base, on_links_retry, handover) &&
         handover_debts_open(&handover->debts, base, tell_taken, handover);
 }
 
@@ -379,7 +380,7 @@ new_link(struct worker_handover *handover, unsigned slot, int fd)
     }
     *link = (struct handover_link){ handover, slot, fd, NULL };
     link->readable = event_new(handover->relay->loop->base, fd,
-        EV_READ | EV_PERSIST, on_readable, link);
+        EV_READ | EV_PERSIST, on_link_readable, link);
     if (link->readable != NULL)
         return link;
     free_link(link);
@@ -402,7 +403,7 @@ worker_handover_introduce(struct worker_handover *handover, unsigned slot,
      * kernel throws away what that one has sent. */
     handover->links[slot] = NULL;
     if (before != NULL && handover->watching)
-        read_all(before);
+        read_link_messages(before);
     free_link(before);
     limits_forget(handover->relay, slot);
     if (fd < 0)
@@ -417,6 +418,6 @@ worker_handover_read_left(struct worker_handover *handover, int fd)
 {
     const struct handover_link left = { handover, SCOREBOARD_SLOTS, fd, NULL };
 
-    read_all(&left);
+    read_link_messages(&left);
     close(fd);
 }
