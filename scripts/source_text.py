@@ -1,4 +1,5 @@
 """What the text of the source tree says by itself: functions, sizes, prose."""
+import collections
 import re
 
 # As all of src/ is written: the name begins a line, and so do the braces.
@@ -40,6 +41,25 @@ def functions(root):
     """All functions of src/, those in headers too."""
     return [Function(path, match) for path in sources(root)
             for match in FUNCTION.finditer((root / "src" / path).read_text())]
+
+
+def place(function):
+    return f"src/{function.path}:{function.line}: {function.name}"
+
+
+def shared_names(functions):
+    """{name: functions} of names that more than one function has."""
+    of_name = collections.defaultdict(list)
+    for function in functions:
+        of_name[function.name].append(function)
+    return {name: those for name, those in sorted(of_name.items())
+            if len(those) > 1}
+
+
+def bare_words(functions):
+    """Functions named by one word; C itself names main()."""
+    return [function for function in functions
+            if "_" not in function.name and function.name != "main"]
 
 
 def sizes(root):

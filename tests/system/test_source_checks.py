@@ -185,3 +185,28 @@ def test_text_with_persons_is_found(tree, text, place):
     done = tree.run("scripts/check-prose")
     assert done.returncode == 1
     assert done.stdout.startswith(place.split("/")[0] + ": ")
+
+
+def test_names_of_one_place_pass(tree):
+    """Functions with names of their own pass, and so does main()."""
+    for name, function in (("a", "a_start"), ("b", "start_b"), ("c", "main")):
+        (tree.root / f"src/low/{name}.c").write_text(
+            f"int\n{function}(void)\n{{\n    return 0;\n}}\n")
+    done = tree.run("scripts/check-names")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("names, found", [
+    (("start_a", "start_a"), ["src/low/a.c:2: start_a: ",
+                              "src/low/b.c:2: start_a: "]),
+    (("start_a", "start"), ["src/low/b.c:2: start: "])])
+def test_name_of_two_places_or_one_word_is_found(tree, names, found):
+    """A name that two functions share, or that is one word, is found."""
+    for file, name in zip("ab", names):
+        (tree.root / f"src/low/{file}.c").write_text(
+            f"static int\n{name}(void)\n{{\n    return 0;\n}}\n")
+    done = tree.run("scripts/check-names")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(found)
+    assert all(map(str.startswith, lines, found))
