@@ -303,7 +303,7 @@ channel_listen(struct channel *channel, bool listen)
     if (!listen)
         event_del(channel->readable);
     else if (event_add(channel->readable, NULL) != 0)
-        end_channel(channel, "cannot be heard: out of memory");
+        end_channel(channel, "cannot be read from: out of memory");
 }
 
 void

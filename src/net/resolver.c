@@ -204,7 +204,7 @@ log_change(struct resolver_name *name, bool failing, const char *why)
 {
     if (failing && !name->complained && why != NULL) {
         log_warn(NULL, "cannot resolve \"%s\": %s%s", name->host, why,
-            name->count > 0 ? "; its last good addresses serve on" : "");
+            name->count > 0 ? "; still using its last good addresses" : "");
         name->complained = true;
     } else if (!failing && name->complained) {
         log_info(NULL, "\"%s\" resolves again", name->host);

@@ -223,7 +223,7 @@ keeper_client_connect(struct keeper_client *client, int fd)
         ROLE_KEEPER, handlers, on_keeper_channel_ended, client);
 
     if (channel == NULL) {
-        log_error(NULL, "the keeper cannot be heard: out of memory");
+        log_error(NULL, "cannot open the channel to the keeper: out of memory");
         close(fd);
         return;
     }

@@ -159,7 +159,8 @@ on_keeper_link_ended(void *arg, const char *why)
     struct keeper_links *links = link->links;
 
     if (channel_is_offended(link->channel))
-        log_error(NULL, "a worker %s; the keeper listens to it no more", why);
+        log_error(
+            NULL, "a worker %s; the keeper closes the channel to it", why);
     free_keeper_link(link);
     links->ended(links->arg);
 }
@@ -196,7 +197,7 @@ keeper_links_add(struct keeper_links *links, int fd, bool listen)
         link->channel = channel_new(links->base, fd, ROLE_KEEPER, ROLE_WORKER,
             handlers, on_keeper_link_ended, link);
     if (link == NULL || link->channel == NULL) {
-        log_error(NULL, "a worker cannot be heard: out of memory");
+        log_error(NULL, "cannot open a channel to a worker: out of memory");
         if (link != NULL)
             timer_close(&link->window);
         close(fd);

@@ -133,8 +133,8 @@ on_resolve(void *arg, const struct message *message, const int *fds)
 
     (void)fds;
     if (!scout_knows_form(message->text)) {
-        log_error(NULL, "a worker asks for what is no host name; the scout "
-                        "listens to it no more");
+        log_error(NULL, "a worker sent what is no host name; the scout closes "
+                        "the channel to it");
         free_scout_link(way);
         return;
     }
@@ -157,7 +157,7 @@ on_scout_link_ended(void *arg, const char *why)
     struct way *way = arg;
 
     if (channel_is_offended(way->channel))
-        log_error(NULL, "a worker %s; the scout listens to it no more", why);
+        log_error(NULL, "a worker %s; the scout closes the channel to it", why);
     else
         log_debug(NULL, "worker %s", why);
     free_scout_link(way);
@@ -175,7 +175,7 @@ on_scout_link(void *arg, const struct message *message, const int *fds)
         way->channel = channel_new(scout->loop->base, fds[0], ROLE_SCOUT,
             ROLE_WORKER, worker_handlers, on_scout_link_ended, way);
     if (way == NULL || way->channel == NULL) {
-        log_error(NULL, "a worker cannot be heard: out of memory");
+        log_error(NULL, "cannot open a channel to a worker: out of memory");
         close(fds[0]);
         free(way);
         return;
@@ -193,7 +193,8 @@ on_names(void *arg, const struct message *message, const int *fds)
 
     (void)message;
     if (!resolver_files_adopt(fds[0], scout->dns, &error))
-        log_error(NULL, "how names are resolved has not been taken over: %s",
+        log_error(NULL, "cannot reload the files by which names are resolved, "
+            "keeping the previous ones: %s",
             error_first(&error));
     error_clear(&error);
     close(fds[0]);

@@ -148,7 +148,7 @@ scout_client_connect(struct scout_client *client, int fd)
         ROLE_SCOUT, handlers, on_scout_channel_ended, client);
 
     if (channel == NULL) {
-        log_error(NULL, "the scout cannot be heard: out of memory");
+        log_error(NULL, "cannot open the channel to the scout: out of memory");
         close(fd);
         return;
     }
