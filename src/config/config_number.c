@@ -35,28 +35,45 @@ or_word(const struct option *option, char text[OR_WORD_SIZE])
     return text;
 }
 
-/* "1s to 10m, or off" */
+/* Numbers that are written with a unit. */
+struct scale {
+    const char *noun;
+    const char *units;
+    const char *expects;
+    bool (*parse)(const char *text, uint64_t *value);
+    const char *(*format)(uint64_t value, char *text);
+};
+
+static const struct scale times = {
+    .noun = "time",
+    .units = " (ms, s, m, h, d)",
+    .expects = "a number with a unit (ms, s, m, h, d), such as 30s",
+    .parse = duration_parse,
+    .format = duration_format,
+};
+
+static const struct scale sizes = {
+    .noun = "size",
+    .units = " (k, m, g)",
+    .expects = BYTES_EXPECTED,
+    .parse = bytes_parse,
+    .format = bytes_format,
+};
+
+enum { SCALED_SIZE = 24 };
+
+_Static_assert(SCALED_SIZE >= DURATION_TEXT_SIZE, "holds a time");
+_Static_assert(SCALED_SIZE >= BYTES_TEXT_SIZE, "holds a size");
+
+/* "a time from 1s to 10m, or off" */
 static void
-time_range(const struct option *option, char *text, size_t size,
-    const char *units)
+describe_range(const struct option *option, const struct scale *scale,
+    const char *units, char *text, size_t size)
 {
-    char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
-    char zero[OR_WORD_SIZE];
+    char least[SCALED_SIZE], most[SCALED_SIZE], zero[OR_WORD_SIZE];
 
-    snprintf(text, size, "a time from %s to %s%s%s",
-        duration_format(option->min, least),
-        duration_format(option->max, most), units, or_word(option, zero));
-}
-
-static void
-size_range(const struct option *option, char *text, size_t size,
-    const char *units)
-{
-    char least[BYTES_TEXT_SIZE], most[BYTES_TEXT_SIZE];
-    char zero[OR_WORD_SIZE];
-
-    snprintf(text, size, "a size from %s to %s%s%s",
-        bytes_format(option->min, least), bytes_format(option->max, most),
+    snprintf(text, size, "a %s from %s to %s%s%s", scale->noun,
+        scale->format(option->min, least), scale->format(option->max, most),
         units, or_word(option, zero));
 }
 
@@ -73,14 +90,14 @@ void
 config_number_expects_time(const struct option *option, char *text,
     size_t size)
 {
-    time_range(option, text, size, " (ms, s, m, h, d)");
+    describe_range(option, &times, times.units, text, size);
 }
 
 void
 config_number_expects_size(const struct option *option, char *text,
     size_t size)
 {
-    size_range(option, text, size, " (k, m, g)");
+    describe_range(option, &sizes, sizes.units, text, size);
 }
 
 bool
@@ -99,51 +116,43 @@ config_number_parse(const struct option *option, const char *text,
     return true;
 }
 
+/* duration_parse() takes "off", which here is an option's word for zero or no word
+ * at all. */
+static bool
+parse_scaled(const struct option *option, const struct scale *scale,
+    const char *text, uint64_t *value, struct fault *fault)
+{
+    char range[128], zero[OR_WORD_SIZE];
+    uint64_t scaled = 0;
+
+    if (is_zero_word(option, text)) {
+        *value = 0;
+        return true;
+    }
+    if (strcmp(text, "off") == 0 || !scale->parse(text, &scaled))
+        return config_refuse(fault, "\"%s\" is not a %s; write %s%s", text,
+            scale->noun, scale->expects, or_word(option, zero));
+    if (!is_within(option, scaled)) {
+        describe_range(option, scale, "", range, sizeof(range));
+        return config_refuse(fault, "\"%s\" is out of range; write %s", text,
+            range);
+    }
+    *value = scaled;
+    return true;
+}
+
 bool
 config_number_parse_time(const struct option *option, const char *text,
     uint64_t *ms, struct fault *fault)
 {
-    char range[128], zero[OR_WORD_SIZE];
-    uint64_t span = 0;
-
-    if (is_zero_word(option, text)) {
-        *ms = 0;
-        return true;
-    }
-    if (strcmp(text, "off") == 0 || !duration_parse(text, &span))
-        return config_refuse(fault, "\"%s\" is not a time; write a number "
-            "with a unit (ms, s, m, h, d), such as 30s%s", text,
-            or_word(option, zero));
-    if (!is_within(option, span)) {
-        time_range(option, range, sizeof(range), "");
-        return config_refuse(fault, "\"%s\" is out of range; write %s", text,
-            range);
-    }
-    *ms = span;
-    return true;
+    return parse_scaled(option, &times, text, ms, fault);
 }
 
 bool
 config_number_parse_size(const struct option *option, const char *text,
     uint64_t *bytes, struct fault *fault)
 {
-    char range[128], zero[OR_WORD_SIZE];
-    uint64_t size = 0;
-
-    if (is_zero_word(option, text)) {
-        *bytes = 0;
-        return true;
-    }
-    if (!bytes_parse(text, &size))
-        return config_refuse(fault, "\"%s\" is not a size; write %s%s", text,
-            BYTES_EXPECTED, or_word(option, zero));
-    if (!is_within(option, size)) {
-        size_range(option, range, sizeof(range), "");
-        return config_refuse(fault, "\"%s\" is out of range; write %s", text,
-            range);
-    }
-    *bytes = size;
-    return true;
+    return parse_scaled(option, &sizes, text, bytes, fault);
 }
 
 static char *
@@ -161,18 +170,23 @@ config_number_format(const struct option *option, uint64_t value)
     return zero_or(option, value, text);
 }
 
+static char *
+format_scaled(
+    const struct option *option, const struct scale *scale, uint64_t value)
+{
+    char text[SCALED_SIZE];
+
+    return zero_or(option, value, scale->format(value, text));
+}
+
 char *
 config_number_format_time(const struct option *option, uint64_t ms)
 {
-    char text[DURATION_TEXT_SIZE];
-
-    return zero_or(option, ms, duration_format(ms, text));
+    return format_scaled(option, &times, ms);
 }
 
 char *
 config_number_format_size(const struct option *option, uint64_t bytes)
 {
-    char text[BYTES_TEXT_SIZE];
-
-    return zero_or(option, bytes, bytes_format(bytes, text));
+    return format_scaled(option, &sizes, bytes);
 }
