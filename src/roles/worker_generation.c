@@ -193,7 +193,7 @@ find_planned(const struct worker_generation *plan, uint64_t id)
 
 /* There may be thousands of either. */
 static void
-match_doors(struct worker_generation *plan, const struct relay *relay)
+match_acceptors(struct worker_generation *plan, const struct relay *relay)
 {
     struct planned_socket *planned;
     struct acceptor *acceptor;
@@ -211,7 +211,7 @@ match_doors(struct worker_generation *plan, const struct relay *relay)
 /* An acceptor that is not in the plan has gone over to another worker, which
  * accepts the clients in its queue; one that is given up is emptied here. */
 static void
-close_doors(const struct worker_generation *plan, struct relay *relay)
+close_acceptors(const struct worker_generation *plan, struct relay *relay)
 {
     struct acceptor *acceptor = LIST_FIRST(&relay->acceptors), *next;
 
@@ -230,7 +230,7 @@ close_doors(const struct worker_generation *plan, struct relay *relay)
 }
 
 static void
-open_door(struct relay *relay, struct planned_socket *planned,
+open_acceptor(struct relay *relay, struct planned_socket *planned,
     struct service *service)
 {
     struct listener_socket *socket = &planned->socket;
@@ -257,14 +257,14 @@ replace_planned(struct planned_socket *planned, int fd)
 
 /* The service is what the acceptor has now, whatever the master knew. */
 static void
-replace_door(struct relay *relay, struct acceptor *acceptor,
+replace_acceptor(struct relay *relay, struct acceptor *acceptor,
     struct planned_socket *socket)
 {
     struct service *service = service_ref(acceptor_service(acceptor));
 
     socket->use.tls = acceptor_is_tls(acceptor);
     acceptor_close(acceptor, false);
-    open_door(relay, socket, service);
+    open_acceptor(relay, socket, service);
     service_unref(service);
 }
 
@@ -278,7 +278,7 @@ worker_generation_rebind(struct worker_generation *plan, struct relay *relay,
         if (plan->sockets[i].id == socket->id)
             replace_planned(&plan->sockets[i], socket->socket.fd);
     if (acceptor != NULL)
-        replace_door(relay, acceptor, socket);
+        replace_acceptor(relay, acceptor, socket);
     listener_socket_leave(&socket->socket);
 }
 
@@ -292,13 +292,13 @@ worker_generation_cover(struct relay *relay, struct planned_socket *socket)
         acceptor_close(acceptor, false);
     else if (socket->serve && acceptor == NULL && !relay->draining &&
         socket->use.service < relay->service_count)
-        open_door(relay, socket, relay->services[socket->use.service]);
+        open_acceptor(relay, socket, relay->services[socket->use.service]);
     listener_socket_leave(&socket->socket);
 }
 
 /* An acceptor whose socket is dead has it replaced by the one that came. */
 static void
-open_doors(struct worker_generation *plan, struct relay *relay)
+open_acceptors(struct worker_generation *plan, struct relay *relay)
 {
     for (size_t i = 0; i < plan->socket_count; i++) {
         struct planned_socket *planned = &plan->sockets[i];
@@ -314,7 +314,7 @@ open_doors(struct worker_generation *plan, struct relay *relay)
         }
         if (acceptor != NULL)
             acceptor_close(acceptor, false);
-        open_door(relay, planned, service);
+        open_acceptor(relay, planned, service);
     }
 }
 
@@ -325,8 +325,8 @@ worker_generation_commit(struct worker_generation *plan, struct relay *relay,
     const struct global_config *global = &plan->config->global;
 
     give_up_drained(plan);
-    match_doors(plan, relay);
-    close_doors(plan, relay);
+    match_acceptors(plan, relay);
+    close_acceptors(plan, relay);
     services_old_add(old, relay->services, relay->service_count);
     relay->services = plan->services;
     relay->service_count = plan->config->service_count;
@@ -334,7 +334,7 @@ worker_generation_commit(struct worker_generation *plan, struct relay *relay,
     relay->max_connections = global->max_connections;
     relay->workers = config_workers(plan->config);
     relay->drain_timeout_ms = global->drain_timeout_ms;
-    open_doors(plan, relay);
+    open_acceptors(plan, relay);
     plan->services = NULL;
     scoreboard_set_accepting(relay->board, relay->slot, plan->generation);
     limits_recheck(relay);

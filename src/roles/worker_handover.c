@@ -24,9 +24,9 @@
 #include "roles/handover_message.h"
 
 enum {
-    WORDS_PER_WAKE = 16, /* of one worker; then the others have their turn */
-    WORDS_MAX = 1024,    /* of one worker, where all are read: more than a queue
-                          * holds (net.unix.max_dgram_qlen) */
+    MESSAGES_PER_WAKE = 16, /* of one worker; then the others have their turn */
+    MESSAGES_MAX = 1024, /* of one worker, where all are read: more than a
+                          * queue holds (net.unix.max_dgram_qlen) */
     EXHAUSTED_PAUSE_MS = 100,
 };
 
@@ -38,7 +38,7 @@ struct handover_link {
 };
 
 static bool
-send_word(int to, const struct handover_message *word, int fd)
+send_handover_message(int to, const struct handover_message *word, int fd)
 {
     union fd_pass pass;
     struct iovec part = { (void *)word, sizeof(*word) };
@@ -58,13 +58,13 @@ peer_descriptor(const struct worker_handover *handover, unsigned slot)
         : -1;
 }
 
-/* A full handover holds other words that wake its reader as well. */
+/* A full handover holds other messages that wake its reader as well. */
 void
 worker_handover_wake(struct worker_handover *handover, unsigned slot)
 {
     static const struct handover_message room = { .kind = HANDOVER_ROOM };
 
-    (void)send_word(peer_descriptor(handover, slot), &room, -1);
+    (void)send_handover_message(peer_descriptor(handover, slot), &room, -1);
 }
 
 bool
@@ -79,7 +79,7 @@ worker_handover_send(struct worker_handover *handover, unsigned slot,
         .client = *client,
     };
 
-    return send_word(peer_descriptor(handover, slot), &word, fd);
+    return send_handover_message(peer_descriptor(handover, slot), &word, fd);
 }
 
 bool
@@ -97,7 +97,7 @@ worker_handover_pass(void *arg, uint64_t acceptor, unsigned service, int fd,
 
     for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++) {
         handover->passed_to = (handover->passed_to + 1) % SCOREBOARD_SLOTS;
-        if (send_word(
+        if (send_handover_message(
                 peer_descriptor(handover, handover->passed_to), &word, fd))
             return true;
     }
@@ -106,7 +106,7 @@ worker_handover_pass(void *arg, uint64_t acceptor, unsigned service, int fd,
 
 /* Each worker has sockets of its own for the same address. */
 static struct acceptor *
-find_door(const struct relay *relay, uint64_t address)
+find_acceptor(const struct relay *relay, uint64_t address)
 {
     struct acceptor *acceptor;
 
@@ -130,7 +130,7 @@ find_indexed_service(const struct relay *relay, unsigned index)
 static void
 take_client(struct relay *relay, const struct handover_message *word, int fd)
 {
-    struct acceptor *acceptor = find_door(relay, word->address);
+    struct acceptor *acceptor = find_acceptor(relay, word->address);
     struct service *service = find_indexed_service(relay, word->service);
 
     if (acceptor == NULL && service != NULL)
@@ -151,7 +151,7 @@ tell_taken(void *arg, unsigned slot, unsigned service, uint32_t count)
 
     /* Of one that is gone the master clears the count. */
     return peer_descriptor(handover, slot) < 0 ||
-        send_word(peer_descriptor(handover, slot), &word, -1) ||
+        send_handover_message(peer_descriptor(handover, slot), &word, -1) ||
         (errno != EAGAIN && errno != ENOBUFS);
 }
 
@@ -170,7 +170,7 @@ count_taken(const struct handover_link *link,
 /* A connection whose descriptor did not come has to be counted out by its sender
  * all the same.  One that blocks is refused: no worker accepts such a one. */
 static void
-read_message(const struct handover_link *link,
+take_handover_message(const struct handover_link *link,
     const struct handover_message *word, int fd)
 {
     struct relay *relay = link->handover->relay;
@@ -193,10 +193,10 @@ read_message(const struct handover_link *link,
 }
 
 /* False: nothing is there, and errno says why.  Another worker may have been
- * taken over: a word that is not in order is dropped, and its descriptor with
+ * captured: a message that is not in order is dropped, and its descriptor with
  * it. */
 static bool
-read_word(const struct handover_link *link)
+read_handover_message(const struct handover_link *link)
 {
     union fd_pass pass;
     struct handover_message said, word;
@@ -212,7 +212,7 @@ read_word(const struct handover_link *link)
     (void)fd_pass_unpack(&message, &fd, 1);
     if ((message.msg_flags & MSG_TRUNC) == 0 &&
         handover_message_judge(&said, (size_t)got, &word))
-        read_message(link, &word, fd);
+        take_handover_message(link, &word, fd);
     else if (fd >= 0)
         close(fd);
     return true;
@@ -221,7 +221,7 @@ read_word(const struct handover_link *link)
 static void
 read_link_messages(const struct handover_link *link)
 {
-    for (unsigned i = 0; i < WORDS_MAX && read_word(link); i++)
+    for (unsigned i = 0; i < MESSAGES_MAX && read_handover_message(link); i++)
         continue;
 }
 
@@ -286,18 +286,18 @@ on_link_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    for (int i = 0; i < WORDS_PER_WAKE; i++) {
+    for (int i = 0; i < MESSAGES_PER_WAKE; i++) {
         if (!has_descriptor(link)) {
             pause_links_exhausted(handover);
             break;
         }
-        if (read_word(link))
+        if (read_handover_message(link))
             continue;
         if (errno != EAGAIN)
             event_del(link->readable);
         break;
     }
-    /* A word that found no room among these was to say this. */
+    /* A message that found no room among these was to say this. */
     limits_recheck(handover->relay);
 }
 
@@ -399,7 +399,7 @@ worker_handover_introduce(struct worker_handover *handover, unsigned slot,
         return;
     }
     before = handover->links[slot];
-    /* It is answered nothing any more: with a word to a socket that is gone the
+    /* Nothing is sent to it any more: at a message to a socket that is gone the
      * kernel throws away what that one has sent. */
     handover->links[slot] = NULL;
     if (before != NULL && handover->watching)
