@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "relay/pipe_pool.h"
 
-/* The log, epoll, ways to other processes, libraries. */
+/* The log, epoll, channels to other processes, libraries. */
 enum { SPARE_DESCRIPTORS = 64 };
 
 /* A name, or `*`, stands for an address of each family, each with a socket for

@@ -12,7 +12,7 @@
 enum { KEEPER_WORKERS = 2 };
 
 /* Serves until the master lets it go, or the master and all its workers are
- * gone.  Takes `master_fd`, the way to it.  Returns the exit code;
+ * gone.  Takes `master_fd`, the channel to it.  Returns the exit code;
  * what went wrong is logged. */
 int keeper_run(int master_fd);
 

@@ -23,15 +23,15 @@ struct tls_signer;
 enum { KEEPER_CLIENT_ASKED_MAX = 256 };
 
 /* `lost` runs from the loop, about once a second, while there are questions and
- * no way to a keeper.  NULL: out of memory. */
+ * no channel to a keeper.  NULL: out of memory. */
 NODISCARD struct keeper_client *keeper_client_new(
     struct loop *loop, void (*lost)(void *arg), void *arg);
 
 /* Every signing must have been answered or cancelled. */
 void keeper_client_free(struct keeper_client *client);
 
-/* Takes `fd`, the way to a keeper that replaces the one before, and asks it for
- * all that is not answered. */
+/* Takes `fd`, the channel to a keeper that replaces the one before, and asks it
+ * for all that is not answered. */
 void keeper_client_connect(struct keeper_client *client, int fd);
 
 /* Borrowed: it goes with the client. */

@@ -35,7 +35,7 @@ void keeper_links_init(struct keeper_links *links, struct event_base *base,
 
 void keeper_links_close(struct keeper_links *links);
 
-/* Takes `fd`, a way to a worker.  `listen`: as below. */
+/* Takes `fd`, a channel to a worker.  `listen`: as below. */
 void keeper_links_add(struct keeper_links *links, int fd, bool listen);
 
 /* Whether workers are heard; what they ask for waits in their sockets else. */

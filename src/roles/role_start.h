@@ -4,8 +4,8 @@
  *
  * Each role has an image of its own, so none has the master's memory, or the
  * addresses of another.  Its descriptors have the numbers of enum role_fd, and the
- * first packet on its channel is a struct role_start.  Bundles, sockets and ways to
- * others come later, as messages.
+ * first packet on its channel is a struct role_start.  Bundles, sockets and
+ * channels to others come later, as messages.
  */
 #ifndef ROLES_ROLE_START_H
 #define ROLES_ROLE_START_H

@@ -25,13 +25,13 @@ struct scout {
     struct resolver_dns *dns;
     struct resolver *resolver;
     struct channel *master;
-    LIST_HEAD(, way) ways;
+    LIST_HEAD(, scout_link) links;
     struct heartbeat heartbeat;
 };
 
 /* To one worker. */
-struct way {
-    LIST_ENTRY(way) entry;
+struct scout_link {
+    LIST_ENTRY(scout_link) entry;
     struct scout *scout;
     struct channel *channel;
     LIST_HEAD(, question) questions;
@@ -40,7 +40,7 @@ struct way {
 
 struct question {
     LIST_ENTRY(question) entry;
-    struct way *way;
+    struct scout_link *link;
     struct resolver_query *query;
     uint32_t number; /* the worker's */
     char host[];
@@ -51,26 +51,27 @@ free_question(struct question *question)
 {
     resolver_cancel(question->query);
     LIST_REMOVE(question, entry);
-    question->way->question_count--;
+    question->link->question_count--;
     free(question);
 }
 
 static void
-free_scout_link(struct way *way)
+free_scout_link(struct scout_link *link)
 {
     struct question *question;
 
-    channel_free(way->channel);
-    while ((question = LIST_FIRST(&way->questions)) != NULL)
+    channel_free(link->channel);
+    while ((question = LIST_FIRST(&link->questions)) != NULL)
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
         free_question(question);
-    LIST_REMOVE(way, entry);
-    free(way);
+    LIST_REMOVE(link, entry);
+    free(link);
 }
 
 static void
-send_resolved(struct way *way, uint32_t number, enum resolver_result result,
-    uint64_t ttl_ms, const struct address *addresses, size_t count)
+send_resolved(struct scout_link *link, uint32_t number,
+    enum resolver_result result, uint64_t ttl_ms,
+    const struct address *addresses, size_t count)
 {
     const struct message_resolved resolved = {
         .query = number,
@@ -79,7 +80,7 @@ send_resolved(struct way *way, uint32_t number, enum resolver_result result,
         .count = (uint32_t)count,
     };
 
-    channel_send(way->channel, MESSAGE_RESOLVED, &resolved,
+    channel_send(link->channel, MESSAGE_RESOLVED, &resolved,
         (const char *)addresses, count * sizeof(*addresses), NULL, 0);
 }
 
@@ -88,29 +89,29 @@ on_done(void *arg, enum resolver_result result,
     const struct address *addresses, size_t count)
 {
     struct question *question = arg;
-    struct resolver *resolver = question->way->scout->resolver;
+    struct resolver *resolver = question->link->scout->resolver;
 
-    send_resolved(question->way, question->number, result,
+    send_resolved(question->link, question->number, result,
         resolver_ttl_ms(resolver, question->host), addresses, count);
     free_question(question);
 }
 
 static struct question *
-new_question(struct way *way, uint32_t number, const char *host)
+new_question(struct scout_link *link, uint32_t number, const char *host)
 {
     size_t length = strlen(host) + 1;
     struct question *question;
 
-    if (way->question_count == SCOUT_QUERIES_MAX)
+    if (link->question_count == SCOUT_QUERIES_MAX)
         return NULL;
     question = calloc(1, sizeof(*question) + length);
     if (question == NULL)
         return NULL;
-    question->way = way;
+    question->link = link;
     question->number = number;
     memcpy(question->host, host, length);
-    LIST_INSERT_HEAD(&way->questions, question, entry);
-    way->question_count++;
+    LIST_INSERT_HEAD(&link->questions, question, entry);
+    link->question_count++;
     return question;
 }
 
@@ -129,21 +130,21 @@ on_resolve(void *arg, const struct message *message, const int *fds)
 {
     const struct message_resolve *resolve = message->payload;
     struct question *question;
-    struct way *way = arg;
+    struct scout_link *link = arg;
 
     (void)fds;
     if (!scout_knows_form(message->text)) {
         log_error(NULL, "a worker sent what is no host name; the scout closes "
                         "the channel to it");
-        free_scout_link(way);
+        free_scout_link(link);
         return;
     }
-    question = new_question(way, resolve->query, message->text);
+    question = new_question(link, resolve->query, message->text);
     if (question == NULL) {
-        send_resolved(way, resolve->query, RESOLVER_FAILED, 0, NULL, 0);
+        send_resolved(link, resolve->query, RESOLVER_FAILED, 0, NULL, 0);
         return;
     }
-    resolver_start(way->scout->resolver, question->host, on_done, question,
+    resolver_start(link->scout->resolver, question->host, on_done, question,
         &question->query);
 }
 
@@ -154,34 +155,34 @@ static channel_message_fn *const worker_handlers[MESSAGE_TYPE_COUNT] = {
 static void
 on_scout_link_ended(void *arg, const char *why)
 {
-    struct way *way = arg;
+    struct scout_link *link = arg;
 
-    if (channel_is_offended(way->channel))
+    if (channel_is_offended(link->channel))
         log_error(NULL, "a worker %s; the scout closes the channel to it", why);
     else
         log_debug(NULL, "worker %s", why);
-    free_scout_link(way);
+    free_scout_link(link);
 }
 
-/* Brings a way to a worker. */
+/* Brings a channel to a worker. */
 static void
 on_scout_link(void *arg, const struct message *message, const int *fds)
 {
-    struct way *way = calloc(1, sizeof(*way));
+    struct scout_link *link = calloc(1, sizeof(*link));
     struct scout *scout = arg;
 
     (void)message;
-    if (way != NULL)
-        way->channel = channel_new(scout->loop->base, fds[0], ROLE_SCOUT,
-            ROLE_WORKER, worker_handlers, on_scout_link_ended, way);
-    if (way == NULL || way->channel == NULL) {
+    if (link != NULL)
+        link->channel = channel_new(scout->loop->base, fds[0], ROLE_SCOUT,
+            ROLE_WORKER, worker_handlers, on_scout_link_ended, link);
+    if (link == NULL || link->channel == NULL) {
         log_error(NULL, "cannot open a channel to a worker: out of memory");
         close(fds[0]);
-        free(way);
+        free(link);
         return;
     }
-    way->scout = scout;
-    LIST_INSERT_HEAD(&scout->ways, way, entry);
+    link->scout = scout;
+    LIST_INSERT_HEAD(&scout->links, link, entry);
 }
 
 /* What is in force stays so if this cannot be taken over. */
@@ -232,13 +233,13 @@ ignore_scout_signals(void)
 static void
 free_scout(struct scout *scout)
 {
-    struct way *way;
+    struct scout_link *link;
 
     if (scout == NULL)
         return;
-    while ((way = LIST_FIRST(&scout->ways)) != NULL)
+    while ((link = LIST_FIRST(&scout->links)) != NULL)
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is off the list */
-        free_scout_link(way);
+        free_scout_link(link);
     heartbeat_stop(&scout->heartbeat);
     channel_free(scout->master);
     resolver_dns_free(scout->dns);

@@ -3,7 +3,7 @@
  * be able to.  What it knows is shared by all of them.
  *
  * It opens no file: what hosts(5) and resolv.conf(5) say comes from the master
- * (MESSAGE_NAMES), before the first way to a worker does.
+ * (MESSAGE_NAMES), before the first channel to a worker does.
  */
 #ifndef ROLES_SCOUT_H
 #define ROLES_SCOUT_H
@@ -23,7 +23,7 @@ enum { SCOUT_QUERIES_MAX = 1024 };
 NODISCARD struct scout *scout_new(struct error *error);
 
 /* Serves until the master says so or is gone.  Takes `scout` and `master_fd`,
- * the way to the master, on which each MESSAGE_SCOUT brings a way to one worker.
+ * the channel to the master, where each MESSAGE_SCOUT brings one to a worker.
  * Returns the exit code; what went wrong is logged.  The signals that are meant
  * for the master and reach a whole group or unit are ignored from then on. */
 int scout_run(struct scout *scout, int master_fd);

@@ -1,7 +1,7 @@
 /*
  * A resolver whose source is the scout: a worker's.
  *
- * The scout may not be there yet, or die and be replaced, and the way to it may
+ * The scout may not be there yet, or die and be replaced, and the channel may
  * be lost.  What was asked waits for another, and is told after ten seconds that
  * it failed; old answers serve on all that time.
  */
@@ -16,7 +16,7 @@ struct loop;
 struct resolver;
 struct scout_client;
 
-/* `lost` runs when a name is asked for and there is no way to the scout, at once
+/* `lost` runs when a name is asked for and the scout has no channel, at once
  * and then once a second while that is so; the answer to it is
  * scout_client_connect(), if ever.  NULL: out of memory. */
 NODISCARD struct scout_client *scout_client_new(
@@ -25,8 +25,8 @@ NODISCARD struct scout_client *scout_client_new(
 /* Every query must have ended or been cancelled. */
 void scout_client_free(struct scout_client *client);
 
-/* Takes `fd`, the way to a scout that replaces the one before, and asks it for
- * all that is not answered. */
+/* Takes `fd`, the channel to a scout that replaces the one before, and asks it
+ * for all that is not answered. */
 void scout_client_connect(struct scout_client *client, int fd);
 
 /* Whether there is a scout. */

@@ -79,7 +79,7 @@ ignore_loss(void *arg)
     (void)arg;
 }
 
-/* Takes the way to the scout.  NULL: out of memory. */
+/* Takes the channel to the scout.  NULL: out of memory. */
 static struct names_check *
 look_names_up(const struct trial *trial, struct loop *loop,
     const struct config *config, struct error *error)

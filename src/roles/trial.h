@@ -17,7 +17,7 @@ struct trial {
     int bundle_fd;
     int secrets_fd;   /* -1: the bundle has all */
     unsigned workers; /* sockets for each TCP address */
-    int scout_fd;     /* a worker's end of a way to it; -1: no scout */
+    int scout_fd;     /* a worker's end of its channel; -1: no scout */
     bool strict;      /* only certificates have changed, and those that have
                        * expired are faults */
 
