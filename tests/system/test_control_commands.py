@@ -188,7 +188,7 @@ def test_daemon_of_another_user_is_refused():
             os.seteuid(0)
         done = command("status", "-s", f"@{name}")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is user 65534, neither root nor you" in done.stderr
+    assert "is of user 65534, neither root nor you" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["a b", "a\nreload", "x" * 41, "x" * 600])
