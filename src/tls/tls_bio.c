@@ -82,6 +82,9 @@ fill_input(struct tls_input *input)
     if (!input->drained && !input->ended)
         status = stream_receive(input->stream, input->stream->loop->input,
             input->want, &input->end);
+    if (status == STREAM_OK && !input->began)
+        input->protocol =
+            protocol_of(input->stream->loop->input, input->end);
     if (status == STREAM_OK)
         input->began = input->filled = input->took = true;
     if (status == STREAM_END)

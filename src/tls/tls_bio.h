@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "net/stream.h"
+#include "proto/protocol.h"
 
 struct tls_hello;
 
@@ -21,6 +22,7 @@ struct tls_input {
     size_t start, end;  /* the same, within a call, in the loop's `input` */
     size_t want;        /* how much to ask the socket for */
     struct tls_hello *hello; /* looks at what is read; NULL: nothing does */
+    enum protocol protocol; /* of the first bytes */
     unsigned reads;     /* by OpenSSL, left for this call: two for a record */
     bool asked;   /* in this call the socket was read */
     bool drained; /* ... and had no more */

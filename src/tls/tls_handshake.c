@@ -9,6 +9,7 @@
 
 #include "net/stream.h"
 #include "tls/tls_context.h"
+#include "tls/tls_failure.h"
 #include "tls/tls_job.h"
 #include "tls/tls_key_shares.h"
 #include "tls/tls_limits.h"
@@ -210,7 +211,7 @@ refuse_hello(struct stream *stream, struct tls_state *tls)
 {
     static const uint8_t illegal_parameter[] = { SSL3_RT_ALERT, 3, 3, 0, 2,
         SSL3_AL_FATAL, SSL_AD_ILLEGAL_PARAMETER };
-    char text[TLS_STATE_FAILURE_SIZE];
+    char text[TLS_FAILURE_SIZE];
 
     snprintf(text, sizeof(text), "excessive ClientHello: %u bytes, at most %d "
         "are taken", (unsigned)tls_hello_bytes(&tls->hello),

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/tls_error.h"
+#include "tls/tls_failure.h"
 #include "tls/tls_job.h"
-#include "tls/tls_limits.h"
-#include "tls/tls_verify.h"
 
 bool
 tls_state_is_held(const struct tls_state *tls)
@@ -55,7 +53,7 @@ tls_state_keep_failure(struct tls_state *tls, const char *text)
 void
 tls_state_keep_cause(struct tls_state *tls, const char *text)
 {
-    char cause[TLS_STATE_FAILURE_SIZE + sizeof(TLS_STATE_REFUSED) +
+    char cause[TLS_FAILURE_SIZE + sizeof(TLS_STATE_REFUSED) +
         sizeof("; then: ")];
 
     snprintf(cause, sizeof(cause), "%s%s%s",
@@ -67,19 +65,17 @@ tls_state_keep_cause(struct tls_state *tls, const char *text)
 enum stream_status
 tls_state_fail(struct tls_state *tls)
 {
-    char text[TLS_STATE_FAILURE_SIZE];
+    char text[TLS_FAILURE_SIZE];
 
     tls->broken = true;
     if (tls->job != NULL && tls_job_was_refused(tls->job))
         tls_state_keep_failure(tls, "no signature could be had from the keeper");
-    if (tls_verify_failure(tls->ssl, text, sizeof(text)))
-        ERR_clear_error();
-    else
-        tls_error_reason(text, sizeof(text));
-    if (!tls->established && tls_limits_broke_ticket(tls->ssl))
-        snprintf(text, sizeof(text), "the certificate is too large for a "
-            "ticket of TLS 1.2: session_tickets = no, or TLS 1.3, lets it in");
-    tls_state_keep_cause(tls, text[0] != '\0' ? text : "TLS failed");
+    tls_failure_describe(
+        tls->ssl, tls->input.protocol, tls->established, text);
+    tls_state_keep_cause(tls, text);
+    if (tls->input.protocol == PROTOCOL_HTTP && SSL_is_server(tls->ssl))
+        (void)!stream_send(tls->input.stream, tls_failure_http_answer,
+            strlen(tls_failure_http_answer));
     return STREAM_FAILED;
 }
 

@@ -16,8 +16,6 @@
 struct tls_job;
 struct tls_session_cache;
 
-enum { TLS_STATE_FAILURE_SIZE = 512 };
-
 #define TLS_STATE_REFUSED "asked to renegotiate, which is refused"
 
 struct tls_state {

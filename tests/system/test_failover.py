@@ -57,7 +57,7 @@ TLS_FAILURES = {
     "wrong-name": "name",
     "closes": "closed",
     "resets": "reset",
-    "not-tls": "wrong version number",
+    "not-tls": "server speaks SMTP or FTP, not TLS",
     "silent": "timeout.handshake",
     "not-there": "refused",
 }

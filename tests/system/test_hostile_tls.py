@@ -100,14 +100,16 @@ NOTHING = rb""
 # What is sent, what may be answered, and what the log says of it.
 GARBAGE = {
     "http": (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-             NOTHING, "http request"),
+             rb"HTTP/1\.1 400 .*https://\n", "client speaks plain HTTP"),
     "http-connect": (b"CONNECT example.test:443 HTTP/1.1\r\n\r\n",
-                     NOTHING, "https proxy request"),
-    "ssh": (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", NOTHING, "version"),
-    "smtp": (b"EHLO example.test\r\n", NOTHING, "version"),
+                     rb"HTTP/1\.1 400 .*https://\n",
+                     "client speaks plain HTTP"),
+    "ssh": (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", NOTHING,
+            "client speaks SSH"),
+    "smtp": (b"EHLO example.test\r\n", NOTHING, "client speaks SMTP"),
     "postgres": (struct.pack(">II", 8, 80877103), None, None),
-    "zeros": (bytes(4096), NOTHING, "version"),
-    "random": (peers.payload(4096, 7), NOTHING, "version"),
+    "zeros": (bytes(4096), NOTHING, "does not speak TLS"),
+    "random": (peers.payload(4096, 7), NOTHING, "does not speak TLS"),
     "ssl2-hello": (b"\x80\x2e\1\3\1\0\x15\0\0\0\x10" + bytes(37),
                    ALERT, None),
     "giant-record": (b"\x16\x03\x01\xff\xff" + peers.payload(0xffff, 8),
@@ -133,8 +135,8 @@ GARBAGE = {
 @pytest.mark.promise(6)
 @pytest.mark.parametrize("name", GARBAGE)
 def test_garbage_fails_the_handshake(gate, name):
-    """Bytes that are no ClientHello get an alert that can be read, or
-    nothing."""
+    """Bytes that are no ClientHello get an alert that can be read, plain HTTP
+    a plain answer, or nothing."""
     data, answer, detail = GARBAGE[name]
     peer = gate.open()
     peer.send(data)

@@ -260,9 +260,9 @@ def test_server_gets_the_configured_certificate(connector, certs, client,
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name,words", [
-    (None, ("alert handshake failure", "alert certificate required")),
-    ("client-untrusted", ("alert unknown ca",)),
-    ("client-expired", ("alert certificate expired",)),
+    (None, ("alert handshake_failure", "alert certificate_required")),
+    ("client-untrusted", ("alert unknown_ca",)),
+    ("client-expired", ("alert certificate_expired",)),
 ])
 def test_log_says_that_a_server_refused_our_certificate(connector, certs,
                                                         client, version, name,

@@ -120,7 +120,7 @@ def test_connector_refuses_other_versions(connector, certs, line, spoken):
         assert one.received.end == "reset"
     end, = one.wait_ends()
     assert end["reason"] == "handshake-failed"
-    assert "alert protocol version" in end["detail"]
+    assert "alert protocol_version" in end["detail"]
 
 
 def test_listener_refuses_less_than_tls_1_2(acceptor):

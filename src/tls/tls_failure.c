@@ -1,0 +1,93 @@
+#include "tls/tls_failure.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <stdio.h>
+
+#include "tls/tls_alert.h"
+#include "tls/tls_error.h"
+#include "tls/tls_limits.h"
+#include "tls/tls_verify.h"
+
+#define HTTP_BODY "This port speaks TLS: use https://\n"
+
+const char tls_failure_http_answer[] =
+    "HTTP/1.1 400 Bad Request\r\n"
+    "Content-Type: text/plain\r\n"
+    "Content-Length: 35\r\n"
+    "Connection: close\r\n"
+    "\r\n" HTTP_BODY;
+
+_Static_assert(sizeof(HTTP_BODY) - 1 == 35, "see Content-Length");
+
+static const char *
+peer_of(const SSL *ssl)
+{
+    return SSL_is_server(ssl) ? "client" : "server";
+}
+
+/* In TLS 1.2 a server that wants a certificate and gets none says only that it
+ * accepts nothing. */
+static bool
+lacks_certificate(SSL *ssl, const struct tls_alert *alert)
+{
+    if (SSL_is_server(ssl) || SSL_get_certificate(ssl) != NULL)
+        return false;
+    return alert->number == SSL_AD_CERTIFICATE_REQUIRED ||
+        SSL_get0_certificate_types(ssl, NULL) > 0;
+}
+
+static void
+describe_alert(SSL *ssl, const struct tls_alert *alert, char *text)
+{
+    if (lacks_certificate(ssl, alert))
+        snprintf(text, TLS_FAILURE_SIZE, "the server wants a client "
+            "certificate: name one with connect.cert (alert %s)", alert->name);
+    else
+        snprintf(text, TLS_FAILURE_SIZE, "the %s %s (alert %s)", peer_of(ssl),
+            alert->words, alert->name);
+}
+
+static void
+describe_protocol(const SSL *ssl, enum protocol spoken, char *text)
+{
+    const char *name = protocol_name(spoken);
+
+    if (name != NULL)
+        snprintf(text, TLS_FAILURE_SIZE, "the %s speaks %s, not TLS",
+            peer_of(ssl), name);
+    else
+        snprintf(text, TLS_FAILURE_SIZE, "the %s does not speak TLS",
+            peer_of(ssl));
+}
+
+/* What fails a handshake besides; the queue may say something else of it. */
+static bool
+describe_handshake(SSL *ssl, enum protocol spoken, char *text)
+{
+    if (spoken != PROTOCOL_TLS)
+        describe_protocol(ssl, spoken, text);
+    else if (tls_limits_broke_ticket(ssl))
+        snprintf(text, TLS_FAILURE_SIZE, "the certificate is too large for a "
+            "ticket of TLS 1.2: session_tickets = no, or TLS 1.3, lets it in");
+    else
+        return false;
+    return true;
+}
+
+void
+tls_failure_describe(SSL *ssl, enum protocol spoken, bool established,
+    char text[TLS_FAILURE_SIZE])
+{
+    const struct tls_alert *alert = tls_alert_of_error(ERR_peek_error());
+
+    if (!tls_verify_failure(ssl, text, TLS_FAILURE_SIZE) &&
+        (established || !describe_handshake(ssl, spoken, text))) {
+        if (alert != NULL)
+            describe_alert(ssl, alert, text);
+        else if (*tls_error_reason(text, TLS_FAILURE_SIZE) == '\0')
+            snprintf(text, TLS_FAILURE_SIZE, "TLS failed");
+    }
+    ERR_clear_error();
+}
