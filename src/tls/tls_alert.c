@@ -8,6 +8,7 @@
 static const struct tls_alert alerts[] = {
     { 10, "unexpected_message", "got a message that it did not expect" },
     { 20, "bad_record_mac", "could not decrypt what it got" },
+    { 21, "decryption_failed", "could not decrypt what it got" },
     { 22, "record_overflow", "got a record that is too long" },
     { 30, "decompression_failure", "could not decompress what it got" },
     { 40, "handshake_failure", "accepts none of what it was offered" },

@@ -129,6 +129,9 @@ explain_key(const struct tls_load *load, const struct tls_file *file,
     char reason[REASON_SIZE];
 
     tls_error_reason(reason, sizeof(reason));
+    if (!passphrase->asked && strcmp(option, "key") == 0 &&
+        tls_file_explain_slip(load, option, file, TLS_PEM_PRIVATE_KEY))
+        return;
     if (!tls_file_holds(file, "PRIVATE KEY"))
         tls_load_fault(load, option, "%s: has no private key (-----BEGIN "
             "PRIVATE KEY-----) in it; add the key, or name its file with "

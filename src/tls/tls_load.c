@@ -200,6 +200,36 @@ read_certificates(BIO *bio, STACK_OF(X509) *certs)
     return tls_file_ended();
 }
 
+/* One of the two holds what the other should: both are configured. */
+static bool
+may_be_exchanged(const struct tls_load *load, const char *option,
+    const struct tls_file *file, enum tls_pem_wanted wanted)
+{
+    const char *other = wanted == TLS_PEM_CERTIFICATE ? "PRIVATE KEY" :
+        "CERTIFICATE";
+
+    return load->leg->key.count > 0 && load->leg->cert.count > 0 &&
+        strcmp(option, wanted == TLS_PEM_CERTIFICATE ? "cert" : "key") == 0 &&
+        tls_file_holds(file, other);
+}
+
+bool
+tls_file_explain_slip(const struct tls_load *load, const char *option,
+    const struct tls_file *file, enum tls_pem_wanted wanted)
+{
+    const char *words = tls_pem_slip(
+        file->content.text, file->content.length, wanted);
+
+    if (words == NULL)
+        return false;
+    if (may_be_exchanged(load, option, file, wanted))
+        tls_load_fault(load, option, "%s: %s; are %s.cert and %s.key "
+            "exchanged?", file->path, words, load->side, load->side);
+    else
+        tls_load_fault(load, option, "%s: %s", file->path, words);
+    return true;
+}
+
 bool
 tls_file_has_certificates(const struct tls_load *load, const char *option,
     const struct tls_file *file, bool read, int count)
@@ -207,11 +237,13 @@ tls_file_has_certificates(const struct tls_load *load, const char *option,
     char reason[REASON_SIZE];
 
     tls_error_reason(reason, sizeof(reason));
+    if (read && count > 0)
+        return true;
+    if (tls_file_explain_slip(load, option, file, TLS_PEM_CERTIFICATE))
+        return false;
     if (!read)
         tls_load_fault(load, option, "%s: certificate %d in it cannot be "
             "read: %s", file->path, count + 1, reason);
-    else if (count > 0)
-        return true;
     else if (tls_file_holds(file, ""))
         tls_load_fault(load, option, "%s: has no certificate in it",
             file->path);

@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "files/files.h"
+#include "tls/tls_pem_slip.h"
 
 struct error;
 struct leg_config;
@@ -79,6 +80,12 @@ void tls_file_free(struct tls_file *file);
 
 /* True if a line "-----BEGIN ...LABEL-----" is there. */
 bool tls_file_holds(const struct tls_file *file, const char *label);
+
+/* Reports what befell a file in which no `wanted` block could be read, if that
+ * is a known accident (tls_pem_slip.h).  False: it is not, nothing reported. */
+NODISCARD bool tls_file_explain_slip(const struct tls_load *load,
+    const char *option, const struct tls_file *file,
+    enum tls_pem_wanted wanted);
 
 /* All certificates of a PEM file, in their order; other blocks are skipped.
  * NULL: there is none, or one cannot be read; the reason is among the

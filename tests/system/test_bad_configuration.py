@@ -139,7 +139,7 @@ FAULTY = {
     "cert-is-device": (TLS.replace("{certs}/server.pem", "/dev/zero"),
                        [(4, "not a regular file")]),
     "cert-is-empty": (TLS.replace("{certs}/server.pem", "{dir}/empty"),
-                      [(4, "PEM")]),
+                      [(4, "is empty")]),
     "cert-is-key": (TLS.replace("server.pem", "server.key"),
                     [(4, "server.key.*certificate")]),
     "key-is-cert": (TLS.replace("server.key", "server.pem"),

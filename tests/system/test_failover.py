@@ -190,7 +190,7 @@ def test_next_server_is_tried_when_our_certificate_is_refused(
     assert peer.recv_exactly(5) == b"hello"
     peer.half_close()
     [end] = one.wait_ends()
-    assert "certificate required" in end["failed"]
+    assert "wants a client certificate: name one with connect.cert" in end["failed"]
 
 
 def turns_away(context, notifies):

@@ -84,19 +84,20 @@ Test(tls_files, explains_certificates_that_cannot_be_used)
     leg.cert = (struct strings){ &folder, 1 };
     EXPECT_FAULT(&leg, folder, "is a directory", "name a file");
     leg.cert = (struct strings){ (char *[]){ text_file("empty", "") }, 1 };
-    EXPECT_FAULT(&leg, "empty: has no PEM block", "openssl x509");
+    EXPECT_FAULT(&leg, "empty: is empty");
     leg.cert = (struct strings){ (char *[]){ text_file("junk",
         "\x30\x82\x01\x0a\xff") }, 1 };
-    EXPECT_FAULT(&leg, "junk: has no PEM block");
+    EXPECT_FAULT(&leg, "junk: has no PEM block", "openssl x509");
     leg.cert = (struct strings){ &key, 1 };
-    EXPECT_FAULT(&leg, "leaf.key: has no certificate in it");
+    EXPECT_FAULT(&leg, "leaf.key: holds a private key and no certificate; are "
+        "listen.cert and listen.key exchanged?");
     leg.cert = (struct strings){ (char *[]){ text_file("bad",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n") },
         1 };
     EXPECT_FAULT(&leg, "bad: certificate 1 in it cannot be read");
     leg.cert = (struct strings){ (char *[]){ text_file("cut",
         "-----BEGIN CERTIFICATE-----\nAAAA\n") }, 1 };
-    EXPECT_FAULT(&leg, "cut: certificate 1 in it cannot be read");
+    EXPECT_FAULT(&leg, "cut: has the beginning of a block and no -----END");
     leg.cert = (struct strings){ NULL, 0 };
     leg.key = (struct strings){ NULL, 0 };
     EXPECT_FAULT(&leg, "listen.cert: a TLS listener needs a certificate");
@@ -174,7 +175,8 @@ Test(tls_files, explains_keys_that_cannot_be_used)
     leg.key = (struct strings){ two, 2 };
     EXPECT_FAULT(&leg, "2 keys for 1 certificates");
     leg.key = (struct strings){ &cert, 1 };
-    EXPECT_FAULT(&leg, "listen.key: ", "leaf.crt: has no private key");
+    EXPECT_FAULT(&leg, "listen.key: ", "leaf.crt: holds a certificate and no "
+        "private key; are listen.cert and listen.key exchanged?");
     leg.key = (struct strings){ (char *[]){ text_file("bad.key",
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n") },
         1 };
@@ -264,7 +266,7 @@ Test(tls_files, explains_trust_that_cannot_be_used)
 
     EXPECT_FAULT(&leg, "listen.ca: /nowhere: cannot open: No such file");
     trusted = key;
-    EXPECT_FAULT(&leg, "leaf.key: has no certificate in it");
+    EXPECT_FAULT(&leg, "leaf.key: holds a private key and no certificate");
     snprintf(folder, sizeof(folder), "%s/empty", pki_folder());
     mkdir(folder, 0700);
     trusted = folder;
