@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "config/config_endpoint_slip.h"
 #include "config/config_fault.h"
 #include "config/config_fields.h"
 #include "config/config_host.h"
@@ -265,6 +266,8 @@ config_endpoint_parse(struct files *files, struct endpoint *endpoint,
     if (parse_endpoint(files, endpoint, text, use, fault))
         return true;
     config_endpoint_clear(endpoint);
+    /* What other programs write has an answer of its own. */
+    (void)!config_endpoint_slip(text, use == ENDPOINT_LISTEN, fault);
     return false;
 }
 

@@ -75,13 +75,51 @@ comment_start(const char *text)
     return strchr(text, '\0');
 }
 
+/* What word processors and web pages have in place of quotes and blanks. */
+static const struct {
+    const char *bytes;
+    const char *name;
+} pasted[] = {
+    { "\xc2\xa0", "a no-break space" },
+    { "\xe2\x80\xaf", "a no-break space" },
+    { "\xe2\x80\x8b", "a space of no width" },
+    { "\xef\xbb\xbf", "a byte order mark" },
+    { "\xe2\x80\x9c", "a curly quote" },
+    { "\xe2\x80\x9d", "a curly quote" },
+    { "\xe2\x80\x9e", "a curly quote" },
+    { "\xe2\x80\x98", "a curly quote" },
+    { "\xe2\x80\x99", "a curly quote" },
+    { "\xc2\xab", "an angle quote" },
+    { "\xc2\xbb", "an angle quote" },
+};
+
+/* NULL: there is none at the beginning of the text nor at its end. */
+static const char *
+pasted_around(const char *text, size_t length)
+{
+    for (size_t i = 0; i < COUNT(pasted); i++) {
+        size_t size = strlen(pasted[i].bytes);
+
+        if (length >= size && (memcmp(text, pasted[i].bytes, size) == 0 ||
+            memcmp(text + length - size, pasted[i].bytes, size) == 0))
+            return pasted[i].name;
+    }
+    return NULL;
+}
+
 bool
 config_line_value_is_good(const char *value, struct fault *fault)
 {
     size_t length = strlen(value);
+    const char *odd;
 
     if (!bytes_are_good(value, length, fault))
         return false;
+    odd = pasted_around(value, length);
+    if (odd != NULL)
+        return config_refuse(fault, "there is %s at an end of the value "
+            "\"%s\"; write it without quotes and with plain spaces", odd,
+            value);
     if (value[0] == ' ' || (length > 0 && value[length - 1] == ' '))
         return config_refuse(fault, "there are blanks around the value "
             "\"%s\"; remove them", value);
@@ -126,6 +164,8 @@ static bool
 judge_assignment(struct line *line, const char *text)
 {
     size_t length = strspn(text, key_bytes), value_length;
+    size_t key_length = trimmed_length(text, strcspn(text, "="));
+    const char *odd = pasted_around(text, key_length);
     const char *sign = text + length + strspn(text + length, " ");
     const char *value;
 
@@ -135,6 +175,9 @@ judge_assignment(struct line *line, const char *text)
     if (strchr(text, '=') == NULL)
         return config_refuse(&line->fault, "\"%s\" has no '='; write "
             "\"key = value\", or begin a comment with ';'", text);
+    if (odd != NULL)
+        return config_refuse(&line->fault, "there is %s beside the key "
+            "\"%.*s\"; remove it", odd, (int)key_length, text);
     if (length == 0 || *sign != '=')
         return config_refuse(&line->fault, "\"%.*s\" is not a key; a key is "
             "one word of letters, digits, '_' and '.'",

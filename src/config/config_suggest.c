@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/config_foreign.h"
+
 #define WORD_MAX 64
 
 static size_t
@@ -122,10 +124,12 @@ config_suggest_option(enum option_scope scope, const char *name, char *text,
 {
     enum option_scope other =
         scope == OPTION_GLOBAL ? OPTION_SERVICE : OPTION_GLOBAL;
-    const char *near;
+    const char *near, *advice = config_foreign_advice(name);
 
     if (config_option_find(other, name) != NULL)
         snprintf(text, size, "it belongs in %s", section_of_scope(other));
+    else if (advice != NULL)
+        snprintf(text, size, "%s", advice);
     else if (scope == OPTION_SERVICE && suggest_leg(name, text, size))
         return text;
     else if ((near = nearest_option(scope, name, false)) != NULL)
