@@ -7,6 +7,7 @@
 #include "config/config_file.h"
 #include "relay/service.h"
 #include "relay/services.h"
+#include "sandbox/account_check.h"
 #include "sandbox/sandbox.h"
 #include "tls/tls_shared.h"
 #include "tls/tls_vault.h"
@@ -35,9 +36,10 @@ command_check(int count, char *const *arguments)
         .shared = tls_shared_new(true),
         .tries = true,
     };
+    account_check(config, &error);
     services = services_new(&spec, &error);
     config_file_warn(config);
-    if (services == NULL ||
+    if (error_any(&error) || services == NULL ||
         !tls_vault_would_load(config, spec.shared, &error))
         code = EXIT_FAILURE;
     else

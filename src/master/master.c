@@ -18,6 +18,7 @@
 #include "master/parts.h"
 #include "master/requests.h"
 #include "master/spawn.h"
+#include "sandbox/account_check.h"
 #include "sandbox/sandbox.h"
 #include "systemd/activation.h"
 #include "tls/tls_init.h"
@@ -206,12 +207,15 @@ on_second(void *arg, bool dead)
 }
 
 static bool
-find_accounts(struct master *master, const struct global_config *global,
-    struct error *error)
+find_accounts(
+    struct master *master, const struct config *config, struct error *error)
 {
+    const struct global_config *global = &config->global;
     bool own = global->keeper_user != NULL;
 
-    return account_find(
+    account_check(config, error);
+    return !error_any(error) &&
+        account_find(
                global->user, global->group, &master->account, error) &&
         account_find(own ? global->keeper_user : global->user,
             own ? NULL : global->group, &master->keeper_account, error);
@@ -341,7 +345,7 @@ set_up_master(struct master *master, const struct config *config,
     if (children->program_fd < 0 ||
         !sandbox_reduce_master(children->sandbox, error) ||
         !open_log(config, error) ||
-        !find_accounts(master, &config->global, error) ||
+        !find_accounts(master, config, error) ||
         !tls_secret_make(&master->secret, error))
         return false;
     return set_up_loop(master, config, error) &&

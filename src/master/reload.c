@@ -15,6 +15,7 @@
 #include "master/generation.h"
 #include "master/rollout.h"
 #include "net/listen_table.h"
+#include "sandbox/account_check.h"
 
 void
 reload_send_log(const struct children *children, const struct config *config)
@@ -161,7 +162,10 @@ reload_begin(struct reload *reload)
     struct error error = { 0 };
     struct config *config = parts->source->load(parts->source->arg, &error);
 
-    if (config != NULL && prepare_log(reload, config, &error)) {
+    if (config != NULL)
+        account_check(config, &error);
+    if (config != NULL && !error_any(&error) &&
+        prepare_log(reload, config, &error)) {
         warn_of_fixed(parts->generations->current.config, config);
         rollout_start(
             parts->rollout, config, false, on_rollout_done, reload);

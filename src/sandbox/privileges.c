@@ -73,6 +73,33 @@ find_group(const char *name, gid_t *gid)
     return entry != NULL || parse_id(name, gid);
 }
 
+bool
+account_user_exists(const char *user)
+{
+    uid_t uid;
+    gid_t gid;
+
+    return find_user(user, &uid, &gid);
+}
+
+bool
+account_group_exists(const char *group)
+{
+    gid_t gid;
+
+    return find_group(group, &gid);
+}
+
+bool
+account_user_has_group(const char *user)
+{
+    const gid_t none = (gid_t)-1;
+    gid_t gid = none;
+    uid_t uid;
+
+    return find_user(user, &uid, &gid) && gid != none;
+}
+
 static bool
 keep_account_name(
     struct account *account, const char *name, struct error *error)

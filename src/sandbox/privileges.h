@@ -27,6 +27,14 @@ NODISCARD bool account_find(const char *user, const char *group,
     struct account *account, struct error *error);
 void account_clear(struct account *account);
 
+/* Whether the system knows the name, or it is a number that an account may
+ * have. */
+bool account_user_exists(const char *user);
+bool account_group_exists(const char *group);
+
+/* Whether the user has a group of its own: a number without an entry has none. */
+bool account_user_has_group(const char *user);
+
 /* True if children will keep groups beside the account's own, as setgroups(2) is
  * not for a process that was not started as root. */
 bool privileges_keep_groups(void);

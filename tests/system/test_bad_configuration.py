@@ -169,6 +169,35 @@ FAULTY = {
     "sigalgs": (TLS + "listen.sigalgs = RSA+ROT13\n", [(6, "ROT13")]),
     "include-missing": (configs.settings("include = {dir}/none.ini") + GOOD,
                         [(2, "none.ini.*No such file")]),
+    # Accounts.
+    "user-unknown": (configs.settings("user = no-such-user") + GOOD,
+                     [(2, "there is no user \"no-such-user\"")]),
+    "group-unknown": (configs.settings("group = no-such-group") + GOOD,
+                      [(2, "there is no group \"no-such-group\"")]),
+    "keeper-user-unknown": (
+        configs.settings("keeper_user = no-such-user") + GOOD,
+        [(2, "there is no user \"no-such-user\"")]),
+    "owner-unknown": (GOOD + "listen.owner = no-such-user\n",
+                      [(4, "there is no account \"no-such-user\"")]),
+    "owner-group-unknown": (GOOD + "listen.owner = root:no-such-group\n",
+                            [(4, "there is no account")]),
+
+    # What other programs write.
+    "port-alone": (GOOD.replace("127.0.0.1:9", "6379"),
+                   [(3, "write 127.0.0.1:6379 ")]),
+    "url": (GOOD.replace("127.0.0.1:9", "https://example.org/x"),
+            [(3, "write tls://example.org:443")]),
+    "comma-list": (GOOD.replace("127.0.0.1:9", "127.0.0.1:9,127.0.0.1:10"),
+                   [(3, "on a line of its own.*connect = ")]),
+    "nginx-listen": (GOOD.replace("unix:{dir}/door", "127.0.0.1:443 ssl"),
+                     [(2, "write tls://127.0.0.1:443")]),
+    "path": (GOOD.replace("127.0.0.1:9", "/run/x.sock"),
+             [(3, "write unix:/run/x.sock")]),
+    "no-break-space": (GOOD + "splice = \u00a0never\n", [(4, "no-break space")]),
+    "curly-quotes": (GOOD + "splice = \u201cnever\u201d\n", [(4, "curly quote")]),
+    "stunnel": (GOOD + "accept = 443\nCAfile = x\n",
+                [(4, "write \"listen\""), (5, "\"connect.ca\"")]),
+    "nginx": (GOOD + "ssl_certificate = x\n", [(4, "write \"listen.cert\"")]),
     "include-in-service": (GOOD + "include = {dir}/x\n", [(4, "global")]),
 }
 
@@ -312,8 +341,6 @@ def test_unreadable_key_is_told(certs, tmp_path):
 
 # What only the start finds out.
 START_FAULTY = {
-    "unknown-owner": (GOOD + "listen.owner = no-such-user\n",
-                      r"bad.ini:\d+: .*listen.owner"),
     "no-folder-of-log": (configs.settings("log = file:{dir}/none/log") + GOOD,
                          "cannot open log file {dir}/none/log: No such file"),
 }
@@ -321,8 +348,7 @@ START_FAULTY = {
 
 @pytest.mark.parametrize("name", START_FAULTY)
 def test_fault_of_the_start_is_told(tmp_path, name):
-    """A start that cannot have its owner or its log says so, and makes no
-    socket."""
+    """A start that cannot have its log says so, and makes no socket."""
     text, said = START_FAULTY[name]
     config = write(tmp_path / "bad.ini", text, dir=tmp_path)
     done = sallyport.sallyport("run", "-c", config)
