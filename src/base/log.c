@@ -168,6 +168,30 @@ emit_record(const struct log_record *record)
     errno = saved;
 }
 
+static struct {
+    log_hear_fn *hear;
+    void *arg;
+} tap;
+
+void
+log_tap_warnings(log_hear_fn *hear, void *arg)
+{
+    tap.hear = hear;
+    tap.arg = arg;
+}
+
+static void
+tell_tap(enum log_level level, const char *service, const char *text)
+{
+    char line[LOG_LINE_SIZE + 1];
+
+    if (level != LOG_LEVEL_WARN || tap.hear == NULL || state.hushed)
+        return;
+    snprintf(line, sizeof(line), "%s%s%s", service != NULL ? service : "",
+        service != NULL ? ": " : "", text);
+    tap.hear(tap.arg, line);
+}
+
 static void PRINTF_LIKE(3, 0)
 log_message(enum log_level level, const char *service, const char *format,
     va_list arguments)
@@ -175,10 +199,13 @@ log_message(enum log_level level, const char *service, const char *format,
     /* As long as a line: what is cut here is marked as cut there. */
     char text[LOG_LINE_SIZE + 1];
 
-    if (!log_wants(level))
+    if (!log_wants(level) && level != LOG_LEVEL_WARN)
         return;
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         snprintf(text, sizeof(text), "(unprintable) %s", format);
+    tell_tap(level, service, text);
+    if (!log_wants(level))
+        return;
     emit_record(&(struct log_record){
         .level = level, .service = service, .message = text,
     });

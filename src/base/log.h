@@ -72,6 +72,11 @@ void log_flush(void);
  * has logged. */
 void log_hush(bool hushed);
 
+/* Has `hear` told of each warning, as "SERVICE: TEXT", whether it is written or
+ * not, but for what is hushed; NULL: no more.  What hears must not warn. */
+typedef void log_hear_fn(void *arg, const char *text);
+void log_tap_warnings(log_hear_fn *hear, void *arg);
+
 /* Lines after this one go where they went before the first log_open. */
 void log_close(void);
 

@@ -27,6 +27,16 @@ on_fault(void *arg, struct child *child, const struct message *message, int fd)
 }
 
 static void
+on_warning(
+    void *arg, struct child *child, const struct message *message, int fd)
+{
+    struct master *master = arg;
+
+    (void)fd;
+    rollout_warning(&master->rollout, child, message);
+}
+
+static void
 on_verdict(void *arg, struct child *child, const struct message *message, int fd)
 {
     struct master *master = arg;
@@ -122,6 +132,7 @@ static child_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_WANTED] = on_wanted,
     [MESSAGE_BOUND] = on_bound,
     [MESSAGE_FAULT] = on_fault,
+    [MESSAGE_WARNING] = on_warning,
     [MESSAGE_VERDICT] = on_verdict,
     [MESSAGE_READY] = on_child_ready,
     [MESSAGE_PREPARED] = on_prepared,

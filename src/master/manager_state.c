@@ -56,10 +56,12 @@ serving_text(const struct manager_state *state, char text[STATUS_SIZE])
         "Serving: generation %llu, %zu services, %u workers",
         (unsigned long long)status.generation, status.services,
         status.workers);
-    if (status.reload_fault != NULL) {
-        put_fault(fault, sizeof(fault), status.reload_fault);
+    if (status.reload_fault != NULL || status.reload_warning != NULL) {
+        put_fault(fault, sizeof(fault), status.reload_fault != NULL
+            ? status.reload_fault : status.reload_warning);
         snprintf(text + length, STATUS_SIZE - (size_t)length,
-            "; the last reload failed: %s", fault);
+            "; the last reload %s: %s",
+            status.reload_fault != NULL ? "failed" : "warned of", fault);
     }
     return text;
 }

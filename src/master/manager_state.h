@@ -22,6 +22,7 @@ struct manager_status {
     unsigned workers;
     uint64_t connections;     /* there are now */
     const char *reload_fault; /* of the last reload; NULL: none */
+    const char *reload_warning; /* the same, where it was made */
     bool has_predecessor;     /* with connections from before an upgrade */
 };
 

@@ -188,6 +188,9 @@ describe_state(void *arg, struct manager_status *status)
         .reload_fault = master->reload.state == RELOAD_FAILED
             ? master->reload.text
             : NULL,
+        .reload_warning = master->reload.warnings.count > 0
+            ? master->reload.warnings.messages[0]
+            : NULL,
         .has_predecessor = upgrade_has_predecessor(&master->upgrade),
     };
 }

@@ -294,9 +294,11 @@ on_change_done(
     void *arg, enum change_kind kind, const struct error *error)
 {
     struct master *master = arg;
+    char text[MESSAGE_REPLY_MAX];
 
+    reload_answer(&master->reload, text, sizeof(text));
     if (kind == CHANGE_RELOAD)
-        requests_finish(master, VERB_RELOAD, "reloaded\n", error);
+        requests_finish(master, VERB_RELOAD, text, error);
     else if (kind == CHANGE_UPGRADE)
         requests_finish(master, VERB_UPGRADE, "", error);
 }

@@ -93,8 +93,14 @@ note_result(struct reload *reload, const struct error *error)
 
     reload->state = failed ? RELOAD_FAILED : RELOAD_DONE;
     reload->ended_s = time(NULL);
-    snprintf(reload->text, sizeof(reload->text), "%s",
-        failed ? fault : "in force");
+    if (!failed && reload->warnings.count > 0)
+        snprintf(reload->text, sizeof(reload->text), "in force, with %zu "
+            "warning%s: %s", reload->warnings.count,
+            reload->warnings.count == 1 ? "" : "s",
+            reload->warnings.messages[0]);
+    else
+        snprintf(reload->text, sizeof(reload->text), "%s",
+            failed ? fault : "in force");
     for (size_t i = 0; i < error->count; i++)
         log_error(NULL, "reload failed: %s", error->messages[i]);
     if (!failed)
@@ -115,6 +121,7 @@ reload_clear(struct reload *reload)
     if (reload->next_log != NULL)
         log_discard(reload->next_log);
     reload->next_log = NULL;
+    error_clear(&reload->warnings);
 }
 
 static void
@@ -129,10 +136,21 @@ take_up_log(struct reload *reload)
 }
 
 static void
-on_rollout_done(void *arg, struct error *error)
+keep_warning(void *arg, const char *text)
 {
     struct reload *reload = arg;
 
+    error_add(&reload->warnings, "%s", text);
+}
+
+static void
+on_rollout_done(void *arg, struct error *error)
+{
+    struct reload *reload = arg;
+    const struct error *tried = &reload->parts.rollout->warnings;
+
+    for (size_t i = 0; i < tried->count; i++)
+        keep_warning(reload, tried->messages[i]);
     if (error_any(error))
         reload_clear(reload);
     else
@@ -156,21 +174,36 @@ prepare_log(struct reload *reload, const struct config *config,
 }
 
 void
+reload_answer(const struct reload *reload, char *text, size_t size)
+{
+    size_t length = (size_t)snprintf(text, size, "reloaded\n");
+
+    for (size_t i = 0; i < reload->warnings.count && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length,
+            "warning: %s\n", reload->warnings.messages[i]);
+}
+
+void
 reload_begin(struct reload *reload)
 {
     const struct reload_parts *parts = &reload->parts;
     struct error error = { 0 };
-    struct config *config = parts->source->load(parts->source->arg, &error);
+    struct config *config;
 
+    error_clear(&reload->warnings);
+    log_tap_warnings(keep_warning, reload);
+    config = parts->source->load(parts->source->arg, &error);
     if (config != NULL)
         account_check(config, &error);
     if (config != NULL && !error_any(&error) &&
         prepare_log(reload, config, &error)) {
         warn_of_fixed(parts->generations->current.config, config);
+        log_tap_warnings(NULL, NULL);
         rollout_start(
             parts->rollout, config, false, on_rollout_done, reload);
         return;
     }
+    log_tap_warnings(NULL, NULL);
     config_unref(config);
     end_reload(reload, &error);
     error_clear(&error);

@@ -5,16 +5,17 @@
 #ifndef MASTER_RELOAD_H
 #define MASTER_RELOAD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "admin/status_facts.h"
 #include "base/base.h"
+#include "base/error.h"
 
 struct children;
 struct config;
 struct config_source;
-struct error;
 struct generations;
 struct listen_table;
 struct log_prepared;
@@ -41,6 +42,7 @@ struct reload {
     enum status_reload state;
     time_t ended_s; /* by the calendar */
     char text[512];
+    struct error warnings; /* of the new configuration */
 };
 
 /* Begins a reload; no other change may be under way. */
@@ -48,6 +50,10 @@ void reload_begin(struct reload *reload);
 
 /* Drops what one that did not end has prepared. */
 void reload_clear(struct reload *reload);
+
+/* What the client that has asked for a reload is told when it is done: all of
+ * what the log was warned of, as far as there is room. */
+void reload_answer(const struct reload *reload, char *text, size_t size);
 
 /* Logs the listening sockets that have not been logged before. */
 void reload_log_sockets(

@@ -73,6 +73,7 @@ finish_rollout(struct rollout *rollout)
     listen_table_refresh(sockets_of(rollout), current->config);
     supervisor_release_keepers(supervisor);
     rollout->done(rollout->arg, &nothing);
+    error_clear(&rollout->warnings);
 }
 
 /* The instances whose processes load the configuration, one after the other:
@@ -128,6 +129,7 @@ rollout_stop(struct rollout *rollout)
     uint64_t generation = generations->next.number;
     enum generation_stage stage = generations->stage;
 
+    error_clear(&rollout->warnings);
     if (stage == STAGE_NONE)
         return;
     /* The sockets that the trial has bound are to be closed with the others; its
@@ -501,6 +503,7 @@ rollout_start(struct rollout *rollout, struct config *config, bool strict,
         .bundle_fd = pack_files(rollout, config, &rollout->error),
         .workers = config_workers(config),
     };
+    error_clear(&rollout->warnings);
     rollout->strict = strict;
     rollout->done = done;
     rollout->arg = arg;

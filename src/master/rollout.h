@@ -39,6 +39,7 @@ struct rollout {
     struct child *trial;
     struct event *timer;
     struct error error;
+    struct error warnings; /* of the trial, until the next rollout */
     rollout_done_fn *done;
     void *arg; /* of `done` */
 };
@@ -58,6 +59,8 @@ void rollout_bound(struct rollout *rollout, struct child *trial,
 void rollout_wanted(struct rollout *rollout, struct child *trial,
     const struct message *message);
 void rollout_fault(struct rollout *rollout, struct child *child,
+    const struct message *message);
+void rollout_warning(struct rollout *rollout, const struct child *trial,
     const struct message *message);
 void rollout_verdict(struct rollout *rollout, struct child *trial,
     const struct message *message);

@@ -186,3 +186,11 @@ rollout_fault(struct rollout *rollout, struct child *child,
     else if (child->preparing != 0 && !child->prepared)
         child_note_fault(child, message->text);
 }
+
+void
+rollout_warning(struct rollout *rollout, const struct child *trial,
+    const struct message *message)
+{
+    if (trial == rollout->trial)
+        error_add(&rollout->warnings, "%s", message->text);
+}

@@ -28,6 +28,7 @@ struct facts {
     struct loop *loop;
     struct channel *channel;
     struct listen_table sockets; /* those that the master has are no descriptors */
+    struct error warnings;        /* that the configuration gave rise to */
     bool lost; /* a part of it, for want of memory */
 };
 
@@ -153,13 +154,22 @@ send_trial_sockets(struct channel *channel, const struct listen_table *sockets)
 }
 
 static void
-send_verdict(struct channel *channel, bool ok, const struct error *error)
+send_messages(struct channel *channel, enum message_type type,
+    const struct error *error)
+{
+    for (size_t i = 0; i < error->count; i++)
+        channel_send(channel, type, NULL, error->messages[i],
+            strlen(error->messages[i]), NULL, 0);
+}
+
+static void
+send_verdict(struct facts *facts, bool ok, const struct error *error)
 {
     const struct message_verdict verdict = { .ok = ok };
+    struct channel *channel = facts->channel;
 
-    for (size_t i = 0; i < error->count; i++)
-        channel_send(channel, MESSAGE_FAULT, NULL, error->messages[i],
-            strlen(error->messages[i]), NULL, 0);
+    send_messages(channel, MESSAGE_WARNING, &facts->warnings);
+    send_messages(channel, MESSAGE_FAULT, error);
     channel_send(channel, MESSAGE_VERDICT, &verdict, NULL, 0, NULL, 0);
 }
 
@@ -226,8 +236,17 @@ static void
 tear_down_trial(struct facts *facts)
 {
     channel_free(facts->channel);
+    error_clear(&facts->warnings);
     listen_table_free(&facts->sockets, true);
     loop_free(facts->loop);
+}
+
+static void
+keep_warning(void *arg, const char *text)
+{
+    struct facts *facts = arg;
+
+    error_add(&facts->warnings, "%s", text);
 }
 
 /* The sockets are closed before the verdict, because what the master closes next
@@ -237,7 +256,7 @@ report_verdict(struct facts *facts, bool ok, const struct error *error)
 {
     send_trial_sockets(facts->channel, &facts->sockets);
     listen_table_free(&facts->sockets, true);
-    send_verdict(facts->channel, ok, error);
+    send_verdict(facts, ok, error);
     return channel_flush(facts->channel, PATIENCE_MS);
 }
 
@@ -258,12 +277,14 @@ trial_run(struct trial *trial, int fd)
     bool ok, told = false;
 
     if (set_up_trial(&facts, fd)) {
+        log_tap_warnings(keep_warning, &facts);
         ok = trial->config != NULL &&
             try_all(trial, &facts, trial->config, &trial->error);
         told = report_verdict(&facts, ok, &trial->error);
     } else {
         log_error(NULL, "the trial cannot start: out of memory");
     }
+    log_tap_warnings(NULL, NULL);
     tear_down_trial(&facts);
     config_unref(trial->config);
     error_clear(&trial->error);

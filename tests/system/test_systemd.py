@@ -3,6 +3,7 @@
 manager.py plays systemd's part; a test with a real one is elsewhere."""
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -88,6 +89,36 @@ def test_failed_reload_stands_in_the_status(relay, free_port, manager, echo):
     one.reload_config(good)
     assert processes.reload(one).returncode == 0
     assert "failed" not in manager.wait("READY", 3)["STATUS"]
+
+
+def test_reload_tells_its_warnings(relay, free_port, manager, echo, certs,
+                                   tmp_path):
+    """What a reload warns of is printed to the one who asked for it, and stands
+    in systemd's status until a reload has nothing to warn of; also where the
+    log has no warnings."""
+    for part in "pem", "key":
+        shutil.copy(certs / f"server.{part}", tmp_path / f"live.{part}")
+    one = relay(configs.settings("log_level = error", "watch = no") +
+                configs.service(f"tls://127.0.0.1:{free_port()}", echo,
+                                f"listen.cert = {tmp_path}/live.pem",
+                                f"listen.key = {tmp_path}/live.key"),
+                ready=None, **manager.options())
+    manager.wait("READY")
+    text = one.config.read_text()
+    for part in "pem", "key":
+        shutil.copy(certs / f"server-expired.{part}", tmp_path / f"live.{part}")
+    one.reload_config(text.replace("watch = no", "watch = no\nuser = root"))
+    said = processes.reload(one).stdout.splitlines()
+    assert said[0] == "reloaded"
+    assert any(re.match("warning: .*live.pem.*expired", line) for line in said)
+    assert any(re.match("warning: .*user has changed", line) for line in said)
+    status = manager.wait("READY", 2)["STATUS"]
+    assert "generation 2," in status and "the last reload warned of" in status
+    for part in "pem", "key":
+        shutil.copy(certs / f"server.{part}", tmp_path / f"live.{part}")
+    one.reload_config(one.config.read_text())
+    assert processes.reload(one).stdout == "reloaded\n"
+    assert "warned" not in manager.wait("READY", 3)["STATUS"]
 
 
 def test_failed_start_stands_in_the_status(relay, free_port, manager):

@@ -137,6 +137,7 @@ static const struct sample {
         TEXT("[::]:443\0\0") },
     { MESSAGE_KIN, MASTER, SUCCESSOR, 0, FIXED(kin, 33, .started = 7), NONE },
     { MESSAGE_ROOM, MASTER, WORKER, 0, 0, "", NONE },
+    { MESSAGE_WARNING, TRIAL, MASTER, 0, 0, "", TEXT("web: it expires") },
 };
 
 static void
