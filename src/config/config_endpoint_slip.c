@@ -136,8 +136,8 @@ slip_of_brackets(const char *text, struct fault *fault)
     return true;
 }
 
-/* The end of HOST[:PORT] in a URL: the rest is for a protocol that is not spoken
- * here.  0: it is neither. */
+/* The end of HOST[:PORT] in a URL: the rest is for a protocol that is not
+ * spoken here.  0: it is neither. */
 static size_t
 host_length(const char *text)
 {
@@ -149,7 +149,7 @@ host_length(const char *text)
 }
 
 static bool
-has_port(const char *host, size_t length)
+names_port(const char *host, size_t length)
 {
     const char *end = *host == '[' ? memchr(host, ']', length) : host;
 
@@ -167,7 +167,7 @@ explain_scheme(const char *text, const char *ours, const char *host,
         config_fault_set(fault, "\"%s\" is not a kind of endpoint; write "
             "%s%s:%s", text, ours,
             listens ? "*" : "127.0.0.1", host);
-    else if (has_port(host, length))
+    else if (names_port(host, length))
         config_fault_set(fault, "\"%s\" is not a kind of endpoint; write "
             "%s%.*s", text, ours, (int)length, host);
     else
@@ -180,7 +180,7 @@ static bool
 is_written_well(
     const char *text, const char *ours, const char *host, size_t length)
 {
-    return host[length] == '\0' && has_port(host, length) && *ours != '\0' &&
+    return host[length] == '\0' && names_port(host, length) && *ours != '\0' &&
         strncmp(text, ours, strlen(ours)) == 0;
 }
 
@@ -278,8 +278,8 @@ config_endpoint_slip(
         return false;
     if (names_path(text))
         return slip_of_path(text, fault);
-    return slip_of_words(text, listens, fault) || slip_of_port(text, listens, fault) ||
-        slip_of_path(text, fault) || slip_of_ipv6(text, fault) ||
-        slip_of_brackets(text, fault) || slip_of_scheme(text, listens, fault) ||
-        slip_of_host(text, fault);
+    return slip_of_words(text, listens, fault) ||
+        slip_of_port(text, listens, fault) || slip_of_path(text, fault) ||
+        slip_of_ipv6(text, fault) || slip_of_brackets(text, fault) ||
+        slip_of_scheme(text, listens, fault) || slip_of_host(text, fault);
 }

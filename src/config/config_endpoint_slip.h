@@ -11,8 +11,9 @@
 
 struct fault;
 
-/* For a text that is no endpoint, to listen at or to connect to.  False: none of the known slips, and `fault` is
- * as it was; else `fault` is set to what to write. */
+/* For a text that is no endpoint, to listen at or to connect to.  False: none of
+ * the known slips, and `fault` is as it was; else `fault` is set to what to
+ * write. */
 NODISCARD bool config_endpoint_slip(
     const char *text, bool listens, struct fault *fault);
 

@@ -136,7 +136,7 @@ take_up_log(struct reload *reload)
 }
 
 static void
-keep_warning(void *arg, const char *text)
+note_warning(void *arg, const char *text)
 {
     struct reload *reload = arg;
 
@@ -150,7 +150,7 @@ on_rollout_done(void *arg, struct error *error)
     const struct error *tried = &reload->parts.rollout->warnings;
 
     for (size_t i = 0; i < tried->count; i++)
-        keep_warning(reload, tried->messages[i]);
+        note_warning(reload, tried->messages[i]);
     if (error_any(error))
         reload_clear(reload);
     else
@@ -191,7 +191,7 @@ reload_begin(struct reload *reload)
     struct config *config;
 
     error_clear(&reload->warnings);
-    log_tap_warnings(keep_warning, reload);
+    log_tap_warnings(note_warning, reload);
     config = parts->source->load(parts->source->arg, &error);
     if (config != NULL)
         account_check(config, &error);

@@ -24,8 +24,8 @@ static const struct {
     { LITERAL("PATCH "), PROTOCOL_HTTP },
     { LITERAL("TRACE "), PROTOCOL_HTTP },
     { LITERAL("PRI * HTTP/2"), PROTOCOL_HTTP },      /* RFC 9113 3.4 */
-    { LITERAL("PROXY "), PROTOCOL_PROXY },           /* proxy-protocol.txt 2.1 */
-    { LITERAL("\r\n\r\n\0\r\nQUIT\n"), PROTOCOL_PROXY }, /* 2.2 */
+    { LITERAL("PROXY "), PROTOCOL_PROXY }, /* proxy-protocol.txt 2.1, 2.2 */
+    { LITERAL("\r\n\r\n\0\r\nQUIT\n"), PROTOCOL_PROXY },
     { LITERAL("EHLO "), PROTOCOL_SMTP },             /* RFC 5321 4.1.1.1 */
     { LITERAL("HELO "), PROTOCOL_SMTP },
     { LITERAL("LHLO "), PROTOCOL_SMTP },             /* RFC 2033 4.1 */
@@ -68,7 +68,7 @@ static const char *const names[] = {
 };
 
 static bool
-has(const uint8_t *bytes, size_t size, size_t at, const char *text)
+has_text_at(const uint8_t *bytes, size_t size, size_t at, const char *text)
 {
     size_t length = strlen(text);
 
@@ -145,7 +145,7 @@ is_mqtt(const uint8_t *bytes, size_t size)
     size_t at;
 
     for (at = 2; at <= 5; at++)
-        if (has(bytes, size, at + 2, "MQ"))
+        if (has_text_at(bytes, size, at + 2, "MQ"))
             return bytes[0] == 0x10;
     return false;
 }
@@ -166,9 +166,9 @@ of_reply(const uint8_t *bytes, size_t size)
     size_t at;
 
     for (at = 4; at < size && bytes[at] != '\n'; at++) {
-        if (has(bytes, size, at, "SMTP"))
+        if (has_text_at(bytes, size, at, "SMTP"))
             return PROTOCOL_SMTP;
-        if (has(bytes, size, at, "FTP"))
+        if (has_text_at(bytes, size, at, "FTP"))
             return PROTOCOL_FTP;
     }
     return PROTOCOL_SMTP_OR_FTP;
@@ -189,7 +189,8 @@ of_structure(const uint8_t *bytes, size_t size)
         return PROTOCOL_MQTT;
     if (is_redis(bytes, size))
         return PROTOCOL_REDIS;
-    if (has(bytes, size, 0, "220 ") || has(bytes, size, 0, "220-"))
+    if (has_text_at(bytes, size, 0, "220 ") ||
+        has_text_at(bytes, size, 0, "220-"))
         return of_reply(bytes, size);
     return PROTOCOL_OTHER;
 }

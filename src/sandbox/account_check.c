@@ -22,8 +22,8 @@ add_fault_at(const struct origin *origin, const char *section, const char *key,
 }
 
 static const struct origin *
-place_of(const struct origin *origins, enum option_scope scope, const char *key,
-    const struct origin *otherwise)
+written_at(const struct origin *origins, enum option_scope scope,
+    const char *key, const struct origin *otherwise)
 {
     const struct option *option = config_option_find(scope, key);
     const struct origin *origin = origins != NULL && option != NULL
@@ -39,7 +39,7 @@ check_user(const struct global_config *global, const char *key,
 {
     static const struct origin nowhere = { 0 };
     const struct origin *origin =
-        place_of(global->origins, OPTION_GLOBAL, key, &nowhere);
+        written_at(global->origins, OPTION_GLOBAL, key, &nowhere);
 
     if (user == NULL)
         return;
@@ -57,7 +57,7 @@ check_group(const struct global_config *global, struct error *error)
 
     if (global->group != NULL && !account_group_exists(global->group))
         add_fault_at(
-            place_of(global->origins, OPTION_GLOBAL, "group", &nowhere),
+            written_at(global->origins, OPTION_GLOBAL, "group", &nowhere),
             "global", "group", error, "group", global->group);
 }
 
@@ -72,7 +72,7 @@ check_owner(const struct service_config *service, struct error *error)
     if (owner == NULL || listener_find_owner(owner, &uid, &gid))
         return;
     snprintf(title, sizeof(title), "service %s", service->name);
-    add_fault_at(place_of(service->origins, OPTION_SERVICE, "listen.owner",
+    add_fault_at(written_at(service->origins, OPTION_SERVICE, "listen.owner",
         &service->origin), title, "listen.owner", error, "account", owner);
 }
 

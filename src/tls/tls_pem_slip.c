@@ -25,7 +25,7 @@ find_in(const struct text *text, const char *word, size_t length)
 }
 
 static bool
-has(const struct text *text, const char *word)
+text_has(const struct text *text, const char *word)
 {
     return find_in(text, word, strlen(word)) != NULL;
 }
@@ -111,14 +111,14 @@ holds_private_key(const unsigned char *der, long length)
     return key != NULL;
 }
 
-#define FROM_PKCS12 "; convert it to PEM: openssl pkcs12 -in FILE -nodes -out " \
-    "NEW.pem"
-#define NO_CERTIFICATE "is a signing request, not a certificate; name the file " \
-    "that the CA made from it"
+#define FROM_PKCS12 "; convert it to PEM: openssl pkcs12 -in FILE -nodes " \
+    "-out NEW.pem"
+#define NO_CERTIFICATE "is a signing request, not a certificate; name the " \
+    "file that the CA made from it"
 #define FROM_PKCS7 "is a PKCS#7 bundle; convert it to PEM: openssl pkcs7 " \
     "-print_certs -in FILE -out NEW.pem"
-#define OPENSSH "is a key of OpenSSH; convert a copy to PEM: ssh-keygen -p -m " \
-    "PEM -f COPY"
+#define OPENSSH "is a key of OpenSSH; convert a copy to PEM: ssh-keygen -p " \
+    "-m PEM -f COPY"
 
 static const struct {
     holds_fn *holds;
@@ -160,7 +160,7 @@ slip_of_line_ends(const struct text *text)
     if (memchr(text->at, '\r', text->length) != NULL)
         return "has carriage returns alone for line ends; they have to be line "
             "feeds";
-    if (has(text, "\\n"))
+    if (text_has(text, "\\n"))
         return "has the two characters \\n where a line break should be";
     return "is all on one line; a PEM block has a line of its own for its "
         "-----BEGIN and for its -----END";
@@ -188,7 +188,7 @@ slip_before_begin(const struct text *text)
 static const char *
 slip_of_joining(const struct text *text)
 {
-    if (!has(text, "----------BEGIN "))
+    if (!text_has(text, "----------BEGIN "))
         return NULL;
     return "has two blocks joined on the same line; put a line break between "
         "-----END ...----- and -----BEGIN ...-----";
@@ -197,7 +197,7 @@ slip_of_joining(const struct text *text)
 static const char *
 slip_of_literals(const struct text *text)
 {
-    return has(text, "-----\\n")
+    return text_has(text, "-----\\n")
         ? "has the two characters \\n where a line break should be"
         : NULL;
 }
@@ -213,7 +213,7 @@ slip_of_end(const struct text *text)
         rest.length -= (size_t)(found - rest.at) + 1;
         rest.at = found + 1;
     }
-    return has(&rest, "-----END ")
+    return text_has(&rest, "-----END ")
         ? NULL
         : "has the beginning of a block and no -----END; was it cut off?";
 }
@@ -258,7 +258,7 @@ slip_of_kind(const struct text *text, enum tls_pem_wanted wanted)
     for (i = 0; i < COUNT(others); i++)
         if (holds_label(text, others[i].label))
             return others[i].words;
-    if (wanted == TLS_PEM_CERTIFICATE && has(text, "PRIVATE KEY-----"))
+    if (wanted == TLS_PEM_CERTIFICATE && text_has(text, "PRIVATE KEY-----"))
         return "holds a private key and no certificate";
     if (wanted == TLS_PEM_PRIVATE_KEY && holds_label(text, "CERTIFICATE-----"))
         return "holds a certificate and no private key";
@@ -274,7 +274,7 @@ static bool
 holds_wanted(const struct text *text, enum tls_pem_wanted wanted)
 {
     if (wanted == TLS_PEM_PRIVATE_KEY)
-        return has(text, "PRIVATE KEY-----") &&
+        return text_has(text, "PRIVATE KEY-----") &&
             !holds_label(text, "OPENSSH PRIVATE KEY");
     return holds_label(text, "CERTIFICATE-----") ||
         holds_label(text, "TRUSTED CERTIFICATE-----") ||
@@ -309,9 +309,9 @@ tls_pem_slip(const char *start, size_t length, enum tls_pem_wanted wanted)
         words = slip_of_encoding(&text);
     if (words == NULL)
         words = slip_of_der(&text);
-    if (words == NULL && has(&text, begin))
+    if (words == NULL && text_has(&text, begin))
         words = slip_of_blocks(&text, wanted);
-    if (words == NULL && has(&text, "ssh-"))
+    if (words == NULL && text_has(&text, "ssh-"))
         words = "is a public key of OpenSSH";
     return words;
 }
