@@ -94,7 +94,7 @@ judge_verdict(const struct message *message)
 {
     const struct message_verdict *verdict = message->payload;
 
-    return verdict->ok <= 1 && verdict->given_up == 0;
+    return verdict->ok < VERDICT_COUNT && verdict->given_up == 0;
 }
 
 static bool

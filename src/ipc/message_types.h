@@ -119,9 +119,18 @@ struct message_reply {
     uint32_t reserved;
 };
 
+/* Of a trial. */
+enum message_verdict_ok {
+    VERDICT_FAULTY, /* the configuration has to be corrected */
+    VERDICT_GOOD,
+    VERDICT_UNABLE, /* a later try may do: an address is in use, the DNS is
+                     * silent */
+    VERDICT_COUNT,
+};
+
 struct message_verdict {
     uint64_t generation;
-    uint32_t ok;
+    uint32_t ok; /* of a trial, enum message_verdict_ok; else 0 or 1 */
     uint32_t given_up; /* not `ok`: another order came before it was done */
 };
 

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -210,15 +211,12 @@ on_second(void *arg, bool dead)
 }
 
 static bool
-find_accounts(
-    struct master *master, const struct config *config, struct error *error)
+find_accounts(struct master *master, const struct global_config *global,
+    struct error *error)
 {
-    const struct global_config *global = &config->global;
     bool own = global->keeper_user != NULL;
 
-    account_check(config, error);
-    return !error_any(error) &&
-        account_find(
+    return account_find(
                global->user, global->group, &master->account, error) &&
         account_find(own ? global->keeper_user : global->user,
             own ? NULL : global->group, &master->keeper_account, error);
@@ -348,7 +346,7 @@ set_up_master(struct master *master, const struct config *config,
     if (children->program_fd < 0 ||
         !sandbox_reduce_master(children->sandbox, error) ||
         !open_log(config, error) ||
-        !find_accounts(master, config, error) ||
+        !find_accounts(master, &config->global, error) ||
         !tls_secret_make(&master->secret, error))
         return false;
     return set_up_loop(master, config, error) &&
@@ -397,6 +395,21 @@ tear_down_master(struct master *master)
     event_base_free(master->children.base);
 }
 
+/* NULL: `error` has its faults, those that a start finds before it makes a
+ * process. */
+static struct config *
+load_config(const struct config_source *source, struct error *error)
+{
+    struct config *config = source->load(source->arg, error);
+
+    if (config != NULL)
+        account_check(config, error);
+    if (!error_any(error))
+        return config;
+    config_unref(config);
+    return NULL;
+}
+
 int
 master_run(const struct config_source *source, bool *loaded)
 {
@@ -411,12 +424,16 @@ master_run(const struct config_source *source, bool *loaded)
 
     hold_signals(SIG_BLOCK);
     activation_take(&passed);
-    if (sandbox_forbid_dumps(&error))
-        config = source->load(source->arg, &error);
+    master.code = EXIT_FAILURE;
+    if (sandbox_forbid_dumps(&error)) {
+        config = load_config(source, &error);
+        master.code = config != NULL ? EXIT_FAILURE : EX_CONFIG;
+    }
     *loaded = config != NULL;
     join_parts(&master);
     if (config != NULL && tls_init(&error) &&
         set_up_master(&master, config, &passed, &error)) {
+        master.code = EXIT_SUCCESS;
         rollout_start(
             &master.rollout, config, false, master_on_started, &master);
         if (!LIST_EMPTY(&master.children.list))
@@ -427,7 +444,6 @@ master_run(const struct config_source *source, bool *loaded)
         manager_state_failure(&master.manager_state, &error);
         error_print(&error);
         config_unref(config);
-        master.code = EXIT_FAILURE;
     }
     tear_down_master(&master);
     close_unless_none(master.children.program_fd);

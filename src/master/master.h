@@ -12,8 +12,9 @@
 #include "master/config_source.h"
 
 /* Serves in the foreground until it is told to stop.  Faults that keep it from
- * starting go to stderr.  Returns the exit code; `*loaded` (may be NULL) is
- * false if it was the configuration's text that was at fault. */
+ * starting go to stderr.  Returns the exit code: EX_CONFIG (sysexits.h(3head))
+ * for a fault of the configuration.  `*loaded` is false if its text was at fault,
+ * or an account in it. */
 NODISCARD int master_run(const struct config_source *source, bool *loaded);
 
 #endif

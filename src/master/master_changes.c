@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -139,7 +140,8 @@ master_on_started(void *arg, struct error *error)
     if (error_any(error)) {
         manager_state_failure(&master->manager_state, error);
         error_print(error);
-        master_give_up_start(master, EXIT_FAILURE);
+        master_give_up_start(
+            master, master->rollout.faulty ? EX_CONFIG : EXIT_FAILURE);
         return;
     }
     reload_log_sockets(&master->sockets, master->generations.current.config);

@@ -448,9 +448,10 @@ rollout_verdict(struct rollout *rollout, struct child *trial,
         return;
     rollout->trial = NULL;
     child_stop(trial);
+    rollout->faulty = verdict->ok == VERDICT_FAULTY;
     if (rollout->strict)
         want_all(sockets_of(rollout));
-    if (verdict->ok && !error_any(&rollout->error))
+    if (verdict->ok == VERDICT_GOOD && !error_any(&rollout->error))
         begin_prepare(rollout);
     else
         fail_rollout(rollout);
@@ -505,6 +506,7 @@ rollout_start(struct rollout *rollout, struct config *config, bool strict,
     };
     error_clear(&rollout->warnings);
     rollout->strict = strict;
+    rollout->faulty = false;
     rollout->done = done;
     rollout->arg = arg;
     rollout->timer =

@@ -36,6 +36,7 @@ struct rollout_parts {
 struct rollout {
     struct rollout_parts parts;
     bool strict;
+    bool faulty; /* the trial has found faults of the configuration itself */
     struct child *trial;
     struct event *timer;
     struct error error;

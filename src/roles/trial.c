@@ -116,7 +116,7 @@ bind_trial_listeners(const struct trial *trial, struct facts *facts,
 
 /* In this order: what others can see comes last.  All faults of one kind are
  * found, and none is looked for behind one that would explain it. */
-static bool
+static enum message_verdict_ok
 try_all(const struct trial *trial, struct facts *facts,
     struct config *config, struct error *error)
 {
@@ -124,16 +124,16 @@ try_all(const struct trial *trial, struct facts *facts,
     bool ok;
 
     if (!make_services(trial, config, error))
-        return false;
+        return VERDICT_FAULTY;
     if (trial->strict)
-        return true;
+        return VERDICT_GOOD;
     if (!fd_budget_raise(config, trial->workers, error))
-        return false;
+        return VERDICT_FAULTY;
     names = look_names_up(trial, facts->loop, config, error);
     ok = names != NULL &&
         bind_trial_listeners(trial, facts, config, names, error);
     names_check_free(names);
-    return ok;
+    return ok ? VERDICT_GOOD : VERDICT_UNABLE;
 }
 
 /* In any case: the master removes the paths of those that it drops. */
@@ -163,7 +163,8 @@ send_messages(struct channel *channel, enum message_type type,
 }
 
 static void
-send_verdict(struct facts *facts, bool ok, const struct error *error)
+send_verdict(struct facts *facts, enum message_verdict_ok ok,
+    const struct error *error)
 {
     const struct message_verdict verdict = { .ok = ok };
     struct channel *channel = facts->channel;
@@ -252,7 +253,8 @@ keep_warning(void *arg, const char *text)
 /* The sockets are closed before the verdict, because what the master closes next
  * is to be closed. */
 static bool
-report_verdict(struct facts *facts, bool ok, const struct error *error)
+report_verdict(struct facts *facts, enum message_verdict_ok ok,
+    const struct error *error)
 {
     send_trial_sockets(facts->channel, &facts->sockets);
     listen_table_free(&facts->sockets, true);
@@ -274,12 +276,13 @@ int
 trial_run(struct trial *trial, int fd)
 {
     struct facts facts = { .lost = false };
-    bool ok, told = false;
+    enum message_verdict_ok ok = VERDICT_FAULTY;
+    bool told = false;
 
     if (set_up_trial(&facts, fd)) {
         log_tap_warnings(keep_warning, &facts);
-        ok = trial->config != NULL &&
-            try_all(trial, &facts, trial->config, &trial->error);
+        if (trial->config != NULL)
+            ok = try_all(trial, &facts, trial->config, &trial->error);
         told = report_verdict(&facts, ok, &trial->error);
     } else {
         log_error(NULL, "the trial cannot start: out of memory");

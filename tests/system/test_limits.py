@@ -247,7 +247,7 @@ def test_descriptor_limit_that_cannot_be_raised_is_an_error(tmp_path,
         configs.settings(f"max_connections = {min(most, 10_000_000)}") +
         configs.service(f"unix:{path}", free_port()))
     done = sallyport.sallyport("run", "-c", config)
-    assert done.returncode == 1
+    assert done.returncode == os.EX_CONFIG
     need = 2 * min(most, 10_000_000)
     assert f"max_connections = {min(most, 10_000_000)} needs {need}"[:-3] \
         in done.stderr

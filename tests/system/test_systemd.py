@@ -126,7 +126,7 @@ def test_failed_start_stands_in_the_status(relay, free_port, manager):
     never ready."""
     one = relay("[service x]\nlisten = nowhere\n", ready=None,
                 **manager.options())
-    assert one.wait_exit() == 1
+    assert one.wait_exit() == os.EX_CONFIG
     one.checked = True
     assert "sallyport.ini:2" in manager.wait("STATUS")["STATUS"]
     assert not manager.having("READY")

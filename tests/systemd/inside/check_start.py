@@ -165,6 +165,30 @@ def log_lines_have_fields_in_the_journal():
         return str(ours)
 
 
+@promise(52)
+@check
+def corrected_file_starts_at_once():
+    """A fault of the configuration is not tried again, however often somebody
+    does, and the corrected file starts."""
+    with steady.Stream() as stream:
+        good = service("plain", "127.0.0.1:7100", f"127.0.0.1:{stream.port}")
+        faults = (good + "lissten = 127.0.0.1:7101\n",
+                  good + "listen.owner = no-such-user\n",
+                  daemon.tls("tls", 7101, "127.0.0.1:1", cert="none"))
+        for text in faults:
+            daemon.configure(text)
+            systemctl("reset-failed")
+            daemon.fails("systemctl", "start", daemon.SERVICE)
+            assert daemon.show("ActiveState") == "failed"
+            assert daemon.show("ExecMainStatus") == "78"
+            assert int(daemon.show("NRestarts")) == 0
+            assert "sallyport.ini:" in daemon.show("StatusText")
+        daemon.configure(good)
+        systemctl("start", daemon.SERVICE)
+        assert echoes(7100)
+        assert "sallyport.ini:" not in daemon.show("StatusText")
+
+
 def _fed(stream):
     """Starts a daemon that has to feed the watchdog, and sees that it does."""
     daemon.configure(

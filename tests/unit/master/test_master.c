@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include <criterion/criterion.h>
 
@@ -37,7 +38,7 @@ Test(master, forbids_dumps_before_keys_are_read)
     };
     bool loaded = true;
 
-    cr_expect_eq(master_run(&source, &loaded), EXIT_FAILURE);
+    cr_expect_eq(master_run(&source, &loaded), EX_CONFIG);
     cr_expect_not(loaded);
     cr_expect_eq(loads, 1);
 }
