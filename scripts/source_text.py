@@ -14,6 +14,9 @@ WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 PERSONS = re.compile(r"\b(?:who|whoever|nobody|somebody|anybody)\b", re.I)
 PRONOUNS = re.compile(
     r"\b(?:it|its|those|that one|such (?:a|an) one)\b", re.I)
+# The beginning of a comment that stands for a noun of which nothing was said.
+NO_NOUN = re.compile(
+    r"(?<=/\*)\s*(?:\*\s*)?(?:Who|Whoever|Those|They|Its?|That one)\b")
 # Key, pattern, how the figure is called.
 PROSE_WORDS = [
     ("persons", PERSONS, "who/whoever/nobody/somebody/anybody"),

@@ -71,7 +71,8 @@ main(int count, char **arguments)
     command_fn *run;
 
     fill_standard_descriptors();
-    /* They would end us: a log rotation may come before we are the daemon. */
+    /* These signals would end us: a log rotation may come before we are the
+     * daemon. */
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);

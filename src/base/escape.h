@@ -14,7 +14,7 @@ enum escape_flags {
     /* Quotes and backslashes are escaped as well, so that what is left can
      * stand between quotes and be read back without doubt. */
     ESCAPE_VALUE = 0,
-    /* They are kept: for sentences of our own that quote something. */
+    /* Quotes are kept: for sentences of our own that quote something. */
     ESCAPE_MESSAGE = 1 << 0,
     /* The result goes between the quotes of a JSON string. */
     ESCAPE_JSON = 1 << 1,

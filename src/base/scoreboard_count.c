@@ -197,7 +197,7 @@ scoreboard_sum(const struct scoreboard *board, unsigned service,
     return sum;
 }
 
-/* Its own is what this process knows, not what its slot says. */
+/* Of its own slot a process knows the count, whatever the slot says. */
 static uint64_t
 active_of(const struct scoreboard *board, unsigned slot, unsigned service)
 {

@@ -15,7 +15,7 @@ struct error;
  * own mind about them.  Returns a descriptor; -1: the reason is in `error`. */
 NODISCARD int demo_file_make(struct error *error);
 
-/* Its name, which a shell takes as it is. */
+/* The file's name, which a shell takes as it is. */
 const char *demo_file_path(void);
 
 void demo_file_remove(void);

@@ -76,7 +76,7 @@ note_silence(struct watched *watched)
         "not noticed until it answers", watched->path);
 }
 
-/* Its stamp is for the next look to note. */
+/* The stamp of the probed path is for the next look to note. */
 static void
 end_probe(struct watch *watch)
 {
@@ -134,7 +134,7 @@ has_looks(const struct watch *watch)
     return false;
 }
 
-/* Those that have answered. */
+/* Chooses the paths that have answered. */
 static void
 choose_paths(struct watch *watch)
 {

@@ -8,7 +8,7 @@
 #include "base/base.h"
 #include "base/hash.h"
 
-/* Whoever can make two of these meet can write the file. */
+/* To make two of these meet one has to be able to write the file. */
 static const uint64_t basis = HASH64_BASIS;
 
 static uint64_t

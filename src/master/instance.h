@@ -45,11 +45,11 @@ struct instance {
 /* Starts a child; if that fails, tries again later. */
 void instance_start(struct instance *instance);
 
-/* Its child is not replaced when it ends, and no other is started.  Returns the
- * child (NULL: none), which has no instance any more. */
+/* The instance's child is not replaced when it ends, and no other is started.
+ * Returns the child (NULL: none), which has no instance any more. */
 struct child *instance_release(struct instance *instance);
 
-/* Its child has ended after `lived_ms`; starts another. */
+/* The instance's child has ended after `lived_ms`; starts another. */
 void instance_restart(struct instance *instance, uint64_t lived_ms);
 
 /* How long an instance stays empty after so many children in a row died young. */

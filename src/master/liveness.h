@@ -43,7 +43,7 @@ void liveness_note(struct liveness *liveness);
 void liveness_order(
     struct liveness *liveness, enum liveness_order order, uint64_t time_ms);
 
-/* It has obeyed, or need not any more. */
+/* The child has obeyed, or need not any more. */
 void liveness_obeyed(struct liveness *liveness, enum liveness_order order);
 
 /* A second is over.  NULL: all is well; else what the child has failed to do,

@@ -233,7 +233,7 @@ find_active_service(const struct config *config, const char *name,
     return false;
 }
 
-/* Its connections go on; a reload, or a start, opens it again. */
+/* The service's connections go on; a reload, or a start, opens it again. */
 static void
 drain_named_service(struct master *master, struct child *admin, uint32_t number,
     const char *name)

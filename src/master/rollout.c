@@ -384,7 +384,7 @@ rollout_prepared(struct rollout *rollout, struct child *child,
     } else if (verdict->ok) {
         send_commit(child, verdict->generation);
     } else {
-        /* It loaded once; the next process may be luckier. */
+        /* The configuration loaded once; the next process may be luckier. */
         log_error(NULL, "%s could not load the active configuration, and is "
             "killed: %s", child_name(child, name), fault_of_child(child));
         child_kill(child);

@@ -67,7 +67,7 @@ struct supervisor {
 void supervisor_init(struct supervisor *supervisor,
     const struct supervisor_parts *parts);
 
-/* Its children must have ended. */
+/* The supervisor's children must have ended. */
 void supervisor_clear(struct supervisor *supervisor);
 
 /* Fills the instances of as many workers as there shall be from now on. */

@@ -334,8 +334,8 @@ is_silent_lately(void *arg, const struct address *address)
         &connector->spec.memory->silent, address, clock_now_ms());
 }
 
-/* Those that were silent lately come last, and an endpoint that has no others
- * after the other endpoints. */
+/* Addresses that were silent lately come last, and an endpoint that has no
+ * others after the other endpoints. */
 static void
 arrange_targets(struct connector *connector)
 {

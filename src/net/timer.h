@@ -42,7 +42,7 @@ NODISCARD bool timer_open(struct timer *timer, struct event_base *base,
 
 bool timer_is_open(const struct timer *timer);
 
-/* It will not run any more.  Does nothing if it is not open. */
+/* The timer will not run any more.  Does nothing if it is not open. */
 void timer_close(struct timer *timer);
 
 /* Runs it once in `delay_ms`, in place of when it was to before. */

@@ -34,7 +34,7 @@ enum protocol {
  * still become a record of TLS (RFC 8446 5.1). */
 enum protocol protocol_of(const uint8_t *bytes, size_t size);
 
-/* Its usual name; NULL for PROTOCOL_OTHER. */
+/* The protocol's usual name; NULL for PROTOCOL_OTHER. */
 const char *protocol_name(enum protocol protocol);
 
 #endif

@@ -80,7 +80,7 @@ choose_slot(const struct acceptor *acceptor)
                                                                  : relay->slot;
 }
 
-/* It stays counted here until the other side has counted it in. */
+/* The client stays counted here until the other side has counted it in. */
 static bool
 hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
     socklen_t length)

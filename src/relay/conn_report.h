@@ -7,14 +7,15 @@
 #include "base/address.h"
 #include "relay/conn_state.h"
 
-/* Its server, by address or as the configuration calls it.  NULL: none yet. */
+/* The connection's server, by address or as the configuration calls it.  NULL:
+ * none yet. */
 const char *conn_report_server(
     const struct conn *conn, char text[ADDRESS_TEXT_SIZE]);
 
-/* That it goes on to `next`; at level debug. */
+/* Logs that the connection goes on to `next`; at level debug. */
 void conn_report_state(const struct conn *conn, enum conn_state next);
 
-/* Its one line, once its reason is known. */
+/* Logs the connection's one line, once its reason is known. */
 void conn_report_end(const struct conn *conn);
 
 #endif

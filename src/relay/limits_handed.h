@@ -21,7 +21,7 @@ struct relay;
  * on the way there, or because that slot would draw too many. */
 NODISCARD bool limits_hand(struct relay *relay, unsigned slot, unsigned index);
 
-/* It stays: it could not be sent. */
+/* The connection stays: it could not be sent. */
 void limits_keep(struct relay *relay, unsigned slot, unsigned index);
 
 /* The process of that slot says that it has counted `count` of them in, which is

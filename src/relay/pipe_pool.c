@@ -75,7 +75,7 @@ forget_blocked(struct pipe_pool *pool, struct pipe *pipe)
     pipe->holder = NULL;
 }
 
-/* They are few, so looking for the last one costs nothing. */
+/* Pipes are few, so looking for the last one costs nothing. */
 void *
 pipe_longest_blocked(const struct pipe_pool *pool)
 {

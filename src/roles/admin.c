@@ -136,7 +136,8 @@ static const struct {
     void (*late)(struct admin *admin, uint32_t client,
         const struct control_request *request);
 
-    /* It has done what was asked: must answer.  NULL: its words are passed on. */
+    /* The master has done what was asked: must answer.  NULL: its words are
+     * passed on. */
     void (*done)(struct admin *admin, const struct control_request *request,
         const struct message *message);
 } handlers[VERB_COUNT] = {

@@ -21,7 +21,7 @@ struct worker_seed {
     unsigned number;
 };
 
-/* Its main function; see spawn.h.  Serves until the master tells it to stop,
+/* A worker's main function; see spawn.h.  Serves until the master tells it to stop,
  * or is gone: then what it carries is finished first. */
 int worker_run(void *seed, unsigned slot, int fd);
 

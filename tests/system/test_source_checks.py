@@ -187,6 +187,20 @@ def test_text_with_persons_is_found(tree, text, place):
     assert done.stdout.startswith(place.split("/")[0] + ": ")
 
 
+@pytest.mark.parametrize("word", ["It", "Its", "Those", "Whoever"])
+def test_comment_without_noun_is_found(tree, word):
+    """A comment that begins with a word for a noun that is not there is
+    found."""
+    (tree.root / "docs").mkdir()
+    (tree.root / "src/low/x.c").write_text(
+        f"/* The flow.  It ends. */\n\n/* {word} flows\n * on. */\n" +
+        "/* A word among many others. */\n" * 50)
+    done = tree.run("scripts/check-prose")
+    assert done.returncode == 1
+    assert f"src/low/x.c:3: {word} begins a comment: write the noun\n" in \
+        done.stdout
+
+
 def test_names_of_one_place_pass(tree):
     """Functions with names of their own pass, and so does main()."""
     for name, function in (("a", "a_start"), ("b", "start_b"), ("c", "main")):
