@@ -182,8 +182,8 @@ def test_helper_drops_a_worker_that_sends_nonsense(daemon, helper, kind):
     for role in ("w0", "w1"):
         with processes.channel(daemon.roles[role], pid) as channel:
             say(channel, data, fd_count)
-    daemon.one.wait_log(rf"error a worker {said}; the {helper} listens to it "
-                        "no more", count=2)
+    daemon.one.wait_log(rf"error a worker {said}; the {helper} closes the "
+                        "channel to it", count=2)
     assert_joined_again(daemon)
 
 

@@ -344,8 +344,8 @@ def test_last_addresses_serve_when_the_dns_dies(relay, server, free_port,
     good.stop()             # its port refuses
     sallyport.wait_until(
         lambda: serves_by_every_worker() and one.matching(
-            'cannot resolve "far.example.test": .*; its last good addresses '
-            "serve on"), "what it knows to be out of date")
+            'cannot resolve "far.example.test": .*; still using its '
+            "last good addresses"), "what it knows to be out of date")
     with names.Silence(dns.address) as silence:
         sallyport.wait_until(
             lambda: serves_by_every_worker() and silence.was_asked(),

@@ -78,23 +78,6 @@ def test_children_have_no_rights_of_root(relay, server, client, free_port,
     assert processes.roles(one.pid).items() >= found.items()
 
 
-@pytest.mark.parametrize("line,told", [
-    ("user = there-is-none", "user there-is-none"),
-    ("group = there-is-none", "group there-is-none")])
-def test_unknown_account_stops_a_start(tmp_path, free_port, line, told):
-    """A start fails where `user` or `group` names no account, and says
-    which."""
-    config = tmp_path / "sallyport.ini"
-    config.write_text(configs.settings(line) +
-                      configs.plain(free_port(), free_port()))
-    done = sallyport.sallyport("run", "-c", config)
-    assert done.returncode == 1
-    assert told in done.stderr
-    if os.getuid() == 0:
-        assert f"there is no {told}" in done.stderr
-    assert "ready" not in done.stderr
-
-
 @as_root
 @pytest.mark.parametrize("what", ["socket", "folder"])
 def test_unix_server_that_workers_may_not_reach_is_reported(relay, free_port,

@@ -184,7 +184,7 @@ def bad_garbage(folder, certs, renewed):
 
 def bad_empty(folder, certs, renewed):
     (folder / "server.pem").write_text("")
-    return "PEM"
+    return "is empty"
 
 
 def bad_missing(folder, certs, renewed):
