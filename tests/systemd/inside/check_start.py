@@ -189,6 +189,25 @@ def corrected_file_starts_at_once():
         assert "sallyport.ini:" not in daemon.show("StatusText")
 
 
+@promise(52)
+@check
+def reload_to_an_unknown_account_fails():
+    """The confined first process looks accounts up, and goes on."""
+    with steady.Stream() as stream:
+        good = service("plain", "127.0.0.1:7100", f"127.0.0.1:{stream.port}")
+        daemon.configure(good)
+        daemon.start()
+        pid = daemon.main_pid()
+        for fault in "user = no-such-user\n", "group = no-such-group\n":
+            daemon.configure(good, globals_=fault)
+            daemon.fails("systemctl", "reload", daemon.SERVICE)
+            assert daemon.main_pid() == pid and echoes(7100)
+            assert "no-such-" in daemon.show("StatusText")
+        daemon.configure(good)
+        systemctl("reload", daemon.SERVICE)
+        assert "no-such-" not in daemon.show("StatusText")
+
+
 def _fed(stream):
     """Starts a daemon that has to feed the watchdog, and sees that it does."""
     daemon.configure(
