@@ -47,7 +47,7 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--quick"):
-        skip = pytest.mark.skip(reason="--quick")
+        skip = pytest.mark.skip(reason="slow: left out by --quick")
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
