@@ -143,7 +143,8 @@ host_length(const char *text)
 {
     size_t length = strcspn(text, "/?#");
 
-    if (strspn(text, host_bytes) < length || text[length - 1] == ':')
+    if (length == 0 || strspn(text, host_bytes) < length ||
+        text[length - 1] == ':')
         return 0;
     return length;
 }

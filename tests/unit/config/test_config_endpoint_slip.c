@@ -69,6 +69,8 @@ static const struct row rows[] = {
     { LISTEN, "[]:80", NULL },
     { LISTEN, "[", NULL },
     { LISTEN, "https:///", NULL },
+    { CONNECT, "tls://[:.1]:443", NULL },
+    { CONNECT, "tcp://?", NULL },
     { LISTEN, "a:99999", NULL },
 };
 
