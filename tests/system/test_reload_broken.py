@@ -493,9 +493,10 @@ def test_missing_configuration_fails_the_reload(daemon, what, said):
         config.symlink_to("nowhere")
     # The file cannot say where the control socket is, but the default is.
     daemon.assert_refused(f"{config}.*({said})")
+    start = daemon.one.log_size()
     processes.hang_up(daemon.one)
-    assert re.search(f'error reload failed: .*"{config}".*({said})',
-                     daemon.one.log_lines()[-1])
+    assert daemon.one.matching(
+        f'error reload failed: .*"{config}".*({said})', start)
     daemon.assert_as_before()
     if what == "folder":
         config.rmdir()
@@ -557,8 +558,8 @@ def test_unreadable_file_fails_the_reload(certs):
             one.assert_mends()
             one.one.config.chmod(0)     # the command cannot read it either
             processes.hang_up(one.one)
-            assert re.search(f'reload failed: .*"{one.one.config}".*'
-                             "Permission denied", one.one.log_lines()[-1])
+            assert one.one.matching(f'reload failed: .*"{one.one.config}".*'
+                                    "Permission denied")
             one.one.config.chmod(0o644)
             one.assert_as_before()
             one.assert_mends()
