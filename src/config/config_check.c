@@ -42,24 +42,15 @@ config_check_applies(const struct option *option,
     return !(option->flags & OPTION_UNIX) || any_path(endpoints);
 }
 
-/* Where the option was written; NULL: it has its default. */
-static const struct origin *
-find_written_origin(const struct service_config *service, const char *name)
-{
-    const struct option *option = config_option_find(OPTION_SERVICE, name);
-    const struct origin *origin =
-        &service->origins[config_option_index(option)];
-
-    return origin->file != NULL ? origin : NULL;
-}
-
+/* Where the leg's option was written; NULL: it has its default. */
 static const struct origin *
 written_on(const struct leg *leg, const char *word)
 {
     char name[64];
 
     snprintf(name, sizeof(name), "%s.%s", leg->word, word);
-    return find_written_origin(leg->service, name);
+    return config_option_origin(
+        leg->service->origins, OPTION_SERVICE, name);
 }
 
 static void

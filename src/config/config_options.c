@@ -387,6 +387,19 @@ config_option_find(enum option_scope scope, const char *name)
     return NULL;
 }
 
+const struct origin *
+config_option_origin(const struct origin *origins, enum option_scope scope,
+    const char *name)
+{
+    const struct option *option = config_option_find(scope, name);
+    const struct origin *origin;
+
+    if (origins == NULL || option == NULL)
+        return NULL;
+    origin = &origins[config_option_index(option)];
+    return origin->file != NULL ? origin : NULL;
+}
+
 const char *
 config_option_leg_name(const struct option *option)
 {

@@ -83,6 +83,13 @@ size_t config_option_index(const struct option *option);
 const struct option *config_option_find(enum option_scope scope,
     const char *name);
 
+struct origin;
+
+/* Where an option was written, by the table of its scope's struct.  NULL: it has
+ * its default, or there is no such option or table. */
+const struct origin *config_option_origin(const struct origin *origins,
+    enum option_scope scope, const char *name);
+
 /* The name without "listen." or "connect." in front. */
 const char *config_option_leg_name(const struct option *option);
 

@@ -13,6 +13,8 @@
 
 enum { TITLE_SIZE = 256 };
 
+/* An option that names an account was written somewhere: by default none
+ * does. */
 static void
 add_fault_at(const struct origin *origin, const char *section, const char *key,
     struct error *error, const char *kind, const char *name)
@@ -21,25 +23,12 @@ add_fault_at(const struct origin *origin, const char *section, const char *key,
         "this machine; name one that there is, or add it", kind, name);
 }
 
-static const struct origin *
-written_at(const struct origin *origins, enum option_scope scope,
-    const char *key, const struct origin *otherwise)
-{
-    const struct option *option = config_option_find(scope, key);
-    const struct origin *origin = origins != NULL && option != NULL
-        ? &origins[config_option_index(option)]
-        : otherwise;
-
-    return origin->file != NULL ? origin : otherwise;
-}
-
 static void
 check_user(const struct global_config *global, const char *key,
     const char *user, struct error *error)
 {
-    static const struct origin nowhere = { 0 };
     const struct origin *origin =
-        written_at(global->origins, OPTION_GLOBAL, key, &nowhere);
+        config_option_origin(global->origins, OPTION_GLOBAL, key);
 
     if (user == NULL)
         return;
@@ -53,11 +42,9 @@ check_user(const struct global_config *global, const char *key,
 static void
 check_group(const struct global_config *global, struct error *error)
 {
-    static const struct origin nowhere = { 0 };
-
     if (global->group != NULL && !account_group_exists(global->group))
         add_fault_at(
-            written_at(global->origins, OPTION_GLOBAL, "group", &nowhere),
+            config_option_origin(global->origins, OPTION_GLOBAL, "group"),
             "global", "group", error, "group", global->group);
 }
 
@@ -72,8 +59,9 @@ check_owner(const struct service_config *service, struct error *error)
     if (owner == NULL || listener_find_owner(owner, &uid, &gid))
         return;
     snprintf(title, sizeof(title), "service %s", service->name);
-    add_fault_at(written_at(service->origins, OPTION_SERVICE, "listen.owner",
-        &service->origin), title, "listen.owner", error, "account", owner);
+    add_fault_at(config_option_origin(
+        service->origins, OPTION_SERVICE, "listen.owner"), title,
+        "listen.owner", error, "account", owner);
 }
 
 void

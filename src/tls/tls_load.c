@@ -19,22 +19,6 @@
 
 enum { MESSAGE_SIZE = 1024, REASON_SIZE = 256, KEY_SIZE = 256 };
 
-/* Where the option was written; the service's header if it was not.  Its file
- * is NULL for a service that was not read from anywhere. */
-static const struct origin *
-origin_of_key(const struct service_config *service, const char *key)
-{
-    const struct option *option = config_option_find(OPTION_SERVICE, key);
-    const struct origin *origin = &service->origin;
-    size_t index;
-
-    if (service->origins == NULL || option == NULL)
-        return origin;
-    index = config_option_index(option);
-    return service->origins[index].file != NULL ? &service->origins[index] :
-        origin;
-}
-
 void
 tls_load_fault(const struct tls_load *load, const char *option,
     const char *format, ...)
@@ -52,7 +36,11 @@ tls_load_fault(const struct tls_load *load, const char *option,
     }
     snprintf(key, sizeof(key), "%s.%s", load->side, option);
     snprintf(section, sizeof(section), "service %s", load->service->name);
-    origin = origin_of_key(load->service, key);
+    origin = config_option_origin(
+        load->service->origins, OPTION_SERVICE, key);
+    if (origin == NULL)
+        origin = &load->service->origin; /* of its header */
+    /* A service that was not read from anywhere has no file. */
     if (origin->file != NULL)
         config_fault_add(load->error, origin, section, key, "%s", message);
     else
