@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/base.h"
+
 struct config;
 struct error;
 
@@ -15,5 +17,11 @@ struct config_source {
     const char *path; /* the main file; NULL: none, and no control socket */
     bool is_demo;     /* its words cannot start another that takes over */
 };
+
+/* Loads, and looks up the accounts that are named: what a start and a reload
+ * judge before they make a process.  NULL: every fault is in `error`, which must
+ * have been empty. */
+NODISCARD struct config *config_source_load(
+    const struct config_source *source, struct error *error);
 
 #endif

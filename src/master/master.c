@@ -19,7 +19,6 @@
 #include "master/parts.h"
 #include "master/requests.h"
 #include "master/spawn.h"
-#include "sandbox/account_check.h"
 #include "sandbox/sandbox.h"
 #include "systemd/activation.h"
 #include "tls/tls_init.h"
@@ -395,21 +394,6 @@ tear_down_master(struct master *master)
     event_base_free(master->children.base);
 }
 
-/* NULL: `error` has its faults, those that a start finds before it makes a
- * process. */
-static struct config *
-load_config(const struct config_source *source, struct error *error)
-{
-    struct config *config = source->load(source->arg, error);
-
-    if (config != NULL)
-        account_check(config, error);
-    if (!error_any(error))
-        return config;
-    config_unref(config);
-    return NULL;
-}
-
 int
 master_run(const struct config_source *source, bool *loaded)
 {
@@ -426,7 +410,7 @@ master_run(const struct config_source *source, bool *loaded)
     activation_take(&passed);
     master.code = EXIT_FAILURE;
     if (sandbox_forbid_dumps(&error)) {
-        config = load_config(source, &error);
+        config = config_source_load(source, &error);
         master.code = config != NULL ? EXIT_FAILURE : EX_CONFIG;
     }
     *loaded = config != NULL;

@@ -15,7 +15,6 @@
 #include "master/generation.h"
 #include "master/rollout.h"
 #include "net/listen_table.h"
-#include "sandbox/account_check.h"
 
 void
 reload_send_log(const struct children *children, const struct config *config)
@@ -192,11 +191,8 @@ reload_begin(struct reload *reload)
 
     error_clear(&reload->warnings);
     log_tap_warnings(note_warning, reload);
-    config = parts->source->load(parts->source->arg, &error);
-    if (config != NULL)
-        account_check(config, &error);
-    if (config != NULL && !error_any(&error) &&
-        prepare_log(reload, config, &error)) {
+    config = config_source_load(parts->source, &error);
+    if (config != NULL && prepare_log(reload, config, &error)) {
         warn_of_fixed(parts->generations->current.config, config);
         log_tap_warnings(NULL, NULL);
         rollout_start(
