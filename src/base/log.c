@@ -180,13 +180,17 @@ log_tap_warnings(log_hear_fn *hear, void *arg)
     tap.arg = arg;
 }
 
+static bool
+is_tapped(enum log_level level)
+{
+    return level == LOG_LEVEL_WARN && tap.hear != NULL && !state.hushed;
+}
+
 static void
-tell_tap(enum log_level level, const char *service, const char *text)
+tell_tap(const char *service, const char *text)
 {
     char line[LOG_LINE_SIZE + 1];
 
-    if (level != LOG_LEVEL_WARN || tap.hear == NULL || state.hushed)
-        return;
     snprintf(line, sizeof(line), "%s%s%s", service != NULL ? service : "",
         service != NULL ? ": " : "", text);
     tap.hear(tap.arg, line);
@@ -199,11 +203,12 @@ log_message(enum log_level level, const char *service, const char *format,
     /* As long as a line: what is cut here is marked as cut there. */
     char text[LOG_LINE_SIZE + 1];
 
-    if (!log_wants(level) && level != LOG_LEVEL_WARN)
+    if (!log_wants(level) && !is_tapped(level))
         return;
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         snprintf(text, sizeof(text), "(unprintable) %s", format);
-    tell_tap(level, service, text);
+    if (is_tapped(level))
+        tell_tap(service, text);
     if (!log_wants(level))
         return;
     emit_record(&(struct log_record){

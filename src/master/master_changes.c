@@ -298,11 +298,12 @@ on_change_done(
     struct master *master = arg;
     char text[MESSAGE_REPLY_MAX];
 
-    reload_answer(&master->reload, text, sizeof(text));
-    if (kind == CHANGE_RELOAD)
+    if (kind == CHANGE_RELOAD) {
+        reload_answer(&master->reload, text, sizeof(text));
         requests_finish(master, VERB_RELOAD, text, error);
-    else if (kind == CHANGE_UPGRADE)
+    } else if (kind == CHANGE_UPGRADE) {
         requests_finish(master, VERB_UPGRADE, "", error);
+    }
 }
 
 static void
