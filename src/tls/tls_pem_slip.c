@@ -63,54 +63,6 @@ slip_of_encoding(const struct text *text)
     return NULL;
 }
 
-/* One kind of thing that DER can hold. */
-typedef bool holds_fn(const unsigned char *der, long length);
-
-static bool
-holds_certificate(const unsigned char *der, long length)
-{
-    X509 *cert = d2i_X509(NULL, &der, length);
-
-    X509_free(cert);
-    return cert != NULL;
-}
-
-static bool
-holds_pkcs12(const unsigned char *der, long length)
-{
-    PKCS12 *store = d2i_PKCS12(NULL, &der, length);
-
-    PKCS12_free(store);
-    return store != NULL;
-}
-
-static bool
-holds_request(const unsigned char *der, long length)
-{
-    X509_REQ *request = d2i_X509_REQ(NULL, &der, length);
-
-    X509_REQ_free(request);
-    return request != NULL;
-}
-
-static bool
-holds_pkcs7(const unsigned char *der, long length)
-{
-    PKCS7 *bag = d2i_PKCS7(NULL, &der, length);
-
-    PKCS7_free(bag);
-    return bag != NULL;
-}
-
-static bool
-holds_private_key(const unsigned char *der, long length)
-{
-    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &der, length);
-
-    EVP_PKEY_free(key);
-    return key != NULL;
-}
-
 #define FROM_PKCS12 "; convert it to PEM: openssl pkcs12 -in FILE -nodes " \
     "-out NEW.pem"
 #define NO_CERTIFICATE "is a signing request, not a certificate; name the " \
@@ -120,37 +72,69 @@ holds_private_key(const unsigned char *der, long length)
 #define OPENSSH "is a key of OpenSSH; convert a copy to PEM: ssh-keygen -p " \
     "-m PEM -f COPY"
 
+#define KEY_IN_DER "is a private key in DER; convert it to PEM: openssl pkey " \
+    "-inform DER -in FILE -out NEW.pem"
+
+/* What DER can hold, but for private keys, of which there are many kinds. */
 static const struct {
-    holds_fn *holds;
+    ASN1_ITEM_EXP *item;
     const char *words;
 } binaries[] = {
-    { holds_certificate, "is a certificate in DER; convert it to PEM: openssl "
-        "x509 -inform DER -in FILE -out NEW.pem" },
-    { holds_pkcs12, "is a PKCS#12 file" FROM_PKCS12 },
-    { holds_request, NO_CERTIFICATE },
-    { holds_pkcs7, "is a PKCS#7 bundle in DER; convert it to PEM: openssl "
-        "pkcs7 -inform DER -print_certs -in FILE -out NEW.pem" },
-    { holds_private_key, "is a private key in DER; convert it to PEM: openssl "
-        "pkey -inform DER -in FILE -out NEW.pem" },
+    { ASN1_ITEM_ref(X509), "is a certificate in DER; convert it to PEM: "
+        "openssl x509 -inform DER -in FILE -out NEW.pem" },
+    { ASN1_ITEM_ref(PKCS12), "is a PKCS#12 file" FROM_PKCS12 },
+    { ASN1_ITEM_ref(X509_REQ), NO_CERTIFICATE },
+    { ASN1_ITEM_ref(PKCS7), "is a PKCS#7 bundle in DER; convert it to PEM: "
+        "openssl pkcs7 -inform DER -print_certs -in FILE -out NEW.pem" },
 };
+
+static bool
+holds_item(const struct text *text, const ASN1_ITEM *item)
+{
+    const unsigned char *der = (const unsigned char *)text->at;
+    ASN1_VALUE *value =
+        ASN1_item_d2i(NULL, &der, (long)text->length, item);
+
+    ASN1_item_free(value, item);
+    return value != NULL;
+}
+
+static bool
+holds_private_key(const struct text *text)
+{
+    const unsigned char *der = (const unsigned char *)text->at;
+    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &der, (long)text->length);
+
+    EVP_PKEY_free(key);
+    return key != NULL;
+}
+
+static const char *
+find_binary(const struct text *text)
+{
+    size_t i;
+
+    for (i = 0; i < COUNT(binaries); i++)
+        if (holds_item(text, binaries[i].item()))
+            return binaries[i].words;
+    return holds_private_key(text) ? KEY_IN_DER : NULL;
+}
 
 /* Every DER file of these kinds is a SEQUENCE. */
 static const char *
 slip_of_der(const struct text *text)
 {
     enum { SEQUENCE = 0x30 };
-    const char *words = NULL;
-    size_t i;
+    const char *words;
 
     if (text->length == 0 || text->at[0] != SEQUENCE)
         return NULL;
-    for (i = 0; i < COUNT(binaries) && words == NULL; i++)
-        if (binaries[i].holds(
-                (const unsigned char *)text->at, (long)text->length))
-            words = binaries[i].words;
+    words = find_binary(text);
     ERR_clear_error();
     return words;
 }
+
+#define LITERAL_BREAK "has the two characters \\n where a line break should be"
 
 static const char *
 slip_of_line_ends(const struct text *text)
@@ -161,7 +145,7 @@ slip_of_line_ends(const struct text *text)
         return "has carriage returns alone for line ends; they have to be line "
             "feeds";
     if (text_has(text, "\\n"))
-        return "has the two characters \\n where a line break should be";
+        return LITERAL_BREAK;
     return "is all on one line; a PEM block has a line of its own for its "
         "-----BEGIN and for its -----END";
 }
@@ -197,9 +181,22 @@ slip_of_joining(const struct text *text)
 static const char *
 slip_of_literals(const struct text *text)
 {
-    return text_has(text, "-----\\n")
-        ? "has the two characters \\n where a line break should be"
-        : NULL;
+    return text_has(text, "-----\\n") ? LITERAL_BREAK : NULL;
+}
+
+/* Cuts off what there is up to the label of the next block.  False: there is
+ * no further block, nothing changed. */
+static bool
+enter_block(struct text *rest)
+{
+    const char *found = find_in(rest, begin, sizeof(begin) - 1);
+
+    if (found == NULL)
+        return false;
+    found += sizeof(begin) - 1;
+    rest->length -= (size_t)(found - rest->at);
+    rest->at = found;
+    return true;
 }
 
 /* The last block counts: those before it end with it, if not before. */
@@ -207,12 +204,9 @@ static const char *
 slip_of_end(const struct text *text)
 {
     struct text rest = *text;
-    const char *found;
 
-    while ((found = find_in(&rest, begin, sizeof(begin) - 1)) != NULL) {
-        rest.length -= (size_t)(found - rest.at) + 1;
-        rest.at = found + 1;
-    }
+    while (enter_block(&rest))
+        continue;
     return text_has(&rest, "-----END ")
         ? NULL
         : "has the beginning of a block and no -----END; was it cut off?";
@@ -222,14 +216,10 @@ static bool
 holds_label(const struct text *text, const char *label)
 {
     struct text rest = *text;
-    const char *found;
 
-    while ((found = find_in(&rest, begin, sizeof(begin) - 1)) != NULL) {
-        rest.length -= (size_t)(found - rest.at) + sizeof(begin) - 1;
-        rest.at = found + sizeof(begin) - 1;
+    while (enter_block(&rest))
         if (starts_with(&rest, label, strlen(label)))
             return true;
-    }
     return false;
 }
 
