@@ -209,9 +209,9 @@ def turns_away(context, notifies):
         if notifies:
             with contextlib.suppress(ssl.SSLWantReadError):
                 tls.unwrap()
-        peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        peer.send(out.read())
-        peer.fin()
+        with peer.at_once():
+            peer.send(out.read())
+            peer.fin()
         peer.receive()
     return handler
 
