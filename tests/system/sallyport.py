@@ -222,21 +222,22 @@ class Relay:
         return wait_until(look, f"worker {number}")
 
     def holder(self, port):
-        """The pid of the process that holds the connection whose other end is
-        a socket of that TCP port; None if none does."""
+        """The pid of the process that serves the connection whose other end is
+        a socket of that TCP port; None if none does, or if it is being handed
+        over: until the worker that takes it has said so, two hold it."""
         inodes = set()
         for name in ("tcp", "tcp6"):
             for line in _proc("self", f"net/{name}").splitlines()[1:]:
                 words = line.split()
                 if int(words[2].rpartition(":")[2], 16) == port:
                     inodes.add(f"socket:[{words[9]}]")
-        for pid in self.pids():
-            if inodes & set(self.open_files(pid)):
-                return pid
-        return None
+        holders = [pid for pid in self.pids()
+                   if inodes & set(self.open_files(pid))]
+        return holders[0] if len(holders) == 1 else None
 
     def wait_holder(self, port):
-        """Waits until one of its processes holds that connection."""
+        """Waits until one of its processes, and no other, holds that
+        connection."""
         return wait_until(lambda: self.holder(port),
                           f"the holder of the connection from port {port}")
 

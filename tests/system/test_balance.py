@@ -94,7 +94,7 @@ def test_bytes_of_bulk_are_spread(relay, server, certs, free_port):
         held = [each.result(3 * sallyport.PATIENCE) for each in sent]
         carried = collections.Counter()
         for peer in held:
-            carried[one.holder(peer.socket.getsockname()[1])] += size
+            carried[one.wait_holder(peer.socket.getsockname()[1])] += size
         figures.tell(f"bytes that each worker has carried: {dict(carried)}")
         assert set(carried) == set(processes.workers(one.pid))
         assert min(carried.values()) >= 16 * size / 4

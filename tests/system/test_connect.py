@@ -257,7 +257,7 @@ def test_buffers_are_set_on_both_legs(relay, server, client, free_port):
 
 def peer_options(one, remote_port, *names):
     """getsockopt(2) of the daemon's own socket."""
-    pid = one.holder(remote_port)
+    pid = one.wait_holder(remote_port)
     [line] = sockets(one, "established", remote_port)
     inode = re.search(r"ino:(\d+)", line).group(1)
     [fd] = [fd for fd, what in processes.links(pid).items()
