@@ -5,9 +5,10 @@
 #include "config/config.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "tls/tls_identity.h"
 #include "tls/tls_stream.h"
 
-enum { FIELDS_MAX = 20 };
+enum { FIELDS_MAX = 28 };
 
 struct report {
     struct log_field fields[FIELDS_MAX];
@@ -53,12 +54,22 @@ conn_report_server(const struct conn *conn, char text[ADDRESS_TEXT_SIZE])
 
 struct leg_keys {
     const char *version, *cipher, *sni, *alpn, *resumed;
+    const char *peer, *peer_san, *peer_serial;
+    const char *peer_verified; /* NULL: it always is */
+};
+
+/* The texts of one leg's fields, until they are logged. */
+struct leg_texts {
+    struct tls_facts facts;
+    struct tls_identity peer;
 };
 
 static void
 add_tls(struct report *report, const struct stream *stream,
-    const struct leg_keys *keys, struct tls_facts *facts)
+    const struct leg_keys *keys, struct leg_texts *texts)
 {
+    struct tls_facts *facts = &texts->facts;
+
     if (!tls_stream_facts(stream, facts))
         return;
     add_text_field(report, keys->version, facts->version);
@@ -66,6 +77,22 @@ add_tls(struct report *report, const struct stream *stream,
     add_text_field(report, keys->sni, facts->sni);
     add_text_field(report, keys->alpn, facts->alpn);
     add_text_field(report, keys->resumed, facts->resumed ? "yes" : "no");
+}
+
+static void
+add_peer(struct report *report, const struct stream *stream,
+    const struct leg_keys *keys, struct leg_texts *texts)
+{
+    struct tls_identity *peer = &texts->peer;
+    bool verified;
+
+    if (!tls_stream_peer(stream, peer, &verified))
+        return;
+    add_text_field(report, keys->peer, peer->subject);
+    add_text_field(report, keys->peer_serial, peer->serial);
+    add_text_field(report, keys->peer_san, peer->names);
+    if (!verified && keys->peer_verified != NULL)
+        add_text_field(report, keys->peer_verified, "no");
 }
 
 void
@@ -103,15 +130,33 @@ is_logged(const struct conn *conn)
     return false;
 }
 
+/* What is of any length by a peer's choice comes last. */
+static void
+add_legs(struct report *report, const struct conn *conn,
+    struct leg_texts *listen_texts, struct leg_texts *connect_texts)
+{
+    static const struct leg_keys listen_keys = {
+        "listen_tls", "listen_cipher", "listen_sni", "listen_alpn",
+        "listen_resumed", "listen_peer", "listen_peer_san",
+        "listen_peer_serial", NULL,
+    };
+    static const struct leg_keys connect_keys = {
+        "connect_tls", "connect_cipher", "connect_sni", "connect_alpn",
+        "connect_resumed", "connect_peer", "connect_peer_san",
+        "connect_peer_serial", "connect_peer_verified",
+    };
+
+    add_tls(report, &conn->client, &listen_keys, listen_texts);
+    add_tls(report, &conn->server, &connect_keys, connect_texts);
+    add_peer(report, &conn->client, &listen_keys, listen_texts);
+    add_peer(report, &conn->server, &connect_keys, connect_texts);
+}
+
 void
 conn_report_end(const struct conn *conn)
 {
-    static const struct leg_keys listen_keys = { "listen_tls", "listen_cipher",
-        "listen_sni", "listen_alpn", "listen_resumed" };
-    static const struct leg_keys connect_keys = { "connect_tls",
-        "connect_cipher", "connect_sni", "connect_alpn", "connect_resumed" };
     struct report report = { .count = 0 };
-    struct tls_facts listen_facts, connect_facts;
+    struct leg_texts listen_texts, connect_texts;
     char client[ADDRESS_TEXT_SIZE], server[ADDRESS_TEXT_SIZE];
 
     if (!log_wants(LOG_LEVEL_INFO) || !is_logged(conn))
@@ -128,7 +173,6 @@ conn_report_end(const struct conn *conn)
     add_number(&report, "down", conn->down.bytes);
     add_number(&report, "duration_ms", clock_now_ms() - conn->started_ms);
     add_text_field(&report, "state", conn_state_name(conn->reached));
-    add_tls(&report, &conn->client, &listen_keys, &listen_facts);
-    add_tls(&report, &conn->server, &connect_keys, &connect_facts);
+    add_legs(&report, conn, &listen_texts, &connect_texts);
     log_event(LOG_LEVEL_INFO, "end", report.fields, report.count);
 }

@@ -11,6 +11,7 @@
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
 #include "tls/tls_handshake.h"
+#include "tls/tls_identity.h"
 #include "tls/tls_job.h"
 #include "tls/tls_limits.h"
 #include "tls/tls_state.h"
@@ -342,5 +343,22 @@ tls_stream_facts(const struct stream *stream, struct tls_facts *facts)
     /* At most 255 bytes (RFC 7301 3.1); a NUL among them cuts the text. */
     if (length > 0)
         memcpy(facts->alpn, alpn, length);
+    return true;
+}
+
+bool
+tls_stream_peer(const struct stream *stream, struct tls_identity *identity,
+    bool *verified)
+{
+    const struct tls_state *tls = stream->state;
+    const X509 *cert;
+
+    if (!tls_stream_is_tls(stream) || !tls->established)
+        return false;
+    cert = SSL_get0_peer_certificate(tls->ssl);
+    if (cert == NULL)
+        return false;
+    tls_identity_read(cert, identity);
+    *verified = SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE;
     return true;
 }

@@ -16,6 +16,7 @@
 #include "net/stream.h"
 
 struct tls_context;
+struct tls_identity;
 struct tls_peer;
 
 /* What is worth knowing of a handshake.  The text lives as long as the stream;
@@ -56,5 +57,12 @@ const char *tls_stream_refusal(const struct stream *stream);
 
 /* False: not TLS, or the handshake is not done. */
 bool tls_stream_facts(const struct stream *stream, struct tls_facts *facts);
+
+/* Whose certificate the peer showed, in the handshake that a resumed session
+ * began with if this is one.  The texts are made when asked for, since the session
+ * has the certificate.  `*verified`: it was checked.  False: the peer showed none,
+ * or there is no TLS, or the handshake is not done. */
+bool tls_stream_peer(const struct stream *stream, struct tls_identity *identity,
+    bool *verified);
 
 #endif

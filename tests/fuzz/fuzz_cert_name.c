@@ -1,6 +1,6 @@
 /*
- * A peer's certificate against the name that was asked for: matching, and the
- * words that tell what was wrong.
+ * A peer's certificate against the name that was asked for: matching, the words
+ * that tell what was wrong, and those that tell whose it is.
  *
  * Input: the name, a NUL byte, the certificate in DER.
  */
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tls/tls_certificate.h"
+#include "tls/tls_identity.h"
 #include "tls/tls_verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,6 +32,30 @@ must_be_plain(const char *text, size_t size)
     for (size_t i = 0; i < length; i++)
         if (text[i] < ' ' || text[i] > '~')
             abort();
+}
+
+/* The log escapes what is beyond ASCII. */
+static void
+must_have_no_control(const char *text, size_t size)
+{
+    size_t length = strnlen(text, size);
+
+    if (length == size)
+        abort();
+    for (size_t i = 0; i < length; i++)
+        if ((text[i] >= 0 && text[i] < ' ') || text[i] == 0x7f)
+            abort();
+}
+
+static void
+identify(const X509 *cert)
+{
+    struct tls_identity identity;
+
+    tls_identity_read(cert, &identity);
+    must_have_no_control(identity.subject, sizeof(identity.subject));
+    must_have_no_control(identity.names, sizeof(identity.names));
+    must_be_plain(identity.serial, sizeof(identity.serial));
 }
 
 static void
@@ -92,6 +117,7 @@ check(const char *name, const uint8_t *der, size_t length)
         abort();
     if (cert != NULL) {
         describe(cert);
+        identify(cert);
         if (tls_verify_expect(ssl, name))
             verify(cert, ssl);
     }

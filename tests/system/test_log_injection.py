@@ -194,6 +194,38 @@ def test_client_certificate_is_escaped(relay, certs, server, free_port,
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_identities_are_escaped(relay, certs, server, free_port, tmp_path, form,
+                                name, version):
+    """The names of both peers, which the line is to tell, forge nothing."""
+    port = free_port()
+    make_certificate(certs, tmp_path, SUBJECTS[name], "ca",
+                     names=b"DNS:a\x1b[2Jb,URI:x\"\\ y=z")
+
+    def answers(peer):
+        with libssl.Tls(peer.socket, server=tmp_path / "odd") as far:
+            far.handshake().send(far.recv_exactly(7))
+            with contextlib.suppress(ConnectionError):
+                far.recv_exactly(1)
+
+    far = server(answers)
+    one = relay(configs.settings(f"log_format = {form}") + configs.service(
+        f"tls://127.0.0.1:{port}", f"tls://localhost:{far.port}",
+        f"listen.cert = {certs}/server-both.pem", "listen.verify = required",
+        f"listen.ca = {certs}/ca.pem", "connect.verify = none"),
+        ready="ready")
+    with libssl.Tls(peers.open_socket(port), version=version,
+                    certificate=tmp_path / "odd") as peer:
+        peer.handshake()
+        assert is_served(peer, b"7 bytes")
+    end = the_end(one, form)
+    for leg in "listen", "connect":
+        assert end[f"{leg}_peer"].startswith("CN="), end
+        assert "DNS:a" in end[f"{leg}_peer_san"], end
+        assert end[f"{leg}_peer_serial"] == "4D"
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
 def test_server_certificate_is_escaped(relay, certs, server, client, free_port,
                                        tmp_path, form, name):
     """The names in a refused server's certificate forge nothing, and the log

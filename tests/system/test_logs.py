@@ -111,7 +111,11 @@ def test_end_line_says_what_there_was(relay, certs, server, client, free_port,
         "listen_resumed": "no",
         "connect_tls": f"TLSv{version}", "connect_cipher": cipher,
         "connect_sni": "localhost", "connect_alpn": "pg",
-        "connect_resumed": "no"}
+        "connect_resumed": "no",
+        "connect_peer": "CN=server,O=Sallyport examples",
+        "connect_peer_serial": end["connect_peer_serial"],
+        "connect_peer_san":
+            "DNS:localhost,DNS:*.example.test,IP:127.0.0.1,IP:::1"}
     once = {"1.2": 0, "1.3": 0, version: 1}
     assert processes.status(one)["all"]["tls_handshakes"] == {
         "listen": once, "connect": once}
