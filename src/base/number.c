@@ -44,6 +44,12 @@ number_parse_scaled(const char *text, const struct number_unit *units,
     return false;
 }
 
+const char *
+number_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 const struct number_unit *
 number_exact_unit(uint64_t value, const struct number_unit *units)
 {

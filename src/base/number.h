@@ -22,6 +22,9 @@ NODISCARD bool number_parse(const char *text, uint64_t *value);
 NODISCARD bool number_parse_scaled(const char *text,
     const struct number_unit *units, size_t count, uint64_t *value);
 
+/* What ends a noun behind `count`: "", or "s". */
+const char *number_plural(uint64_t count);
+
 /* The first of `units` that divides `value`; one of them must have scale 1. */
 const struct number_unit *number_exact_unit(uint64_t value,
     const struct number_unit *units);

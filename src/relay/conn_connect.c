@@ -190,6 +190,7 @@ end_unconnected(struct conn *conn, enum connector_result result)
     conn->endpoint = failure->endpoint;
     conn->server_address = failure->address;
     conn->reached = failure->reached;
+    conn->server_failed = true;
     conn_explain(conn, failure->detail);
     conn_end(conn, failure->reason);
 }

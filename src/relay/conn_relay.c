@@ -122,6 +122,7 @@ abort_for(struct conn *conn, const struct flow *ended)
                   "last; truncation = tolerate takes that for a proper end";
     if (failure != NULL)
         conn_explain_side(conn, side, failure);
+    conn->server_failed = side == &conn->server;
     if (reason == CONN_TLS_FAILED && side->error == 0)
         conn->alerted = side;
     conn_abort(conn, reason);

@@ -130,6 +130,18 @@ is_logged(const struct conn *conn)
     return false;
 }
 
+/* A server that cannot be reached concerns the operator, what a client does
+ * wrong as a rule does not. */
+static enum log_level
+level_of_end(const struct conn *conn)
+{
+    return conn_is_connect_failure(conn) &&
+            connect_warnings_admit(&conn->service->connect_warnings,
+                conn->relay->loop->base, conn->service->config->name)
+        ? LOG_LEVEL_WARN
+        : LOG_LEVEL_INFO;
+}
+
 /* What is of any length by a peer's choice comes last. */
 static void
 add_legs(struct report *report, const struct conn *conn,
@@ -158,8 +170,12 @@ conn_report_end(const struct conn *conn)
     struct report report = { .count = 0 };
     struct leg_texts listen_texts, connect_texts;
     char client[ADDRESS_TEXT_SIZE], server[ADDRESS_TEXT_SIZE];
+    enum log_level level;
 
-    if (!log_wants(LOG_LEVEL_INFO) || !is_logged(conn))
+    if (!is_logged(conn))
+        return;
+    level = level_of_end(conn);
+    if (!log_wants(level))
         return;
     add_text_field(&report, "service", conn->service->config->name);
     add_text_field(&report, "reason", conn_reason_name(conn->reason));
@@ -174,5 +190,5 @@ conn_report_end(const struct conn *conn)
     add_number(&report, "duration_ms", clock_now_ms() - conn->started_ms);
     add_text_field(&report, "state", conn_state_name(conn->reached));
     add_legs(&report, conn, &listen_texts, &connect_texts);
-    log_event(LOG_LEVEL_INFO, "end", report.fields, report.count);
+    log_event(level, "end", report.fields, report.count);
 }

@@ -22,6 +22,30 @@ conn_state_name(enum conn_state state)
     return names[state];
 }
 
+/* A server that refuses our certificate says so behind the handshake of TLS 1.3,
+ * perhaps after the client's first bytes. */
+bool
+conn_is_connect_failure(const struct conn *conn)
+{
+    switch (conn->reason) {
+    case CONN_CONNECT_REFUSED:
+    case CONN_CONNECT_TIMEOUT:
+    case CONN_CONNECT_UNREACHABLE:
+    case CONN_RESOLVE_FAILED:
+        return true;
+    case CONN_HANDSHAKE_FAILED:
+    case CONN_HANDSHAKE_TIMEOUT:
+        return conn->reached == CONN_CONNECT_TLS;
+    case CONN_OUT_OF_RESOURCES:
+        return conn->reached == CONN_CONNECT ||
+            conn->reached == CONN_CONNECT_TLS;
+    case CONN_TLS_FAILED:
+        return conn->server_failed && conn->down.bytes == 0;
+    default:
+        return false;
+    }
+}
+
 void
 conn_explain(struct conn *conn, const char *detail)
 {

@@ -96,11 +96,16 @@ struct conn {
     uint8_t spoke_now;  /* the same, in this wake-up */
     bool client_stirs; /* while connecting: its socket was ready for something */
     bool client_first; /* the client's direction ended first */
+    bool server_failed; /* CONN_TLS_FAILED: on the server's leg */
     bool server_silent; /* it accepted, and said nothing for too long */
 };
 
 /* A word for the log. */
 const char *conn_state_name(enum conn_state state);
+
+/* Whether the connection, which has ended, reached no server, or no TLS with
+ * it. */
+bool conn_is_connect_failure(const struct conn *conn);
 
 /* Keeps a copy of `detail` (NULL: nothing) for the log, unless there is one. */
 void conn_explain(struct conn *conn, const char *detail);

@@ -40,27 +40,14 @@ conn_stats_handshake(const struct conn *conn, const struct stream *stream)
         count_for_conn(conn, METRIC_RESUMED, 1);
 }
 
-/* A server with which no TLS comes about is not reached either. */
 static void
 count_failure(const struct conn *conn)
 {
-    switch (conn->reason) {
-    case CONN_HANDSHAKE_FAILED:
-    case CONN_HANDSHAKE_TIMEOUT:
-        count_for_conn(conn,
-            conn->reached == CONN_ACCEPT_TLS ? METRIC_HANDSHAKE_FAILURES
-                                             : METRIC_CONNECT_FAILURES,
-            1);
-        break;
-    case CONN_CONNECT_REFUSED:
-    case CONN_CONNECT_TIMEOUT:
-    case CONN_CONNECT_UNREACHABLE:
-    case CONN_RESOLVE_FAILED:
+    if (conn_is_connect_failure(conn))
         count_for_conn(conn, METRIC_CONNECT_FAILURES, 1);
-        break;
-    default:
-        break;
-    }
+    else if (conn->reason == CONN_HANDSHAKE_FAILED ||
+        conn->reason == CONN_HANDSHAKE_TIMEOUT)
+        count_for_conn(conn, METRIC_HANDSHAKE_FAILURES, 1);
 }
 
 void

@@ -51,6 +51,7 @@ service_free(struct service *service)
         for (size_t i = 0; i < service->config->connect.count; i++)
             tls_session_cache_free(service->resume[i]);
     free(service->resume);
+    connect_warnings_end(&service->connect_warnings);
     tls_context_free(service->accept_context);
     tls_context_free(service->connect_context);
     config_unref(service->origin);

@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "base/scoreboard.h"
+#include "relay/connect_warnings.h"
 #include "relay/feeds.h"
 
 struct config;
@@ -38,6 +39,7 @@ struct service {
     unsigned references;
     size_t connections;  /* of this process */
     struct feeds feeds;  /* services that it has connected to */
+    struct connect_warnings connect_warnings;
     bool paused; /* accepting waits for connections to end */
     bool clients_wait; /* the last one that was looked at had said nothing yet */
 };

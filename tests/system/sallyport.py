@@ -322,7 +322,7 @@ class Relay:
 
     def ends(self):
         """What the `end` lines say, one dictionary each, oldest first."""
-        found = (re.match(r"\S+ info end (.*)$", line)
+        found = (re.match(r"\S+ (?:info|warn) end (.*)$", line)
                  for line in self.log_lines())
         return [parse_fields(match.group(1)) for match in found if match]
 

@@ -10,24 +10,9 @@ import pytest
 import configs
 import peers
 import sallyport
-from peers import is_served
+from peers import is_served, shakes
 
 pytestmark = pytest.mark.promise(49)
-
-
-def shakes(context):
-    """A handler that does the handshake of a server and returns how it ended: the
-    words of the alert that came, or "" if it went well."""
-    def handler(peer):
-        try:
-            with context.wrap_socket(peer.socket, server_side=True) as tls:
-                tls.recv(1)
-                return ""
-        except ssl.SSLError as error:
-            return str(error)
-        except OSError as error:
-            return type(error).__name__
-    return handler
 
 
 def resets(peer):

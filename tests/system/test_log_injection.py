@@ -45,7 +45,7 @@ def lines(one, form):
 
 def the_end(one, form):
     """The one line about the connection."""
-    one.wait_log('"event":"end"' if form == "json" else " info end ")
+    one.wait_log('"event":"end"' if form == "json" else " (info|warn) end ")
     found = [line for line in lines(one, form) if "service=" in line
              and " end " in line or '"event":"end"' in line]
     assert len(found) == 1, found

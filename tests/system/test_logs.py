@@ -37,12 +37,13 @@ def far(server):
 
 def test_each_connection_has_one_line(relay, certs, client, free_port, far):
     """Connections of every sort have one line each, and nothing else is logged
-    at level info."""
+    at level info, but how often it was not warned of a server that is not
+    there."""
     plain, tls, dead = free_port(), free_port(), free_port()
     one = relay(configs.plain(plain, far.port, name="plain") +
                 configs.tls(tls, far.port, certs, name="tls") +
                 configs.plain(dead, free_port(), name="dead"))
-    before = len(one.log_lines())
+    before = one.log_size()
     context = peers.client_context(certs)
     for turn in range(10):
         good = client(plain)
@@ -61,13 +62,15 @@ def test_each_connection_has_one_line(relay, certs, client, free_port, far):
             secure.socket.sendall(b"\x17\3\3")    # a record that is cut
         [secure.half_close, secure.fin, secure.reset][turn % 3]()
     ends = one.wait_ends(60)
-    assert len(one.log_lines()) == before + 60
+    lines = [line for line in one.log_lines(before)
+             if not re.search(" warn dead: .* reached no server", line)]
+    assert len(lines) == 60
     assert len({end["client"] for end in ends}) > 50     # ports come back
     assert {end["reason"] for end in ends} >= {
         "client-closed", "connect-refused", "handshake-failed", "truncated",
         "reset-by-client"}
-    assert all(re.match(f"{TIME} info end service=", line)
-               for line in one.log_lines()[before:])
+    assert all(re.match(f"{TIME} (info|warn) end service=", line)
+               for line in lines)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -152,6 +155,96 @@ def test_service_says_which_connections_are_logged(relay, client, free_port,
     use("all")
     assert [end["service"] for end in one.wait_ends(4)][3:] == ["all"]
     assert processes.status(one)["all"]["accepted"] == 12
+
+
+def hangs_up(peer):
+    """A server's handler: nothing of what a TLS client wants to hear."""
+    peer.send(b"220 hello\r\n")
+
+
+# What leaves a tunnel dead: how its server behaves (a handler, or the options of
+# its TLS; None: it is not there), and the reason.
+DEAD = {
+    "refused": (None, "connect-refused"),
+    "not-tls": (hangs_up, "handshake-failed"),
+    "untrusted": ({"name": "server-untrusted"}, "handshake-failed"),
+    "wrong-name": ({"name": "server-wrong-name"}, "handshake-failed"),
+    "silent": (peers.Peer.receive, "handshake-timeout"),
+    "wants-certificate-1.2": ({"client_ca": "ca.pem", "version": "1.2"},
+                              "handshake-failed"),
+    "wants-certificate-1.3": ({"client_ca": "ca.pem", "version": "1.3"},
+                              "tls-failed"),
+}
+
+
+@pytest.mark.parametrize("kind", DEAD)
+def test_dead_tunnel_is_a_warning(relay, certs, server, free_port, kind):
+    """With log_level = warn the log still shows a tunnel that is dead, and
+    why."""
+    far, reason = DEAD[kind]
+    port, dead, options = free_port(), free_port(), []
+    if isinstance(far, dict):
+        far = peers.shakes(peers.server_context(certs, **far))
+    if far:
+        dead = server(far).port
+    if reason == "handshake-timeout":
+        options = ["timeout.handshake = 200ms"]
+    one = relay(configs.settings("log_level = warn", "workers = 1") +
+                configs.tls_out(port, dead, certs, *options), ready=None)
+    sallyport.wait_until(lambda: not peers.is_refused(port), "a listener")
+    with peers.connect(port) as peer:
+        peer.receive()
+    one.wait_log(f" warn end service=s reason={reason} ")
+
+
+def test_unknown_host_is_a_warning(relay, free_port):
+    """So is a server whose name does not exist."""
+    port = free_port()
+    one = relay(configs.settings("workers = 1") +
+                configs.plain(port, "nowhere.invalid:1"))
+    peers.connect(port).receive()
+    one.wait_log(" warn end service=s reason=resolve-failed ")
+
+
+def test_faults_of_clients_are_no_warnings(relay, certs, client, free_port,
+                                           far):
+    """What clients do wrong is no warning, nor is a server that was not the
+    only one."""
+    port, plain = free_port(), free_port()
+    one = relay(configs.tls(port, far.port, certs, "listen.verify = required",
+                            f"listen.ca = {certs}/ca.pem") +
+                configs.plain(plain, [free_port(), far.port], name="two"))
+    before = one.log_size()
+    for data in b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\x15\3\3":
+        with client(port) as rude:
+            rude.send(data)
+            rude.half_close()
+            rude.receive()
+    client(port).reset()
+    with pytest.raises((OSError, EOFError)):
+        strange = client(port, tls=peers.client_context(certs))
+        strange.recv_exactly(1)
+    with client(plain) as good:
+        assert is_served(good)
+    one.wait_ends(6)
+    assert not one.matching(" warn ", before), one.text()
+
+
+def test_warnings_of_a_dead_server_are_bounded(relay, client, free_port):
+    """Of many connections that reach no server one is a warning; the others
+    have their line at level info, and their number is told."""
+    port = free_port()
+    one = relay(configs.settings("workers = 1") +
+                configs.plain(port, free_port()))
+    for _ in range(20):
+        client(port).receive()
+    assert len(one.wait_ends(20)) == 20
+    one.stop()
+    told = [int(re.search(r"(\d+) more connections? reached no server", line)[1])
+            for line in one.matching("reached no server")]
+    assert len(one.matching(" warn end ")) + sum(told) == 20
+    assert len(one.matching(" warn end ")) <= 1 + len(told)
+    assert len(one.matching(" info end ")) == sum(told)
 
 
 def test_debug_tells_every_step(relay, certs, server, client, free_port):
@@ -570,6 +663,9 @@ def test_stderr_under_systemd_has_priorities(relay, free_port, far, tmp_path):
         "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
     talk(port)
     one.wait_log("^<6>info end service=s reason=client-closed")
+    far.close()
+    peers.connect(port).receive()
+    one.wait_log("^<4>warn end service=s reason=connect-refused")
     provoke_warning(one, port=port, far=far)
     one.wait_log(f"^<4>{WARNING}")
     assert all(re.match("<[46]>(info|warn) ", line)

@@ -28,3 +28,10 @@ Test(number, judges_text)
 
     number_cases_judge(cases, COUNT(cases), number_parse);
 }
+
+Test(number, ends_nouns)
+{
+    cr_expect_str_eq(number_plural(0), "s");
+    cr_expect_str_eq(number_plural(1), "");
+    cr_expect_str_eq(number_plural(2), "s");
+}
