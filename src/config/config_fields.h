@@ -69,7 +69,7 @@ struct leg_config {
     struct strings cert;            /* PEM files: chain, perhaps with the key */
     struct strings key;             /* PEM files, one for each cert; empty: in
                                        the cert files */
-    char *passphrase_file;
+    char *passphrase_file;          /* one a line */
     enum verify_mode verify;
     struct strings ca;              /* files, directories, or "system" */
     struct strings crl;             /* PEM files */

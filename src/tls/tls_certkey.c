@@ -18,16 +18,11 @@
 #include "tls/tls_key_decode.h"
 #include "tls/tls_load.h"
 #include "tls/tls_notes.h"
+#include "tls/tls_passphrase.h"
 #include "tls/tls_remote_key.h"
 #include "tls/tls_shared.h"
 
-enum { PASSPHRASE_MAX = 1023, REASON_SIZE = 256 };
-
-/* The first line of the passphrase file. */
-struct passphrase {
-    char *text;         /* NULL: none is configured */
-    bool asked;         /* a key was found to be encrypted */
-};
+enum { REASON_SIZE = 256 };
 
 /* A pair as the legs share it that name its files. */
 struct shared_pair {
@@ -42,7 +37,7 @@ struct shared_pair {
 /* Which one of a leg. */
 struct which {
     size_t index;
-    struct passphrase *passphrase;
+    struct tls_passphrases *passphrases;
 };
 
 /* A pair while it is read. */
@@ -52,98 +47,32 @@ struct reading {
     struct tls_certkey *pair;
 };
 
-static bool
-passphrase_is_usable(const struct tls_load *load, const struct tls_file *file,
-    size_t length)
-{
-    if (length == 0)
-        tls_load_fault(load, "passphrase_file", "%s: its first line is empty; "
-            "the passphrase goes there", file->path);
-    else if (length > PASSPHRASE_MAX)
-        tls_load_fault(load, "passphrase_file", "%s: its first line has more "
-            "than %d bytes", file->path, PASSPHRASE_MAX);
-    else if (memchr(file->content.text, '\0', length) != NULL)
-        tls_load_fault(load, "passphrase_file", "%s: its first line has a NUL "
-            "byte in it", file->path);
-    else
-        return true;
-    return false;
-}
-
-/* False: a passphrase file is configured but of no use. */
-static bool
-passphrase_read(const struct tls_load *load, struct passphrase *passphrase)
-{
-    const char *path = load->leg->passphrase_file;
-    struct tls_file file;
-    const char *text, *end;
-    size_t length;
-    bool usable;
-
-    if (path == NULL)
-        return true;
-    if (!tls_file_read(load, "passphrase_file", FILE_FOR_TLS_SECRET, path,
-        TLS_FILE_KEYS_BYTES, &file))
-        return false;
-    text = file.content.text;
-    end = memchr(text, '\n', file.content.length);
-    length = end != NULL ? (size_t)(end - text) : file.content.length;
-    if (length > 0 && text[length - 1] == '\r')
-        length--;
-    usable = passphrase_is_usable(load, &file, length);
-    if (usable)
-        passphrase->text = OPENSSL_strndup(text, length);
-    tls_file_free(&file);
-    return usable;
-}
-
-static void
-passphrase_forget(struct passphrase *passphrase)
-{
-    if (passphrase->text != NULL)
-        OPENSSL_clear_free(passphrase->text, strlen(passphrase->text));
-}
-
-/* OpenSSL's callback; without one it would ask on the terminal. */
-static int
-passphrase_give(char *text, int size, int writing, void *arg)
-{
-    struct passphrase *passphrase = arg;
-    size_t length;
-
-    (void)writing;
-    passphrase->asked = true;
-    if (passphrase->text == NULL)
-        return -1;
-    length = strlen(passphrase->text);
-    if (length > (size_t)size)
-        return -1;
-    memcpy(text, passphrase->text, length);
-    return (int)length;
-}
-
 static void
 explain_key(const struct tls_load *load, const struct tls_file *file,
-    const char *option, const struct passphrase *passphrase)
+    const char *option, const struct tls_passphrases *passphrases)
 {
     char reason[REASON_SIZE];
 
     tls_error_reason(reason, sizeof(reason));
-    if (!passphrase->asked && strcmp(option, "key") == 0 &&
+    if (!passphrases->asked && strcmp(option, "key") == 0 &&
         tls_file_explain_slip(load, option, file, TLS_PEM_PRIVATE_KEY))
         return;
     if (!tls_file_holds(file, "PRIVATE KEY"))
         tls_load_fault(load, option, "%s: has no private key (-----BEGIN "
             "PRIVATE KEY-----) in it; add the key, or name its file with "
             "%s.key", file->path, load->side);
-    else if (passphrase->asked && passphrase->text == NULL)
+    else if (passphrases->asked && passphrases->count == 0)
         tls_load_fault(load, option, "%s: the private key is encrypted; name "
             "a file that holds its passphrase with %s.passphrase_file",
             file->path, load->side);
-    else if (passphrase->asked)
+    else if (passphrases->asked && passphrases->count == 1)
         tls_load_fault(load, option, "%s: cannot decrypt the private key with "
             "the passphrase in %s: %s", file->path,
             load->leg->passphrase_file, reason);
+    else if (passphrases->asked)
+        tls_load_fault(load, option, "%s: cannot decrypt the private key with "
+            "any of the %zu passphrases in %s: %s", file->path,
+            passphrases->count, load->leg->passphrase_file, reason);
     else
         tls_load_fault(load, option, "%s: cannot read the private key: %s",
             file->path, reason);
@@ -187,33 +116,20 @@ read_plain_key(const struct tls_file *file, X509 *leaf)
     return key;
 }
 
-static EVP_PKEY *
-read_any_key(const struct tls_file *file, struct passphrase *passphrase)
-{
-    BIO *bio = BIO_new_mem_buf(file->content.text,
-        (int)file->content.length);
-    EVP_PKEY *key = NULL;
-
-    if (bio != NULL)
-        key = PEM_read_bio_PrivateKey(bio, NULL, passphrase_give, passphrase);
-    BIO_free(bio);
-    return key;
-}
-
 /* `leaf` NULL: its certificate could not be read. */
 static EVP_PKEY *
 read_key(const struct tls_load *load, const struct tls_file *file,
-    const char *option, X509 *leaf, struct passphrase *passphrase)
+    const char *option, X509 *leaf, struct tls_passphrases *passphrases)
 {
     EVP_PKEY *key;
 
     ERR_clear_error();
-    passphrase->asked = false;
+    passphrases->asked = false;
     key = read_plain_key(file, leaf);
     if (key == NULL)
-        key = read_any_key(file, passphrase);
+        key = tls_passphrases_open_key(passphrases, file);
     if (key == NULL)
-        explain_key(load, file, option, passphrase);
+        explain_key(load, file, option, passphrases);
     ERR_clear_error();
     if (key != NULL && (file->content.mode & S_IROTH) != 0)
         tls_load_warn(load, option, "%s: every user can read this private "
@@ -235,7 +151,7 @@ read_chain(const struct tls_load *load, struct reading *reading)
 
 static bool
 read_own_key(const struct tls_load *load, size_t index,
-    struct reading *reading, struct passphrase *passphrase)
+    struct reading *reading, struct tls_passphrases *passphrases)
 {
     const struct tls_file *key_file = &reading->cert_file;
     const char *option = "cert";
@@ -249,7 +165,7 @@ read_own_key(const struct tls_load *load, size_t index,
             return false;
     }
     reading->pair->key = read_key(
-        load, key_file, option, reading->pair->leaf, passphrase);
+        load, key_file, option, reading->pair->leaf, passphrases);
     return reading->pair->key != NULL;
 }
 
@@ -278,7 +194,7 @@ make_kept_key(const struct tls_load *load, struct tls_certkey *pair)
 /* Both are read even if one has a fault, so that all are told. */
 static bool
 pair_read(const struct tls_load *load, size_t index, struct reading *reading,
-    struct passphrase *passphrase)
+    struct tls_passphrases *passphrases)
 {
     bool read;
 
@@ -287,7 +203,7 @@ pair_read(const struct tls_load *load, size_t index, struct reading *reading,
         return false;
     read = read_chain(load, reading);
     if (load->signer == NULL)
-        return read_own_key(load, index, reading, passphrase) && read;
+        return read_own_key(load, index, reading, passphrases) && read;
     if (read)
         make_kept_key(load, reading->pair);
     return reading->pair->key != NULL;
@@ -327,7 +243,7 @@ read_pair_files(const struct tls_load *load, const struct which *which,
 {
     struct reading reading = { .pair = pair };
 
-    if (pair_read(load, which->index, &reading, which->passphrase))
+    if (pair_read(load, which->index, &reading, which->passphrases))
         (void)pair_matches(load, &reading);
     tls_file_free(&reading.cert_file);
     tls_file_free(&reading.key_file);
@@ -456,15 +372,15 @@ void
 tls_pairs_load(const struct tls_load *load, tls_certkey_see_fn *see, void *arg)
 {
     const struct leg_config *leg = load->leg;
-    struct passphrase passphrase = { .text = NULL };
+    struct tls_passphrases passphrases = { .lines = NULL };
 
     if (leg->key.count > 0 && leg->key.count != leg->cert.count)
         tls_load_fault(load, "key", "there are %zu keys for %zu certificates; "
             "name one for each, in the same order", leg->key.count,
             leg->cert.count);
     else if (leg->cert.count > 0 &&
-        (load->signer != NULL || passphrase_read(load, &passphrase)))
+        (load->signer != NULL || tls_passphrases_read(load, &passphrases)))
         for (size_t i = 0; i < leg->cert.count; i++)
-            use_pair(load, &(struct which){ i, &passphrase }, see, arg);
-    passphrase_forget(&passphrase);
+            use_pair(load, &(struct which){ i, &passphrases }, see, arg);
+    tls_passphrases_forget(&passphrases);
 }

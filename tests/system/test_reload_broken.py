@@ -309,7 +309,7 @@ FILES = {
     "passphrase-missing": ("client.pass", _unlink, "connect.passphrase_file",
                            "No such file"),
     "passphrase-empty": ("client.pass", _content(b""),
-                         "connect.passphrase_file", "first line is empty"),
+                         "connect.passphrase_file", "there is no passphrase in it"),
     # One key in a hundred is decrypted to nonsense with a good padding.
     "passphrase-wrong": ("client.pass", _content(b"open barley\n"),
                          "connect.key", "cannot decrypt the private key with "

@@ -227,12 +227,57 @@ Test(tls_files, explains_passphrases_that_cannot_be_used)
     leg.passphrase_file = missing;
     EXPECT_FAULT(&leg, "listen.passphrase_file: /nowhere/passphrase: cannot "
         "open");
-    leg.passphrase_file = text_file("blank", "\r\nsecret\n");
-    EXPECT_FAULT(&leg, "blank: its first line is empty");
+    leg.passphrase_file = text_file("blank", "\r\n\n");
+    EXPECT_FAULT(&leg, "blank: there is no passphrase in it; each line is one");
+    leg.passphrase_file = text_file("empty", "");
+    EXPECT_FAULT(&leg, "empty: there is no passphrase in it");
     leg.passphrase_file = pki_text("long", long_line, sizeof(long_line));
-    EXPECT_FAULT(&leg, "long: its first line has more than 1023 bytes");
-    leg.passphrase_file = pki_text("nul", "se\0cret\n", 8);
-    EXPECT_FAULT(&leg, "nul: its first line has a NUL byte");
+    EXPECT_FAULT(&leg, "long:1: the line has more than 1023 bytes; each line "
+        "is a passphrase");
+    leg.passphrase_file = pki_text("nul", "x\nse\0cret\n", 10);
+    EXPECT_FAULT(&leg, "nul:2: the line has a NUL byte");
+    for (size_t i = 1; i < sizeof(long_line); i += 2)
+        long_line[i] = '\n';
+    leg.passphrase_file = pki_text("many", long_line, 2 * 65);
+    EXPECT_FAULT(&leg, "many: there are 65 passphrases in it, and 64 may be");
+}
+
+static void
+expect_passphrases_to_open(struct leg_config *leg, const char *name,
+    const char *lines)
+{
+    struct service_config service = { .name = service_name };
+    struct tls_context *context;
+    char messages[1024];
+
+    leg->passphrase_file = text_file(name, lines);
+    service.listen_leg = *leg;
+    context = handshake_context(&service, TLS_ACCEPT, messages,
+        sizeof(messages));
+    cr_expect_not_null(context, "%s: %s", name, messages);
+    tls_context_free(context);
+}
+
+/* Whatever the order of lines and keys, and whatever form a key has. */
+Test(tls_files, tries_each_line_for_each_key)
+{
+    struct pki rsa = pki_make(&(struct pki_spec){ .cn = "rsa", .kind = "RSA" },
+        &ca);
+    char *certs[] = { cert, pki_cert("rsa.crt", &rsa) };
+    char *keys[] = { traditional_key("old.key", "first"),
+        pki_key("rsa.key", &rsa, "second one") };
+    struct leg_config leg = LEG(.cert = { certs, 2 }, .key = { keys, 2 });
+
+    expect_passphrases_to_open(&leg, "in-order", "first\nsecond one\n");
+    expect_passphrases_to_open(
+        &leg, "others-too", "x\n\nsecond one\r\ny\r\nfirst");
+    leg.passphrase_file = text_file("lacks-one", "first\nthird\n");
+    EXPECT_FAULT(&leg, "rsa.key: cannot decrypt the private key with any of "
+        "the 2 passphrases in ", "lacks-one");
+    leg.passphrase_file = text_file("blanks", "first \nthird\nsecond one\n");
+    EXPECT_FAULT(&leg, "old.key: cannot decrypt the private key with any of "
+        "the 3 passphrases in ");
+    pki_free(&rsa);
 }
 
 Test(tls_files, explains_what_openssl_refuses)
