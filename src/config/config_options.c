@@ -177,9 +177,11 @@ static const struct option options[] = {
           "tls://HOST:PORT for TLS, unix:PATH or unix:@NAME (the abstract "
           "namespace) for a unix socket, tls+unix:PATH for TLS on one. An "
           "IPv6 address stands in brackets; *:PORT is any address, of both "
-          "families. systemd:NAME and tls+systemd:NAME are the sockets that "
-          "systemd passes under the FileDescriptorName= NAME. Repeat it to "
-          "listen in several places." },
+          "families, [::]:PORT any IPv6 address and no IPv4 one. Where one "
+          "service has *:443 and another one 192.0.2.1:443, clients of that "
+          "address are the latter's. systemd:NAME and tls+systemd:NAME are the "
+          "sockets that systemd passes under the FileDescriptorName= NAME. "
+          "Repeat it to listen in several places." },
     { .name = "connect", .scope = OPTION_SERVICE, .type = OPTION_CONNECT,
       .flags = OPTION_LIST | OPTION_REQUIRED | OPTION_OWN | OPTION_OF_CONNECT
           | OPTION_RELOADS,

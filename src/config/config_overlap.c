@@ -1,8 +1,5 @@
 #include "config/config_overlap.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +10,7 @@
 #include "config/config_endpoint.h"
 #include "config/config_fault.h"
 
-enum { TITLE_SIZE = 64 };
+enum { TITLE_SIZE = 64, MORE_SIZE = 160 };
 
 struct place {
     const struct endpoint *endpoint;
@@ -22,11 +19,11 @@ struct place {
 };
 
 static const struct family {
-    int number;
-    const char *any;
+    const char *any;    /* the host of all its addresses */
+    const char *rest;   /* what else `*` is */
 } families[] = {
-    { AF_INET, "0.0.0.0" },
-    { AF_INET6, "::" },
+    { "0.0.0.0", "[::]" },
+    { "::", "0.0.0.0" },
 };
 
 static int
@@ -63,10 +60,10 @@ gather_places(const struct config *config, size_t *count)
     return places;
 }
 
-/* `how` stands between what the later one wrote and what the earlier one did. */
+/* `more` is what else there is to know of it. */
 static void
 report_overlap(const struct place *a, const struct place *b,
-    const char *how, struct error *error)
+    const char *more, struct error *error)
 {
     const struct place *first = a->order < b->order ? a : b;
     const struct place *second = a->order < b->order ? b : a;
@@ -75,9 +72,9 @@ report_overlap(const struct place *a, const struct place *b,
 
     snprintf(title, sizeof(title), "service %s", second->service->name);
     config_fault_add(error, &second->endpoint->origin, title, "listen",
-        "\"%s\" %s by service %s (%s:%u); only one can listen there",
-        second->endpoint->text, how, first->service->name, origin->file,
-        origin->line);
+        "\"%s\" is taken by service %s (%s:%u); only one can listen there%s",
+        second->endpoint->text, first->service->name, origin->file,
+        origin->line, more);
 }
 
 static void
@@ -85,54 +82,40 @@ check_same(const struct place *places, size_t count, struct error *error)
 {
     for (size_t i = 1; i < count; i++)
         if (config_endpoint_same(places[i - 1].endpoint, places[i].endpoint))
-            report_overlap(&places[i - 1], &places[i], "is taken", error);
+            report_overlap(&places[i - 1], &places[i], "", error);
 }
 
-/* Names may have addresses of any family; only the resolver knows. */
-static bool
-is_in(const struct family *family, const struct endpoint *endpoint)
+/* `star` is `*`, and `other` all addresses of one family. */
+static void
+report_wildcards(const struct place *star, const struct place *other,
+    const struct family *family, struct error *error)
 {
-    struct in_addr number;
+    unsigned port = star->endpoint->port;
+    char more[MORE_SIZE];
 
-    if (endpoint->host == NULL)
-        return true;
-    if (family->number == AF_INET6)
-        return strchr(endpoint->host, ':') != NULL;
-    return inet_pton(AF_INET, endpoint->host, &number) == 1;
+    snprintf(more, sizeof(more), ": *:%u is 0.0.0.0:%u and [::]:%u, so write "
+        "%s:%u in its place, or remove the other", port, port, port,
+        family->rest, port);
+    report_overlap(star, other, more, error);
 }
 
-static bool
-is_any_host(const struct family *family, const struct endpoint *endpoint)
-{
-    return endpoint->host == NULL || strcmp(endpoint->host, family->any) == 0;
-}
-
-/* The first place that has all of the family's addresses.  NULL: there is
- * none. */
-static const struct place *
-find_any(const struct family *family, const struct place *places, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (is_any_host(family, places[i].endpoint))
-            return &places[i];
-    return NULL;
-}
-
-/* `places` are all of one port. */
+/* A single address is apart from all addresses of its family: the kernel has
+ * clients of it served by the socket that is bound to it.  `places` are all of
+ * one port, and begin with `*` if it is among them. */
 static void
 check_port(const struct family *family, const struct place *places,
     size_t count, struct error *error)
 {
-    const struct place *any = find_any(family, places, count);
+    if (places[0].endpoint->host != NULL)
+        return;
+    for (size_t i = 1; i < count; i++) {
+        const char *host = places[i].endpoint->host;
 
-    for (size_t i = 0; any != NULL && i < count; i++)
-        if (is_in(family, places[i].endpoint) &&
-            !config_endpoint_same(any->endpoint, places[i].endpoint))
-            report_overlap(any, &places[i],
-                any->order < places[i].order
-                    ? "is among the addresses taken"
-                    : "takes in an address taken",
-                error);
+        if (host == NULL || strcmp(host, family->any) != 0)
+            continue;
+        report_wildcards(&places[0], &places[i], family, error);
+        return;
+    }
 }
 
 static bool

@@ -11,8 +11,8 @@ struct config;
 struct error;
 
 /* Adds a fault for each listen endpoint whose place another one, written before
- * it, has already: the same place, or one of a port's addresses where the other
- * stands for any address. */
+ * it, has already, or `*` has.  One address beside all of them is no fault: the
+ * kernel serves both, clients of that address by the socket bound to it. */
 void config_overlap_check(const struct config *config, struct error *error);
 
 #endif

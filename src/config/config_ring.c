@@ -21,6 +21,14 @@ struct config_link {
     const struct endpoint *endpoint;
 };
 
+/* How a listen endpoint takes a connection. */
+enum meeting {
+    MEETS_NOT,
+    MEETS_AMONG_ALL,    /* as it listens on any address: the kernel prefers one
+                         * that listens on the very address */
+    MEETS,
+};
+
 /* False: a name, or a number that only this machine's interfaces make sense of. */
 static bool
 parse_numeric_endpoint(struct address *address, const struct endpoint *endpoint)
@@ -66,22 +74,30 @@ localhost_meets(const struct address *address)
     return address_is_any(address) || is_first_loopback(address);
 }
 
+static enum meeting
+meets_if(bool does, enum meeting how)
+{
+    return does ? how : MEETS_NOT;
+}
+
 /* `to` is a number, and so is `at`. */
-static bool
+static enum meeting
 numbers_meet(struct files *files, const struct endpoint *endpoint,
     const struct address *to, const struct address *at)
 {
-    if (address_same(to, at))
-        return true;
     if (to->storage.ss_family != at->storage.ss_family)
-        return false;
+        return MEETS_NOT;
+    if (address_is_any(at))
+        return meets_if(address_is_loopback(to) ||
+            files_owns_address(files, endpoint->host), MEETS_AMONG_ALL);
     if (address_is_any(to)) /* connect(2) takes it for loopback */
-        return is_first_loopback(at);
-    return address_is_any(at) && (address_is_loopback(to) ||
-        files_owns_address(files, endpoint->host));
+        return meets_if(is_first_loopback(at), MEETS);
+    return meets_if(address_same(to, at), MEETS);
 }
 
-static bool
+/* A name is looked for at each of its addresses, so that none of those that listen
+ * there takes it alone. */
+static enum meeting
 hosts_meet(struct files *files, const struct endpoint *connect,
     const struct endpoint *listen)
 {
@@ -89,29 +105,31 @@ hosts_meet(struct files *files, const struct endpoint *connect,
     bool to_number = parse_numeric_endpoint(&to, connect);
     bool at_number = parse_numeric_endpoint(&at, listen);
 
-    if (listen->host != NULL && strcmp(connect->host, listen->host) == 0)
-        return true;
-    if (listen->host == NULL)
-        return to_number ? address_is_loopback(&to) ||
-                files_owns_address(files, connect->host)
-                         : is_localhost(connect->host);
     if (to_number && at_number)
         return numbers_meet(files, connect, &to, &at);
+    if (listen->host == NULL)
+        return to_number ? meets_if(address_is_loopback(&to) ||
+                files_owns_address(files, connect->host), MEETS_AMONG_ALL)
+                         : meets_if(is_localhost(connect->host), MEETS);
     if (to_number)
-        return is_localhost(listen->host) && localhost_meets(&to);
-    return at_number && is_localhost(connect->host) && localhost_meets(&at);
+        return meets_if(
+            is_localhost(listen->host) && localhost_meets(&to), MEETS);
+    if (strcmp(connect->host, listen->host) == 0)
+        return MEETS;
+    return meets_if(at_number && is_localhost(connect->host) &&
+        localhost_meets(&at), MEETS);
 }
 
-static bool
-leads_to(struct files *files, const struct endpoint *connect,
+static enum meeting
+endpoints_meet(struct files *files, const struct endpoint *connect,
     const struct endpoint *listen)
 {
     if (connect->kind != listen->kind)
-        return false;
-    if (connect->kind == ENDPOINT_INET)
-        return connect->port == listen->port &&
-            hosts_meet(files, connect, listen);
-    return config_endpoint_same(connect, listen);
+        return MEETS_NOT;
+    if (connect->kind != ENDPOINT_INET)
+        return meets_if(config_endpoint_same(connect, listen), MEETS);
+    return connect->port == listen->port ? hosts_meet(files, connect, listen)
+                                         : MEETS_NOT;
 }
 
 static void
@@ -132,28 +150,51 @@ add_link(struct config_ring *ring, struct config_link link)
     ring->links[ring->count++] = link;
 }
 
-static bool
-listens_at(struct files *files, const struct service_config *service,
+static enum meeting
+service_meets(struct files *files, const struct service_config *service,
     const struct endpoint *connect)
 {
-    for (size_t i = 0; i < service->listen.count; i++)
-        if (leads_to(files, connect, &service->listen.items[i]))
-            return true;
-    return false;
+    enum meeting best = MEETS_NOT;
+
+    for (size_t i = 0; i < service->listen.count && best != MEETS; i++) {
+        enum meeting how =
+            endpoints_meet(files, connect, &service->listen.items[i]);
+
+        best = how > best ? how : best;
+    }
+    return best;
+}
+
+/* To all services that may take the connection, but those that listen on any
+ * address where another one has the very address. */
+static void
+find_links_of(
+    struct config_ring *ring, size_t from, const struct endpoint *connect)
+{
+    const struct config *config = ring->config;
+    enum meeting best = MEETS_AMONG_ALL;
+    size_t before = ring->count;
+
+    for (size_t to = 0; to < config->service_count; to++) {
+        enum meeting how = service_meets(
+            config->files, &config->services[to], connect);
+
+        if (how < best)
+            continue;
+        if (how > best)
+            ring->count = before;
+        best = how;
+        add_link(ring, (struct config_link){ from, to, connect });
+    }
 }
 
 static void
 find_links(struct config_ring *ring, size_t from)
 {
-    const struct config *config = ring->config;
-    const struct endpoints *connect = &config->services[from].connect;
+    const struct endpoints *connect = &ring->config->services[from].connect;
 
     for (size_t i = 0; i < connect->count; i++)
-        for (size_t to = 0; to < config->service_count; to++)
-            if (listens_at(
-                    config->files, &config->services[to], &connect->items[i]))
-                add_link(ring,
-                    (struct config_link){ from, to, &connect->items[i] });
+        find_links_of(ring, from, &connect->items[i]);
 }
 
 bool

@@ -1,5 +1,6 @@
 #include "net/listen_table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,14 +31,24 @@ listen_socket_is_shared(const struct listen_socket *held)
         listen_socket_is_passed(held);
 }
 
-static unsigned
-port_of_listen_socket(const struct listen_socket *held)
+/* "192.0.2.1:80" or "[::]:80", as address_format() writes them.  False: it has
+ * no such address. */
+static bool
+find_inet_address(const struct listen_socket *held, struct address *address)
 {
-    const char *colon = strrchr(held->socket.text, ':');
+    char text[ADDRESS_TEXT_SIZE], *host = text, *colon;
 
-    return listen_socket_is_shared(held)
-        ? 0
-        : (unsigned)strtoul(colon + 1, NULL, 10);
+    if (listen_socket_is_shared(held))
+        return false;
+    snprintf(text, sizeof(text), "%s", held->socket.text);
+    colon = strrchr(text, ':');
+    if (*host == '[') {
+        host++;
+        colon[-1] = '\0';
+    }
+    *colon = '\0';
+    return address_from_numeric(
+        address, host, (unsigned)strtoul(colon + 1, NULL, 10));
 }
 
 /* Removes all that `is_over` says, keeping the order of the others, and what is
@@ -152,16 +163,22 @@ has_listen_socket(void *arg, const char *text, unsigned index)
     return listen_table_find(binding->sockets, text, index) != NULL;
 }
 
+/* What the service manager has kept, and is not in force yet, is there too. */
 static bool
-has_port(void *arg, unsigned port)
+overlaps_listen_socket(void *arg, const struct address *address)
 {
     const struct binding *binding = arg;
     const struct listen_table *sockets = binding->sockets;
 
-    for (size_t i = 0; i < sockets->count; i++)
-        if (sockets->items[i].serves &&
-            port_of_listen_socket(&sockets->items[i]) == port)
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct address at;
+
+        if (find_inet_address(&sockets->items[i], &at) &&
+            at.storage.ss_family == address->storage.ss_family &&
+            address_port(&at) == address_port(address) &&
+            (address_is_any(&at) || address_is_any(address)))
             return true;
+    }
     return false;
 }
 
@@ -206,7 +223,7 @@ bind_service(struct listen_table *sockets, const struct config *config,
             .count = facts->count,
             .claim = claim_address,
             .have = has_listen_socket,
-            .has_port = has_port,
+            .overlaps = overlaps_listen_socket,
             .bound = add_bound_socket,
             .resolve = find_listen_addresses,
             .arg = &binding,

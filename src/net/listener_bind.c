@@ -212,7 +212,7 @@ bind_socket(const struct attempt *attempt, const struct address *address,
     const struct sockaddr *bare = (const struct sockaddr *)&address->storage;
     bool is_unix = bare->sa_family == AF_UNIX;
     bool joins = made->index > 0 ||
-        (!is_unix && binder->has_port(binder->arg, address_port(address)));
+        (!is_unix && binder->overlaps(binder->arg, address));
 
     if (!is_unix && joins &&
         setsockopt(made->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)

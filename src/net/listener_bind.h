@@ -41,9 +41,10 @@ struct listener_binder {
     /* Whether a socket is there already. */
     bool (*have)(void *arg, const char *text, unsigned index);
 
-    /* Whether a socket that is there has this port, so that one that must be
-     * bound beside it is no sign of a stranger. */
-    bool (*has_port)(void *arg, unsigned port);
+    /* Whether a socket that is there stands for this address and others, or
+     * for one of those that it stands for, so that one that must be bound beside
+     * it is no sign of a stranger. */
+    bool (*overlaps)(void *arg, const struct address *address);
 
     /* Takes what `socket` holds if it returns true. */
     bool (*bound)(void *arg, const struct listener_socket *socket);

@@ -63,35 +63,50 @@ is_own_host(const struct address *to, const struct address *from)
     return address_same(&host, &source);
 }
 
+/* connect(2) takes any address for loopback. */
 static bool
-is_place(const struct address *at, const struct address *to,
-    const struct address *from)
+is_very_place(const struct address *at, const struct address *to)
 {
-    if (address_same(at, to))
-        return true;
-    if (at->storage.ss_family != to->storage.ss_family ||
-        address_port(at) != address_port(to) || address_port(at) == 0)
-        return false;
-    return (address_is_any(at) && is_own_host(to, from)) ||
-        (address_is_any(to) && address_is_loopback(at));
+    if (!address_is_any(to))
+        return address_same(at, to);
+    return at->storage.ss_family == to->storage.ss_family &&
+        address_port(at) == address_port(to) && !address_is_any(at) &&
+        address_is_loopback(at);
 }
 
+static bool
+is_among_all(const struct address *at, const struct address *to,
+    const struct address *from)
+{
+    return at->storage.ss_family == to->storage.ss_family &&
+        address_port(at) == address_port(to) && address_port(at) != 0 &&
+        address_is_any(at) && is_own_host(to, from);
+}
+
+/* The kernel prefers a socket that is bound to the very address. */
 static struct service *
 find_reached(const struct relay *relay, const struct address *to,
     const struct address *from)
 {
     struct address host = *to, own = { .length = 0 };
+    struct service *among_all = NULL;
     const struct acceptor *acceptor;
 
     address_unmap(&host);
     if (from != NULL)
         own = *from;
     address_unmap(&own);
-    LIST_FOREACH(acceptor, &relay->acceptors, entry)
-        if (acceptor->at.length > 0 &&
-            is_place(&acceptor->at, &host, from != NULL ? &own : NULL))
+    LIST_FOREACH(acceptor, &relay->acceptors, entry) {
+        const struct address *at = &acceptor->at;
+
+        if (at->length == 0)
+            continue;
+        if (is_very_place(at, &host))
             return acceptor_service(acceptor);
-    return NULL;
+        if (is_among_all(at, &host, from != NULL ? &own : NULL))
+            among_all = acceptor_service(acceptor);
+    }
+    return among_all;
 }
 
 struct service *

@@ -52,6 +52,17 @@ def test_next_server_is_tried_where_one_leads_back(relay, server, client,
     assert "leads back to this service" in end["failed"]
 
 
+def test_service_of_all_addresses_feeds_the_one_of_a_single_address(
+        relay, server, client, free_port, within):
+    """A service on all addresses may connect to another one that listens on one
+    of them with the same port, which is no way back."""
+    far, port = server(peers.echo), free_port()
+    relay(configs.service(f"*:{port}", f"near.example.test:{port}", name="all") +
+          configs.plain(port, far.port, name="one"), within=within(HOSTS))
+    peer = client(("127.0.0.2", port))
+    assert is_served(peer)
+
+
 def test_chain_of_services_works(relay, server, client, free_port, within):
     """A service may serve another one."""
     far, a, b = server(peers.echo), free_port(), free_port()

@@ -13,6 +13,7 @@ import pytest
 
 import configs
 import peers
+import processes
 import sallyport
 from peers import is_served, serves
 
@@ -73,6 +74,53 @@ def test_ipv4_and_ipv6_share_a_port(relay, server, client, free_port):
     relay(configs.service(f"0.0.0.0:{port}", far.port,
                           f"listen = [::]:{port}"))
     assert serves(("127.0.0.1", port)) and serves(("::1", port))
+
+
+def answers(address):
+    """What the server behind an address says."""
+    with peers.connect(address) as peer:
+        peer.fin()
+        return peer.receive().data
+
+
+@pytest.mark.parametrize("any_address", ["*", "0.0.0.0"])
+def test_one_address_is_a_service_of_its_own_beside_all(
+        relay, server, free_port, any_address):
+    """Where one service listens on all addresses of a port and another one on a
+    single address, clients of that address are the latter's: from the start, as
+    a reload adds it, and as one takes it away."""
+    port = free_port()
+    every, single = (server(peers.source(word)) for word in (b"all", b"one"))
+    for_all = configs.service(f"{any_address}:{port}", every.port, name="all")
+    for_one = configs.service(f"127.0.0.2:{port}", single.port, name="one")
+    one = relay(for_one + for_all)
+    hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+    def who():
+        return [answers((host, port)) for host in hosts]
+
+    assert who() == [b"all", b"one", b"all"]
+    for config, answer in ((for_all, b"all"), (for_all + for_one, b"one")):
+        one.reload_config(config)
+        processes.reload(one)
+        # A queue that is given up is still served to its end.
+        sallyport.wait_until(lambda: answers((hosts[1], port)) == answer,
+                             "the other service")
+        assert who() == [b"all", answer, b"all"]
+
+
+def test_star_and_all_of_a_family_are_refused(free_port, tmp_path):
+    """`*` beside `[::]` of the same port is an error that says what each is."""
+    config = tmp_path / "sallyport.ini"
+    port = free_port()
+    config.write_text(configs.service(f"*:{port}", 9) +
+                      configs.service(f"[::]:{port}", 9, name="six"))
+    done = sallyport.sallyport("check", "-c", config)
+    assert done.returncode == 1
+    assert re.search(
+        rf'sallyport.ini:5: \[service six\] listen: "\[::\]:{port}" is taken by '
+        rf"service s \(.*:2\).* \*:{port} is 0.0.0.0:{port} and \[::\]:{port}, so "
+        rf"write 0.0.0.0:{port} in its place", done.stderr), done.stderr
 
 
 def test_service_listens_at_several_endpoints(relay, certs, server, client,

@@ -121,6 +121,46 @@ Test(config_ring, finds_rings_of_services)
     cr_expect_eq(loading_count_errors(ring), 3);
 }
 
+/* The kernel prefers a socket that listens on the very address, so that a service
+ * on all of them may connect there. */
+Test(config_ring, knows_which_of_two_takes_an_address)
+{
+    static const struct {
+        const char *any, *connect, *exact;
+        bool ring;
+    } cases[] = {
+        { "*:80", "127.0.0.1:80", "127.0.0.1:80", false },
+        { "0.0.0.0:80", "127.0.0.1:80", "127.0.0.1:80", false },
+        { "0.0.0.0:80", "[::ffff:127.0.0.1]:80", "127.0.0.1:80", false },
+        { "*:80", "0.0.0.0:80", "127.0.0.1:80", false },
+        { "[::]:80", "[::1]:80", "[::1]:80", false },
+        { "*:80", "127.0.0.1:80", "127.0.0.2:80", true },
+        { "*:80", "[::1]:80", "127.0.0.1:80", true },
+        /* A name has two addresses. */
+        { "*:80", "localhost:80", "127.0.0.1:80", true },
+    };
+    char all[200], one_of[200], text[400];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        snprintf(all, sizeof(all), "[service a]\nlisten = %s\nconnect = %s\n",
+            cases[i].any, cases[i].connect);
+        snprintf(one_of, sizeof(one_of),
+            "[service b]\nlisten = %s\nconnect = x:9\n", cases[i].exact);
+        for (int turn = 0; turn < 2; turn++) {
+            snprintf(text, sizeof(text), "%s%s", turn == 0 ? all : one_of,
+                turn == 0 ? one_of : all);
+            if (cases[i].ring)
+                cr_expect(loading_fails(text, "connect to itself"), "%s", text);
+            else
+                config_unref(loading_good(text));
+        }
+    }
+    cr_expect(loading_fails(
+        "[service a]\nlisten = *:80\nconnect = 127.0.0.1:80\n"
+        "[service b]\nlisten = 127.0.0.1:80\nconnect = 127.0.0.2:80\n",
+        "leads back here"));
+}
+
 /* One service may serve another one, as long as it leads somewhere. */
 Test(config_ring, allows_chains)
 {

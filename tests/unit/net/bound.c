@@ -27,11 +27,11 @@ have(void *arg, const char *text, unsigned index)
 }
 
 static bool
-has_port(void *arg, unsigned port)
+overlaps(void *arg, const struct address *address)
 {
     const struct bound *bound = arg;
 
-    return bound->own_port == port;
+    return bound->own_port == address_port(address);
 }
 
 static bool
@@ -70,7 +70,7 @@ binder_of(struct bound *bound)
         .count = bound->each > 0 ? bound->each : 1,
         .claim = claim,
         .have = have,
-        .has_port = has_port,
+        .overlaps = overlaps,
         .bound = keep,
         .resolve = resolve,
         .arg = bound,

@@ -307,6 +307,52 @@ Test(sockets, of_a_failed_configuration_can_all_be_reverted)
     close(other);
 }
 
+/* Binds each pair at once, as a start does, and adds one to the other, as a reload
+ * does: clients of the single address are its service's, those of others not. */
+Test(sockets, of_an_address_go_beside_those_of_any)
+{
+    static const char *const any_hosts[] = { "*", "0.0.0.0" };
+
+    for (size_t i = 0; i < COUNT(any_hosts); i++) {
+        char any[64];
+
+        snprintf(any, sizeof(any), "listen = %s:%u", any_hosts[i], web);
+        cr_assert(BIND(WORKERS, any, at(web)));
+        cr_expect_eq(find(web, 0)->next.service, 1);
+        listen_table_rollback(&sockets);
+        cr_assert(BIND(WORKERS, at(web), any));
+        listen_table_rollback(&sockets);
+        cr_assert(BIND(WORKERS, any));
+        listen_table_commit(&sockets);
+        cr_assert(BIND(WORKERS, any, at(web)));
+        listen_table_commit(&sockets);
+        cr_expect_eq(find(web, WORKERS - 1)->now.service, 1);
+        cr_expect(is_open(web));
+        listen_table_free(&sockets, false);
+    }
+}
+
+/* Overlapping addresses are no leave to share one with a stranger. */
+Test(sockets, do_not_join_a_strangers)
+{
+    uint16_t taken;
+    int stranger = wire_listen(false, 1, &taken), on = 1;
+    char any[64];
+
+    cr_assert_eq(setsockopt(stranger, SOL_SOCKET, SO_REUSEPORT, &on,
+        sizeof(on)), 0);
+    snprintf(any, sizeof(any), "listen = *:%u", taken);
+    cr_expect_not(BIND(1, any, at(taken)));
+    listen_table_rollback(&sockets);
+    error_clear(&error);
+    cr_expect_not(BIND(1, at(taken), any));
+    listen_table_rollback(&sockets);
+    error_clear(&error);
+    snprintf(any, sizeof(any), "listen = [::]:%u", taken);
+    cr_expect_not(BIND(1, any, at(taken)), "of the other family");
+    close(stranger);
+}
+
 /* Two names of one address: no configuration can tell before. */
 Test(sockets, refuse_an_address_that_another_line_has)
 {
