@@ -30,6 +30,15 @@ any_path(const struct endpoints *endpoints)
     return false;
 }
 
+static bool
+any_inet(const struct endpoints *endpoints)
+{
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (endpoints->items[i].kind == ENDPOINT_INET)
+            return true;
+    return false;
+}
+
 bool
 config_check_applies(const struct option *option,
     const struct service_config *service)
@@ -38,6 +47,8 @@ config_check_applies(const struct option *option,
         ? &service->listen : &service->connect;
 
     if ((option->flags & OPTION_TLS) && !config_endpoints_have_tls(endpoints))
+        return false;
+    if ((option->flags & OPTION_INET) && !any_inet(endpoints))
         return false;
     return !(option->flags & OPTION_UNIX) || any_path(endpoints);
 }
@@ -95,8 +106,9 @@ check_meaning(const struct service_config *service, struct error *error)
                 "write %s = tls://HOST:PORT, or remove this option", leg,
                 leg);
         else
-            config_fault_set(&fault, "no %s endpoint of this service is a "
-                "unix path; remove this option", leg);
+            config_fault_set(&fault, "no %s endpoint of this service is %s; "
+                "remove this option", leg, option->flags & OPTION_INET
+                ? "HOST:PORT" : "a unix path");
         report_fault_at(origin, service, option->name, error, fault.text);
     }
 }
@@ -159,6 +171,17 @@ check_listen(const struct leg *leg)
     check_listen_trust(leg);
 }
 
+static void
+check_socket_group(const struct leg *leg)
+{
+    const struct leg_config *config = leg->config;
+
+    if (config->group != NULL && config->owner != NULL &&
+        strchr(config->owner, ':') != NULL)
+        report_leg_fault(leg, "group", "listen.owner names a group as well; "
+            "write it here only: listen.owner = USER");
+}
+
 /* A unix path is no name that a certificate could carry. */
 static void
 check_connect(const struct leg *leg)
@@ -185,6 +208,7 @@ config_check_service(const struct service_config *service,
         "connect", error };
 
     check_meaning(service, error);
+    check_socket_group(&listen);
     if (config_endpoints_have_tls(&service->listen)) {
         check_leg_certificates(&listen);
         check_versions(&listen);

@@ -96,8 +96,10 @@ struct leg_config {
 
     /* listen. only */
     unsigned backlog;
+    bool freebind;                  /* addresses that are not there yet */
     mode_t mode;                    /* of a unix socket's path */
     char *owner;                    /* USER[:GROUP] of it; NULL: unchanged */
+    char *group;                    /* of it; NULL: the owner's, or unchanged */
 };
 
 struct config;

@@ -58,6 +58,8 @@ write_option_help(const struct option *option, FILE *out)
         fprintf(out, "Only where an endpoint of the leg is TLS.\n");
     if (option->flags & OPTION_UNIX)
         fprintf(out, "Only where an endpoint of the leg is a unix path.\n");
+    if (option->flags & OPTION_INET)
+        fprintf(out, "Only where an endpoint of the leg is HOST:PORT.\n");
 }
 
 /* Has the other leg the same option, and is there the same to say of it? */

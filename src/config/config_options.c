@@ -309,6 +309,13 @@ static const struct option options[] = {
       .details = "The default is what Linux allows at most unless "
           "net.core.somaxconn is raised; a larger number is cut to that in "
           "silence. See listen(2)." },
+    { .name = "listen.freebind", .scope = OPTION_SERVICE, .type = OPTION_BOOL,
+      .flags = OPTION_OF_LISTEN | OPTION_INET | OPTION_RELOADS,
+      .offset = FIELD(freebind), .value = "no",
+      .help = "Whether an address is bound that no interface has yet.",
+      .details = "For an address that moves between machines (keepalived), or "
+          "that the network brings up after the start: IP_FREEBIND of ip(7). "
+          "A misspelt address goes unnoticed with it." },
     { .name = "listen.mode", .scope = OPTION_SERVICE, .type = OPTION_MODE,
       .flags = OPTION_OF_LISTEN | OPTION_UNIX, .offset = FIELD(mode),
       .value = "0660",
@@ -318,7 +325,15 @@ static const struct option options[] = {
     { .name = "listen.owner", .scope = OPTION_SERVICE, .type = OPTION_OWNER,
       .flags = OPTION_OF_LISTEN | OPTION_UNIX, .offset = FIELD(owner),
       .help = "USER or USER:GROUP that the unix socket's path belongs to.",
-      .details = "Unset: whom the daemon runs as." },
+      .details = "Unset: whom the daemon runs as. Another user takes root." },
+    { .name = "listen.group", .scope = OPTION_SERVICE, .type = OPTION_ACCOUNT,
+      .flags = OPTION_OF_LISTEN | OPTION_UNIX, .offset = FIELD(group),
+      .help = "The group that the unix socket's path belongs to.",
+      .details = "Its members may connect, with the default mode. Unset: the "
+          "group of listen.owner, or else the daemon's own, whose members "
+          "may read its keys too. Without root the daemon's user must be a "
+          "member of the group (usermod -aG GROUP sallyport, and a "
+          "restart)." },
 #undef FIELD
 
 #define NAME(n) "connect." n

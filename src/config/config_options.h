@@ -54,6 +54,7 @@ enum option_flags {
     OPTION_OF_CONNECT = 1 << 6, /* of the leg that faces the server */
     OPTION_TLS = 1 << 7,        /* means something on a TLS leg only */
     OPTION_UNIX = 1 << 8,       /* on a leg with a unix path only */
+    OPTION_INET = 1 << 9,       /* on a leg with HOST:PORT only */
 };
 
 struct option_word {

@@ -12,6 +12,7 @@
 #include "master/spawn.h"
 #include "master/supervisor.h"
 #include "net/listen_table.h"
+#include "net/listener_rights.h"
 
 /* What it binds goes by the sockets that are there: which those are, not the
  * sockets themselves. */
@@ -125,10 +126,10 @@ give_socket(struct rollout *rollout, const struct message *message,
     if (endpoint == NULL)
         return;
     if (made != NULL)
-        listener_give(service->name, endpoint, &service->listen_leg,
+        listener_rights_give(service->name, endpoint, &service->listen_leg,
             made, &rollout->error);
     else
-        listener_owner_is_known(service->name, endpoint,
+        listener_rights_are_known(service->name, endpoint,
             &service->listen_leg, &rollout->error);
 }
 

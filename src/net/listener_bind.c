@@ -5,9 +5,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +15,11 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/config_fault.h"
+#include "net/listener_rights.h"
 #include "net/socket_options.h"
 #include "net/unix_path.h"
 
 enum { SECTION_SIZE = 128, TEXT_SIZE = 512, ADDRESSES_MAX = 64 };
-
-static const char cannot_set_owner[] =
-    "cannot set listen.owner; it takes USER or USER:GROUP of this machine";
 
 /* What is being bound, for the helpers below. */
 struct attempt {
@@ -65,33 +60,13 @@ bind_advice(int error)
         return "; another program (ss -ltnp shows it) or another listen line "
                "has this address: stop it or choose another port";
     case EADDRNOTAVAIL:
-        return "; no interface of this machine has this address";
+        return "; no interface of this machine has this address: correct it, "
+               "or write listen.freebind = yes if it comes later";
     case EACCES:
         return "; ports below 1024 and this path need more rights";
     default:
         return "";
     }
-}
-
-void
-listener_socket_leave(struct listener_socket *socket)
-{
-    if (socket->fd >= 0)
-        close(socket->fd);
-    free(socket->path);
-    free(socket->text);
-    *socket = (struct listener_socket){ .fd = -1 };
-}
-
-void
-listener_socket_close(struct listener_socket *socket)
-{
-    struct stat now;
-
-    if (socket->path != NULL && lstat(socket->path, &now) == 0 &&
-        now.st_dev == socket->device && now.st_ino == socket->inode)
-        unlink(socket->path);
-    listener_socket_leave(socket);
 }
 
 static bool
@@ -103,64 +78,6 @@ clear_path(const struct attempt *attempt)
         return true;
     report_errno(attempt, fault.what, fault.advice);
     return false;
-}
-
-bool
-listener_find_owner(const char *owner, uid_t *uid, gid_t *gid)
-{
-    const char *colon = strchr(owner, ':');
-    char *user = colon ? strndup(owner, (size_t)(colon - owner)) : strdup(owner);
-    const struct passwd *passwd = user != NULL ? getpwnam(user) : NULL;
-    const struct group *group = colon != NULL ? getgrnam(colon + 1) : NULL;
-
-    free(user);
-    errno = ENOENT;
-    if (passwd == NULL || (colon != NULL && group == NULL))
-        return false;
-    *uid = passwd->pw_uid;
-    *gid = group != NULL ? group->gr_gid : passwd->pw_gid;
-    return true;
-}
-
-/* Uses a descriptor, so that the file changed is the file that was checked: by
- * the path, another user of the folder could put a link in its place. */
-static const char *
-set_rights(int fd, const struct leg_config *leg)
-{
-    char path[32];
-    uid_t uid;
-    gid_t gid;
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (chmod(path, leg->mode) < 0)
-        return "cannot set listen.mode";
-    if (leg->owner != NULL && (!listener_find_owner(leg->owner, &uid, &gid) ||
-        chown(path, uid, gid) < 0))
-        return cannot_set_owner;
-    return NULL;
-}
-
-/* NULL: done, or the path is not ours any more.  Else what went wrong; errno
- * says why. */
-static const char *
-set_owner(const struct listener_socket *made, const struct leg_config *leg)
-{
-    const char *problem = NULL;
-    struct stat file;
-    int fd, why;
-
-    if (made->path == NULL)
-        return NULL;
-    fd = open(made->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) &&
-        file.st_dev == made->device && file.st_ino == made->inode)
-        problem = set_rights(fd, leg);
-    why = errno;
-    close(fd);
-    errno = why;
-    return problem;
 }
 
 /* Remembers which file it is that was just made. */
@@ -181,6 +98,17 @@ note_made_path(const struct attempt *attempt, struct listener_socket *made)
     return true;
 }
 
+/* ip(7), which is silent about IPv6's. */
+static bool
+set_freebind(int fd, int family)
+{
+    static const int on = 1;
+
+    return family == AF_INET6
+        ? setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) == 0
+        : setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) == 0;
+}
+
 static bool
 set_listen_options(int fd, int family, const struct leg_config *leg)
 {
@@ -192,6 +120,8 @@ set_listen_options(int fd, int family, const struct leg_config *leg)
     /* `*` opens a socket of its own for each family. */
     if (family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        return false;
+    if (leg->freebind && family != AF_UNIX && !set_freebind(fd, family))
         return false;
     return socket_options_never_wait(fd) &&
         socket_options_set(fd, family != AF_UNIX, leg);
@@ -445,37 +375,6 @@ is_passed(const struct listener_socket *socket)
                strlen(LISTENER_PASSED)) == 0;
 }
 
-bool
-listener_give(const char *service, const struct endpoint *endpoint,
-    const struct leg_config *leg, const struct listener_socket *socket,
-    struct error *error)
-{
-    const struct attempt attempt = {
-        .service = service, .endpoint = endpoint, .error = error,
-    };
-    const char *problem = set_owner(socket, leg);
-
-    if (problem != NULL)
-        report_errno(&attempt, problem, "");
-    return problem == NULL;
-}
-
-bool
-listener_owner_is_known(const char *service, const struct endpoint *endpoint,
-    const struct leg_config *leg, struct error *error)
-{
-    const struct attempt attempt = {
-        .service = service, .endpoint = endpoint, .error = error,
-    };
-    uid_t uid;
-    gid_t gid;
-
-    if (leg->owner == NULL || listener_find_owner(leg->owner, &uid, &gid))
-        return true;
-    report_errno(&attempt, cannot_set_owner, "");
-    return false;
-}
-
 void
 listener_refresh(const struct listener_socket *socket,
     const struct leg_config *leg, struct error *error)
@@ -489,7 +388,7 @@ listener_refresh(const struct listener_socket *socket,
         listen(socket->fd, (int)leg->backlog) < 0)
         problem = "cannot change the listening socket";
     else
-        problem = set_owner(socket, leg);
+        problem = listener_rights_set(socket, leg);
     if (problem != NULL)
         error_add(
             error, "%s: %s: %s", socket->text, problem, strerror(errno));

@@ -6,30 +6,16 @@
 #ifndef NET_LISTENER_BIND_H
 #define NET_LISTENER_BIND_H
 
-#include <sys/types.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/base.h"
+#include "net/listener_socket.h"
 
 struct address;
 struct endpoint;
 struct error;
 struct leg_config;
-
-/* How the text begins of a socket that the service manager has passed; behind it
- * is the name that it was given. */
-#define LISTENER_PASSED "systemd:"
-
-struct listener_socket {
-    int fd;
-    unsigned index;      /* among the sockets of its address */
-    char *text;          /* the address as text: the same for the same address */
-    char *path;          /* a unix socket's path to remove; NULL: none */
-    dev_t device;        /* which file that path was when it was made */
-    ino_t inode;
-};
 
 /* What the caller has already, and where new sockets go. */
 struct listener_binder {
@@ -57,44 +43,20 @@ struct listener_binder {
     void *arg;
 };
 
-/* Looks up USER[:GROUP], by name; without GROUP it is the user's own.  Asks the
- * system's databases, and may block.  False: this machine does not know it. */
-NODISCARD bool listener_find_owner(
-    const char *owner, uid_t *uid, gid_t *gid);
-
 /* Makes what is not there.  A unix path whose
  * server is gone is taken over, any other that exists is an error; so is a
  * socket that is to be passed and is not there.  Options
  * that accepted sockets inherit (tcp(7)) are set here, once.  What is made at a
- * unix path is its maker's alone, until listener_give().  False: every
+ * unix path is its maker's alone, until listener_rights_give().  False: every
  * fault is in `error`. */
 NODISCARD bool listener_bind(const char *service,
     const struct endpoint *endpoint, const struct leg_config *leg,
     const struct listener_binder *binder, struct error *error);
-
-/* For a process with the right to: gives the file of a unix socket just made
- * the mode and the owner of its leg.  A file that is not this socket's any more
- * is left alone.  False: the fault is in `error`. */
-bool listener_give(const char *service,
-    const struct endpoint *endpoint, const struct leg_config *leg,
-    const struct listener_socket *socket, struct error *error);
-
-/* Whether it could be given to the leg's owner later, as far as that is known.
- * False: the fault is in `error`. */
-bool listener_owner_is_known(const char *service,
-    const struct endpoint *endpoint, const struct leg_config *leg,
-    struct error *error);
 
 /* Gives a socket that is there what the leg asks for now.  A unix path that is
  * gone, or another socket's by now, is left alone.  What cannot be changed is
  * added to `error`. */
 void listener_refresh(const struct listener_socket *socket,
     const struct leg_config *leg, struct error *error);
-
-/* Closes; removes a unix socket's path if it is still this socket's. */
-void listener_socket_close(struct listener_socket *socket);
-
-/* The same, but the path stays: another process serves it. */
-void listener_socket_leave(struct listener_socket *socket);
 
 #endif

@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
-#include "net/listener_bind.h"
+#include "net/listener_rights.h"
 #include "sandbox/privileges.h"
 
 enum { TITLE_SIZE = 256 };
@@ -49,19 +49,29 @@ check_group(const struct global_config *global, struct error *error)
 }
 
 static void
-check_owner(const struct service_config *service, struct error *error)
+add_service_fault(const struct service_config *service, const char *key,
+    struct error *error, const char *kind, const char *name)
 {
-    const char *owner = service->listen_leg.owner;
     char title[TITLE_SIZE];
+
+    snprintf(title, sizeof(title), "service %s", service->name);
+    add_fault_at(
+        config_option_origin(service->origins, OPTION_SERVICE, key), title, key,
+        error, kind, name);
+}
+
+static void
+check_socket_rights(const struct service_config *service, struct error *error)
+{
+    const struct leg_config *leg = &service->listen_leg;
     uid_t uid;
     gid_t gid;
 
-    if (owner == NULL || listener_find_owner(owner, &uid, &gid))
-        return;
-    snprintf(title, sizeof(title), "service %s", service->name);
-    add_fault_at(config_option_origin(
-        service->origins, OPTION_SERVICE, "listen.owner"), title,
-        "listen.owner", error, "account", owner);
+    if (leg->owner != NULL &&
+        !listener_rights_find_owner(leg->owner, &uid, &gid))
+        add_service_fault(service, "listen.owner", error, "account", leg->owner);
+    if (leg->group != NULL && !listener_rights_find_group(leg->group, &gid))
+        add_service_fault(service, "listen.group", error, "group", leg->group);
 }
 
 void
@@ -74,5 +84,5 @@ account_check(const struct config *config, struct error *error)
     check_user(
         &config->global, "keeper_user", config->global.keeper_user, error);
     for (i = 0; i < config->service_count; i++)
-        check_owner(&config->services[i], error);
+        check_socket_rights(&config->services[i], error);
 }

@@ -9,9 +9,9 @@
 struct config;
 struct error;
 
-/* Adds a fault, with its place, for each of `user`, `group`, `keeper_user` and
- * `listen.owner` that a start would refuse: it looks them up (getpwnam(3)), so
- * the process must still see the system's files. */
+/* Adds a fault, with its place, for each of `user`, `group`, `keeper_user`,
+ * `listen.owner` and `listen.group` that a start would refuse: it looks them up
+ * (getpwnam(3)), so the process must still see the system's files. */
 void account_check(const struct config *config, struct error *error);
 
 #endif

@@ -352,7 +352,10 @@ STAND_INS = {"listen.cert": "server.pem", "listen.key": "server.key",
 
 
 def stand_in(line, certs):
-    """The line with a file that is there in place of the one it names."""
+    """The line with a file or group that is there in place of the one it
+    names."""
+    if line.startswith("listen.group "):
+        return "listen.group = nogroup"
     match = re.match(r"((?:(?:listen|connect)\.)?(\w+)) *= *(\S+)", line)
     if not match or match[3] == "system":
         return line

@@ -123,6 +123,21 @@ def test_star_and_all_of_a_family_are_refused(free_port, tmp_path):
         rf"write 0.0.0.0:{port} in its place", done.stderr), done.stderr
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]"])
+def test_address_that_is_not_there_yet_is_bound_if_told_to(
+        relay, free_port, tmp_path, host):
+    """listen.freebind lets an address be bound that no interface has; without
+    it the start is refused and says so."""
+    config = configs.service(f"{host}:{free_port()}", 9)
+    file = tmp_path / "refused.ini"
+    file.write_text(config)
+    done = sallyport.sallyport("run", "-c", file)
+    assert done.returncode == 1
+    assert "or write listen.freebind = yes if it comes later" in done.stderr
+    one = relay(config + "listen.freebind = yes\n")
+    assert one.matching(f"listening on {re.escape(host)}")
+
+
 def test_service_listens_at_several_endpoints(relay, certs, server, client,
                                               free_port, tmp_path):
     """One service accepts at TCP, unix and abstract sockets, plain and TLS."""
@@ -199,6 +214,26 @@ def test_unix_socket_has_its_owner(relay, server, client, tmp_path, owner, uid,
     assert path.stat().st_uid == user.pw_uid
     assert path.stat().st_gid == (grp.getgrnam(gid).gr_gid if gid
                                   else user.pw_gid)
+    assert is_served(client(path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_unix_socket_has_a_group_for_its_clients(relay, server, client,
+                                                 tmp_path):
+    """listen.group is whose members may connect, and a reload changes it."""
+    far = server(peers.echo)
+    path = tmp_path / "door"
+    config = configs.service(f"unix:{path}", far.port, "listen.group = games")
+    one = relay(config)
+    assert path.stat().st_gid == grp.getgrnam("games").gr_gid
+    assert path.stat().st_uid == 0 and mode(path) == 0o660
+    one.reload_config(config.replace("games", "news"))
+    processes.reload(one)
+    assert path.stat().st_gid == grp.getgrnam("news").gr_gid
+    one.reload_config(config.replace("games", "no-such-group"))
+    done = processes.command(one, "reload")
+    assert done.returncode == 1
+    assert "listen.group" in done.stderr
     assert is_served(client(path))
 
 

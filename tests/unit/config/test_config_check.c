@@ -34,6 +34,16 @@ Test(config_check, refuses)
             "this service is a unix path" },
         { "listen = unix:@a\nconnect = x:1\nlisten.owner = root\n",
             "unix path" },
+        { "listen = unix:@a\nconnect = x:1\nlisten.group = g\n",
+            "listen.group: no listen endpoint of this service is a unix path" },
+        { "listen = unix:/a\nconnect = x:1\nlisten.owner = u:g\n"
+            "listen.group = h\n", "t.ini:5: [service a] listen.group: "
+            "listen.owner names a group as well; write it here only" },
+        { "listen = unix:/a\nconnect = x:1\nlisten.freebind = yes\n",
+            "listen.freebind: no listen endpoint of this service is "
+            "HOST:PORT; remove this option" },
+        { "listen = systemd:a\nconnect = x:1\nlisten.freebind = yes\n",
+            "HOST:PORT" },
         { TLS_IN, "t.ini:1: [service a] listen.cert: it is missing" },
         { "listen = tls+unix:/a\nconnect = x:1\n", "listen.cert: it is" },
         { "listen = :1\nlisten = tls://:2\nconnect = x:1\n",
@@ -87,11 +97,16 @@ Test(config_check, accepts)
         "listen = :1\nconnect = tls+unix:/a\nconnect.verify = none\n",
         "listen = unix:/a\nconnect = x:1\nlisten.mode = 0600\n",
         "listen = :1\nlisten = unix:/a\nconnect = x:1\nlisten.owner = u\n",
+        "listen = unix:/a\nconnect = x:1\nlisten.owner = u\n"
+            "listen.group = g\n",
+        "listen = unix:/a\nlisten = :1\nconnect = x:1\nlisten.group = g\n"
+            "listen.freebind = yes\n",
         "listen = :1\nlisten = tls://:2\nconnect = x:1\nlisten.cert = a\n",
         "listen = 127.0.0.1:1\nlisten = 127.0.0.2:1\nconnect = 127.0.0.3:1\n",
         PLAIN "[service b]\nlisten = :2\nconnect = x:1\n",
         /* What [defaults] says is for those whom it suits. */
         PLAIN "[defaults]\nlisten.cert = a\nlisten.mode = 0600\n"
+            "listen.freebind = yes\nlisten.group = g\n"
             "connect.min_version = 1.3\nlisten.verify = required\n",
     };
 

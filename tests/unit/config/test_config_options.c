@@ -72,7 +72,7 @@ Test(config_options, every_entry_is_complete)
             option->name);
         cr_expect_eq(strncmp(option->name, "connect", 7) == 0, connect, "%s",
             option->name);
-        if (option->flags & (OPTION_TLS | OPTION_UNIX))
+        if (option->flags & (OPTION_TLS | OPTION_UNIX | OPTION_INET))
             cr_expect(listen || connect, "%s", option->name);
         if (option->type == OPTION_NUMBER || option->type == OPTION_MSEC
             || option->type == OPTION_SIZE)
@@ -121,7 +121,7 @@ Test(config_options, has_the_agreed_names)
         "timeout.handshake", "timeout.idle", "timeout.half_close",
         "timeout.lifetime", "truncation", "splice", "log_connections",
         "connect.name", "connect.sni", "listen.backlog", "listen.mode",
-        "listen.owner",
+        "listen.owner", "listen.group", "listen.freebind",
     };
     static const char *const leg[] = {
         "cert", "key", "passphrase_file", "verify", "ca", "crl",

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "config/config.h"
+#include "net/listener_rights.h"
 
 static bool
 claim(void *arg, const char *text)
@@ -102,8 +103,8 @@ gives(struct bound *bound, size_t before, const struct endpoint *endpoint,
     struct listener_socket *last = &bound->sockets[bound->count - 1];
 
     if (bound->count == before)
-        return listener_owner_is_known("web", endpoint, leg, error);
-    if (listener_give("web", endpoint, leg, last, error))
+        return listener_rights_are_known("web", endpoint, leg, error);
+    if (listener_rights_give("web", endpoint, leg, last, error))
         return true;
     listener_socket_close(last);
     bound->count--;

@@ -73,6 +73,27 @@ Test(listener_bind, names_and_numbers)
     }
 }
 
+/* RFC 5737 and RFC 3849: addresses that no machine has. */
+Test(listener_bind, binds_what_is_not_there_yet_if_told_to)
+{
+    static const char *const hosts[] = { "192.0.2.1", "2001:db8::1" };
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        uint16_t port = wire_free_port();
+
+        leg.freebind = false;
+        cr_expect_not(open_inet(hosts[i], port), "%s", hosts[i]);
+        cr_assert_eq(error.count, 1);
+        cr_expect_not_null(strstr(error.messages[0], "no interface of this "
+            "machine has this address: correct it, or write listen.freebind "
+            "= yes if it comes later"));
+        error_clear(&error);
+        leg.freebind = true;
+        cr_expect(open_inet(hosts[i], port), "%s", hosts[i]);
+        bound_close(&set);
+    }
+}
+
 Test(listener_bind, says_who_may_have_the_port)
 {
     uint16_t port;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,6 +232,76 @@ Test(listener_bind_unix, sets_the_owner)
     cr_assert_eq(lstat(path, &file), 0);
     cr_expect_eq(file.st_uid, user->pw_uid);
     cr_expect_eq(file.st_gid, user->pw_gid);
+}
+
+/* A group that this process may give files to, and its number. */
+static char *
+other_group(gid_t *gid)
+{
+    static char name[] = "nogroup";
+    const struct group *group = getgrnam(name);
+
+    if (getuid() != 0 || group == NULL)
+        cr_skip("only root may");
+    *gid = group->gr_gid;
+    return name;
+}
+
+Test(listener_bind_unix, sets_the_group_alone_or_with_the_owner)
+{
+    const char *owner_names[] = { NULL, "nobody", "root" };
+    struct stat file;
+    gid_t gid;
+
+    leg.group = other_group(&gid);
+    for (size_t i = 0; i < COUNT(owner_names); i++) {
+        leg.owner = (char *)owner_names[i];
+        cr_assert(open_path(path));
+        cr_assert_eq(lstat(path, &file), 0);
+        cr_expect_eq(file.st_gid, gid);
+        cr_expect_eq(file.st_uid, i == 1 ? getpwnam("nobody")->pw_uid : 0);
+        bound_close(&set);
+    }
+}
+
+/* As the unit runs it: the account may give its socket to a group which it is
+ * in, and to no other one. */
+Test(listener_bind_unix, sets_a_group_of_its_own_without_root)
+{
+    struct stat file;
+    gid_t gid;
+
+    leg.group = other_group(&gid);
+    cr_assert_eq(chmod(scratch_path(""), 0777), 0);
+    cr_assert_eq(setgroups(1, &gid), 0);
+    cr_assert_eq(setegid(12345), 0);
+    cr_assert_eq(seteuid(12345), 0);
+    cr_expect(open_path(path));
+    cr_assert_eq(lstat(path, &file), 0);
+    cr_expect_eq(file.st_gid, gid);
+    cr_expect_eq(file.st_uid, 12345);
+    bound_close(&set);
+    leg.group = (char *)"root";
+    cr_expect_not(open_path(path));
+    cr_assert_eq(error.count, 1);
+    cr_expect_not_null(strstr(error.messages[0], "cannot set listen.group"));
+    cr_expect_not_null(strstr(error.messages[0], "usermod -aG"));
+    leg.group = NULL;
+    leg.owner = (char *)"root";
+    cr_expect_not(open_path(path));
+    cr_expect_not_null(strstr(error.messages[1], "without root it can only be "
+        "the daemon's own user"));
+    cr_assert_eq(seteuid(0), 0);
+    cr_assert_eq(setegid(0), 0);
+}
+
+Test(listener_bind_unix, refuses_unknown_groups_and_leaves_nothing)
+{
+    leg.group = (char *)"no-such-group";
+    cr_expect_not(open_path(path));
+    cr_expect_not_null(strstr(error.messages[0],
+        "cannot set listen.group; it takes a group of this machine"));
+    cr_expect_not(exists());
 }
 
 static const char *const owners[] = {
