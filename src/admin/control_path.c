@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/path_why.h"
 #include "net/unix_path.h"
 
 #define ROOT_FOLDER "/run/sallyport"
@@ -191,6 +192,7 @@ control_listen(const char *path, struct error *error)
 {
     struct unix_path_fault fault;
     struct address address;
+    char why[PATH_WHY_SIZE];
     int fd;
 
     if (!address_from_path(&address, path)) {
@@ -208,7 +210,7 @@ control_listen(const char *path, struct error *error)
     fd = bind_path(&address);
     if (fd < 0)
         error_add(error, "control: cannot listen on %s: %s", path,
-            strerror(errno));
+            path_why(path, PATH_WRITE, errno, why));
     return fd;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/path_why.h"
 
 static bool
 is_journal_stream(const struct stat *status)
@@ -70,6 +71,7 @@ open_stderr(struct log_sink *sink, struct error *error)
 static bool
 open_file(struct log_sink *sink, struct error *error)
 {
+    char why[PATH_WHY_SIZE];
     struct stat status;
 
     sink->fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK |
@@ -78,7 +80,7 @@ open_file(struct log_sink *sink, struct error *error)
     sink->way = LOG_WAY_WRITE;
     if (sink->fd < 0)
         error_add(error, "cannot open log file %s: %s", sink->path,
-            strerror(errno));
+            path_why(sink->path, PATH_WRITE, errno, why));
     sink->regular = sink->fd >= 0 && fstat(sink->fd, &status) == 0 &&
         S_ISREG(status.st_mode);
     return sink->fd >= 0;

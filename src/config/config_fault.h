@@ -16,7 +16,7 @@ struct origin;
 
 /* Why a parser refused its text; it does not know where that stands. */
 struct fault {
-    char text[512];
+    char text[1024];
 };
 
 void config_fault_set(struct fault *fault, const char *format, ...)

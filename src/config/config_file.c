@@ -19,12 +19,14 @@ bool
 config_file_read(struct files *files, const char *path,
     struct file_content *content, struct fault *fault)
 {
+    char why[FILE_WHY_SIZE];
+
     switch (files_read(files, FILE_FOR_CONFIG, path, FILE_SIZE_MAX, content)) {
     case FILE_DONE:
         return true;
     case FILE_NOT_OPENED:
         return config_refuse(fault, "cannot open \"%s\": %s", path,
-            strerror(content->why));
+            files_why(files, FILE_TEXT, path, content->why, why));
     case FILE_IS_DIRECTORY:
         return config_refuse(fault, "cannot read \"%s\": %s", path,
             strerror(EISDIR));
@@ -100,10 +102,11 @@ find_matches(struct files *files, struct strings *paths, const char *pattern,
     struct fault *fault)
 {
     size_t before = paths->count;
+    char why[FILE_WHY_SIZE];
 
     if (!files_match(files, pattern, paths))
         return config_refuse(fault, "cannot look for \"%s\": %s", pattern,
-            strerror(errno));
+            files_why(files, FILE_MATCHES, pattern, errno, why));
     if (paths->count - before > MATCHES_MAX)
         return config_refuse(fault, "it names more than %d files",
             MATCHES_MAX);

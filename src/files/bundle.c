@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/path_why.h"
 #include "files/file_cache.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -175,6 +176,18 @@ has_sound_print(const struct file_entry *answer)
         && answer->result == FILE_DONE;
 }
 
+/* Of a failure there is nothing, or a text that ends with its only NUL. */
+static bool
+has_sound_failure(const struct file_entry *answer)
+{
+    if (answer->length == 0)
+        return true;
+    return answer->result == FILE_NOT_OPENED && answer->why == EACCES
+        && answer->length <= PATH_WHY_SIZE
+        && memchr(answer->data, '\0', answer->length)
+        == answer->data + answer->length - 1;
+}
+
 /* Contents are all there or not at all; names each have their NUL. */
 static bool
 is_sound(const struct file_entry *answer)
@@ -183,7 +196,7 @@ is_sound(const struct file_entry *answer)
 
     if (!has_sound_print(answer))
         return false;
-    if (!done && answer->length > 0)
+    if (!done && !has_sound_failure(answer))
         return false;
     if ((answer->why == 0) != (answer->result != FILE_NOT_OPENED
         && answer->result != FILE_NOT_READ))

@@ -104,7 +104,7 @@ ask_contents(struct file_entry *answer, size_t limit)
         close(fd);
     } else if (stat(answer->path, &status) != 0 ||
         judge_file_type(answer, &status)) {
-        file_entry_fail(answer, FILE_NOT_OPENED, why);
+        file_entry_fail_open(answer, answer->path, why);
     }
 }
 
@@ -145,7 +145,7 @@ ask_listing(struct file_entry *answer, size_t limit)
 
     (void)limit;
     if (count < 0) {
-        file_entry_fail(answer, FILE_NOT_OPENED, errno);
+        file_entry_fail_open(answer, answer->path, errno);
         return;
     }
     for (int i = 0; i < count; i++) {
@@ -163,6 +163,18 @@ ask_listing(struct file_entry *answer, size_t limit)
     strings_clear(&names);
 }
 
+static void
+fail_matches(struct file_entry *answer, int why)
+{
+    size_t length = strcspn(answer->path, "*?[\\");
+    char folder[PATH_MAX];
+
+    while (length > 1 && answer->path[length - 1] != '/')
+        length--;
+    snprintf(folder, sizeof(folder), "%.*s", (int)length, answer->path);
+    file_entry_fail_open(answer, folder, why);
+}
+
 /* An unreadable directory is an error rather than no match: services would
  * vanish in silence. */
 static void
@@ -178,8 +190,7 @@ ask_matches(struct file_entry *answer, size_t limit)
         set_names(answer, matches.gl_pathv, matches.gl_pathc);
     else if (result != GLOB_NOMATCH && (result != GLOB_ABORTED
         || (errno != ENOENT && errno != ENOTDIR)))
-        file_entry_fail(answer, FILE_NOT_OPENED,
-            errno != 0 ? errno : ENOMEM);
+        fail_matches(answer, errno != 0 ? errno : ENOMEM);
     globfree(&matches);
 }
 

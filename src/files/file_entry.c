@@ -1,8 +1,10 @@
 #include "files/file_entry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path_why.h"
 #include "base/strings.h"
 
 struct file_entry *
@@ -70,6 +72,27 @@ file_entry_fail(struct file_entry *answer, enum file_result result, int why)
     answer->length = 0;
     answer->result = result;
     answer->why = why;
+}
+
+void
+file_entry_fail_open(struct file_entry *answer, const char *path, int why)
+{
+    char text[PATH_WHY_SIZE];
+
+    file_entry_fail(answer, FILE_NOT_OPENED, why);
+    if (why != EACCES)
+        return;
+    answer->data = strdup(path_why(path, PATH_READ, why, text));
+    if (answer->data != NULL)
+        answer->length = strlen(answer->data) + 1;
+}
+
+const char *
+file_entry_why(const struct file_entry *answer)
+{
+    return answer->result == FILE_NOT_OPENED && answer->length > 0
+        ? answer->data
+        : NULL;
 }
 
 bool

@@ -33,7 +33,8 @@ enum file_kind {
 enum file_result {
     FILE_DONE,
     FILE_NOT_OPENED,    /* `why` is the errno; so too for all that is no
-                           contents */
+                           contents.  With EACCES the data, if there is any, is
+                           path_why()'s text */
     FILE_NOT_READ,      /* likewise */
     FILE_IS_DIRECTORY,
     FILE_NOT_REGULAR,
@@ -79,6 +80,13 @@ void file_entry_wipe(char *data, size_t length);
 /* An answer that is an error instead. */
 void file_entry_fail(struct file_entry *answer, enum file_result result,
     int why);
+
+/* The same, of what is at `path` and was not opened; if this process may not read
+ * it, the answer says which user that is, and what keeps it out. */
+void file_entry_fail_open(struct file_entry *answer, const char *path, int why);
+
+/* What that says; NULL: nothing more than its errno does. */
+const char *file_entry_why(const struct file_entry *answer);
 
 static inline bool
 file_entry_is_contents(const struct file_entry *answer)

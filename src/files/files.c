@@ -1,6 +1,7 @@
 #include "files/files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -150,6 +151,23 @@ files_release(struct file_content *content)
 {
     file_entry_free(content->own);
     *content = (struct file_content){ 0 };
+}
+
+const char *
+files_why(struct files *files, enum file_kind kind, const char *path, int why,
+    char text[FILE_WHY_SIZE])
+{
+    const struct file_entry *answer = NULL;
+    struct file_entry *own = NULL;
+
+    if (why == EACCES)
+        answer = lookup_entry(files, kind, path, 0, &own);
+    if (answer == NULL || file_entry_why(answer) == NULL)
+        snprintf(text, FILE_WHY_SIZE, "%s", strerror(why));
+    else
+        snprintf(text, FILE_WHY_SIZE, "%s", file_entry_why(answer));
+    file_entry_free(own);
+    return text;
 }
 
 static bool

@@ -14,11 +14,14 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "base/path_why.h"
 #include "files/file_entry.h"
 
 struct error;
 struct files;
 struct strings;
+
+enum { FILE_WHY_SIZE = PATH_WHY_SIZE };
 
 enum file_use { FILE_FOR_CONFIG, FILE_FOR_TLS, FILE_FOR_TLS_SECRET };
 
@@ -60,6 +63,12 @@ NODISCARD enum file_result files_read(struct files *files,
     enum file_use use, const char *path, size_t limit,
     struct file_content *content);
 void files_release(struct file_content *content);
+
+/* What to say of what one of these functions could not open for that errno:
+ * strerror(3), and where this process may not read it, also which user that is and
+ * what keeps it out (path_why()).  Returns `text`. */
+const char *files_why(struct files *files, enum file_kind kind,
+    const char *path, int why, char text[FILE_WHY_SIZE]);
 
 /* Each adds to `names` or is false, and errno says why. */
 

@@ -89,10 +89,13 @@ void
 tls_file_explain(const struct tls_load *load, const char *option,
     const struct tls_file *file, enum file_result result, size_t limit)
 {
+    char why[FILE_WHY_SIZE];
+
     switch (result) {
     case FILE_NOT_OPENED:
         tls_load_fault(load, option, "%s: cannot open: %s", file->path,
-            strerror(file->content.why));
+            files_why(load->files, FILE_TLS, file->path, file->content.why,
+                why));
         break;
     case FILE_IS_DIRECTORY:
         tls_load_fault(load, option, "%s: is a directory; name a file in it",

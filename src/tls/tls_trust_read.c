@@ -77,7 +77,7 @@ find_entry(struct tls_trust_reading *reading, const char *directory,
     const struct tls_load *load = &reading->load;
     struct tls_file file;
     enum file_result result;
-    char path[PATH_MAX];
+    char path[PATH_MAX], why[FILE_WHY_SIZE];
 
     if (snprintf(path, sizeof(path), "%s/%s", directory, name) >=
         (int)sizeof(path))
@@ -89,7 +89,7 @@ find_entry(struct tls_trust_reading *reading, const char *directory,
     }
     if (result == FILE_NOT_OPENED)
         tls_load_warn(load, "ca", "%s: skipped: %s", path,
-            strerror(file.content.why));
+            files_why(load->files, FILE_TLS, path, file.content.why, why));
     else if (result == FILE_NOT_READ || result == FILE_TOO_LARGE)
         tls_file_explain(load, "ca", &file, result, TLS_FILE_TRUST_BYTES);
     tls_file_free(&file);
@@ -114,10 +114,12 @@ static void
 find_in_directory(struct tls_trust_reading *reading, const char *path)
 {
     size_t before = reading->found_count;
+    char why[FILE_WHY_SIZE];
 
     if (!find_listed(reading, path))
         tls_load_fault(&reading->load, "ca", "%s: cannot read this directory: "
-            "%s", path, strerror(errno));
+            "%s", path,
+            files_why(reading->load.files, FILE_LISTING, path, errno, why));
     else if (reading->found_count == before)
         tls_load_fault(&reading->load, "ca", "%s: no file in this directory "
             "has a PEM certificate in it", path);

@@ -106,6 +106,15 @@ def tmp_path(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def owned_folder(tmp_path):
+    """A folder that belongs to the account "nobody"."""
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o755)
+    os.chown(folder, sallyport.NOBODY, sallyport.NOBODY)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def certs(tmp_path_factory):
     """The folder of example certificates: certs / "server.pem"."""

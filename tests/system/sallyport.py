@@ -24,6 +24,11 @@ SANITIZED = os.environ.get("SALLYPORT_SANITIZED", "") not in ("", "0")
 WORKERS = os.environ.get("SALLYPORT_WORKERS", "")
 SANDBOX = os.environ.get("SALLYPORT_SANDBOX", "")
 
+# To run a command within, as root: the user that has no rights of its own.
+NOBODY = 65534
+AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+             "--clear-groups", "--"]
+
 # What a machine that is merely slow may take.  A test that waits for something
 # to happen waits this long; one that measures states its own bound.
 PATIENCE = 60

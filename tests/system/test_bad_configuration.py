@@ -343,6 +343,69 @@ def test_unreadable_key_is_told(certs, tmp_path):
                          done.stderr), done.stderr
 
 
+# As root has shut them; the lines that name one, what keeps the user out, and of
+# which file or folder it is said.
+DENIED = {
+    "configuration": ("", "0700", "read", "{dir}/s.ini"),
+    "certificate-behind-a-link": (TLS.replace("{certs}/server.pem",
+                                              "{dir}/live/cert.pem"),
+                                  "", "enter", "{dir}/archive"),
+    "key": (TLS.replace("{certs}/server.key", "{dir}/own.key"), "", "read",
+            "{dir}/own.key"),
+    "ca": (OUT + "connect.ca = {dir}/archive/ca.pem\n", "", "enter",
+           "{dir}/archive"),
+    "ca-folder": (OUT + "connect.ca = {dir}/archive\n", "", "read",
+                  "{dir}/archive"),
+    "crl": (OUT + "connect.crl = {dir}/archive/x.crl\n", "", "enter",
+            "{dir}/archive"),
+    "include": ("[global]\ninclude = {dir}/archive/x.ini\n" + GOOD, "",
+                "enter", "{dir}/archive"),
+    "include-of-many": ("[global]\ninclude = {dir}/archive/*.ini\n" + GOOD,
+                        "", "read", "{dir}/archive"),
+    "log": (configs.settings("log = file:{dir}/archive/log") + GOOD, "run",
+            "enter", "{dir}/archive"),
+}
+
+
+@pytest.fixture
+def denying_folder(owned_folder, certs):
+    """A folder of nobody's with a folder and files of root's, which others may
+    neither enter nor read."""
+    archive, live = owned_folder / "archive", owned_folder / "live"
+    live.mkdir()
+    archive.mkdir(mode=0o700)
+    for name in ("server.pem", "server.key"):
+        (owned_folder / name).write_bytes((certs / name).read_bytes())
+        (owned_folder / name).chmod(0o644)
+    (archive / "cert.pem").write_bytes((certs / "server.pem").read_bytes())
+    (live / "cert.pem").symlink_to("../archive/cert.pem")
+    own = owned_folder / "own.key"
+    own.write_bytes((certs / "server.key").read_bytes())
+    own.chmod(0o600)
+    return owned_folder
+
+
+@pytest.mark.promise(52)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+@pytest.mark.parametrize("kind", DENIED)
+def test_denied_file_is_told_with_user_and_place(denying_folder, kind):
+    """A file that may not be read is told with the user that may not, and the
+    first folder or file on the way that keeps it out."""
+    text, only, what, where = DENIED[kind]
+    config = write(denying_folder / "s.ini",
+                   (text or GOOD).replace("{certs}", "{dir}"),
+                   dir=denying_folder)
+    config.chmod(0o600 if only == "0700" else 0o644)
+    where = where.format(dir=denying_folder)
+    for command in ("run",) if only == "run" else ("run", "check"):
+        done = sallyport.sallyport(command, "-c", config,
+                                   within=sallyport.AS_NOBODY)
+        assert done.returncode != 0
+        assert re.search(rf"Permission denied: user nobody may not {what} "
+                         rf"{re.escape(where)} \(mode 0[67]00, owner root, "
+                         r"group root\)", done.stderr), done.stderr
+
+
 # What only the start finds out.
 START_FAULTY = {
     "no-folder-of-log": (configs.settings("log = file:{dir}/none/log") + GOOD,

@@ -10,16 +10,13 @@ import configs
 import processes
 import sallyport
 from processes import status_fields
+from sallyport import AS_NOBODY, NOBODY
 
 pytestmark = pytest.mark.usefixtures("two_workers")
 
 unconfined = pytest.mark.skipif(
     sallyport.SANITIZED, reason="the sanitizers need what is taken away")
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can tell")
-
-NOBODY = 65534
-AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
-             "--clear-groups", "--"]
 
 # CAP_CHOWN, DAC_READ_SEARCH, FOWNER, KILL, SETGID, SETUID, SETPCAP,
 # NET_BIND_SERVICE, SYS_RESOURCE: capabilities(7).
@@ -119,15 +116,6 @@ def test_replaced_worker_is_confined(relay, free_port, mode):
         lambda: status_fields(one.workers()[0])["Seccomp"] == ["2"],
         "the filter")
     judge(one.pid)
-
-
-@pytest.fixture
-def owned_folder(tmp_path):
-    """A folder that belongs to the account "nobody"."""
-    folder = tmp_path / "theirs"
-    folder.mkdir(mode=0o755)
-    os.chown(folder, NOBODY, NOBODY)
-    return folder
 
 
 @pytest.mark.promise(25)

@@ -125,6 +125,9 @@ Test(bundle, gives_back_what_was_packed)
     table.items[3]->size = 1ull << 40;
     add(&table, FILE_TLS, "", "", 0);
     add(&table, FILE_START, "/empty", "\0\0one", 6);
+    add(&table, FILE_TLS, "/denied", "user a may not read b", 22);
+    table.items[6]->result = FILE_NOT_OPENED;
+    table.items[6]->why = EACCES;
     fd = bundle_write(&table, BUNDLE_ALL, &error);
     opened = open_fd(fd);
     close(fd);
@@ -197,6 +200,37 @@ Test(bundle, holds_very_many_answers)
     close(fd);
     close_opened(&opened);
     file_cache_clear(&table);
+}
+
+Test(bundle, refuses_a_failure_with_data_that_is_no_text)
+{
+    static const struct { enum file_result result; int why; size_t length; }
+        cases[] = {
+        { FILE_NOT_OPENED, ENOENT, 5 },         /* nothing more to say */
+        { FILE_NOT_READ, EACCES, 5 },
+        { FILE_NOT_OPENED, EACCES, 4 },         /* no NUL */
+        { FILE_NOT_OPENED, EACCES, 10 },        /* two */
+        { FILE_NOT_OPENED, EACCES, 2000 },
+    };
+    char text[2000] = "text\0text";
+
+    memset(text + 10, 'x', sizeof(text) - 11);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct file_cache table = { 0 };
+        struct error error = { 0 };
+        struct opened opened;
+        int fd;
+
+        add(&table, FILE_TLS, "/denied", text, cases[i].length);
+        table.items[0]->result = cases[i].result;
+        table.items[0]->why = cases[i].why;
+        fd = bundle_write(&table, BUNDLE_ALL, &error);
+        opened = open_fd(fd);
+        cr_expect_not(opened.good, "case %zu", i);
+        close(fd);
+        close_opened(&opened);
+        file_cache_clear(&table);
+    }
 }
 
 Test(bundle, refuses_what_could_change)
