@@ -12,6 +12,7 @@
 #include "ipc/message.h"
 #include "master/child.h"
 #include "master/config_source.h"
+#include "master/credential_check.h"
 #include "master/generation.h"
 #include "master/rollout.h"
 #include "net/listen_table.h"
@@ -194,6 +195,7 @@ reload_begin(struct reload *reload)
     config = config_source_load(parts->source, &error);
     if (config != NULL && prepare_log(reload, config, &error)) {
         warn_of_fixed(parts->generations->current.config, config);
+        credential_check(config);
         log_tap_warnings(NULL, NULL);
         rollout_start(
             parts->rollout, config, false, on_rollout_done, reload);
