@@ -26,6 +26,7 @@ static const struct {
     NUMBER(workers),
     TEXT(sandbox),
     TEXT(not_enforced),
+    TEXT(certs),
     NUMBER(reload_s),
     TEXT(reload_text),
 #undef TEXT

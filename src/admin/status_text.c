@@ -72,6 +72,8 @@ put_facts(struct sheet *sheet)
     put_reload(sheet, facts);
     put_text(sheet, "workers        %" PRIu64 " wanted\n", facts->workers);
     put_sandbox(sheet, facts);
+    if (facts->certs[0] != '\0')
+        put_text(sheet, "certificates   %s\n", facts->certs);
 }
 
 static void

@@ -98,6 +98,14 @@ judge_verdict(const struct message *message)
 }
 
 static bool
+judge_cert(const struct message *message)
+{
+    const struct message_cert *cert = message->payload;
+
+    return cert->accepts <= 1 && judge_text(message);
+}
+
+static bool
 judge_prepared(const struct message *message)
 {
     const struct message_verdict *verdict = message->payload;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "admin/verbs.h"
+#include "tls/tls_cert_facts.h"
 #include "tls/tls_signer.h"
 
 enum {
@@ -40,6 +41,7 @@ enum {
     MESSAGE_SERVICE_MAX = 49,  /* config/config_line.h's */
     MESSAGE_HOST_MAX = 253,
     MESSAGE_FAULT_MAX = 4096,
+    MESSAGE_CERT_NAME_MAX = TLS_NAME_SIZE - 1,
     MESSAGE_REPLY_MAX = 8192,  /* longer ones go in several messages */
     MESSAGE_SOCKETS_MAX = 256, /* of one address */
 };
@@ -132,6 +134,14 @@ struct message_verdict {
     uint64_t generation;
     uint32_t ok; /* of a trial, enum message_verdict_ok; else 0 or 1 */
     uint32_t given_up; /* not `ok`: another order came before it was done */
+};
+
+/* The text behind it: tls_certificate_subject(). */
+struct message_cert {
+    int64_t until;    /* struct tls_cert_facts */
+    uint32_t service; /* index in the configuration */
+    uint32_t accepts; /* 1: of the listen leg; 0: of the connect leg */
+    unsigned char fingerprint[TLS_FINGERPRINT_BYTES];
 };
 
 /* The text behind it: the argument of the verb, if it has one. */

@@ -37,6 +37,15 @@ on_warning(
 }
 
 static void
+on_cert(void *arg, struct child *child, const struct message *message, int fd)
+{
+    struct master *master = arg;
+
+    (void)fd;
+    rollout_cert(&master->rollout, child, message);
+}
+
+static void
 on_verdict(void *arg, struct child *child, const struct message *message, int fd)
 {
     struct master *master = arg;
@@ -133,6 +142,7 @@ static child_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_BOUND] = on_bound,
     [MESSAGE_FAULT] = on_fault,
     [MESSAGE_WARNING] = on_warning,
+    [MESSAGE_CERT] = on_cert,
     [MESSAGE_VERDICT] = on_verdict,
     [MESSAGE_READY] = on_child_ready,
     [MESSAGE_PREPARED] = on_prepared,

@@ -18,6 +18,7 @@ generation_clear(struct generation *generation)
     config_unref(generation->config);
     if (generation->bundle_fd >= 0)
         close(generation->bundle_fd);
+    cert_records_clear(&generation->certs);
     *generation = none;
 }
 

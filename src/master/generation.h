@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "master/cert_records.h"
 
 struct config;
 
@@ -15,6 +16,7 @@ struct generation {
     struct config *config; /* NULL: there is none */
     int bundle_fd;         /* its files, packed (files.h); -1: none */
     unsigned workers;      /* that there are to be */
+    struct cert_records certs; /* that its services show; its trial tells them */
 };
 
 /* How far `next` has come. */

@@ -327,6 +327,7 @@ set_up_loop(struct master *master, const struct config *config,
         join_running_parts(master, config->global.keeper == KEEPER_ON);
     if (children->base != NULL && children->board != NULL &&
         watch_signals(master) &&
+        cert_expiry_open(&master->cert_expiry, children->base) &&
         oversight_start(&master->oversight, children, on_second, master))
         return true;
     error_add(error, "cannot make an event loop: %m");
@@ -380,6 +381,7 @@ tear_down_master(struct master *master)
     rollout_stop(&master->rollout);
     oversight_stop(&master->oversight);
     reload_clear(&master->reload);
+    cert_expiry_close(&master->cert_expiry);
     supervisor_clear(supervisor);
     listen_table_free(&master->sockets, master_leaves_paths(master));
     if (supervisor_close_control(supervisor) && !master_leaves_paths(master))

@@ -147,6 +147,8 @@ master_on_started(void *arg, struct error *error)
     reload_log_sockets(&master->sockets, master->generations.current.config);
     if (master->supervisor.control_fd >= 0)
         instance_start(&master->supervisor.admin);
+    cert_expiry_take(
+        &master->cert_expiry, &master->generations.current.certs);
     cert_reload_watch(&master->cert_reload);
     activation_warn(&master->sockets);
     warn_of_sandbox(master);
@@ -333,6 +335,8 @@ master_reload_done(void *arg, const struct error *error)
         reload_log_sockets(
             &master->sockets, master->generations.current.config);
         activation_warn(&master->sockets);
+        cert_expiry_take(
+            &master->cert_expiry, &master->generations.current.certs);
         cert_reload_watch(&master->cert_reload);
     }
     fdstore_fill(&master->fdstore);
@@ -353,6 +357,8 @@ master_certs_renewed(void *arg)
 {
     struct master *master = arg;
 
+    cert_expiry_take(
+        &master->cert_expiry, &master->generations.current.certs);
     manager_state_status(&master->manager_state);
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "master/cert_expiry.h"
 #include "master/cert_reload.h"
 #include "master/change.h"
 #include "master/child.h"
@@ -57,6 +58,7 @@ struct master {
     struct rollout rollout;
     struct reload reload;
     struct cert_reload cert_reload;
+    struct cert_expiry cert_expiry;
     struct upgrade upgrade;
     TAILQ_HEAD(request_list, request) requests;
     bool reload_by_signal; /* the reload that is pending */

@@ -219,6 +219,8 @@ send_status(
         master->source->path != NULL ? master->source->path : "");
     STATUS_FACTS_SET(facts.reload_text, master->reload.text);
     set_sandbox(&facts, master);
+    cert_expiry_describe(
+        &master->cert_expiry, facts.certs, sizeof(facts.certs));
     (void)status_facts_format(&facts, text);
     send_reply(admin, number, REPLY_DONE, false, text);
 }

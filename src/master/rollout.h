@@ -63,6 +63,8 @@ void rollout_fault(struct rollout *rollout, struct child *child,
     const struct message *message);
 void rollout_warning(struct rollout *rollout, const struct child *trial,
     const struct message *message);
+void rollout_cert(struct rollout *rollout, struct child *trial,
+    const struct message *message);
 void rollout_verdict(struct rollout *rollout, struct child *trial,
     const struct message *message);
 void rollout_prepared(struct rollout *rollout, struct child *child,

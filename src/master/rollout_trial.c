@@ -67,6 +67,8 @@ rollout_start_trial(const struct rollout *rollout)
     return child;
 }
 
+static const char no_such_service[] = "names a service that there is not";
+
 /* The line that has the service listen at that path; NULL: there is none. */
 static const struct endpoint *
 find_path(const struct service_config *service, const char *path)
@@ -76,6 +78,15 @@ find_path(const struct service_config *service, const char *path)
             strcmp(service->listen.items[i].path, path) == 0)
             return &service->listen.items[i];
     return NULL;
+}
+
+static void
+kill_taken_over(struct child *trial, const char *fault)
+{
+    char name[CHILD_NAME_SIZE];
+
+    log_error(NULL, "%s %s, and is killed", child_name(trial, name), fault);
+    child_kill(trial);
 }
 
 /* The master gives the file at a socket's path its mode and owner, and removes
@@ -88,7 +99,7 @@ fault_of_socket(const struct config *config, const struct message *message)
     const char *path = message_socket_path(message);
 
     if (fixed->service >= config->service_count)
-        return "names a service that there is not";
+        return no_such_service;
     if (*path != '\0' &&
         find_path(&config->services[fixed->service], path) == NULL)
         return "names a path that is not the service's";
@@ -102,12 +113,10 @@ is_possible(const struct rollout *rollout, struct child *trial,
 {
     const char *fault = fault_of_socket(
         rollout->parts.generations->next.config, message);
-    char name[CHILD_NAME_SIZE];
 
     if (fault == NULL)
         return true;
-    log_error(NULL, "%s %s, and is killed", child_name(trial, name), fault);
-    child_kill(trial);
+    kill_taken_over(trial, fault);
     return false;
 }
 
@@ -194,4 +203,22 @@ rollout_warning(struct rollout *rollout, const struct child *trial,
 {
     if (trial == rollout->trial)
         error_add(&rollout->warnings, "%s", message->text);
+}
+
+/* A certificate that there is no memory for is not announced. */
+void
+rollout_cert(struct rollout *rollout, struct child *trial,
+    const struct message *message)
+{
+    const struct message_cert *cert = message->payload;
+    struct generation *next = &rollout->parts.generations->next;
+
+    if (trial != rollout->trial)
+        return;
+    if (cert->service >= next->config->service_count)
+        kill_taken_over(trial, no_such_service);
+    else if (!cert_records_add(&next->certs,
+                 &next->config->services[cert->service], message))
+        log_debug(NULL, "the end of a certificate is not watched: there are "
+            "too many, or there is no memory");
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,7 +20,7 @@
 #include "roles/fd_budget.h"
 #include "roles/scout_client.h"
 #include "sandbox/sandbox.h"
-#include "tls/tls_dates.h"
+#include "tls/tls_cert_facts.h"
 #include "tls/tls_shared.h"
 #include "tls/tls_vault.h"
 
@@ -35,25 +36,81 @@ struct facts {
 /* The master reads as fast as it can; if it does not, it is no more. */
 enum { PATIENCE_MS = 10000, AT_ONCE = 64 };
 
+struct judging {
+    const char *service;
+    struct error *error;
+};
+
+/* tls_cert_facts_fn */
+static void
+judge_end(const struct tls_cert_facts *facts, void *arg)
+{
+    const struct judging *judging = arg;
+    char date[TLS_DATE_SIZE];
+
+    if (facts->until < time(NULL))
+        error_add(judging->error, "%s: certificate %s has expired on %s",
+            judging->service, facts->subject,
+            tls_certificate_day(facts->until, date));
+}
+
+/* False: a certificate has expired. */
 static bool
 are_current(
     struct service *const *services, size_t count, struct error *error)
 {
-    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        struct judging judging = { services[i]->config->name, error };
+
+        tls_cert_facts_each(services[i]->accept_context, judge_end, &judging);
+        tls_cert_facts_each(services[i]->connect_context, judge_end, &judging);
+    }
+    return !error_any(error);
+}
+
+struct telling {
+    struct channel *channel;
+    uint32_t service;
+    uint32_t accepts;
+    size_t told;
+};
+
+/* tls_cert_facts_fn */
+static void
+send_cert(const struct tls_cert_facts *facts, void *arg)
+{
+    struct telling *telling = arg;
+    struct message_cert fixed = {
+        .until = facts->until,
+        .service = telling->service,
+        .accepts = telling->accepts,
+    };
+
+    memcpy(fixed.fingerprint, facts->fingerprint, sizeof(fixed.fingerprint));
+    channel_send(telling->channel, MESSAGE_CERT, &fixed, facts->subject,
+        strlen(facts->subject), NULL, 0);
+    if (++telling->told % AT_ONCE == 0)
+        (void)!channel_flush(telling->channel, PATIENCE_MS);
+}
+
+static void
+send_certs(struct channel *channel, struct service *const *services,
+    size_t count)
+{
+    struct telling telling = { .channel = channel };
 
     for (size_t i = 0; i < count; i++) {
-        const struct service *service = services[i];
-        const char *name = service->config->name;
-
-        ok &= tls_dates_are_good(service->accept_context, name, error);
-        ok &= tls_dates_are_good(service->connect_context, name, error);
+        telling.service = (uint32_t)i;
+        telling.accepts = 1;
+        tls_cert_facts_each(services[i]->accept_context, send_cert, &telling);
+        telling.accepts = 0;
+        tls_cert_facts_each(services[i]->connect_context, send_cert, &telling);
     }
-    return ok;
 }
 
 static bool
-make_services(const struct trial *trial, struct config *config,
-    struct error *error)
+make_services(const struct trial *trial, const struct facts *facts,
+    struct config *config, struct error *error)
 {
     const struct services_spec spec = {
         .config = config,
@@ -68,6 +125,8 @@ make_services(const struct trial *trial, struct config *config,
     if (ok && trial->strict)
         ok = are_current(services, count, error);
     ok = ok && tls_vault_would_load(config, spec.shared, error);
+    if (ok)
+        send_certs(facts->channel, services, count);
     services_free(services, count);
     tls_shared_free(spec.shared);
     return ok;
@@ -123,7 +182,7 @@ try_all(const struct trial *trial, struct facts *facts,
     struct names_check *names;
     bool ok;
 
-    if (!make_services(trial, config, error))
+    if (!make_services(trial, facts, config, error))
         return VERDICT_FAULTY;
     if (trial->strict)
         return VERDICT_GOOD;

@@ -71,7 +71,7 @@ unit_file_parse(
 }
 
 static void
-read_one(const char *path, struct seeing *seeing)
+read_unit_file(const char *path, struct seeing *seeing)
 {
     struct file_content content;
 
@@ -109,7 +109,7 @@ read_own_file(const char *name, struct seeing *seeing)
         snprintf(path, sizeof(path), "%s/%s", folders[i - 1], name);
         if (stat(path, &status) != 0)
             continue;
-        read_one(path, seeing);
+        read_unit_file(path, seeing);
         return;
     }
 }
@@ -125,7 +125,7 @@ read_drop_ins(const char *name, struct seeing *seeing)
         snprintf(pattern, sizeof(pattern), "%s/%s.d/*.conf", folders[i], name);
         if (files_match(NULL, pattern, &paths))
             for (size_t j = 0; j < paths.count; j++)
-                read_one(paths.items[j], seeing);
+                read_unit_file(paths.items[j], seeing);
         strings_clear(&paths);
     }
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/base.h"
 #include "base/escape.h"
 
 static void
@@ -210,6 +211,34 @@ tls_certificate_time(const ASN1_TIME *when)
     struct tm broken;
 
     return ASN1_TIME_to_tm(when, &broken) == 1 ? timegm(&broken) : 0;
+}
+
+const char *
+tls_certificate_day(int64_t when, char text[TLS_DATE_SIZE])
+{
+    time_t seconds = (time_t)when;
+    struct tm tm;
+
+    if (gmtime_r(&seconds, &tm) == NULL ||
+        strftime(text, TLS_DATE_SIZE, "%Y-%m-%d", &tm) == 0)
+        snprintf(text, TLS_DATE_SIZE, "at an unreadable date");
+    return text;
+}
+
+const char *
+tls_certificate_left(int64_t seconds, char text[TLS_LEFT_SIZE])
+{
+    static const struct { int64_t seconds; const char *name; } units[] = {
+        { 24 * 60 * 60, "days" }, { 60 * 60, "hours" }, { 60, "minutes" },
+    };
+    size_t unit = 0;
+
+    while (unit + 1 < COUNT(units) && seconds < 3 * units[unit].seconds / 2)
+        unit++;
+    snprintf(text, TLS_LEFT_SIZE, "%lld %s", (long long)
+        ((seconds + units[unit].seconds / 2) / units[unit].seconds),
+        units[unit].name);
+    return text;
 }
 
 const char *

@@ -13,7 +13,11 @@
 
 #include "base/base.h"
 
-enum { TLS_NAME_SIZE = 256, TLS_NAMES_SIZE = 512, TLS_DATE_SIZE = 32 };
+enum { TLS_NAME_SIZE = 256, TLS_NAMES_SIZE = 512, TLS_DATE_SIZE = 32,
+    TLS_LEFT_SIZE = 32 };
+
+/* From here on the end of a certificate is warned of. */
+enum { TLS_CERT_ENDS_SOON_DAYS = 14 };
 
 /* What to call it: "CN=...", else its first alternative name, else all of its
  * subject, else "no name".  Returns `text`. */
@@ -39,5 +43,12 @@ int64_t tls_certificate_time(const ASN1_TIME *when);
 /* "2024-01-31", in UTC.  Returns `text`. */
 const char *tls_certificate_date(const ASN1_TIME *when,
     char text[TLS_DATE_SIZE]);
+
+/* The same of seconds of time(2).  Returns `text`. */
+const char *tls_certificate_day(int64_t when, char text[TLS_DATE_SIZE]);
+
+/* A span of time as one says it, rounded: "14 days", "23 hours", "5 minutes".
+ * Returns `text`. */
+const char *tls_certificate_left(int64_t seconds, char text[TLS_LEFT_SIZE]);
 
 #endif

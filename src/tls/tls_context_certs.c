@@ -6,6 +6,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <time.h>
+
 #include "config/config.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_certkey.h"
@@ -56,14 +58,28 @@ explain_refused_certkey(const struct tls_load *load,
 }
 
 static void
+warn_of_end(const struct tls_load *load, const char *path, const X509 *cert)
+{
+    const ASN1_TIME *end = X509_get0_notAfter(cert);
+    int64_t left = tls_certificate_time(end) - time(NULL);
+    char name[TLS_NAME_SIZE], date[TLS_DATE_SIZE], span[TLS_LEFT_SIZE];
+
+    if (left < 0)
+        tls_load_warn(load, "cert", "%s: certificate %s has expired on %s; "
+            "peers will refuse it", path, tls_certificate_subject(cert, name),
+            tls_certificate_date(end, date));
+    else if (left <= TLS_CERT_ENDS_SOON_DAYS * (24 * 60 * 60))
+        tls_load_warn(load, "cert", "%s: certificate %s runs out in %s, on "
+            "%s: renew it", path, tls_certificate_subject(cert, name),
+            tls_certificate_left(left, span), tls_certificate_date(end, date));
+}
+
+static void
 warn_of_dates(const struct tls_load *load, const char *path, const X509 *cert)
 {
     char name[TLS_NAME_SIZE], date[TLS_DATE_SIZE];
 
-    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
-        tls_load_warn(load, "cert", "%s: certificate %s has expired on %s; "
-            "peers will refuse it", path, tls_certificate_subject(cert, name),
-            tls_certificate_date(X509_get0_notAfter(cert), date));
+    warn_of_end(load, path, cert);
     if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
         tls_load_warn(load, "cert", "%s: certificate %s is not valid before "
             "%s; peers will refuse it", path,
