@@ -145,6 +145,55 @@ tls_certificate_names(const X509 *cert, char text[TLS_NAMES_SIZE])
     return text;
 }
 
+bool
+tls_certificate_has_names(const X509 *cert)
+{
+    GENERAL_NAMES *names = alternative_names(cert);
+    bool found = false;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+        int kind;
+
+        (void)GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &kind);
+        found = kind == GEN_DNS || kind == GEN_IPADD || kind == GEN_URI;
+    }
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    return found;
+}
+
+static bool
+is_http_address(const GENERAL_NAME *name)
+{
+    static const char scheme[] = "http";
+    int kind;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &kind);
+    int length = (int)sizeof(scheme) - 1;
+
+    return kind == GEN_URI && ASN1_STRING_length(value) > length &&
+        strncasecmp((const char *)ASN1_STRING_get0_data(value), scheme,
+            (size_t)length) == 0;
+}
+
+bool
+tls_certificate_offers_issuer(const X509 *cert)
+{
+    AUTHORITY_INFO_ACCESS *places =
+        X509_get_ext_d2i(cert, NID_info_access, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(places) && !found; i++) {
+        const ACCESS_DESCRIPTION *place =
+            sk_ACCESS_DESCRIPTION_value(places, i);
+
+        found = OBJ_obj2nid(place->method) == NID_ad_ca_issuers &&
+            is_http_address(place->location);
+    }
+    AUTHORITY_INFO_ACCESS_free(places);
+    ERR_clear_error();
+    return found;
+}
+
 const char *
 tls_certificate_subject(const X509 *cert, char text[TLS_NAME_SIZE])
 {

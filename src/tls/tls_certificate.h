@@ -33,6 +33,14 @@ const char *tls_certificate_name(const X509_NAME *name,
  * than fit.  Returns `text`. */
 const char *tls_certificate_names(const X509 *cert, char text[TLS_NAMES_SIZE]);
 
+/* True if a TLS client can verify it by a name: a DNS name, an address or a
+ * URI. */
+bool tls_certificate_has_names(const X509 *cert);
+
+/* True if it says where to fetch the issuer's certificate by HTTP (RFC 5280
+ * 4.2.2.1, caIssuers). */
+bool tls_certificate_offers_issuer(const X509 *cert);
+
 /* True if a name has a NUL byte in it, on which readers of C strings and
  * readers of ASN.1 disagree. */
 bool tls_certificate_has_nul(const X509 *cert);

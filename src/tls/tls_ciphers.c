@@ -9,7 +9,10 @@
 
 #include "config/config.h"
 #include "tls/tls_error.h"
+#include "tls/tls_groups.h"
 #include "tls/tls_load.h"
+#include "tls/tls_sigalgs.h"
+#include "tls/tls_words.h"
 
 enum { REASON_SIZE = 256 };
 
@@ -22,15 +25,6 @@ static const char default_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 #define NEVER ":!aNULL:!eNULL:!PSK:!SRP"
 
 #define CIPHER_SEPARATORS ":, ;"
-
-/* The first is for libraries that know the hybrid of ML-KEM: recorded traffic
- * should stay secret from the machines of later years.  A '*' marks groups
- * that a client sends a key share of.  P-521 comes last: with TLS 1.2 the list
- * also says which curves a certificate may be on (RFC 8422 5.1). */
-static const char *const default_groups[] = {
-    "*X25519MLKEM768:*X25519:P-256:P-384:P-521",
-    "X25519:P-256:P-384:P-521",
-};
 
 static int
 protocol_version(enum tls_version version)
@@ -100,48 +94,50 @@ is_cipher_word(const char *word)
     return is_cipher(*word == '+' ? word + 1 : word);
 }
 
-/* Judges one word of a list; a word that is refused ends the walk. */
-typedef bool judge_word_fn(
-    const struct tls_load *load, const char *list, const char *word);
-
-static bool
-each_word(const struct tls_load *load, const char *list,
-    const char *separators, judge_word_fn *judge)
+/* OpenSSL's own name for what the standards call otherwise; NULL: none. */
+static const char *
+own_name(const char *word)
 {
-    char *copy = strdup(list), *rest = copy, *word;
-    bool good = copy != NULL;
+    const char *name = OPENSSL_cipher_name(word);
 
-    while (good && (word = strsep(&rest, separators)) != NULL)
-        good = *word == '\0' || judge(load, list, word);
-    if (copy == NULL)
-        tls_load_fault(load, "ciphers", "cannot be read: out of memory");
-    free(copy);
-    return good;
+    return name != NULL && is_cipher(name) ? name : NULL;
 }
 
-static bool
-knows_word(const struct tls_load *load, const char *option, const char *list,
-    const char *word, bool known)
-{
-    if (!known)
-        tls_load_fault(load, option, "\"%s\": OpenSSL knows no \"%s\"",
-            list, word);
-    return known;
-}
-
+/* A tls_words_judge_fn. */
 static bool
 knows_cipher(
     const struct tls_load *load, const char *list, const char *word)
 {
-    return knows_word(load, "ciphers", list, word, is_cipher_word(word));
+    const char *name;
+
+    if (is_cipher_word(word))
+        return true;
+    if (is_ciphersuite(word))
+        tls_load_fault(load, "ciphers", "\"%s\": %s is a cipher suite of TLS "
+            "1.3; move it to %s.ciphersuites", list, word, load->side);
+    else if ((name = own_name(word)) != NULL)
+        tls_load_fault(load, "ciphers", "\"%s\": write %s for %s, as OpenSSL "
+            "calls it", list, name, word);
+    else
+        tls_load_fault(load, "ciphers", "\"%s\": OpenSSL knows no \"%s\"",
+            list, word);
+    return false;
 }
 
+/* A tls_words_judge_fn. */
 static bool
 knows_ciphersuite(
     const struct tls_load *load, const char *list, const char *word)
 {
-    return knows_word(
-        load, "ciphersuites", list, word, is_ciphersuite(word));
+    if (is_ciphersuite(word))
+        return true;
+    if (is_cipher(word) || own_name(word) != NULL)
+        tls_load_fault(load, "ciphersuites", "\"%s\": %s is a cipher of TLS "
+            "1.2; move it to %s.ciphers", list, word, load->side);
+    else
+        tls_load_fault(load, "ciphersuites", "\"%s\": OpenSSL knows no "
+            "\"%s\"", list, word);
+    return false;
 }
 
 static bool
@@ -172,7 +168,7 @@ use_list(SSL_CTX *ctx, const char *list, const char *more)
     return set;
 }
 
-/* A judge_word_fn; a word that is there to take something out has done so. */
+/* A tls_words_judge_fn; a word that is there to take something out has done so. */
 static bool
 warn_of_word(const struct tls_load *load, const char *list, const char *word)
 {
@@ -245,14 +241,16 @@ set_ciphers(const struct tls_load *load)
     int usual = SSL_CTX_get_security_level(load->ctx);
 
     if (list != NULL &&
-        !each_word(load, list, CIPHER_SEPARATORS, knows_cipher))
+        !tls_words_each(
+            load, "ciphers", list, CIPHER_SEPARATORS, knows_cipher))
         return;
     if (!use_list(load->ctx, list_of(load), "")) {
         explain_list(load);
         return;
     }
     if (list != NULL)
-        (void)each_word(load, list, CIPHER_SEPARATORS, warn_of_word);
+        (void)!tls_words_each(
+            load, "ciphers", list, CIPHER_SEPARATORS, warn_of_word);
     warn_of_level(load, usual);
     if (load->signer != NULL && load->leg->cert.count > 0)
         sign_only(load, load->ctx);
@@ -279,7 +277,7 @@ set_ciphersuites(const struct tls_load *load)
     char reason[REASON_SIZE];
 
     if (list == NULL ||
-        !each_word(load, list, ":", knows_ciphersuite))
+        !tls_words_each(load, "ciphersuites", list, ":", knows_ciphersuite))
         return;
     if (SSL_CTX_set_ciphersuites(load->ctx, list) != 1)
         tls_load_fault(load, "ciphersuites", "\"%s\": %s", list,
@@ -304,51 +302,14 @@ insist_on_encryption(const struct tls_load *load)
     }
 }
 
-const char *
-tls_ciphers_groups(const struct tls_load *load)
-{
-    return load->leg->groups != NULL ? load->leg->groups : default_groups[1];
-}
-
-static void
-set_groups(const struct tls_load *load)
-{
-    const char *list = load->leg->groups;
-    char reason[REASON_SIZE];
-    bool set = false;
-
-    if (list != NULL)
-        set = SSL_CTX_set1_groups_list(load->ctx, list) == 1;
-    for (size_t i = 0; list == NULL && !set && i < COUNT(default_groups); i++)
-        set = SSL_CTX_set1_groups_list(load->ctx, default_groups[i]) == 1;
-    if (!set)
-        tls_load_fault(load, "groups", "\"%s\": OpenSSL cannot use this list "
-            "of groups: %s", tls_ciphers_groups(load),
-            tls_error_reason(reason, sizeof(reason)));
-    ERR_clear_error();
-}
-
-static void
-set_sigalgs(const struct tls_load *load)
-{
-    const char *list = load->leg->sigalgs;
-    char reason[REASON_SIZE];
-
-    if (list != NULL && SSL_CTX_set1_sigalgs_list(load->ctx, list) != 1)
-        tls_load_fault(load, "sigalgs", "\"%s\": OpenSSL cannot use this list "
-            "of signature algorithms: %s", list,
-            tls_error_reason(reason, sizeof(reason)));
-    ERR_clear_error();
-}
-
 void
 tls_ciphers_load(const struct tls_load *load)
 {
     set_versions(load);
     set_ciphers(load);
     set_ciphersuites(load);
-    set_groups(load);
-    set_sigalgs(load);
+    tls_groups_load(load);
+    tls_sigalgs_load(load);
     insist_on_encryption(load);
     /* For ciphers with DHE, should the operator want them. */
     SSL_CTX_set_dh_auto(load->ctx, 1);

@@ -1,5 +1,6 @@
 /*
- * What a leg negotiates: versions, ciphers, groups and signature algorithms.
+ * What a leg negotiates: versions and ciphers, and with them groups
+ * (tls_groups.h) and signature algorithms (tls_sigalgs.h).
  */
 #ifndef TLS_TLS_CIPHERS_H
 #define TLS_TLS_CIPHERS_H
@@ -16,9 +17,6 @@ struct tls_load;
  * words are warned of, and a list of nothing else is a fault.  A security level
  * below the library's own is warned of too. */
 void tls_ciphers_load(const struct tls_load *load);
-
-/* The leg's groups as the library takes them, its own or the default. */
-const char *tls_ciphers_groups(const struct tls_load *load);
 
 /* A fault if nothing is left of a listen leg's ciphers when the key only signs,
  * as it does in the keeper.  tls_ciphers_load() finds the same in contexts that

@@ -11,11 +11,12 @@
 #include "config/config.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_certkey.h"
-#include "tls/tls_ciphers.h"
 #include "tls/tls_curves.h"
 #include "tls/tls_error.h"
+#include "tls/tls_groups.h"
 #include "tls/tls_load.h"
 #include "tls/tls_shared.h"
+#include "tls/tls_sigalgs.h"
 
 enum { REASON_SIZE = 256 };
 
@@ -87,6 +88,38 @@ warn_of_dates(const struct tls_load *load, const char *path, const X509 *cert)
             tls_certificate_date(X509_get0_notBefore(cert), date));
 }
 
+/* Clients look for names nowhere else (RFC 9525 2). */
+static void
+warn_of_names(const struct tls_load *load, const char *path, const X509 *cert)
+{
+    char name[TLS_NAME_SIZE];
+
+    if (!tls_certificate_has_names(cert))
+        tls_load_warn(load, "cert", "%s: certificate %s has no "
+            "subjectAltName; clients look for the host's name nowhere else, "
+            "and will refuse it: have one issued with subjectAltName = "
+            "DNS:NAME", path, tls_certificate_subject(cert, name));
+}
+
+/* A CA that tells where its own certificate can be fetched expects its clients not
+ * to have that: roots issue no servers' certificates.  Browsers fetch it, and few
+ * other clients do. */
+static void
+warn_of_missing_issuer(
+    const struct tls_load *load, const struct tls_certkey *pair)
+{
+    char name[TLS_NAME_SIZE], issuer[TLS_NAME_SIZE];
+
+    if (sk_X509_num(pair->chain) == 0 &&
+        tls_certificate_offers_issuer(pair->leaf))
+        tls_load_warn(load, "cert", "%s: certificate %s comes without that of "
+            "its issuer %s, and most clients cannot verify it; put the "
+            "issuer's certificate behind it, or name the file that has both "
+            "(fullchain.pem with Let's Encrypt)", pair->path,
+            tls_certificate_subject(pair->leaf, name),
+            tls_certificate_name(X509_get_issuer_name(pair->leaf), issuer));
+}
+
 static void
 warn_of_chain(const struct tls_load *load, const struct tls_certkey *pair)
 {
@@ -94,6 +127,10 @@ warn_of_chain(const struct tls_load *load, const struct tls_certkey *pair)
     char name[TLS_NAME_SIZE];
 
     warn_of_dates(load, pair->path, cert);
+    if (load->accepts) {
+        warn_of_names(load, pair->path, cert);
+        warn_of_missing_issuer(load, pair);
+    }
     if (X509_check_purpose(cert, load->accepts ? X509_PURPOSE_SSL_SERVER :
         X509_PURPOSE_SSL_CLIENT, 0) != 1)
         tls_load_warn(load, "cert", "%s: certificate %s is not meant for a "
@@ -129,7 +166,8 @@ use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
     for (int i = 0; i < sk_X509_num(pair->chain); i++)
         tls_load_digest_certificate(load, sk_X509_value(pair->chain, i));
     tls_curves_check(
-        load, pair->path, pair->leaf, tls_ciphers_groups(load));
+        load, pair->path, pair->leaf, tls_groups_list(load));
+    tls_sigalgs_check(load, pair->path, pair->leaf);
     warn_of_chain(load, pair);
 }
 

@@ -15,14 +15,14 @@
 
 enum { NAME_SIZE = 80 };
 
-/* NID_undef: a curve without a name, which no version of TLS can carry. */
-static int
-curve_of(const EVP_PKEY *key)
+int
+tls_curves_of(const EVP_PKEY *key)
 {
     char name[NAME_SIZE];
     int nid;
 
-    if (EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) != 1)
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
+        EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) != 1)
         return NID_undef;
     nid = OBJ_txt2nid(name);
     return nid != NID_undef ? nid : EC_curve_nist2nid(name);
@@ -129,7 +129,7 @@ tls_curves_check(const struct tls_load *load, const char *path,
         ERR_clear_error();
         return;
     }
-    nid = curve_of(key);
+    nid = tls_curves_of(key);
     explain_unusable_curve(load, path,
         nid != NID_undef ? OBJ_nid2sn(nid) : "without a name",
         load->leg->min_version < TLS_VERSION_1_3 && nid != NID_undef &&

@@ -23,6 +23,10 @@ struct tls_load;
 void tls_curves_check(const struct tls_load *load, const char *path,
     const X509 *cert, const char *groups);
 
+/* The curve of a key, as OpenSSL numbers them; NID_undef: the key is on none, or
+ * on one without a name, which no version of TLS can carry. */
+NODISCARD int tls_curves_of(const EVP_PKEY *key);
+
 /* True if `list` names the curve, by any of the names that OpenSSL has for
  * it. */
 NODISCARD bool tls_curves_lists(const char *list, int nid);

@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "config/config_options.h"
 #include "config/config_type.h"
-#include "tls/tls_ciphers.h"
+#include "tls/tls_groups.h"
 #include "tls/tls_error.h"
 #include "tls/tls_load.h"
 
@@ -68,7 +68,7 @@ digest_library(const struct tls_load *load)
     for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
         digest_text(
             load, SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i)));
-    digest_text(load, tls_ciphers_groups(load));
+    digest_text(load, tls_groups_list(load));
 }
 
 void

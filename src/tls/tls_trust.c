@@ -47,30 +47,39 @@ demand_verification(const struct tls_load *load)
     tls_verify_install(load->ctx, load->leg->verify == VERIFY_REQUIRED);
 }
 
-/* Each time: a list can end while its set is in use. */
 static void
-warn_of_ends(const struct tls_load *load, const struct tls_trust_set *set)
+warn_of_crl(const struct tls_load *load, const char *path, const X509_CRL *crl)
 {
+    const ASN1_TIME *from = X509_CRL_get0_lastUpdate(crl);
+    const ASN1_TIME *until = X509_CRL_get0_nextUpdate(crl);
     char name[TLS_NAME_SIZE], date[TLS_DATE_SIZE];
 
-    for (int i = 0; i < sk_X509_CRL_num(set->crls); i++) {
-        const X509_CRL *crl = sk_X509_CRL_value(set->crls, i);
-        const ASN1_TIME *until = X509_CRL_get0_nextUpdate(crl);
+    tls_certificate_name(X509_CRL_get_issuer(crl), name);
+    if (until != NULL && X509_cmp_current_time(until) < 0)
+        tls_load_warn(load, "crl", "%s: the CRL of %s has expired on %s; "
+            "peers with certificates of this CA are refused until there "
+            "is a new one", path, name, tls_certificate_date(until, date));
+    if (X509_cmp_current_time(from) > 0)
+        tls_load_warn(load, "crl", "%s: the CRL of %s is dated ahead, on %s; "
+            "peers with certificates of this CA are refused until then; is "
+            "this machine's clock right?", path, name,
+            tls_certificate_date(from, date));
+}
 
-        if (until != NULL && X509_cmp_current_time(until) < 0)
-            tls_load_warn(load, "crl", "%s: the CRL of %s has expired on %s; "
-                "peers with certificates of this CA are refused until there "
-                "is a new one", set->crl_paths.items[i],
-                tls_certificate_name(X509_CRL_get_issuer(crl), name),
-                tls_certificate_date(until, date));
-    }
+/* Each time: a list can end while its set is in use. */
+static void
+warn_of_crls(const struct tls_load *load, const struct tls_trust_set *set)
+{
+    for (int i = 0; i < sk_X509_CRL_num(set->crls); i++)
+        warn_of_crl(load, set->crl_paths.items[i],
+            sk_X509_CRL_value(set->crls, i));
 }
 
 static void
 use_set(const struct tls_load *load, struct tls_trust_set *set)
 {
     tls_load_report(load, &set->notes);
-    warn_of_ends(load, set);
+    warn_of_crls(load, set);
     if (set->notes.faulty)
         return;
     tls_load_digest(load, set->digest, set->digest_length);

@@ -13,17 +13,13 @@
 
 #include "base/base.h"
 
-enum { TLS_VERIFY_TEXT_SIZE = 1152 };
-
 /* To be called once for each connection on a connect leg: the name or address
  * that the server's certificate must carry in its SAN (RFC 6125; a numeric host
  * must match an IP SAN).  False: not a usable name. */
 NODISCARD bool tls_verify_expect(SSL *ssl, const char *name);
 
-/* After a failed handshake: which check failed, for which certificate, e.g.
- * `certificate has expired (CN=old.example, depth 0, expired 2024-01-01)`.
- * Names from the certificate are escaped.  False: verification did not fail
- * (text is then ""). */
+/* After a failed handshake: which check failed (tls_verify_fault.h).  False:
+ * verification did not fail (text is then ""). */
 bool tls_verify_failure(const SSL *ssl, char *text, size_t size);
 
 /* The earliest end among the CRLs that the peer's chain was checked against, in
@@ -43,8 +39,5 @@ void tls_verify_install(SSL_CTX *ctx, bool demand);
 
 /* The library's verify callback that tls_verify_install() sets. */
 int tls_verify_judge(int good, X509_STORE_CTX *store);
-
-/* The words of tls_verify_failure(), from within a verification. */
-void tls_verify_explain(X509_STORE_CTX *store, char text[TLS_VERIFY_TEXT_SIZE]);
 
 #endif

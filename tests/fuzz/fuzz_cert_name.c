@@ -16,6 +16,7 @@
 #include "tls/tls_certificate.h"
 #include "tls/tls_identity.h"
 #include "tls/tls_verify.h"
+#include "tls/tls_verify_fault.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,6 +54,8 @@ identify(const X509 *cert)
     struct tls_identity identity;
 
     tls_identity_read(cert, &identity);
+    (void)!tls_certificate_has_names(cert);
+    (void)!tls_certificate_offers_issuer(cert);
     must_have_no_control(identity.subject, sizeof(identity.subject));
     must_have_no_control(identity.names, sizeof(identity.names));
     must_be_plain(identity.serial, sizeof(identity.serial));
@@ -77,10 +80,10 @@ describe(const X509 *cert)
 static int
 explain(int good, X509_STORE_CTX *store)
 {
-    char text[TLS_VERIFY_TEXT_SIZE];
+    char text[TLS_VERIFY_FAULT_SIZE];
 
     if (!tls_verify_judge(good, store)) {
-        tls_verify_explain(store, text);
+        tls_verify_fault_explain(store, text);
         must_be_plain(text, sizeof(text));
     }
     return 1;

@@ -2,6 +2,7 @@
 do, exit code 1, nothing half started; and `check` says what `run` says."""
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -441,6 +442,54 @@ def test_warnings_do_not_stop_a_start(certs, relay, tmp_path, command):
     assert re.search(r"warn.*server-expired.pem.*expired.*20\d\d-\d\d-\d\d",
                      said), said
     assert re.search(r"warn.*connect.verify: is none", said), said
+
+
+def issue(certs, folder, *extensions):
+    """A certificate for a server by the CA of the examples: folder/slip.pem, with
+    its key."""
+    (folder / "slip.ext").write_text("\n".join(extensions))
+    ask = subprocess.run(
+        ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "slip.key",
+         "-subj", "/CN=slip"], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "x509", "-req", "-CA", certs / "ca.pem", "-CAkey",
+         certs / "ca.key", "-set_serial", "78", "-days", "10", "-extfile",
+         folder / "slip.ext", "-out", folder / "slip.pem"],
+        input=ask.stdout, check=True, capture_output=True)
+    with open(folder / "slip.pem", "a") as pem:
+        pem.write((folder / "slip.key").read_text())
+    (folder / "slip.pem").chmod(0o600)
+
+
+# What is said of a listener's certificate that has these extensions.
+SLIPS = {
+    "no-name": (["basicConstraints = CA:FALSE"],
+                "slip.pem: certificate CN=slip has no subjectAltName"),
+    "no-issuer": (["subjectAltName = DNS:localhost", "authorityInfoAccess = "
+                   "caIssuers;URI:http://ca.example/ca.cer"],
+                  "slip.pem: certificate CN=slip comes without that of its "
+                  "issuer CN=Example CA.*fullchain.pem"),
+}
+
+
+@pytest.mark.promise(52)
+@pytest.mark.parametrize("name", SLIPS)
+def test_slips_of_certificates_are_warned_of(certs, relay, tmp_path, free_port,
+                                             name):
+    """A certificate without a name, or without the intermediate that issued it, is
+    warned of by check, start and reload alike."""
+    extensions, warning = SLIPS[name]
+    issue(certs, tmp_path, *extensions)
+    one = relay(configs.service(f"tls://127.0.0.1:{free_port()}", 9,
+                                f"listen.cert = {tmp_path}/slip.pem"))
+    assert len(one.matching(f"warn.*{warning}")) == 1, one.text()
+    done = sallyport.sallyport("check", "-c", one.config)
+    assert done.returncode == 0
+    assert len(re.findall(warning, done.stderr)) == 1, done.stderr
+    done = processes.reload(one)
+    assert re.search(warning, done.stdout + done.stderr)
+    one.wait_log(f"warn.*{warning}", count=2)
 
 
 @pytest.mark.promise(52)

@@ -132,6 +132,7 @@ add_extensions(X509 *cert, X509 *issuer, const struct pki_spec *spec)
     add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
     add_extension(cert, issuer, NID_ext_key_usage, spec->eku);
     add_extension(cert, issuer, NID_subject_alt_name, spec->san);
+    add_extension(cert, issuer, NID_info_access, spec->places);
     if (spec->dns != NULL)
         add_raw_name(cert, spec);
 }

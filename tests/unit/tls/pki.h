@@ -21,6 +21,7 @@ struct pki_spec {
     size_t dns_length;
     const char *eku;        /* "serverAuth", "clientAuth" */
     const char *constraints;/* "critical,CA:TRUE" for a CA */
+    const char *places;     /* "caIssuers;URI:http://ca.example/ca.cer" */
     const char *kind;       /* "P-256" (or another curve), "RSA", "RSA1024",
                              * "RSA-PSS", "ED25519", "ED448" */
     int begins_days;        /* from now */

@@ -209,6 +209,21 @@ crl_file(const char *name, const struct pki *issuer,
     return made;
 }
 
+static char *
+future_crl_file(void)
+{
+    X509_CRL *crl = pki_crl(&ca, NULL, 9);
+    ASN1_TIME *from = X509_gmtime_adj(NULL, 24 * 3600);
+    char *made;
+
+    cr_assert_eq(X509_CRL_set1_lastUpdate(crl, from), 1);
+    cr_assert_gt(X509_CRL_sign(crl, ca.key, EVP_sha256()), 0);
+    made = pki_list("future.pem", crl);
+    ASN1_TIME_free(from);
+    X509_CRL_free(crl);
+    return made;
+}
+
 /* What a server that trusts the `listen` leg's CAs says of a client. */
 static void
 judge_client(struct leg_config listen, char *client, bool accepted,
@@ -416,6 +431,9 @@ Test(tls_verify, refuses_the_revoked)
         "revoked (CN=gone, depth 0, issued by CN=Good CA)");
     listen.crl = (struct strings)STRINGS(crl_file("old.pem", &ca, &gone, -1));
     judge_client(listen, good_file, false, "the CRL expired 20");
+    listen.crl = (struct strings)STRINGS(future_crl_file());
+    judge_client(listen, good_file, false, "is dated ahead (CN=good, depth 0, "
+        "the CRL is dated 20");
     listen.crl = (struct strings)STRINGS(
         crl_file("other.pem", &other_ca, NULL, 9));
     judge_client(listen, good_file, false,
