@@ -2,44 +2,26 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "admin/verbs.h"
-#include "base/base.h"
+#include "base/error.h"
 #include "cli/command.h"
+#include "cli/command_line.h"
+#include "cli/help.h"
 #include "roles/role_main.h"
 #include "roles/role_start.h"
 
-static const struct {
-    const char *name;
-    command_fn *run;
-} commands[] = {
-    { "run", command_run },
-    { "check", command_check },
-    { "config", command_config },
-    { "tunnel", command_tunnel },
-    { "demo", command_demo },
-    { "selftest", command_selftest },
-    { "version", command_version },
-    { "--version", command_version },
-    { "help", command_help },
-    { "--help", command_help },
-    { "-h", command_help },
+static command_fn *const runs[COMMAND_COUNT] = {
+    [COMMAND_RUN] = command_run,
+    [COMMAND_CHECK] = command_check,
+    [COMMAND_CONFIG_SHOW] = command_config_show,
+    [COMMAND_TUNNEL] = command_tunnel,
+    [COMMAND_DEMO] = command_demo,
+    [COMMAND_VERB] = command_verb,
+    [COMMAND_SELFTEST] = command_selftest,
+    [COMMAND_HELP] = command_help,
+    [COMMAND_VERSION] = command_version,
 };
-
-static command_fn *
-find_command(const char *name)
-{
-    enum verb verb;
-
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run;
-    return verbs_find(name, strlen(name), &verb) &&
-            verbs_info(verb)->help != NULL
-        ? command_verb : NULL;
-}
 
 /* If we were started without standard descriptors, the first sockets opened
  * would get their numbers, and our messages. */
@@ -65,11 +47,34 @@ check_output(int code)
     return EXIT_FAILURE;
 }
 
+/* Words that are not understood, or too few: nothing is done. */
+static int
+refuse_words(const struct command_line *line, struct error *error)
+{
+    if (!error_any(error) && line->command == NULL) {
+        help_list_commands(stderr);
+        return EXIT_USAGE;
+    }
+    return command_refuse(line, error);
+}
+
+static int
+run_command(int count, char *const *words)
+{
+    struct command_line line;
+    struct error error = { 0 };
+    bool good = command_line_parse(&line, count, words, &error);
+
+    if (good && command_line_has(&line, FLAG_HELP))
+        return command_help(&line);
+    if (!good || line.command == NULL)
+        return refuse_words(&line, &error);
+    return runs[line.command->id](&line);
+}
+
 int
 main(int count, char **arguments)
 {
-    command_fn *run;
-
     fill_standard_descriptors();
     /* These signals would end us: a log rotation may come before we are the
      * daemon. */
@@ -78,12 +83,5 @@ main(int count, char **arguments)
     (void)signal(SIGUSR2, SIG_IGN);
     if (count == 1 && role_start_is_title(arguments[0]))
         return role_main();
-    run = count > 1 ? find_command(arguments[1]) : NULL;
-    if (run != NULL)
-        return check_output(run(count - 1, arguments + 1));
-    if (count > 1)
-        fprintf(stderr, "sallyport: there is no command \"%s\"\n",
-            arguments[1]);
-    fputs("sallyport: try `sallyport help`\n", stderr);
-    return EXIT_USAGE;
+    return check_output(run_command(count > 0 ? count - 1 : 0, arguments + 1));
 }

@@ -41,6 +41,8 @@ struct verb_info {
     uint64_t master_ms;
 
     const char *help; /* a line of `sallyport help`; NULL: no command of its own */
+    const char *text; /* what `sallyport help VERB` adds, as help is not NULL */
+    const char *example; /* a line with its newline, likewise */
 };
 
 const struct verb_info *verbs_info(enum verb verb);

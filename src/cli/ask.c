@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/escape.h"
-#include "cli/command.h"
 #include "config/config_peek.h"
 
 /* A little more than the longest answer. */
@@ -24,27 +23,6 @@ enum { ANSWER_MAX = CONTROL_ANSWER_MAX + (64 << 10), CHUNK = 16 << 10 };
 
 /* Each upgrade that comes in between sends the question on to the next daemon. */
 enum { ASKED_AT_MOST = 8 };
-
-bool
-ask_parse(struct ask *ask, int count, char *const *arguments)
-{
-    *ask = (struct ask){ .file = DEFAULT_CONFIG };
-    for (int i = 1; i < count; i++) {
-        const char *word = arguments[i];
-
-        if (strcmp(word, "--json") == 0)
-            ask->json = true;
-        else if (strcmp(word, "-c") == 0 && i + 1 < count)
-            ask->file = arguments[++i];
-        else if (strcmp(word, "-s") == 0 && i + 1 < count)
-            ask->socket = arguments[++i];
-        else if (word[0] != '-' && word[0] != '\0' && ask->operand == NULL)
-            ask->operand = word;
-        else
-            return false;
-    }
-    return true;
-}
 
 /* NULL: there is none, which has been said. */
 static char *

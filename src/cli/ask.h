@@ -17,11 +17,6 @@ struct ask {
     bool json;
 };
 
-/* Reads what stands behind arguments[0]: `-c FILE`, `-s SOCKET`, one word, and
- * `--json`.  False: something else. */
-NODISCARD bool ask_parse(
-    struct ask *ask, int count, char *const *arguments);
-
 /* Sends the request, waits for the answer as long as the verb's row says, and
  * prints it: to stderr if it tells of a failure.  Returns the exit code. */
 NODISCARD int ask_daemon(const struct ask *ask, enum verb verb);

@@ -12,24 +12,22 @@
 #include "tls/tls_shared.h"
 #include "tls/tls_vault.h"
 
-/* sallyport check [-c FILE]: all that `run` would find wrong, but for names
+/* sallyport check [[-c] FILE]: all that `run` would find wrong, but for names
  * and addresses, which are neither resolved nor bound. */
 int
-command_check(int count, char *const *arguments)
+command_check(const struct command_line *line)
 {
     struct error error = { 0 };
     struct services_spec spec;
     struct service **services;
-    int code;
     struct config *config = NULL;
+    int code = EXIT_SUCCESS;
 
     if (sandbox_forbid_dumps(&error))
-        config = command_load("check", count, arguments, &code);
-    else
-        code = EXIT_FAILURE;
+        config = command_load(line);
     if (config == NULL) {
         error_print(&error);
-        return code;
+        return EXIT_FAILURE;
     }
     spec = (struct services_spec){
         .config = config,

@@ -1,46 +1,41 @@
 #include "cli/command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
+#include "cli/command_line.h"
 #include "config/config.h"
 #include "config/config_load.h"
 #include "files/files.h"
 #include "tls/tls_files.h"
 
-const char *
-command_file(const char *words, int count, char *const *arguments)
+int
+command_refuse(const struct command_line *line, struct error *error)
 {
-    if (count == 1)
-        return DEFAULT_CONFIG;
-    if (count == 3 && strcmp(arguments[1], "-c") == 0)
-        return arguments[2];
-    fprintf(stderr, "usage: sallyport %s [-c FILE]\n", words);
-    return NULL;
+    char synopsis[COMMAND_SYNOPSIS_SIZE];
+
+    error_print(error);
+    if (line->command != NULL)
+        fprintf(stderr, "usage: sallyport %s%s\n", line->command->name,
+            command_table_synopsis(line->command, synopsis));
+    else
+        fputs("sallyport: try `sallyport help`\n", stderr);
+    return EXIT_USAGE;
 }
 
 struct config *
-command_load(
-    const char *words, int count, char *const *arguments, int *code)
+command_load(const struct command_line *line)
 {
-    const char *file = command_file(words, count, arguments);
-    struct files *files = file != NULL ? files_on_disk() : NULL;
+    struct files *files = files_on_disk();
     struct error error = { 0 };
     struct config *config = NULL;
 
-    if (file == NULL) {
-        *code = EXIT_USAGE;
-        return NULL;
-    }
     if (files == NULL)
         error_no_memory(&error);
     else
-        config = config_load_file_keeping(files, file, &error);
+        config = config_load_file_keeping(files, line->file, &error);
     files_unref(files);     /* the configuration has its own */
     error_print(&error);
-    *code = config != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
     return config;
 }
 

@@ -1,24 +1,23 @@
 /*
- * The subcommands of `sallyport`.
+ * The commands of `sallyport`.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
 #include "base/base.h"
 
+struct command_line;
 struct config;
 struct error;
 struct files;
 
-#define DEFAULT_CONFIG "/etc/sallyport/sallyport.ini"
-
-/* Each runs the subcommand whose name is arguments[0] and returns the exit
- * code of the program. */
-typedef int command_fn(int count, char *const *arguments);
+/* Each runs the command of line->command and returns the exit code of the
+ * program. */
+typedef int command_fn(const struct command_line *line);
 
 command_fn command_run;
 command_fn command_check;
-command_fn command_config;
+command_fn command_config_show;
 command_fn command_tunnel;
 command_fn command_demo;
 command_fn command_verb; /* of any verb that has a command (admin/verbs.h) */
@@ -26,11 +25,12 @@ command_fn command_selftest;
 command_fn command_version;
 command_fn command_help;
 
-/* Reads `[-c FILE]`, the only option of several subcommands, from what stands
- * behind arguments[0], and the file.  `words`: how the subcommand is called.
- * NULL: explained on stderr, and `*code` is the exit code. */
-NODISCARD struct config *command_load(
-    const char *words, int count, char *const *arguments, int *code);
+/* Prints `error`, what is wrong with the command line, and how the command is
+ * used.  Returns the exit code. */
+int command_refuse(const struct command_line *line, struct error *error);
+
+/* Reads line->file.  NULL: explained on stderr. */
+NODISCARD struct config *command_load(const struct command_line *line);
 
 /* The last step of loading for a config_source: reads what the services' TLS
  * options name, so that it is kept, and gives `files` (NULL: out of memory)
@@ -45,9 +45,5 @@ struct command_words {
     char *const *items;
 };
 NODISCARD struct config *command_load_words(void *arg, struct error *error);
-
-/* The FILE of `[-c FILE]`, or the usual one.  NULL: explained on stderr. */
-NODISCARD const char *command_file(
-    const char *words, int count, char *const *arguments);
 
 #endif

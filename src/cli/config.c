@@ -1,25 +1,20 @@
 #include "config/config.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "cli/command.h"
 #include "config/config_dump.h"
 
-/* sallyport config show [-c FILE] */
+/* sallyport config show [[-c] FILE] */
 int
-command_config(int count, char *const *arguments)
+command_config_show(const struct command_line *line)
 {
-    struct config *config;
-    int code;
+    struct config *config = command_load(line);
 
-    if (count < 2 || strcmp(arguments[1], "show") != 0) {
-        fputs("usage: sallyport config show [-c FILE]\n", stderr);
-        return EXIT_USAGE;
-    }
-    config = command_load("config show", count - 1, arguments + 1, &code);
-    if (config != NULL)
-        config_dump(config, stdout);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    config_dump(config, stdout);
     config_unref(config);
-    return code;
+    return EXIT_SUCCESS;
 }

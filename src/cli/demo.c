@@ -161,13 +161,9 @@ run_demo(void)
 
 /* sallyport demo */
 int
-command_demo(int count, char *const *arguments)
+command_demo(const struct command_line *line)
 {
-    (void)arguments;
-    if (count != 1) {
-        fputs("usage: sallyport demo\n", stderr);
-        return EXIT_USAGE;
-    }
+    (void)line;
     /* A reader that goes away must not keep the file from being removed. */
     (void)signal(SIGPIPE, SIG_IGN);
     return run_demo();

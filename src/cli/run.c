@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/command_line.h"
 #include "config/config.h"
 #include "config/config_load.h"
 #include "files/files.h"
@@ -19,11 +20,11 @@ load_config_file(void *arg, struct error *error)
     return command_keep(files, config, error);
 }
 
-/* sallyport run [-c FILE] */
+/* sallyport run [[-c] FILE] */
 int
-command_run(int count, char *const *arguments)
+command_run(const struct command_line *line)
 {
-    const char *file = command_file("run", count, arguments);
+    const char *file = line->file;
     const struct config_source source = {
         .load = load_config_file,
         .arg = &file,
@@ -31,5 +32,5 @@ command_run(int count, char *const *arguments)
     };
     bool loaded;
 
-    return file != NULL ? master_run(&source, &loaded) : EXIT_USAGE;
+    return master_run(&source, &loaded);
 }

@@ -1,33 +1,17 @@
-#include <stdio.h>
-#include <string.h>
-
-#include "admin/verbs.h"
 #include "cli/ask.h"
 #include "cli/command.h"
-
-static int
-print_usage(const struct verb_info *info)
-{
-    fprintf(stderr, "usage: sallyport %s [-c FILE | -s SOCKET]%s%s%s\n",
-        info->name, info->has_json ? " [--json]" : "",
-        info->argument != NULL ? " " : "",
-        info->argument != NULL ? info->argument : "");
-    return EXIT_USAGE;
-}
+#include "cli/command_line.h"
 
 /* sallyport VERB [-c FILE | -s SOCKET] and what the verb's row allows */
 int
-command_verb(int count, char *const *arguments)
+command_verb(const struct command_line *line)
 {
-    const struct verb_info *info;
-    struct ask ask;
-    enum verb verb;
+    const struct ask ask = {
+        .file = line->file,
+        .socket = line->socket,
+        .operand = line->operand_count > 0 ? line->operands[0] : NULL,
+        .json = command_line_has(line, FLAG_JSON),
+    };
 
-    if (!verbs_find(arguments[0], strlen(arguments[0]), &verb))
-        return EXIT_USAGE;
-    info = verbs_info(verb);
-    if (!ask_parse(&ask, count, arguments) || (ask.json && !info->has_json) ||
-        (ask.operand != NULL) != (info->argument != NULL))
-        return print_usage(info);
-    return ask_daemon(&ask, verb);
+    return ask_daemon(&ask, line->command->verb);
 }

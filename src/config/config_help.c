@@ -8,9 +8,8 @@
 
 #define TEXT_WIDTH 76
 
-/* Wraps text at blanks. */
-static void
-write_wrapped(const char *text, FILE *out)
+void
+config_help_wrap(const char *text, FILE *out)
 {
     size_t column = 0;
 
@@ -44,10 +43,10 @@ write_option_help(const struct option *option, FILE *out)
     char expects[CONFIG_TYPE_EXPECTS_SIZE];
 
     fprintf(out, "%s, in %s\n\n", option->name, sections_with_option(option));
-    write_wrapped(option->help, out);
+    config_help_wrap(option->help, out);
     if (option->details != NULL) {
         fputc('\n', out);
-        write_wrapped(option->details, out);
+        config_help_wrap(option->details, out);
     }
     fprintf(out, "\nValue:   %s%s\nDefault: %s\n",
         config_type_expects(option, expects), option->flags & OPTION_LIST

@@ -14,4 +14,8 @@
  * a line that says so and names the nearest. */
 NODISCARD bool config_help(const char *option, FILE *out);
 
+/* Writes a paragraph in lines of at most 76 columns, broken at blanks. */
+void config_help_wrap(const char *text, FILE *out);
+
 #endif
+

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 
@@ -15,34 +16,93 @@ from peers import is_served
 from sallyport import sallyport as command
 
 
-COMMANDS = ["run", "check", "config show", "tunnel", "demo", "status", "reload",
-            "upgrade", "drain", "version", "help"]
+COMMANDS = ["run", "check", "config show", "tunnel", "demo", "status",
+            "reload", "upgrade", "drain", "selftest sandbox",
+            "version", "help"]
 
 
-@pytest.mark.parametrize("words,said", [([], ""), (["serve"], '"serve"')])
-def test_wrong_command_points_to_help(words, said):
-    """A missing or unknown command is told, and `sallyport help` named."""
+def test_no_command_shows_the_commands():
+    """Without a word the commands are shown."""
+    done = command()
+    assert (done.returncode, done.stdout) == (2, "")
+    for name in COMMANDS:
+        assert f"\n  {name}" in done.stderr
+    assert "sallyport COMMAND --help" in done.stderr
+
+
+@pytest.mark.parametrize("words,said", [
+    (["serve"], '"serve"; that is `sallyport run`'),
+    (["chekc"], '"chekc"; did you mean "check"?'),
+    (["nonsense"], '"nonsense"\n'), (["\x1b[2J"], '"\\x1b[2J"\n')])
+def test_wrong_command_is_named(words, said):
+    """An unknown command is told, with what it may mean, and `sallyport help`
+    named."""
     done = command(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr and "sallyport help" in done.stderr
+    assert f"sallyport: there is no command {said}" in done.stderr
+    assert "sallyport help" in done.stderr
 
 
-@pytest.mark.parametrize("words", [
-    ["run", "-c"], ["run", "x"], ["run", "-c", "a", "b"], ["run", "--config"],
-    ["check", "-c"], ["check", "x", "y"], ["config"], ["config", "list"],
-    ["config", "show", "-c"], ["config", "show", "x"], ["version", "x"],
-    ["version", "--running", "x"], ["version", "--running", "--json"],
-    ["version", "-c", "x"],
-    ["help", "a", "b"], ["tunnel"], ["tunnel", "127.0.0.1:1"],
-    ["status", "x"], ["status", "-c"], ["status", "-s"], ["status", "-x"],
-    ["reload", "x"], ["reload", "--json"], ["upgrade", "x"],
-    ["upgrade", "--json"], ["drain"], ["drain", "a", "b"],
-    ["drain", "--json", "a"], ["drain", ""]])
-def test_wrong_usage_prints_the_usage(words):
-    """Words that a command does not take print its usage, exit code 2."""
+# What was typed, and the word that the message has to name.
+WRONG = [
+    ("run -c", "-c needs a FILE"), ("run a b", '"a" and "b"'),
+    ("run -c a b", '"a" and "b"'), ("run --config", "-c needs a FILE"),
+    ("check -c", "-c needs a FILE"), ("check x y", '"x" and "y"'),
+    ("check --confgi x", '"--confgi"; did you mean --config?'),
+    ("config", '"config show"'), ("config list", '"config list"'),
+    ("config show -c", "-c needs a FILE"), ("version x", '"x"'),
+    ("version --running x", '"x"'), ("version --running --json", "--json"),
+    ("version -c x", "--running"), ("help a b", '"a b"'),
+    ("help a b c", '"c"'), ("tunnel", "listen"),
+    ("tunnel 127.0.0.1:1", "connect"), ("status x", '"x"'),
+    ("status -c", "-c needs a FILE"), ("status -s", "-s needs a SOCKET"),
+    ("status -x", '"-x"'), ("reload x", '"x"'), ("reload --json", "--json"),
+    ("upgrade x", '"x"'), ("upgrade --json", "--json"),
+    ("drain", "drain needs a SERVICE"), ("drain a b", '"b"'),
+    ("drain --json a", "--json"), ("drain ''", "empty word"),
+    ("selftest", '"selftest sandbox"'),
+]
+
+
+@pytest.mark.parametrize("typed,said", WRONG)
+def test_wrong_word_is_named_with_the_usage(typed, said):
+    """A word that a command does not take is named, and the usage follows, exit
+    code 2."""
+    words = shlex.split(typed)
     done = command(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"usage: sallyport {words[0]}")
+    told, usage = done.stderr.splitlines()
+    assert told.startswith("sallyport: ") and said in told
+    assert usage.startswith(f"usage: sallyport {words[0]}")
+
+
+def test_configuration_is_named_in_any_place(tmp_path):
+    """-c, --config and a word alone name the file, before or after the
+    command."""
+    file = tmp_path / "x.ini"
+    file.write_text(configs.plain(1, 2))
+    for words in (["check", "-c", file], ["-c", file, "check"],
+                  ["check", "--config", file], [f"--config={file}", "check"],
+                  ["check", file], ["-t", file], ["-t", "-c", file],
+                  ["run", "-t", "-c", file]):
+        done = command(*words)
+        assert (done.returncode, done.stderr) == (0, ""), words
+        assert f"{file}: ok" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name):
+    """`COMMAND --help` and `help COMMAND` print the same text, with an
+    example."""
+    asked = command(*name.split(), "--help")
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert asked.stdout.startswith(f"usage: sallyport {name}")
+    assert "\nFor example:\n\n    sallyport " in asked.stdout
+    for words in (["help", *name.split()], ["-h", *name.split()],
+                  [*name.split(), "-h"]):
+        done = command(*words)
+        assert (done.returncode, done.stdout, done.stderr) == \
+            (0, asked.stdout, ""), words
 
 
 @pytest.mark.parametrize("word", ["help", "--help", "-h"])
@@ -93,7 +153,7 @@ def test_help_suggests_an_option():
     assert '"tiemout.idle"' in done.stderr and "timeout.idle" in done.stderr
 
 
-@pytest.mark.parametrize("word", ["version", "--version"])
+@pytest.mark.parametrize("word", ["version", "--version", "-V"])
 def test_version_names_the_libraries(word):
     """`version` names the program's version and those of its libraries."""
     done = command(word)

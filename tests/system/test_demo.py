@@ -223,7 +223,8 @@ def test_demo_works_with_few_descriptors(demo):
 
 
 def test_demo_takes_no_arguments():
-    """The demo with an argument prints its usage."""
-    done = sallyport("demo", "--help")
+    """The demo with an argument names it and prints its usage."""
+    done = sallyport("demo", "8443")
     assert done.returncode == 2
-    assert done.stderr == "usage: sallyport demo\n"
+    assert done.stderr == 'sallyport: "8443" is one word too many for demo\n' \
+        "usage: sallyport demo\n"
