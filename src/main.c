@@ -15,6 +15,7 @@ static command_fn *const runs[COMMAND_COUNT] = {
     [COMMAND_RUN] = command_run,
     [COMMAND_CHECK] = command_check,
     [COMMAND_CONFIG_SHOW] = command_config_show,
+    [COMMAND_INIT] = command_init,
     [COMMAND_TUNNEL] = command_tunnel,
     [COMMAND_DEMO] = command_demo,
     [COMMAND_VERB] = command_verb,

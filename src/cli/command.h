@@ -18,6 +18,7 @@ typedef int command_fn(const struct command_line *line);
 command_fn command_run;
 command_fn command_check;
 command_fn command_config_show;
+command_fn command_init;
 command_fn command_tunnel;
 command_fn command_demo;
 command_fn command_verb; /* of any verb that has a command (admin/verbs.h) */

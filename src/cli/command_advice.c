@@ -31,6 +31,7 @@ static const struct foreign foreign_commands[] = {
     { "info", MEANS("status") },
     { "client", MEANS("tunnel") },
     { "proxy", MEANS("tunnel") },
+    { "new", MEANS("init") },
     { "stop", "; `systemctl stop sallyport` stops the unit, and SIGTERM any "
         "other daemon" },
     { "quit", "; `systemctl stop sallyport` stops the unit, and SIGTERM any "

@@ -23,6 +23,10 @@ static const struct command_flag_info flags[] = {
 
 static_assert(COUNT(flags) == FLAG_COUNT, "every flag has its row");
 
+static const char *const kinds_of_init[] = {
+    "web", "tunnel-client", "tunnel-server", "forward", NULL,
+};
+
 /* Commands that need no daemon: the verbs stand between the two parts. */
 static const struct command first_part[] = {
     { .name = "run", .id = COMMAND_RUN, .flags = FLAG_BIT(CONFIG),
@@ -45,6 +49,15 @@ static const struct command first_part[] = {
       .text = "Prints the configuration as it is in effect, defaults "
           "included. The result can be read again as a configuration.",
       .example = "sallyport config show | grep timeout\n" },
+    { .name = "init", .id = COMMAND_INIT, .takes = OPERANDS_ONE,
+      .operand = "KIND", .words = kinds_of_init,
+      .help = "print a commented configuration to begin with",
+      .text = "KIND is web (TLS in front of a web server), tunnel-client "
+          "(plain on this machine, TLS to a server), tunnel-server (TLS for "
+          "clients that show a certificate, plain to a server) or forward "
+          "(no TLS).",
+      .example = "sallyport init web > sallyport.ini\n"
+          "sallyport check sallyport.ini\n" },
     { .name = "tunnel", .id = COMMAND_TUNNEL, .takes = OPERANDS_ALL,
       .operand = "LISTEN CONNECT [--OPTION=VALUE ...]",
       .help = "serve one relay without a file",

@@ -43,6 +43,7 @@ enum command_id {
     COMMAND_CONFIG_SHOW,
     COMMAND_TUNNEL,
     COMMAND_DEMO,
+    COMMAND_INIT,
     COMMAND_VERB, /* whichever it is: struct command has it */
     COMMAND_SELFTEST,
     COMMAND_HELP,

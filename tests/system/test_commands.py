@@ -16,7 +16,7 @@ from peers import is_served
 from sallyport import sallyport as command
 
 
-COMMANDS = ["run", "check", "config show", "tunnel", "demo", "status",
+COMMANDS = ["run", "check", "config show", "init", "tunnel", "demo", "status",
             "reload", "upgrade", "drain", "selftest sandbox",
             "version", "help"]
 
@@ -60,6 +60,7 @@ WRONG = [
     ("upgrade x", '"x"'), ("upgrade --json", "--json"),
     ("drain", "drain needs a SERVICE"), ("drain a b", '"b"'),
     ("drain --json a", "--json"), ("drain ''", "empty word"),
+    ("init", "init needs a KIND"), ("init wbe", 'did you mean "web"?'),
     ("selftest", '"selftest sandbox"'),
 ]
 
@@ -318,6 +319,49 @@ def test_config_show_of_a_bad_file_tells_the_fault(tmp_path):
     done = command("config", "show", "-c", config)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{config}:2" in done.stderr
+
+
+# init
+
+KINDS = ["web", "tunnel-client", "tunnel-server", "forward"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_init_prints_a_file_that_check_accepts(kind, tmp_path):
+    """`init KIND` prints a commented file, good as it stands."""
+    file = tmp_path / "x.ini"
+    done = command("init", kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n; ") > 5
+    file.write_text(done.stdout)
+    checked = command("check", file)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+STAND_INS = {"listen.cert": "server.pem", "listen.key": "server.key",
+             "listen.ca": "ca.pem", "connect.ca": "ca.pem",
+             "connect.cert": "client.pem", "connect.key": "client.key"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_init_is_good_with_the_files_it_names(kind, certs, tmp_path):
+    """With the ';' taken from the lines that need a certificate, and the line for
+    the time until then removed, the file is good as well."""
+    text = re.sub(r"^listen .*; without TLS.*\n", "",
+                  command("init", kind).stdout, flags=re.M)
+    text = re.sub(r"^;(?=(listen|connect)\b)", "", text, flags=re.M)
+    text, count = re.subn(
+        r"^(\S+)( *= )/etc/sallyport/\S+",
+        lambda found: f"{found[1]}{found[2]}{certs / STAND_INS[found[1]]}",
+        text, flags=re.M)
+    assert "; without TLS" not in text
+    assert count == {"web": 2, "tunnel-client": 3, "tunnel-server": 3,
+                     "forward": 0}[kind]
+    file = tmp_path / "x.ini"
+    file.write_text(text)
+    checked = command("check", file)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert ("tls://" in text) == (kind != "forward")
 
 
 # tunnel

@@ -58,6 +58,7 @@ Test(command_line, takes_flags_wherever_they_stand)
             FLAG_BIT(SOCKET) | FLAG_BIT(JSON) },
         { "-h", NULL, NULL, NULL, FLAG_BIT(HELP) },
         { "--help run", "run", NULL, NULL, FLAG_BIT(HELP) },
+        { "init --help", "init", NULL, NULL, FLAG_BIT(HELP) },
         { "config --help", "config show", NULL, NULL, FLAG_BIT(HELP) },
         { "drain x -h", "drain", NULL, NULL, FLAG_BIT(HELP) },
         { "tunnel -h", "tunnel", NULL, NULL, FLAG_BIT(HELP) },
@@ -153,6 +154,10 @@ Test(command_line, names_the_wrong_word_and_what_it_may_mean)
             "configuration is named with -c FILE" },
         { "drain", "drain needs a SERVICE behind it" },
         { "drain a b", "\"b\" is one word too many for drain" },
+        { "init", "init needs a KIND behind it" },
+        { "init wbe", "init does not know \"wbe\"; did you mean \"web\"?" },
+        { "init mail", "\"mail\"; write web, tunnel-client, tunnel-server or "
+            "forward" },
         { "help a b c", "\"c\" is one word too many for help" },
     };
 

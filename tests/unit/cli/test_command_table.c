@@ -70,6 +70,7 @@ Test(command_table, tells_how_each_is_used)
     static const struct { const char *name, *synopsis; } cases[] = {
         { "run", " [[-c] FILE]" },
         { "config show", " [[-c] FILE]" },
+        { "init", " KIND" },
         { "tunnel", " LISTEN CONNECT [--OPTION=VALUE ...]" },
         { "demo", "" },
         { "status", " [-c FILE | -s SOCKET] [--json]" },
