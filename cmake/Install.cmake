@@ -28,6 +28,21 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/systemd/sallyport.socket)
             DESTINATION lib/tmpfiles.d RENAME sallyport.conf)
 endif()
 
+# zsh as Debian has it looks at the first folder for packages, and at the second
+# one below /usr/local.
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(zsh_folder zsh/vendor-completions)
+else()
+    set(zsh_folder zsh/site-functions)
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/conf/completion)
+    install(FILES conf/completion/sallyport.bash
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+            RENAME sallyport)
+    install(FILES conf/completion/_sallyport
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/${zsh_folder})
+endif()
+
 foreach(section 1 5 8)
     file(GLOB pages CONFIGURE_DEPENDS docs/man/*.${section})
     if(pages)

@@ -20,6 +20,7 @@ static command_fn *const runs[COMMAND_COUNT] = {
     [COMMAND_DEMO] = command_demo,
     [COMMAND_VERB] = command_verb,
     [COMMAND_SELFTEST] = command_selftest,
+    [COMMAND_COMPLETION] = command_completion,
     [COMMAND_HELP] = command_help,
     [COMMAND_VERSION] = command_version,
 };

@@ -23,6 +23,7 @@ command_fn command_tunnel;
 command_fn command_demo;
 command_fn command_verb; /* of any verb that has a command (admin/verbs.h) */
 command_fn command_selftest;
+command_fn command_completion;
 command_fn command_version;
 command_fn command_help;
 

@@ -27,6 +27,8 @@ static const char *const kinds_of_init[] = {
     "web", "tunnel-client", "tunnel-server", "forward", NULL,
 };
 
+static const char *const shells[] = { "bash", "zsh", NULL };
+
 /* Commands that need no daemon: the verbs stand between the two parts. */
 static const struct command first_part[] = {
     { .name = "run", .id = COMMAND_RUN, .flags = FLAG_BIT(CONFIG),
@@ -83,6 +85,13 @@ static const struct command last_part[] = {
           "exit code is 1 if anything was allowed that could have been "
           "forbidden, or failed that a duty takes.",
       .example = "sallyport selftest sandbox\n" },
+    { .name = "completion", .id = COMMAND_COMPLETION, .takes = OPERANDS_ONE,
+      .operand = "SHELL", .words = shells,
+      .help = "print what has a shell complete these words",
+      .text = "SHELL is bash or zsh. A package installs both; elsewhere this "
+          "puts them into the shell that runs.",
+      .example = "source <(sallyport completion bash)\n"
+          "sallyport completion zsh > ~/.zfunc/_sallyport\n" },
     { .name = "help", .id = COMMAND_HELP, .takes = OPERANDS_SOME,
       .operand = "[COMMAND | OPTION | counters]",
       .help = "this, or what a command or an option does",

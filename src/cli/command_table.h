@@ -1,7 +1,7 @@
 /*
  * The tables of the command line: which commands there are, which flags each takes,
- * and what is said of both.  The parser, the usage and the help read
- * the rows; main.c has the function of each command.
+ * and what is said of both.  The parser, the usage, the help and the completion
+ * of shells read the rows; main.c has the function of each command.
  *
  * What asks a daemon has its row in admin/verbs.c instead.
  */
@@ -46,6 +46,7 @@ enum command_id {
     COMMAND_INIT,
     COMMAND_VERB, /* whichever it is: struct command has it */
     COMMAND_SELFTEST,
+    COMMAND_COMPLETION,
     COMMAND_HELP,
     COMMAND_VERSION,
     COMMAND_COUNT

@@ -17,7 +17,7 @@ from sallyport import sallyport as command
 
 
 COMMANDS = ["run", "check", "config show", "init", "tunnel", "demo", "status",
-            "reload", "upgrade", "drain", "selftest sandbox",
+            "reload", "upgrade", "drain", "selftest sandbox", "completion",
             "version", "help"]
 
 
@@ -61,7 +61,7 @@ WRONG = [
     ("drain", "drain needs a SERVICE"), ("drain a b", '"b"'),
     ("drain --json a", "--json"), ("drain ''", "empty word"),
     ("init", "init needs a KIND"), ("init wbe", 'did you mean "web"?'),
-    ("selftest", '"selftest sandbox"'),
+    ("completion fish", "bash or zsh"), ("selftest", '"selftest sandbox"'),
 ]
 
 
@@ -98,7 +98,8 @@ def test_each_command_explains_itself(name):
     asked = command(*name.split(), "--help")
     assert (asked.returncode, asked.stderr) == (0, "")
     assert asked.stdout.startswith(f"usage: sallyport {name}")
-    assert "\nFor example:\n\n    sallyport " in asked.stdout
+    assert "\nFor example:\n\n    sallyport " in asked.stdout or \
+        "\nFor example:\n\n    source " in asked.stdout
     for words in (["help", *name.split()], ["-h", *name.split()],
                   [*name.split(), "-h"]):
         done = command(*words)

@@ -70,7 +70,8 @@ def option_names():
 # What is made of the option table.
 
 def test_reference_is_up_to_date():
-    """The list of options in the manual is the one of the program."""
+    """The list of options in the manual, and the completion of shells, are those of
+    the program."""
     done = subprocess.run([ROOT / "scripts/make-reference", "--check", BINARY],
                           capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
@@ -78,7 +79,7 @@ def test_reference_is_up_to_date():
 
 def test_reference_that_is_out_of_date_is_noticed(tmp_path):
     """A list of options that was changed by hand is noticed, and made anew."""
-    for name in ("scripts", "docs"):
+    for name in ("scripts", "docs", "conf"):
         shutil.copytree(ROOT / name, tmp_path / name)
     options = tmp_path / "docs/options.md"
     options.write_text(options.read_text().replace("tcp", "udp", 1))
@@ -463,6 +464,8 @@ def test_everything_is_installed_where_debian_has_it(tmp_path):
         "usr/lib/sysusers.d/sallyport.conf",
         "usr/lib/tmpfiles.d/sallyport.conf",
         "usr/share/doc/sallyport/examples/sallyport.socket",
+        "usr/share/bash-completion/completions/sallyport",
+        "usr/share/zsh/vendor-completions/_sallyport",
         "usr/share/man/man8/sallyport.8",
         "usr/share/man/man5/sallyport.ini.5",
         *(f"usr/share/doc/sallyport/examples/{path.name}"

@@ -158,6 +158,7 @@ Test(command_line, names_the_wrong_word_and_what_it_may_mean)
         { "init wbe", "init does not know \"wbe\"; did you mean \"web\"?" },
         { "init mail", "\"mail\"; write web, tunnel-client, tunnel-server or "
             "forward" },
+        { "completion fish", "\"fish\"; write bash or zsh" },
         { "help a b c", "\"c\" is one word too many for help" },
     };
 
