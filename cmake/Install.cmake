@@ -5,28 +5,31 @@ if(TARGET sallyport)
     install(TARGETS sallyport RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 endif()
 
-install(FILES conf/sallyport.ini
-        DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/sallyport OPTIONAL)
-if(EXISTS ${PROJECT_SOURCE_DIR}/conf/examples)
-    install(DIRECTORY conf/examples
-            DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.ini")
-endif()
+# The certificates that the examples name are made where they are installed: a key
+# that is in a package is no secret.
+install(DIRECTORY conf/examples
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.ini")
+install(PROGRAMS conf/make-certs
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/sallyport)
+set(SALLYPORT_EXAMPLE_CERTS
+    ${CMAKE_INSTALL_FULL_LOCALSTATEDIR}/lib/sallyport/example-certs)
+
+# As they lie in the tree, so that links between them lead somewhere.
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
+        FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN man EXCLUDE)
 
 foreach(unit sallyport.service sallyport@.service)
-    if(EXISTS ${PROJECT_SOURCE_DIR}/systemd/${unit}.in)
-        configure_file(systemd/${unit}.in ${PROJECT_BINARY_DIR}/${unit} @ONLY)
-        install(FILES ${PROJECT_BINARY_DIR}/${unit}
-                DESTINATION lib/systemd/system)
-    endif()
+    configure_file(systemd/${unit}.in ${PROJECT_BINARY_DIR}/${unit} @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/${unit}
+            DESTINATION lib/systemd/system)
 endforeach()
-if(EXISTS ${PROJECT_SOURCE_DIR}/systemd/sallyport.socket)
-    install(FILES systemd/sallyport.socket
-            DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-    install(FILES systemd/sallyport.sysusers.conf
-            DESTINATION lib/sysusers.d RENAME sallyport.conf)
-    install(FILES systemd/sallyport.tmpfiles.conf
-            DESTINATION lib/tmpfiles.d RENAME sallyport.conf)
-endif()
+install(FILES systemd/sallyport.socket
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES systemd/sallyport.sysusers.conf
+        DESTINATION lib/sysusers.d RENAME sallyport.conf)
+install(FILES systemd/sallyport.tmpfiles.conf
+        DESTINATION lib/tmpfiles.d RENAME sallyport.conf)
 
 # zsh as Debian has it looks at the first folder for packages, and at the second
 # one below /usr/local.
@@ -49,3 +52,8 @@ foreach(section 1 5 8)
         install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
     endif()
 endforeach()
+
+# Last: the configuration and the accounts, with a look at what is there.
+configure_file(cmake/install_system.cmake.in
+               ${PROJECT_BINARY_DIR}/install_system.cmake @ONLY)
+install(SCRIPT ${PROJECT_BINARY_DIR}/install_system.cmake)

@@ -24,5 +24,15 @@ file(WRITE ${docs}/changelog.Debian
  -- ${CPACK_DEBIAN_PACKAGE_MAINTAINER}  ${date}
 ")
 
+file(COPY ${CPACK_SALLYPORT_SOURCE}/packaging/lintian-overrides
+     DESTINATION ${tree}/usr/share/lintian/overrides)
+file(RENAME ${tree}/usr/share/lintian/overrides/lintian-overrides
+            ${tree}/usr/share/lintian/overrides/sallyport)
+
+# As dh_strip does, beyond what CPack's own strip leaves out.
+execute_process(COMMAND strip --remove-section=.comment --remove-section=.note
+                        ${tree}/usr/sbin/sallyport
+    COMMAND_ERROR_IS_FATAL ANY)
+
 file(GLOB compressed ${tree}/usr/share/man/man*/*[0-9] ${docs}/changelog*)
 execute_process(COMMAND gzip -9nf ${compressed} COMMAND_ERROR_IS_FATAL ANY)

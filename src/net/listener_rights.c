@@ -17,10 +17,8 @@
 
 enum { SECTION_SIZE = 128 };
 
-static const char cannot_set_owner[] =
-    "cannot set listen.owner; it takes USER or USER:GROUP of this machine";
-static const char cannot_set_group[] =
-    "cannot set listen.group; it takes a group of this machine";
+static const char cannot_set_owner[] = "cannot set listen.owner";
+static const char cannot_set_group[] = "cannot set listen.group";
 
 /* What chown(2) is told; -1 leaves it as it is. */
 struct file_owner {
@@ -114,11 +112,16 @@ listener_rights_set(
 
 /* chown(2): a file's owner may give it to a group that its process is in. */
 static const char *
-advice_on_rights(const char *problem)
+advice_on_rights(const char *problem, int why)
 {
-    if (errno != EPERM)
+    bool of_group = problem == cannot_set_group;
+
+    if (why == ENOENT)
+        return of_group ? "; it takes a group of this machine"
+                        : "; it takes USER or USER:GROUP of this machine";
+    if (why != EPERM)
         return "";
-    return problem == cannot_set_group
+    return of_group
         ? "; without root the daemon's user must be in that group: usermod -aG "
           "GROUP USER, and a restart"
         : "; without root it can only be the daemon's own user, and a group "
@@ -130,11 +133,12 @@ report_rights(const char *service, const struct endpoint *endpoint,
     const char *problem, struct error *error)
 {
     char section[SECTION_SIZE];
+    int why = errno;
 
     snprintf(section, sizeof(section), "service %s", service);
     config_fault_add(error, &endpoint->origin, section, "listen",
-        "%s: %s: %s%s", endpoint->text, problem, strerror(errno),
-        advice_on_rights(problem));
+        "%s: %s: %s%s", endpoint->text, problem, strerror(why),
+        advice_on_rights(problem, why));
 }
 
 bool

@@ -409,13 +409,22 @@ def test_configuration_in_a_text_is_good(config, tmp_path, certs):
     check(config, tmp_path, certs)
 
 
+@pytest.fixture(scope="session")
+def example_certs(tmp_path_factory):
+    """What the examples name, as an installation makes it."""
+    folder = tmp_path_factory.mktemp("examples") / "certs"
+    subprocess.run([ROOT / "conf/make-certs", folder], check=True,
+                   timeout=PATIENCE)
+    return folder
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_example_is_good(example, tmp_path, certs):
-    """`check` accepts each example as it is, with the certificates that it
-    says how to make."""
+def test_example_is_good(example, tmp_path, example_certs):
+    """`check` accepts each example as it is, with the certificates that an
+    installation makes."""
     file = tmp_path / example.name
     shutil.copy(example, file)
-    (tmp_path / "certs").symlink_to(certs)
+    (tmp_path / "certs").symlink_to(example_certs)
     done = sallyport("check", "-c", file)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -432,60 +441,7 @@ def test_bad_configuration_in_a_text_is_noticed(tmp_path, certs):
               tmp_path, certs)
 
 
-# Installing.
-
-def install(to):
-    """What `cmake --install` makes of the binary that is tested, as a package
-    would have it."""
-    build = to / "build"
-    subprocess.run(
-        ["cmake", "-G", "Ninja", "-S", ROOT, "-B", build,
-         "-DCMAKE_INSTALL_PREFIX=/usr", "-DBUILD_TESTING=OFF"],
-        check=True, capture_output=True, timeout=6 * PATIENCE)
-    (build / "src").mkdir(exist_ok=True)
-    shutil.copy(BINARY, build / "src/sallyport")
-    subprocess.run(["cmake", "--install", build], check=True,
-                   capture_output=True, timeout=PATIENCE,
-                   env={"PATH": "/usr/bin:/bin", "DESTDIR": str(to / "root")})
-    return to / "root"
-
-
-def test_everything_is_installed_where_debian_has_it(tmp_path):
-    """`cmake --install` puts each file where Debian has it, and `check`
-    accepts the installed configuration."""
-    root = install(tmp_path)
-    installed = {str(path.relative_to(root)) for path in root.rglob("*")
-                 if path.is_file()}
-    assert installed == {
-        "usr/sbin/sallyport",
-        "etc/sallyport/sallyport.ini",
-        "usr/lib/systemd/system/sallyport.service",
-        "usr/lib/systemd/system/sallyport@.service",
-        "usr/lib/sysusers.d/sallyport.conf",
-        "usr/lib/tmpfiles.d/sallyport.conf",
-        "usr/share/doc/sallyport/examples/sallyport.socket",
-        "usr/share/bash-completion/completions/sallyport",
-        "usr/share/zsh/vendor-completions/_sallyport",
-        "usr/share/man/man8/sallyport.8",
-        "usr/share/man/man5/sallyport.ini.5",
-        *(f"usr/share/doc/sallyport/examples/{path.name}"
-          for path in EXAMPLES if path.parent.name == "examples"),
-    }
-    for path in installed:
-        mode = 0o755 if path == "usr/sbin/sallyport" else 0o644
-        assert (root / path).stat().st_mode & 0o777 == mode, path
-    for unit, file in (("", "sallyport"), ("@", "%i")):
-        path = f"usr/lib/systemd/system/sallyport{unit}.service"
-        text = (root / path).read_text()
-        assert "\nExecStart=/usr/sbin/sallyport run -c " \
-            f"/etc/sallyport/{file}.ini\n" in text
-        text = re.sub(r"(?<==)~?@[a-z-]+$|sallyport@web", "", text, flags=re.M)
-        assert "@" not in text
-    done = subprocess.run([root / "usr/sbin/sallyport", "check", "-c",
-                           root / "etc/sallyport/sallyport.ini"],
-                          capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
-
+# Manual pages.
 
 def test_man_finds_the_pages(tmp_path):
     """`man sallyport` and `man sallyport.ini` show their pages without a

@@ -70,6 +70,35 @@ def package_files_are_whole_and_closed():
 
 
 @check
+def package_carries_its_documents():
+    listed = daemon.run("dpkg", "-L", "sallyport").split()
+    for path in ("README.md", "docs/configuration.md", "docs/operating.md",
+                 "copyright", "changelog.gz", "changelog.Debian.gz"):
+        assert f"/usr/share/doc/sallyport/{path}" in listed, path
+
+
+@check
+def package_examples_are_good_where_they_lie():
+    """As root, and as the account that would serve them; no key among them is
+    another machine's, or open to all."""
+    examples = sorted(daemon.EXAMPLE.parent.glob("*.ini"))
+    assert len(examples) >= 6, examples
+    for path in examples:
+        for words in (), ("setpriv", "--reuid=sallyport", "--regid=sallyport",
+                          "--clear-groups"):
+            said = daemon.run(*words, "sallyport", "check", "-c", path)
+            assert "ok" in said and "warning" not in said, said
+    keys = sorted(daemon.EXAMPLE.parent.glob("certs/*.key"))
+    assert [path.name for path in keys] == ["ca.key", "client.key", "server.key"]
+    for path in keys:
+        assert path.owner() == "root" and not path.stat().st_mode & 0o007
+    before = keys[0].read_bytes()
+    daemon.run("/var/lib/dpkg/info/sallyport.postinst", "configure", "0.1.0-1")
+    assert keys[0].read_bytes() == before
+    return f"{len(examples)} examples"
+
+
+@check
 def package_configuration_is_good():
     """As it comes: the first start is not a failure."""
     daemon.run("sallyport", "check")

@@ -15,6 +15,13 @@ _STAYS = ("/var/lib/dpkg/", "/var/cache/", "/var/log/", "/var/backups/",
           "/var/tmp/")
 
 
+def dpkg(*words):
+    """It has nothing to warn of."""
+    said = daemon.run("dpkg", *words, patience=120)
+    assert "warning" not in said.lower() and "error" not in said.lower(), said
+    return said
+
+
 def served():
     stream = steady.Stream()
     daemon.configure(daemon.service(
@@ -27,7 +34,7 @@ def served():
 def removal_stops_it_and_keeps_the_configuration():
     with served():
         pid = daemon.main_pid()
-        daemon.run("dpkg", "--remove", "sallyport", patience=120)
+        dpkg("--remove", "sallyport")
         assert not os.path.exists(f"/proc/{pid}")
         assert not daemon.accepts(7100)
         assert daemon.show("LoadState") == "not-found"
@@ -37,7 +44,7 @@ def removal_stops_it_and_keeps_the_configuration():
 
 @check
 def package_comes_back_as_it_was():
-    daemon.run("dpkg", "-i", check_package.FIRST, patience=120)
+    dpkg("-i", check_package.FIRST)
     assert daemon.show("UnitFileState") == "enabled"
     assert "7100" in daemon.CONFIG.read_text()
     assert daemon.show("ActiveState") == "inactive"
@@ -46,11 +53,11 @@ def package_comes_back_as_it_was():
 @check
 def purge_leaves_no_empty_folder():
     shutil.rmtree("/etc/sallyport")
-    daemon.run("dpkg", "--purge", "sallyport")
-    daemon.run("dpkg", "-i", check_package.FIRST)
-    daemon.run("dpkg", "--purge", "sallyport")
+    dpkg("--purge", "sallyport")
+    dpkg("-i", check_package.FIRST)
+    dpkg("--purge", "sallyport")
     assert not os.path.exists("/etc/sallyport")
-    daemon.run("dpkg", "-i", check_package.FIRST)
+    dpkg("-i", check_package.FIRST)
 
 
 @check
@@ -58,13 +65,17 @@ def purge_leaves_only_what_users_made():
     with served():
         theirs = pathlib.Path("/etc/sallyport/mine.ini")
         theirs.write_text("; mine\n")
-        daemon.run("dpkg", "--purge", "sallyport", patience=120)
+        said = daemon.run("dpkg", "--purge", "sallyport", patience=120)
+        warnings = [line for line in said.splitlines() if "warning" in line]
+        assert ["'/etc/sallyport' not empty" in line
+                for line in warnings] == [True], said
         assert theirs.exists()
         shutil.rmtree("/etc/sallyport")
         left = sorted(path for path in check_package.files() -
                       check_package.BEFORE if not path.startswith(_STAYS))
         assert not left, left
-        for path in ("/run/sallyport", "/var/log/sallyport"):
+        for path in ("/run/sallyport", "/var/log/sallyport",
+                     "/var/lib/sallyport"):
             assert not os.path.exists(path), path
         named = [path for path in check_package.files()
                  if "sallyport" in os.path.basename(path)

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 
 import daemon
 import steady
@@ -198,3 +199,51 @@ def stop_lets_go_of_what_was_kept():
         after = int(daemon.show("NFileDescriptorStore"))
         assert after < before, (before, after)
         return f"{before} kept, after the reload {after}"
+
+
+def dialled(user, group):
+    """Whether that user, with that group besides its own, is let in."""
+    done = subprocess.run(
+        ["setpriv", f"--reuid={user}", f"--regid={user}", f"--groups={group}",
+         "python3", "-c", "import socket, sys\n"
+         "with socket.socket(socket.AF_UNIX) as sock:\n"
+         "    sock.connect(sys.argv[1])", LOCAL_KEPT],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 or "PermissionError" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+@check
+def group_of_clients_is_not_that_of_keys():
+    """As docs/configuration.md has it: the account joins the clients' group, and
+    the daemon, which is not root, gives it the socket."""
+    daemon.run("groupadd", "--system", "clients")
+    daemon.run("usermod", "-aG", "clients", "sallyport")
+    try:
+        with steady.Stream() as stream:
+            daemon.configure(service(
+                "local", f"unix:{LOCAL_KEPT}", f"127.0.0.1:{stream.port}",
+                "listen.group = clients\n"))
+            daemon.start()
+            assert dialled("games", "clients")
+            assert not dialled("games", "sallyport")
+            assert not dialled("games", "games")
+            daemon.systemctl("restart", daemon.SERVICE)
+            daemon.systemctl("reload", daemon.SERVICE)
+            assert dialled("games", "clients")
+            assert not dialled("games", "sallyport")
+    finally:
+        daemon.run("gpasswd", "--delete", "sallyport", "clients")
+        daemon.run("groupdel", "clients")
+
+
+@check
+def group_of_strangers_is_refused_with_a_remedy():
+    with steady.Stream() as stream:
+        daemon.configure(service(
+            "local", f"unix:{LOCAL_KEPT}", f"127.0.0.1:{stream.port}",
+            "listen.group = games\n"))
+        daemon.fails("systemctl", "start", daemon.SERVICE)
+        said = daemon.show("StatusText")
+        assert "listen.group" in said and "usermod -aG" in said, said
+        return said
