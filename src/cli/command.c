@@ -26,7 +26,12 @@ command_refuse(const struct command_line *line, struct error *error)
 struct config *
 command_load(const struct command_line *line)
 {
-    struct files *files = files_on_disk();
+    return command_load_into(files_on_disk(), line);
+}
+
+struct config *
+command_load_into(struct files *files, const struct command_line *line)
+{
     struct error error = { 0 };
     struct config *config = NULL;
 

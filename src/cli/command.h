@@ -34,6 +34,10 @@ int command_refuse(const struct command_line *line, struct error *error);
 /* Reads line->file.  NULL: explained on stderr. */
 NODISCARD struct config *command_load(const struct command_line *line);
 
+/* The same into `files` (NULL: out of memory), which it gives back. */
+NODISCARD struct config *command_load_into(
+    struct files *files, const struct command_line *line);
+
 /* The last step of loading for a config_source: reads what the services' TLS
  * options name, so that it is kept, and gives `files` (NULL: out of memory)
  * back.  Returns `config`. */

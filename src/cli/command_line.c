@@ -1,5 +1,6 @@
 #include "cli/command_line.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +39,25 @@ flag_text(enum command_flag flag, char text[FLAG_TEXT_SIZE])
     return text;
 }
 
-/* Keeps the value of a flag that takes one. */
+/* Where the value of a flag that takes one is kept. */
+static const char **
+value_field(struct command_line *line, enum command_flag flag)
+{
+    switch (flag) {
+    case FLAG_CONFIG:
+        return &line->file;
+    case FLAG_SOCKET:
+        return &line->socket;
+    default:
+        assert(flag == FLAG_USER);
+        return &line->user;
+    }
+}
+
 static bool
 keep_value(struct words *words, enum command_flag flag, const char *value)
 {
-    struct command_line *line = words->line;
-    const char **field = flag == FLAG_CONFIG ? &line->file : &line->socket;
+    const char **field = value_field(words->line, flag);
     const struct command_flag_info *info = command_table_flag(flag);
     char text[FLAG_TEXT_SIZE];
 

@@ -20,6 +20,7 @@ struct command_line {
     unsigned flags;                /* that were given */
     const char *file;              /* DEFAULT_CONFIG where none was named */
     const char *socket;            /* NULL: none was named */
+    const char *user;              /* likewise */
     const char *operands[COMMAND_OPERANDS_MAX];
     int operand_count;
 

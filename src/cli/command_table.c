@@ -13,6 +13,8 @@ static const struct command_flag_info flags[] = {
         .help = "print an object of JSON, with all counters" },
     [FLAG_RUNNING] = { .name = "running",
         .help = "ask the daemon that runs" },
+    [FLAG_USER] = { .name = "user", .value = "USER",
+        .help = "check what that user may read, as root" },
     [FLAG_HELP] = { .name = "help", .letter = 'h',
         .help = "say what a command does, with an example" },
     [FLAG_TEST] = { .letter = 't',
@@ -38,12 +40,15 @@ static const struct command first_part[] = {
           "What is wrong with the configuration is told on standard error, "
           "and then nothing is started.",
       .example = "sallyport run -c sallyport.ini\n" },
-    { .name = "check", .id = COMMAND_CHECK, .flags = FLAG_BIT(CONFIG),
+    { .name = "check", .id = COMMAND_CHECK,
+      .flags = FLAG_BIT(CONFIG) | FLAG_BIT(USER),
       .takes = OPERANDS_FILE,
       .help = "say everything that is wrong with a configuration",
       .text = "Reads the configuration and all files that it names, and says "
           "everything that is wrong with them. Names are not looked up and "
-          "addresses are not bound, so it disturbs no daemon that runs.",
+          "addresses are not bound, so it disturbs no daemon that runs. "
+          "Root asks as the user of the unit whose configuration it is, if "
+          "there is one: --user names another.",
       .example = "sallyport check sallyport.ini\n" },
     { .name = "config show", .id = COMMAND_CONFIG_SHOW,
       .flags = FLAG_BIT(CONFIG), .takes = OPERANDS_FILE,
@@ -228,10 +233,12 @@ command_table_synopsis(
         text, COMMAND_SYNOPSIS_SIZE, "%s", daemon_synopsis(command));
 
     for (enum command_flag flag = 0; flag < FLAG_COUNT; flag++)
-        if (has_flag(command, flag) && flags[flag].value == NULL &&
-            flag != FLAG_RUNNING)
+        if (has_flag(command, flag) && flag != FLAG_CONFIG &&
+            flag != FLAG_SOCKET && flag != FLAG_RUNNING)
             used += snprintf(text + used, COMMAND_SYNOPSIS_SIZE - (size_t)used,
-                " [--%s]", flags[flag].name);
+                " [--%s%s%s]", flags[flag].name,
+                flags[flag].value != NULL ? " " : "",
+                flags[flag].value != NULL ? flags[flag].value : "");
     if (command->operand != NULL)
         used += snprintf(text + used, COMMAND_SYNOPSIS_SIZE - (size_t)used,
             " %s", command->operand);

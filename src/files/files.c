@@ -261,6 +261,28 @@ files_set_start(struct files *files, const char *name, char *const *words,
     return add_to_cache(files, answer) != NULL;
 }
 
+bool
+files_provide(struct files *files, const char *path, const char *text,
+    size_t length)
+{
+    struct file_entry *answer = file_entry_new(FILE_TLS, path);
+
+    if (answer == NULL)
+        return false;
+    answer->data = malloc(length + 1);
+    if (answer->data == NULL) {
+        file_entry_free(answer);
+        return false;
+    }
+    if (length > 0)
+        memcpy(answer->data, text, length);
+    answer->length = length;
+    answer->size = length;
+    answer->mode = 0400;
+    answer->secret = true;
+    return add_to_cache(files, answer) != NULL;
+}
+
 size_t
 files_count(const struct files *files)
 {

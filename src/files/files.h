@@ -101,6 +101,11 @@ bool files_owns_address(struct files *files, const char *number);
 NODISCARD bool files_set_start(struct files *files, const char *name,
     char *const *words, size_t count);
 
+/* Has a file that a TLS option names hold these bytes, which are a secret, as if it
+ * had been read there.  False: out of memory. */
+NODISCARD bool files_provide(struct files *files, const char *path,
+    const char *text, size_t length);
+
 /* Reads a file so that it will be kept; its faults are found at its use.
  * files_gather_listed(): every file of a directory, for TLS. */
 enum file_result files_gather(struct files *files, enum file_use use,

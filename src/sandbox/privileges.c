@@ -18,6 +18,9 @@
 /* The highest id is -1, which setresuid(2) takes for "leave it". */
 #define ID_MAX (UINT32_MAX - 1)
 
+/* Of a unit's user. */
+enum { GROUPS_MAX = 256 };
+
 static bool
 parse_id(const char *text, uint32_t *id)
 {
@@ -214,10 +217,16 @@ fail_to_become(const struct account *account, const char *what,
 
 /* A container may forbid setgroups(2); that is no harm if there are none. */
 static bool
-drop_ids(const struct account *account, struct error *error)
+drop_groups(const struct account *account, struct error *error)
 {
-    if (geteuid() == 0 && setgroups(0, NULL) != 0 && getgroups(0, NULL) != 0)
-        return fail_to_become(account, "setgroups", error);
+    return geteuid() != 0 || setgroups(0, NULL) == 0 ||
+        getgroups(0, NULL) == 0 ||
+        fail_to_become(account, "setgroups", error);
+}
+
+static bool
+set_ids(const struct account *account, struct error *error)
+{
     if (setresgid(account->gid, account->gid, account->gid) != 0)
         return fail_to_become(account, "setresgid", error);
     if (setresuid(account->uid, account->uid, account->uid) != 0)
@@ -270,11 +279,45 @@ privileges_drop(const struct account *account, struct error *error)
      * ambient ones (AmbientCapabilities= of systemd.exec(5)), does not. */
     if (!capabilities_bound(0))
         return fail_to_become(account, "the bounding set", error);
-    if (!drop_ids(account, error))
+    if (!drop_groups(account, error) || !set_ids(account, error))
         return false;
     if (!capabilities_limit(0))
         return fail_to_become(account, "capset", error);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail_to_become(account, "no_new_privs", error);
     return verify_privileges_dropped(account, was_root, error);
+}
+
+/* False: there is no such group. */
+static bool
+add_groups(char *const *more, size_t count, gid_t *groups, size_t *used,
+    struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (*used < GROUPS_MAX && find_group(more[i], &groups[*used])) {
+            (*used)++;
+            continue;
+        }
+        add_unknown(error, "group", more[i], errno);
+        return false;
+    }
+    return true;
+}
+
+bool
+privileges_become(const struct account *account, char *const *more,
+    size_t count, struct error *error)
+{
+    gid_t groups[GROUPS_MAX];
+    int listed = COUNT(groups);
+    size_t used;
+
+    if (getgrouplist(account->name, account->gid, groups, &listed) < 0)
+        listed = 0; /* more than a unit of ours has */
+    used = (size_t)listed;
+    if (!add_groups(more, count, groups, &used, error))
+        return false;
+    if (setgroups(used, groups) != 0)
+        return fail_to_become(account, "setgroups", error);
+    return set_ids(account, error);
 }

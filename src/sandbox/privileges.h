@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/base.h"
 
@@ -44,5 +45,11 @@ bool privileges_keep_groups(void);
  * False: the process must end, for it may have given up a part. */
 NODISCARD bool privileges_drop(
     const struct account *account, struct error *error);
+
+/* Becomes the account as a service manager starts a unit with `User=`: with the
+ * groups that the system's list gives it, and `more` (names or numbers).  For root
+ * alone; there is no way back either.  False: the process must end. */
+NODISCARD bool privileges_become(const struct account *account,
+    char *const *more, size_t count, struct error *error);
 
 #endif

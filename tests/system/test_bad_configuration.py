@@ -520,3 +520,32 @@ def test_odd_but_good_file_is_accepted(tmp_path):
     config = write(tmp_path / "odd.ini", text, dir=tmp_path)
     done = sallyport.sallyport("check", "-c", config)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask for another")
+def test_check_asks_as_another_user(denying_folder):
+    """`check --user` by root tells what that user may not read, and who was
+    asked; a user that is not there is told."""
+    config = write(denying_folder / "s.ini",
+                   TLS.replace("{certs}/server.key", "{dir}/own.key").replace(
+                       "{certs}", "{dir}"), dir=denying_folder)
+    config.chmod(0o644)
+    done = sallyport.sallyport("check", "--user", "nobody", config)
+    assert done.returncode == 1
+    assert f"user nobody may not read {denying_folder}/own.key" in done.stderr
+    assert "asked as user nobody" in done.stderr
+    done = sallyport.sallyport("check", "--user", "root", config)
+    assert done.returncode == 0, done.stderr
+    done = sallyport.sallyport("check", "--user", "no-such-user", config)
+    assert done.returncode == 1 and "no user no-such-user" in done.stderr
+    assert "asked as" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_check_as_another_user_takes_root(tmp_path):
+    """Only root can check as another user."""
+    done = sallyport.sallyport("check", "--user", "root", "-c",
+                               tmp_path / "s.ini",
+                               within=sallyport.AS_NOBODY)
+    assert done.returncode == 1
+    assert "only root can check as another user" in done.stderr

@@ -94,3 +94,63 @@ def credentials_are_served():
         assert echoes(7101, secure=True)
         daemon.run("sallyport", "upgrade")
         assert echoes(7101, secure=True)
+
+
+def served(stream, key):
+    daemon.configure(daemon.service(
+        "secure", "tls://127.0.0.1:7101", f"127.0.0.1:{stream.port}",
+        f"listen.cert = {daemon.CERTS}/server.pem\nlisten.key = {key}\n"))
+
+
+@check
+def reload_names_credentials_that_have_changed():
+    """A credential is a copy, made at the start: a reload, and `check`, name one
+    whose file has changed since, with what to do; before that they do not, if
+    the file may be looked at."""
+    with steady.Stream() as stream:
+        key = secret("server.key")
+        daemon.drop_in(daemon.SERVICE,
+                       f"[Service]\nLoadCredential=web.key:{key}\n")
+        served(stream, f"{HANDED}/web.key")
+        daemon.start()
+        said = f"{HANDED}/web.key is the copy of {key} that was made when " \
+            "the unit started"
+        told = daemon.run("sallyport", "reload")
+        assert f"{said}; this user may not see" in told, told
+        KEYS.chmod(0o711)
+        try:
+            assert "warning" not in daemon.run("sallyport", "reload")
+            assert "warn" not in daemon.run("sallyport", "check")
+            with open(key, "a", encoding="ascii") as file:
+                file.write("\n")
+            for word in ("reload", "check"):
+                told = daemon.run("sallyport", word)
+                assert f"{said}, and the file has changed since: systemctl " \
+                    "restart sallyport.service" in told, told
+            daemon.systemctl("restart", daemon.SERVICE)
+            assert "warning" not in daemon.run("sallyport", "reload")
+        finally:
+            KEYS.chmod(0o700)
+
+
+@check
+def check_asks_as_the_units_user():
+    """`check` by root finds what the unit will: a key that only root may read is
+    told with the user that may not, and one that comes as a credential is found
+    where its copy will be."""
+    with steady.Stream() as stream:
+        key = secret("server.key")
+        served(stream, key)
+        told = daemon.run("sallyport", "check", code=1)
+        assert "user sallyport may not enter /etc/sallyport/keys (mode " \
+            "0700, owner root" in told, told
+        assert "asked as user sallyport, as sallyport.service will" in told, told
+        assert "ok" in daemon.run("sallyport", "check", "--user", "root")
+        served(stream, f"{HANDED}/web.key")
+        daemon.run("sallyport", "check", code=1)
+        daemon.drop_in(daemon.SERVICE,
+                       f"[Service]\nLoadCredential=web.key:{key}\n")
+        assert "ok" in daemon.run("sallyport", "check")
+        daemon.start()
+        assert echoes(7101, secure=True)
+        assert "ok" in daemon.run("sallyport", "check")

@@ -280,3 +280,51 @@ Test(privileges, cannot_be_dropped_to_another_by_others_than_root)
 {
     cr_expect_eq(in_child(become_another), 0);
 }
+
+static int
+become_with_groups(void)
+{
+    static char daemon_group[] = "daemon", number[] = "4711";
+    char *more[] = { daemon_group, number };
+    struct account account;
+    struct error error = { 0 };
+    gid_t groups[256];
+    unsigned found = 0;
+    int count;
+
+    if (!account_find("nobody", "nogroup", &account, &error) ||
+        !privileges_become(&account, more, COUNT(more), &error))
+        return 1;
+    count = getgroups(COUNT(groups), groups);
+    for (int i = 0; i < count; i++)
+        found += groups[i] == 4711 || groups[i] == getgrnam("daemon")->gr_gid;
+    if (found != COUNT(more) || getuid() != account.uid ||
+        getegid() != account.gid)
+        return 2;
+    return setuid(0) == 0 || seteuid(0) == 0 ? 3 : 0;
+}
+
+Test(privileges, becomes_a_units_user_with_its_groups)
+{
+    want_root();
+    cr_expect_eq(in_child(become_with_groups), 0);
+}
+
+static int
+become_of_unknown_group(void)
+{
+    static char none[] = "no-such-group";
+    char *more[] = { none };
+    struct account account;
+    struct error error = { 0 };
+
+    return account_find("nobody", "nogroup", &account, &error) &&
+        !privileges_become(&account, more, 1, &error) && error.count == 1 &&
+        strstr(error.messages[0], "no-such-group") != NULL ? 0 : 1;
+}
+
+Test(privileges, does_not_become_a_member_of_an_unknown_group)
+{
+    want_root();
+    cr_expect_eq(in_child(become_of_unknown_group), 0);
+}
