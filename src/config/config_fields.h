@@ -142,6 +142,7 @@ struct global_config {
     char *control;                  /* a path, "auto" or "none" */
     bool watch;
     bool strict_names;
+    char *ticket_secret;            /* a path; NULL: the daemon makes one */
     struct strings include;
     struct origin *origins;
 };

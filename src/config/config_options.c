@@ -158,6 +158,17 @@ static const struct option options[] = {
           "the name is there; with yes the start, reload or upgrade is "
           "refused instead. A DNS that does not answer is only warned of. A "
           "name in listen must exist in any case." },
+    { .name = "ticket_secret", .scope = OPTION_GLOBAL, .type = OPTION_PATH,
+      .flags = OPTION_RELOADS, .offset = FIELD(ticket_secret),
+      .help = "File with the secret of session tickets, for several machines.",
+      .details = "A line of 32 bytes or more, as openssl rand -base64 48 "
+          "makes it. Daemons with the same file resume each other's "
+          "sessions, if service and policy are the same. A second line "
+          "opens tickets as well: to change the secret, write the new line "
+          "first and the old one second on all machines, and remove the old "
+          "one two hours later. Changes are taken over as those of "
+          "certificates are. Without a file the daemon makes a secret at "
+          "its start, which an upgrade hands on." },
     { .name = "include", .scope = OPTION_GLOBAL, .type = OPTION_PATTERNS,
       .flags = OPTION_LIST | OPTION_RELOADS | OPTION_FILE_ONLY,
       .offset = FIELD(include),

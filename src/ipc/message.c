@@ -90,6 +90,15 @@ judge_reply(const struct message *message)
 }
 
 static bool
+judge_tickets(const struct message *message)
+{
+    const struct message_tickets *tickets = message->payload;
+
+    return tickets->secrets.count > 0 &&
+        tickets->secrets.count <= TLS_TICKET_SECRETS_MAX;
+}
+
+static bool
 judge_verdict(const struct message *message)
 {
     const struct message_verdict *verdict = message->payload;

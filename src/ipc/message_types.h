@@ -13,6 +13,7 @@
 
 #include "admin/verbs.h"
 #include "tls/tls_cert_facts.h"
+#include "tls/tls_secret.h"
 #include "tls/tls_signer.h"
 
 enum {
@@ -86,6 +87,10 @@ struct message_log {
     uint32_t format; /* enum log_format */
     uint32_t level;  /* enum log_level */
     uint32_t reserved;
+};
+
+struct message_tickets {
+    struct tls_ticket_secrets secrets;
 };
 
 /* The text behind it: a service's name, or empty for all. */

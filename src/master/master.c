@@ -278,6 +278,7 @@ join_parts(struct master *master)
         .generations = &master->generations,
         .children = &master->children,
         .rollout = &master->rollout,
+        .tickets = &master->tickets,
         .done = master_reload_done,
         .arg = master,
     };
@@ -293,13 +294,19 @@ join_running_parts(struct master *master, bool keeps_keys)
         .sockets = &master->sockets,
         .account = &master->account,
         .keeper_account = &master->keeper_account,
-        .secret = &master->secret,
+        .tickets = &master->tickets.now,
         .keeps_keys = keeps_keys,
         .ready = master_on_ready,
         .arg = master,
     };
 
     supervisor_init(&master->supervisor, &supervisor);
+    master->tickets.parts = (struct ticket_secret_parts){
+        .base = master->children.base,
+        .children = &master->children,
+        .generations = &master->generations,
+        .own = &master->secret,
+    };
     master->manager_state.base = master->children.base;
     master->cert_reload.parts = (struct cert_reload_parts){
         .base = master->children.base,
@@ -354,6 +361,23 @@ set_up_master(struct master *master, const struct config *config,
         open_control(master, config, error);
 }
 
+/* After what a predecessor hands on has been taken. */
+static bool
+begin_tickets(
+    struct master *master, const struct config *config, struct error *error)
+{
+    struct tls_ticket_secrets first;
+    bool ok =
+        ticket_secret_prepare(&master->tickets, config, &first, error);
+
+    if (ok)
+        ticket_secret_commit(&master->tickets, &first);
+    else
+        master->code = EX_CONFIG;
+    explicit_bzero(&first, sizeof(first));
+    return ok;
+}
+
 static void
 tear_down_manager(struct master *master)
 {
@@ -382,6 +406,7 @@ tear_down_master(struct master *master)
     oversight_stop(&master->oversight);
     reload_clear(&master->reload);
     cert_expiry_close(&master->cert_expiry);
+    ticket_secret_stop(&master->tickets);
     supervisor_clear(supervisor);
     listen_table_free(&master->sockets, master_leaves_paths(master));
     if (supervisor_close_control(supervisor) && !master_leaves_paths(master))
@@ -418,7 +443,8 @@ master_run(const struct config_source *source, bool *loaded)
     *loaded = config != NULL;
     join_parts(&master);
     if (config != NULL && tls_init(&error) &&
-        set_up_master(&master, config, &passed, &error)) {
+        set_up_master(&master, config, &passed, &error) &&
+        begin_tickets(&master, config, &error)) {
         master.code = EXIT_SUCCESS;
         rollout_start(
             &master.rollout, config, false, master_on_started, &master);

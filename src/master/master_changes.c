@@ -150,6 +150,8 @@ master_on_started(void *arg, struct error *error)
     cert_expiry_take(
         &master->cert_expiry, &master->generations.current.certs);
     cert_reload_watch(&master->cert_reload);
+    ticket_secret_watch(
+        &master->tickets, master->generations.current.config);
     activation_warn(&master->sockets);
     warn_of_sandbox(master);
     master->starting = true;
@@ -338,6 +340,8 @@ master_reload_done(void *arg, const struct error *error)
         cert_expiry_take(
             &master->cert_expiry, &master->generations.current.certs);
         cert_reload_watch(&master->cert_reload);
+        ticket_secret_watch(
+            &master->tickets, master->generations.current.config);
     }
     fdstore_fill(&master->fdstore);
     manager_state_reloaded(&master->manager_state);

@@ -26,6 +26,7 @@
 #include "master/reload.h"
 #include "master/rollout.h"
 #include "master/supervisor.h"
+#include "master/ticket_secret.h"
 #include "master/upgrade.h"
 #include "master/watchdog.h"
 #include "net/listen_table.h"
@@ -41,7 +42,8 @@ enum { MASTER_SIGNALS = 6 };
 
 struct master {
     const struct config_source *source;
-    struct tls_secret secret;
+    struct tls_secret secret; /* of fingerprints of files */
+    struct ticket_secret tickets;
     struct account account;
     struct account keeper_account;
     struct event *signals[MASTER_SIGNALS];

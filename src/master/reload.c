@@ -15,6 +15,7 @@
 #include "master/credential_check.h"
 #include "master/generation.h"
 #include "master/rollout.h"
+#include "master/ticket_secret.h"
 #include "net/listen_table.h"
 
 void
@@ -151,10 +152,13 @@ on_rollout_done(void *arg, struct error *error)
 
     for (size_t i = 0; i < tried->count; i++)
         note_warning(reload, tried->messages[i]);
-    if (error_any(error))
+    if (error_any(error)) {
         reload_clear(reload);
-    else
+    } else {
         take_up_log(reload);
+        ticket_secret_commit(reload->parts.tickets, &reload->next_tickets);
+    }
+    explicit_bzero(&reload->next_tickets, sizeof(reload->next_tickets));
     end_reload(reload, error);
 }
 
@@ -193,7 +197,10 @@ reload_begin(struct reload *reload)
     error_clear(&reload->warnings);
     log_tap_warnings(note_warning, reload);
     config = config_source_load(parts->source, &error);
-    if (config != NULL && prepare_log(reload, config, &error)) {
+    if (config != NULL &&
+        ticket_secret_prepare(
+            parts->tickets, config, &reload->next_tickets, &error) &&
+        prepare_log(reload, config, &error)) {
         warn_of_fixed(parts->generations->current.config, config);
         credential_check(config);
         log_tap_warnings(NULL, NULL);

@@ -12,6 +12,7 @@
 #include "admin/status_facts.h"
 #include "base/base.h"
 #include "base/error.h"
+#include "tls/tls_secret.h"
 
 struct children;
 struct config;
@@ -20,6 +21,7 @@ struct generations;
 struct listen_table;
 struct log_prepared;
 struct rollout;
+struct ticket_secret;
 
 /* All is borrowed. */
 struct reload_parts {
@@ -27,6 +29,7 @@ struct reload_parts {
     const struct generations *generations;
     const struct children *children;
     struct rollout *rollout;
+    struct ticket_secret *tickets;
 
     /* A reload has ended: nothing in `error`, which is borrowed: the new
      * configuration is active. */
@@ -37,6 +40,7 @@ struct reload_parts {
 struct reload {
     struct reload_parts parts;
     struct log_prepared *next_log; /* NULL: the log stays as it is */
+    struct tls_ticket_secrets next_tickets;
 
     /* How the last one ended. */
     enum status_reload state;

@@ -126,8 +126,8 @@ describe_start(const struct spawn *spawn, struct role_start *start)
     }
     if (spawn->reach != NULL)
         role_start_set_reach(start, spawn->reach);
-    if (spawn->secret != NULL && spawn->role == ROLE_WORKER)
-        start->secret = *spawn->secret;
+    if (spawn->tickets != NULL && spawn->role == ROLE_WORKER)
+        start->tickets = *spawn->tickets;
 }
 
 /* Sent before the child is there, so that it need not wait. */

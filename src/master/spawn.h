@@ -19,7 +19,7 @@
 struct account;
 struct error;
 struct sandbox_reach;
-struct tls_secret;
+struct tls_ticket_secrets;
 
 struct spawn {
     enum role role;
@@ -28,7 +28,7 @@ struct spawn {
     const struct account *account; /* NULL: the master's own */
     enum sandbox_mode sandbox;
     const struct sandbox_reach *reach; /* a worker's; NULL: nowhere */
-    const struct tls_secret *secret;   /* a worker's; NULL: none */
+    const struct tls_ticket_secrets *tickets;   /* a worker's; NULL: none */
     bool keeps_no_keys;
     unsigned workers; /* a trial's, as is strict */
     bool strict;

@@ -21,7 +21,7 @@ struct child;
 struct children;
 struct generations;
 struct listen_table;
-struct tls_secret;
+struct tls_ticket_secrets;
 struct worker_pair;
 
 enum { KEEPERS_MAX = (WORKERS_MAX + KEEPER_WORKERS - 1) / KEEPER_WORKERS };
@@ -39,7 +39,7 @@ struct supervisor_parts {
     struct listen_table *sockets;
     const struct account *account;
     const struct account *keeper_account;
-    const struct tls_secret *secret;
+    const struct tls_ticket_secrets *tickets;
     bool keeps_keys; /* private keys are in keepers */
 
     /* Every instance that is wanted has a child that is ready

@@ -39,7 +39,7 @@ start_worker(struct supervisor *supervisor, struct instance *instance)
         .number = instance->number,
         .account = parts->account,
         .reach = &reach,
-        .secret = parts->secret,
+        .tickets = parts->tickets,
         .keeps_no_keys = parts->keeps_keys,
         .fds = {
             [ROLE_FD_SCOREBOARD] = scoreboard_descriptor(board),

@@ -71,7 +71,7 @@ make_contexts(struct service *service, const struct services_spec *spec,
 {
     const struct service_config *config = service->config;
     struct tls_resources resources = {
-        .secret = spec->secret,
+        .tickets = spec->tickets,
         .signer = spec->signer,
         .shared = spec->shared,
     };
@@ -85,7 +85,7 @@ make_contexts(struct service *service, const struct services_spec *spec,
         ok = service->accept_context != NULL;
     }
     if (config_endpoints_have_tls(&config->connect)) {
-        resources.secret = NULL;
+        resources.tickets = NULL;
         service->connect_context =
             make(config, TLS_CONNECT, &resources, error);
         ok = ok && service->connect_context != NULL;

@@ -24,7 +24,7 @@ struct service_config;
 struct tls_context;
 struct tls_peer;
 struct tls_session_cache;
-struct tls_secret;
+struct tls_ticket_secrets;
 struct tls_shared;
 struct tls_signer;
 
@@ -50,7 +50,7 @@ struct services_spec {
     struct service *const *previous; /* one that would be made just the same */
     size_t previous_count;           /* again is used as it is */
     const struct scoreboard *board;       /* knows the services' indices */
-    const struct tls_secret *secret; /* of the session tickets */
+    const struct tls_ticket_secrets *tickets; /* of the session tickets */
     struct tls_signer *signer;       /* NULL: private keys are loaded */
     struct tls_shared *shared;       /* what other services loaded before */
     bool tries;                      /* nothing will run: tls_trial.h */

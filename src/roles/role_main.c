@@ -41,7 +41,7 @@ run_worker(struct life *life)
 {
     struct worker_seed seed = {
         .board = life->board,
-        .secret = &life->start.secret,
+        .tickets = &life->start.tickets,
         .keeps_no_keys = life->start.keeps_no_keys != 0,
         .number = life->start.number,
     };

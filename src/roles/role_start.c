@@ -60,6 +60,7 @@ role_start_judge(const struct role_start *packet, size_t length)
         packet->log_dress <= LOG_DRESS_JOURNAL &&
         packet->log_format <= LOG_JSON &&
         packet->log_level <= LOG_LEVEL_DEBUG &&
+        packet->tickets.count <= TLS_TICKET_SECRETS_MAX &&
         memchr(packet->account, '\0', sizeof(packet->account)) != NULL &&
         are_flags(packet);
 }

@@ -49,7 +49,7 @@ struct role_start {
     uint32_t zones;
     uint8_t ports[(UINT16_MAX + 1) / 8];
 
-    struct tls_secret secret; /* a worker's; zeros for others */
+    struct tls_ticket_secrets tickets; /* a worker's; zeros for others */
 };
 
 /* Copies what a worker may reach, and back. */

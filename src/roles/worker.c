@@ -37,6 +37,7 @@ struct worker {
     struct channel *master; /* NULL: it is gone */
     struct scout_client *scout;
     struct keeper_client *keeper; /* NULL: keys are loaded here */
+    struct tls_ticket_secrets *tickets; /* of all services */
     struct worker_handover handover;
     bool emptying; /* the handover, for the last time */
     struct worker_rollout rollout;
@@ -264,6 +265,16 @@ on_end(void *arg, const struct message *message, const int *fds)
 }
 
 static void
+take_tickets(void *arg, const struct message *message, const int *fds)
+{
+    const struct message_tickets *fixed = message->payload;
+    struct worker *worker = arg;
+
+    (void)fds;
+    *worker->tickets = fixed->secrets;
+}
+
+static void
 take_keeper_channel(void *arg, const struct message *message, const int *fds)
 {
     struct worker *worker = arg;
@@ -295,6 +306,7 @@ static channel_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_HANDOVER] = on_handover,
     [MESSAGE_ROOM] = on_room,
     [MESSAGE_LOG] = log_message_on,
+    [MESSAGE_TICKETS] = take_tickets,
     [MESSAGE_DRAIN] = on_drain,
     [MESSAGE_END] = on_end,
     [MESSAGE_SCOUT] = take_scout_channel,
@@ -344,6 +356,7 @@ set_up_worker(struct worker *worker, const struct worker_seed *seed,
     struct relay *relay = &worker->relay;
     struct tls_signer *signer = NULL;
 
+    worker->tickets = seed->tickets;
     relay->board = seed->board;
     relay->slot = slot;
     relay->began = on_began;
@@ -368,7 +381,7 @@ set_up_worker(struct worker *worker, const struct worker_seed *seed,
             return false;
         signer = keeper_client_signer(worker->keeper);
     }
-    worker_rollout_init(&worker->rollout, relay, seed->secret, signer,
+    worker_rollout_init(&worker->rollout, relay, seed->tickets, signer,
         &rollout_calls, worker);
     worker->master = channel_new(relay->loop->base, fd, ROLE_WORKER,
         ROLE_MASTER, handlers, on_master_gone, worker);

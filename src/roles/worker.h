@@ -11,12 +11,12 @@
 #include "base/base.h"
 
 struct scoreboard;
-struct tls_secret;
+struct tls_ticket_secrets;
 
 /* What it is born with; all else the master tells it. */
 struct worker_seed {
     struct scoreboard *board;
-    const struct tls_secret *secret;
+    struct tls_ticket_secrets *tickets;
     bool keeps_no_keys; /* a keeper has them */
     unsigned number;
 };

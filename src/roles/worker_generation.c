@@ -111,7 +111,7 @@ begin_worker_services(struct worker_generation *plan,
         .previous = basis->relay->services,
         .previous_count = basis->relay->service_count,
         .board = basis->relay->board,
-        .secret = basis->secret,
+        .tickets = basis->tickets,
         .signer = basis->signer,
         .shared = basis->relay->shared,
     };

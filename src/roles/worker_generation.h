@@ -22,7 +22,7 @@ struct acceptor;
 struct relay;
 struct services_old;
 struct services_work;
-struct tls_secret;
+struct tls_ticket_secrets;
 struct tls_signer;
 
 /* A listening socket that the worker will serve, or (not `serve`) give up. */
@@ -59,7 +59,7 @@ struct worker_generation {
 struct plan_basis {
     const struct relay *relay; /* those of its services that have not changed
                                   are used again; they have to stay meanwhile */
-    const struct tls_secret *secret;
+    const struct tls_ticket_secrets *tickets;
     struct tls_signer *signer;
 };
 

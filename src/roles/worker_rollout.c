@@ -114,14 +114,14 @@ on_turn(void *arg)
 
 void
 worker_rollout_init(struct worker_rollout *rollout, struct relay *relay,
-    const struct tls_secret *secret, struct tls_signer *signer,
+    const struct tls_ticket_secrets *tickets, struct tls_signer *signer,
     const struct worker_rollout_calls *calls, void *arg)
 {
     *rollout = (struct worker_rollout){
         .relay = relay,
         .calls = calls,
         .arg = arg,
-        .basis = { .relay = relay, .secret = secret, .signer = signer },
+        .basis = { .relay = relay, .tickets = tickets, .signer = signer },
         .plan = { .bundle_fd = -1 },
         .task = { .run = on_turn, .arg = rollout },
     };

@@ -44,9 +44,9 @@ struct worker_rollout {
     struct slice slice;
 };
 
-/* `relay` has its loop; `secret` and `signer` as in struct services_spec. */
+/* `relay` has its loop; `tickets` and `signer` as in struct services_spec. */
 void worker_rollout_init(struct worker_rollout *rollout, struct relay *relay,
-    const struct tls_secret *secret, struct tls_signer *signer,
+    const struct tls_ticket_secrets *tickets, struct tls_signer *signer,
     const struct worker_rollout_calls *calls, void *arg);
 
 /* MESSAGE_BUNDLE, _SOCKET, _REBOUND, _COVER, _PREPARE, _SWITCH or _CANCEL; takes

@@ -169,7 +169,7 @@ acknowledge_name(SSL *ssl, int *alert, void *arg)
  * them. */
 static void
 set_session_context(
-    const struct tls_load *load, const struct tls_secret *secret)
+    const struct tls_load *load, const struct tls_ticket_secrets *tickets)
 {
     unsigned char id[EVP_MAX_MD_SIZE];
     unsigned length = 0;
@@ -179,15 +179,15 @@ set_session_context(
         SSL_CTX_set_session_id_context(load->ctx, id, length) != 1)
         tls_error_add(load->error, "service %s: cannot name its sessions",
             load->service->name);
-    else if (load->accepts && secret != NULL &&
-        !tls_ticket_keys_seal(load->ctx, secret, id, length))
+    else if (load->accepts && tickets != NULL &&
+        !tls_ticket_keys_use(load->ctx, tickets, id, length))
         tls_error_add(load->error, "service %s: cannot make ticket keys",
             load->service->name);
 }
 
 static void
 fill_context(struct tls_context *context, const struct tls_load *load,
-    const struct tls_secret *secret)
+    const struct tls_ticket_secrets *tickets)
 {
     set_context_options(load);
     set_sessions(load);
@@ -200,7 +200,7 @@ fill_context(struct tls_context *context, const struct tls_load *load,
     set_alpn(context, load);
     if (load->accepts)
         SSL_CTX_set_tlsext_servername_callback(load->ctx, acknowledge_name);
-    set_session_context(load, secret);
+    set_session_context(load, tickets);
 }
 
 static bool
@@ -239,7 +239,7 @@ tls_context_load_of(const struct service_config *service, enum tls_role role,
 }
 
 struct tls_context *
-tls_context_load(struct tls_load *load, const struct tls_secret *secret)
+tls_context_load(struct tls_load *load, const struct tls_ticket_secrets *tickets)
 {
     size_t before = load->error->count + load->error->dropped;
     struct tls_context *context = calloc(1, sizeof(*context));
@@ -255,7 +255,7 @@ tls_context_load(struct tls_load *load, const struct tls_secret *secret)
     if (load->leg->cert.count > 0)
         context->signer = load->signer;
     if (prepare_context(context, load))
-        fill_context(context, load, secret);
+        fill_context(context, load, tickets);
     else
         tls_error_add(load->error, "service %s: cannot set up TLS",
             load->service->name);
@@ -276,7 +276,7 @@ tls_context_new(const struct service_config *service, enum tls_role role,
     struct tls_load load =
         tls_context_load_of(service, role, resources, error);
 
-    return tls_context_load(&load, resources->secret);
+    return tls_context_load(&load, resources->tickets);
 }
 
 struct tls_context *

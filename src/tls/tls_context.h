@@ -12,7 +12,7 @@
 struct error;
 struct service_config;
 struct tls_load;
-struct tls_secret;
+struct tls_ticket_secrets;
 struct tls_shared;
 struct tls_signer;
 
@@ -22,7 +22,7 @@ struct tls_context;
 
 /* What a process gives to all its contexts; each may be NULL. */
 struct tls_resources {
-    const struct tls_secret *secret; /* without it tickets open the context
+    const struct tls_ticket_secrets *tickets; /* without it tickets open the context
                                         that sealed them only */
     struct tls_signer *signer; /* asked for signatures, and outlives the
                                   context; private keys are not loaded then */
@@ -42,7 +42,7 @@ struct tls_load tls_context_load_of(const struct service_config *service,
     enum tls_role role, const struct tls_resources *resources,
     struct error *error);
 NODISCARD struct tls_context *tls_context_load(
-    struct tls_load *load, const struct tls_secret *secret);
+    struct tls_load *load, const struct tls_ticket_secrets *tickets);
 
 /* One more reference, which goes back by tls_context_free() too.  Returns
  * `context`. */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/base.h"
 
@@ -18,6 +19,16 @@ enum { TLS_SECRET_BYTES = 32, TLS_PRINT_BYTES = 32 };
  * written to a file. */
 struct tls_secret {
     unsigned char bytes[TLS_SECRET_BYTES];
+};
+
+/* What session tickets are sealed with and opened by: by the first one, and by any
+ * of them. */
+enum { TLS_TICKET_SECRETS_MAX = 2 };
+
+struct tls_ticket_secrets {
+    struct tls_secret items[TLS_TICKET_SECRETS_MAX];
+    uint32_t count;   /* at least 1 */
+    uint32_t version; /* another one whenever they change */
 };
 
 /* False: there are no good random bytes; `error` says why. */

@@ -7,7 +7,11 @@
 #include <time.h>
 
 #include "tls/tls_certificate.h"
+#include "tls/tls_ticket_keys.h"
 #include "tls/tls_verify.h"
+
+/* Between machines that open each other's tickets. */
+enum { SKEW_S = 5 * 60 };
 
 /* As it is in the application data.  A ticket is opened by the processes of
  * this daemon only. */
@@ -91,9 +95,12 @@ tls_session_remaining(
     struct life life;
     int64_t left;
 
-    /* A clock that was set back tells nothing about how old a session is. */
-    if (!read_life(session, &life) || now < life.began)
+    /* A clock that was set back tells nothing about how old a session is; that of
+     * another machine, which made the ticket, may be a little ahead. */
+    if (!read_life(session, &life) || now < life.began - SKEW_S)
         return 0;
+    if (now < life.began)
+        now = life.began;
     left = earlier_end(life.began + lifetime, life.ends) - now;
     return left > 0 ? left : 0;
 }
@@ -111,14 +118,16 @@ static int
 on_seal(SSL *ssl, void *arg)
 {
     SSL_SESSION *session = SSL_get_session(ssl);
-    int64_t lifetime = SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl));
+    SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+    int64_t now = time(NULL), left;
     struct life life;
-    int64_t left;
 
     (void)arg;
     if (!read_life(session, &life))
         tls_session_stamp(ssl, session);
-    left = tls_session_remaining(session, time(NULL), lifetime);
+    left = earlier_end(
+        tls_session_remaining(session, now, SSL_CTX_get_timeout(ctx)),
+        tls_ticket_keys_left(ctx, now));
     /* The ticket's lifetime hint (RFC 8446 4.6.1); OpenSSL fails with 0. */
     SSL_SESSION_set_timeout(session, left > 0 ? (long)left : 1);
     return 1;

@@ -114,7 +114,8 @@ Test(config_options, has_the_agreed_names)
     static const char *const global[] = {
         "log", "log_level", "log_format", "max_connections", "drain_timeout",
         "include", "workers", "user", "group", "keeper", "keeper_user",
-        "sandbox", "control", "watch", "strict_names", "upgrade_timeout",
+        "sandbox", "control", "watch", "strict_names", "ticket_secret",
+        "upgrade_timeout",
     };
     static const char *const service[] = {
         "listen", "connect", "max_connections", "timeout.connect",

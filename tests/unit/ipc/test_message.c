@@ -138,6 +138,8 @@ static const struct sample {
     { MESSAGE_KIN, MASTER, SUCCESSOR, 0, FIXED(kin, 33, .started = 7), NONE },
     { MESSAGE_ROOM, MASTER, WORKER, 0, 0, "", NONE },
     { MESSAGE_WARNING, TRIAL, MASTER, 0, 0, "", TEXT("web: it expires") },
+    { MESSAGE_TICKETS, MASTER, WORKER, 0,
+        FIXED(tickets, .secrets = { .count = 1 }), NONE },
     { MESSAGE_CERT, TRIAL, MASTER, 0, FIXED(cert, 7, .accepts = 1),
         TEXT("CN=web.test") },
 };

@@ -277,12 +277,12 @@ Test(spawn, passes_on_the_environment_of_libraries_alone)
 }
 
 static bool
-is_zero(const struct tls_secret *secret)
+is_zero(const struct tls_ticket_secrets *tickets)
 {
     unsigned char all = 0;
 
-    for (size_t i = 0; i < sizeof(secret->bytes); i++)
-        all |= secret->bytes[i];
+    for (size_t i = 0; i < sizeof(tickets->items); i++)
+        all |= ((const unsigned char *)tickets->items)[i];
     return all == 0;
 }
 
@@ -292,13 +292,13 @@ Test(spawn, keeps_the_ticket_secret_from_all_but_workers)
     static const enum role roles[] = {
         ROLE_WORKER, ROLE_KEEPER, ROLE_SCOUT, ROLE_TRIAL,
     };
-    struct tls_secret secret;
+    struct tls_ticket_secrets tickets = { .count = 1 };
     struct told told;
 
-    memset(secret.bytes, 0x5a, sizeof(secret.bytes));
+    memset(tickets.items, 0x5a, sizeof(tickets.items));
     for (size_t i = 0; i < COUNT(roles); i++) {
         struct spawn spawn = {
-            .role = roles[i], .secret = &secret,
+            .role = roles[i], .tickets = &tickets,
             .fds = {
                 [ROLE_FD_SCOREBOARD] = null,
                 [ROLE_FD_BOARD_WRITE] = null,
@@ -307,10 +307,10 @@ Test(spawn, keeps_the_ticket_secret_from_all_but_workers)
         };
 
         told = ask(&spawn);
-        cr_expect_eq(is_zero(&told.start.secret), roles[i] != ROLE_WORKER,
+        cr_expect_eq(is_zero(&told.start.tickets), roles[i] != ROLE_WORKER,
             "%s", role_name(roles[i]));
     }
-    cr_expect_eq(secret.bytes[0], 0x5a, "the master has it");
+    cr_expect_eq(tickets.items[0].bytes[0], 0x5a, "the master has it");
 }
 
 Test(spawn, holds_signals_back_until_the_role_says_what_they_mean)

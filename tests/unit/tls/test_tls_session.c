@@ -294,7 +294,8 @@ Test(tls_session, what_was_not_verified_has_its_lifetime_only)
     cr_expect_eq(tls_session_remaining(session, 1000, 500), 500);
     cr_expect_eq(tls_session_remaining(session, 1400, 500), 100);
     cr_expect_eq(tls_session_remaining(session, 1500, 500), 0);
-    cr_expect_eq(tls_session_remaining(session, 999, 500), 0, "set back");
+    cr_expect_eq(tls_session_remaining(session, 700, 500), 500, "ahead");
+    cr_expect_eq(tls_session_remaining(session, 699, 500), 0, "set back");
     tls_session_set(session, 1000, 1100);
     cr_expect_eq(tls_session_remaining(session, 1000, 500), 100);
     cr_expect_eq(tls_session_remaining(session, 1100, 500), 0);

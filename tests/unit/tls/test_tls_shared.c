@@ -15,6 +15,7 @@
 #include "tls/tls_files.h"
 #include "tls/tls_remote_key.h"
 #include "tls/tls_secret.h"
+#include "tls/tls_ticket_keys.h"
 #include "tls/tls_trial.h"
 #include "tls/tls_vault.h"
 
@@ -23,7 +24,7 @@ enum { SERVICES = 2 };
 static struct pki ca, leaf;
 static char *log_path, *ca_file, *cert_file, *key_file;
 static char *crl_file, *other_crl_file;
-static struct tls_secret secret;
+static struct tls_ticket_secrets tickets = { .count = 1 };
 static char first_name[] = "first", second_name[] = "second";
 
 /* Two services of one configuration, and what their files say now. */
@@ -54,7 +55,7 @@ set_up(void)
     key_file = pki_key("leaf.key", &leaf, NULL);
     crl_file = list("one.crl", NULL, 9);
     other_crl_file = list("two.crl", NULL, 9);
-    cr_assert(tls_secret_make(&secret, &error));
+    cr_assert(tls_secret_make(&tickets.items[0], &error));
     for (size_t i = 0; i < SERVICES; i++)
         services[i] = (struct service_config){
             .name = i == 0 ? first_name : second_name,
@@ -92,7 +93,7 @@ make_by(tls_trial_context_fn *by, struct config *config, size_t which,
     struct tls_shared *shared)
 {
     const struct tls_resources resources = {
-        .secret = &secret, .shared = shared,
+        .tickets = &tickets, .shared = shared,
     };
     struct service_config service = services[which];
     struct error error = { .count = 0 };
@@ -127,11 +128,12 @@ leaf_of(const struct tls_context *context)
 static bool
 have_same_policy(const struct tls_context *a, const struct tls_context *b)
 {
-    unsigned char keys[2][80] = { { 0 }, { 0 } };
+    size_t length, other;
+    const unsigned char *id = tls_ticket_keys_id(tls_context_ssl(a), &length);
+    const unsigned char *its = tls_ticket_keys_id(tls_context_ssl(b), &other);
 
-    SSL_CTX_get_tlsext_ticket_keys(tls_context_ssl(a), keys[0], 80);
-    SSL_CTX_get_tlsext_ticket_keys(tls_context_ssl(b), keys[1], 80);
-    return memcmp(keys[0], keys[1], 80) == 0;
+    cr_assert(id != NULL && its != NULL);
+    return length == other && memcmp(id, its, length) == 0;
 }
 
 Test(tls_shared, services_with_the_same_trust_have_one_store)
