@@ -22,7 +22,8 @@ struct error;
 
 /*
  * Opens the target and switches to it; on failure (the reason is added to
- * `error`) the previous target stays in use.  `path` is the file of LOG_FILE;
+ * `error`) the previous target stays in use.  `path` is the file of LOG_FILE,
+ * which is made if it is not there, for the group adm to read where it can be;
  * for LOG_SYSLOG and LOG_JOURNAL it is the socket, NULL for the system's own.
  * Until the first call lines go to stderr as text at level info.
  *

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/path_why.h"
+
+enum { FILE_MODE = 0640 };
 
 static bool
 is_journal_stream(const struct stat *status)
@@ -67,15 +70,41 @@ open_stderr(struct log_sink *sink, struct error *error)
     return true;
 }
 
-/* O_NONBLOCK is for paths that turn out to be a FIFO or a terminal. */
+/* On Debian the group adm reads logs.  Where it is not there, or only root could
+ * name it, the file keeps its own group. */
+static void
+share_new_file(int fd)
+{
+    const struct group *readers = getgrnam("adm");
+
+    if (readers != NULL)
+        (void)!fchown(fd, (uid_t)-1, readers->gr_gid);
+    (void)fchmod(fd, FILE_MODE);
+}
+
+/* O_NONBLOCK is for paths that turn out to be a FIFO or a terminal.  What is there
+ * already keeps its mode and group; a link that leads nowhere yet is not new. */
+static int
+open_or_make(const char *path)
+{
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY |
+        O_CLOEXEC;
+    int fd = open(path, flags | O_EXCL, 0600);
+
+    if (fd >= 0)
+        share_new_file(fd);
+    else if (errno == EEXIST)
+        fd = open(path, flags, FILE_MODE);
+    return fd;
+}
+
 static bool
 open_file(struct log_sink *sink, struct error *error)
 {
     char why[PATH_WHY_SIZE];
     struct stat status;
 
-    sink->fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK |
-        O_NOCTTY | O_CLOEXEC, 0640);
+    sink->fd = open_or_make(sink->path);
     sink->dress = LOG_DRESS_TIME;
     sink->way = LOG_WAY_WRITE;
     if (sink->fd < 0)

@@ -59,7 +59,8 @@ static const struct option options[] = {
       .flags = OPTION_RELOADS, .offset = FIELD(log_target), .value = "stderr",
       .help = "Where the log goes: stderr, file:PATH, syslog or journal.",
       .details = "Under systemd stderr is the journal, with levels. A file "
-          "is opened anew on SIGUSR1, for log rotation." },
+          "is opened anew on SIGUSR1, for log rotation; a new one has mode "
+          "0640 and the group adm, if there is one that may be named." },
     { .name = "log_level", .scope = OPTION_GLOBAL, .type = OPTION_WORD,
       .flags = OPTION_RELOADS, .offset = FIELD(log_level), .value = "info",
       .words = level_words, .help = "The least important line to log.",

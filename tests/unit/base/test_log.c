@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,9 +73,7 @@ Test(log, writes_lines_to_a_file)
     const struct log_field fields[] = {
         LOG_STRING("service", "web"), LOG_NUMBER("up", 5),
     };
-    struct stat status;
 
-    umask(0);
     open_file(path, LOG_TEXT, LOG_LEVEL_INFO);
     log_info("web", "listening on %s", "127.0.0.1:80");
     log_warn(NULL, "careful");
@@ -87,8 +86,45 @@ Test(log, writes_lines_to_a_file)
         "warn careful\n"
         "error 100%\n"
         "info end service=web up=5\n");
+}
+
+/* Debian's administrators read logs as members of adm. */
+Test(log, makes_a_file_that_adm_can_read)
+{
+    const char *path = scratch_path("log"), *old = scratch_path("old");
+    const struct group *readers = getgrnam("adm");
+    int made = open(old, O_CREAT | O_WRONLY, 0600);
+    gid_t group = readers != NULL && geteuid() == 0 ? readers->gr_gid
+                                                    : getegid();
+    struct stat status;
+
+    umask(0077);
+    open_file(path, LOG_TEXT, LOG_LEVEL_INFO);
     cr_assert_eq(stat(path, &status), 0);
     cr_expect_eq(status.st_mode & 07777, 0640);
+    cr_expect_eq(status.st_gid, group);
+
+    /* What is there already is as its owner wants it. */
+    cr_assert_geq(made, 0);
+    close(made);
+    cr_assert_eq(stat(old, &status), 0);
+    group = status.st_gid;
+    open_file(old, LOG_TEXT, LOG_LEVEL_INFO);
+    cr_assert_eq(stat(old, &status), 0);
+    cr_expect_eq(status.st_mode & 07777, 0600);
+    cr_expect_eq(status.st_gid, group);
+}
+
+/* A link to where there is no file yet names it all the same. */
+Test(log, makes_the_file_of_a_link)
+{
+    const char *path = scratch_path("log"), *link = scratch_path("link");
+    struct stat status;
+
+    cr_assert_eq(symlink(path, link), 0);
+    open_file(link, LOG_TEXT, LOG_LEVEL_INFO);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_expect_eq(status.st_mode & 0137, 0);
 }
 
 Test(log, obeys_the_level)
