@@ -84,6 +84,6 @@ main(int count, char **arguments)
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);
     if (count == 1 && role_start_is_title(arguments[0]))
-        return role_main();
+        return role_main(arguments[0]);
     return check_output(run_command(count > 0 ? count - 1 : 0, arguments + 1));
 }

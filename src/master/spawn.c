@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "ipc/channel.h"
+#include "roles/role_title.h"
 #include "sandbox/privileges.h"
 
 enum { LOG_PIPE_BYTES = 256 << 10 };
@@ -46,6 +47,7 @@ choose_variables(char *chosen[VARIABLES_MAX + 1])
 {
     size_t count = 0;
 
+    chosen[count++] = role_title_room; /* first */
     for (char **each = environ; *each != NULL && count < VARIABLES_MAX; each++)
         if (is_kept_variable(*each))
             chosen[count++] = *each;

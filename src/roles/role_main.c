@@ -20,6 +20,7 @@
 #include "roles/keeper.h"
 #include "roles/keeper_slice.h"
 #include "roles/role_start.h"
+#include "roles/role_title.h"
 #include "roles/scout.h"
 #include "roles/trial.h"
 #include "roles/worker.h"
@@ -240,12 +241,13 @@ run_role(struct life *life)
  * its account's other processes may look at it: before there is any secret, it is
  * that no more. */
 int
-role_main(void)
+role_main(char *title)
 {
     static struct life life; /* some of it is large */
     struct error error = { 0 };
     int code;
 
+    role_title_open(title);
     if (!sandbox_forbid_dumps(&error) || !role_start_take(&life.start)) {
         error_clear(&error);
         fputs("sallyport: this name is that of processes which the daemon "

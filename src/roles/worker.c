@@ -23,6 +23,7 @@
 #include "roles/heartbeat.h"
 #include "roles/keeper_client.h"
 #include "roles/log_message.h"
+#include "roles/role_title.h"
 #include "roles/scout_client.h"
 #include "roles/worker_handover.h"
 #include "roles/worker_memory.h"
@@ -139,6 +140,7 @@ begin_drain(struct worker *worker, uint64_t timeout_ms)
         worker_rollout_give_up(&worker->rollout);
     }
     relay->draining = true;
+    role_title_retire();
     if (timeout_ms != MESSAGE_NO_LIMIT)
         timer_set(&worker->drain_timer, timeout_ms);
     stop_if_idle(worker);

@@ -81,6 +81,24 @@ def stop(pid):
     wait_until(lambda: state(pid) == "T", f"{pid} to be stopped")
 
 
+def insist(pid, number=signal.SIGTERM):
+    """Sends the signal until the process is gone."""
+    def is_gone():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return not is_alive(pid)
+    wait_until(is_gone, f"{pid} to give in")
+
+
+def title(pid):
+    """What ps(1) shows as its command line."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as words:
+            return words.read().rstrip(b"\0").replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def role(pid):
     """"w0" for the first worker, "admin", "scout", "trial"; "" if it has gone
     or is none of them."""

@@ -3,6 +3,7 @@ that the master runs: it has addresses of its own, and nothing of the master's
 memory or environment."""
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -58,6 +59,40 @@ def daemon(relay, server, free_port, certs):
         one.port = port
         return one, processes.wait_roles(one.pid, TITLES)
     return start
+
+
+def titles_of_workers(master):
+    return sorted(processes.title(pid) for pid in processes.children(master)
+                  if processes.role(pid) in ("w0", "w1"))
+
+
+RETIRING = ["sallyport: worker 0 (retiring)", "sallyport: worker 1 (retiring)"]
+
+
+@pytest.mark.parametrize("how", ["stop", "upgrade"])
+def test_retiring_workers_say_so(relay, server, free_port, how):
+    """Workers that only finish what they have are told from others by their command
+    line."""
+    port = free_port()
+    one = relay(configs.plain(port, server(peers.echo).port))
+    held, holders = [], set()
+    while holders < set(one.workers().values()):    # so that none leaves
+        held.append(peers.connect(port))
+        assert peers.is_served(held[-1])
+        holders.add(one.wait_holder(held[-1].socket.getsockname()[1]))
+    assert titles_of_workers(one.pid) == [title.removesuffix(" (retiring)")
+                                 for title in RETIRING]
+    if how == "stop":
+        one.signal(signal.SIGTERM)
+    else:
+        assert processes.command(one, "upgrade").returncode == 0
+    sallyport.wait_until(lambda: titles_of_workers(one.pid) == RETIRING, "their titles")
+    for peer in held:
+        peer.close()
+    if how == "upgrade":
+        processes.insist(processes.status(one)["master"]["pid"])
+    assert one.wait_exit() == 0
+    one.check()
 
 
 @pytest.mark.promise(47)

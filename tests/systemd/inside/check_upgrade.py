@@ -1,6 +1,7 @@
 """A new binary, and a new package, while clients come and go."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import time
@@ -50,6 +51,43 @@ def upgrade_under_load_fails_nobody():
         assert told["failed"] == 0 and told["done"] > 30, told
         systemctl("reload", daemon.SERVICE)
         return f"{told['done']} served, slowest {told['slowest_ms']} ms"
+
+
+def shown_processes():
+    """What `systemctl status` has beside each pid, without its quotes."""
+    lines = systemctl("status", "--full", daemon.SERVICE).splitlines()
+    found = (re.match(r"\s+[├└]─\s*(\d+) (.*)", line) for line in lines)
+    return {int(line[1]): line[2].strip('"') for line in found if line}
+
+
+@check
+def status_tells_processes_apart():
+    """`systemctl status` shows what each process is, and which ones only finish
+    what they had before an upgrade."""
+    names = {"sallyport: worker 0", "sallyport: worker 1",
+             "sallyport: keeper 0", "sallyport: scout", "sallyport: admin"}
+    with steady.Stream() as stream:
+        daemon.configure(
+            service("named", "127.0.0.1:7100", f"localhost:{stream.port}"),
+            daemon.tls("tls", 7101, f"127.0.0.1:{stream.port}"))
+        daemon.start()
+        master = daemon.main_pid()
+        shown = shown_processes()
+        command = shown.pop(master)
+        assert re.fullmatch(r"\S+/sallyport run -c \S+/sallyport.ini", command)
+        assert set(shown.values()) == names and len(shown) == len(names), shown
+        with daemon.connected(7100) as held:
+            held.sendall(b"before")
+            assert held.recv(100) == b"before"
+            daemon.run("sallyport", "upgrade")
+            daemon.wait("a retiring worker", lambda: re.search(
+                r"worker \d \(retiring\)", str(shown_processes())))
+            new = shown_processes()
+            assert names <= set(new.values()), new
+            assert len([title for title in new.values()
+                        if title.endswith("(retiring)")]) == 1, new
+        followed(master)
+        return ", ".join(sorted(new.values()))
 
 
 @check

@@ -27,6 +27,7 @@
 #include "base/scratch.h"
 #include "ipc/channel.h"
 #include "roles/role_main.h"
+#include "roles/role_title.h"
 #include "sandbox/privileges.h"
 #include "tls/tls_secret.h"
 
@@ -37,7 +38,7 @@ struct told {
     struct role_start start;
     size_t descriptors;
     ino_t inodes[ROLE_FD_COUNT]; /* 0: not open */
-    char title[64];
+    char title[64], retiring[64];
     char variables[512];
     unsigned long long blocked;
 };
@@ -81,8 +82,21 @@ look_at_descriptors(struct told *told)
     }
 }
 
+/* What ps(1) shows of this process. */
+static void
+read_own_title(char *title, size_t size)
+{
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, title, size - 1) : -1;
+
+    if (length < 0)
+        _exit(4);
+    title[length] = '\0';
+    close(fd);
+}
+
 static _Noreturn void
-tell(const char *title, char *const *variables)
+tell(char *title, char *const *variables)
 {
     static struct told told;
 
@@ -94,6 +108,10 @@ tell(const char *title, char *const *variables)
         snprintf(told.variables + strlen(told.variables),
             sizeof(told.variables) - strlen(told.variables), "%s\n",
             *variables);
+    role_title_open(title);
+    role_title_retire();
+    read_own_title(told.retiring, sizeof(told.retiring));
+    role_title_retire();
     told.blocked = number_of(getpid(), "SigBlk:", 16);
     if (send(ROLE_FD_CHANNEL, &told, sizeof(told), 0) !=
         (ssize_t)sizeof(told))
@@ -108,7 +126,7 @@ begin(int count, char **words, char **variables)
     if (count != 1 || !role_start_is_title(words[0]))
         return;
     if (strstr(words[0], "admin") != NULL)
-        exit(role_main());
+        exit(role_main(words[0]));
     tell(words[0], variables);
 }
 
@@ -250,6 +268,7 @@ Test(spawn, tells_what_the_role_takes)
     cr_expect(there.unix_sockets && !there.anywhere && !there.zones);
     cr_expect_eq(memcmp(there.ports, reach.ports, sizeof(there.ports)), 0);
     cr_expect_str_eq(told.title, "sallyport: worker 3");
+    cr_expect_str_eq(told.retiring, "sallyport: worker 3 (retiring)");
 }
 
 Test(spawn, passes_on_the_environment_of_libraries_alone)
