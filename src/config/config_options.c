@@ -85,7 +85,8 @@ static const struct option options[] = {
       .help = "How long connections may go on after a stop was asked for.",
       .details = "On SIGTERM or SIGINT no client is accepted any more; "
           "connections that live on past this time are ended, with 0s at "
-          "once. A second signal ends them at once, too. The same time bounds "
+          "once. A second signal, half a second later or more, ends them at "
+          "once, too. The same time bounds "
           "how long the last bytes of a connection that ended badly are "
           "waited for. An upgrade ends no connection." },
     { .name = "upgrade_timeout", .scope = OPTION_GLOBAL,

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "systemd/notify.h"
 
 enum {
@@ -53,9 +54,10 @@ serving_text(const struct manager_state *state, char text[STATUS_SIZE])
 
     state->look(state->arg, &status);
     length = snprintf(text, STATUS_SIZE,
-        "Serving: generation %llu, %zu services, %u workers",
+        "Serving: generation %llu, %zu service%s, %u worker%s",
         (unsigned long long)status.generation, status.services,
-        status.workers);
+        number_plural(status.services), status.workers,
+        number_plural(status.workers));
     if (status.reload_fault != NULL || status.reload_warning != NULL) {
         put_fault(fault, sizeof(fault), status.reload_fault != NULL
             ? status.reload_fault : status.reload_warning);
@@ -117,20 +119,35 @@ manager_state_status(struct manager_state *state)
     notify_send(state->notify, "STATUS=%s", serving_text(state, text));
 }
 
+static const char *
+stopping_text(const struct manager_status *status, char text[STATUS_SIZE])
+{
+    unsigned long long count = status->connections;
+
+    snprintf(text, STATUS_SIZE, "Stopping");
+    if (count > 0)
+        snprintf(text, STATUS_SIZE, "Stopping: %llu connection%s left%s", count,
+            number_plural(count), status->has_predecessor
+                ? ", and some from before an upgrade"
+                : "");
+    else if (status->has_predecessor)
+        snprintf(text, STATUS_SIZE,
+            "Stopping: connections from before an upgrade are left");
+    return text;
+}
+
 static void
 send_draining(struct manager_state *state, const char *first)
 {
     struct manager_status status = { 0 };
+    char text[STATUS_SIZE];
     uint64_t now_ms = clock_now_ms(), until_ms = state->until_ms;
     uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
     uint64_t more_ms = left_ms < EXTEND_MS ? left_ms : EXTEND_MS;
 
     state->look(state->arg, &status);
-    notify_send(state->notify,
-        "%sEXTEND_TIMEOUT_USEC=%llu\nSTATUS=Stopping: %llu connections left%s",
-        first, (unsigned long long)more_ms * 1000,
-        (unsigned long long)status.connections,
-        status.has_predecessor ? ", and some from before an upgrade" : "");
+    notify_send(state->notify, "%sEXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s", first,
+        (unsigned long long)more_ms * 1000, stopping_text(&status, text));
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/scoreboard.h"
 #include "config/config.h"
 #include "master/dispatch.h"
@@ -23,23 +24,38 @@
 #include "systemd/activation.h"
 #include "tls/tls_init.h"
 
+/* systemd, and a shell around the daemon, may send one stop as two signals. */
+enum { SECOND_SIGNAL_MS = 500 };
+
+static void
+end_for_signal(struct master *master, int number)
+{
+    unsigned long long count = master_connections(master);
+
+    master->end_asked = true;
+    if (count > 0)
+        log_warn(NULL, "second SIG%s: ending %llu connection%s now",
+            sigabbrev_np(number), count, number_plural(count));
+    master_end_now(master);
+}
+
 static void
 on_stop(evutil_socket_t number, short what, void *arg)
 {
     struct master *master = arg;
     const struct config *config = master->generations.current.config;
+    uint64_t now_ms = clock_now_ms();
 
     (void)what;
     if (config == NULL) {
         master_give_up_start(master, EXIT_SUCCESS);
-    } else if (!master->stop_asked) {
-        master->stop_asked = true;
+    } else if (master->stop_asked_ms == 0) {
+        master->stop_asked_ms = now_ms;
         upgrade_pass_stop(&master->upgrade);
         master_stop(master, config->global.drain_timeout_ms);
-    } else {
-        log_warn(NULL, "second %s: ending %llu connections now",
-            strsignal(number), master_connections(master));
-        master_end_now(master);
+    } else if (!master->end_asked &&
+        now_ms - master->stop_asked_ms >= SECOND_SIGNAL_MS) {
+        end_for_signal(master, number);
     }
 }
 
@@ -204,8 +220,8 @@ on_second(void *arg, bool dead)
     listen_check(&master->listen_check);
     if (!dead || !master->supervisor.stopping)
         return;
-    log_error(NULL, "processes that were killed do not go, and are left "
-        "behind: the kernel keeps them waiting for a device");
+    log_error(NULL, "leaving behind killed processes that do not end: they "
+        "wait in the kernel, for a device or a file system");
     event_base_loopbreak(master->children.base);
 }
 

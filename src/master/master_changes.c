@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "base/duration.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/scoreboard.h"
 #include "master/parts.h"
 #include "master/requests.h"
@@ -60,6 +62,27 @@ close_sockets(struct master *master)
     master_end_if_alone(master);
 }
 
+/* `timeout_ms`: how long connections may go on; MESSAGE_NO_LIMIT: as long as they
+ * do. */
+static void
+log_stopping(unsigned long long connections, uint64_t timeout_ms)
+{
+    const char *has = connections == 1 ? " has" : "s have";
+    char span[DURATION_TEXT_SIZE];
+
+    if (connections == 0)
+        log_info(NULL, "stopping");
+    else if (timeout_ms == MESSAGE_NO_LIMIT)
+        log_info(NULL, "stopping when %llu connection%s ended", connections,
+            has);
+    else if (timeout_ms == 0)
+        log_info(NULL, "stopping: ending %llu connection%s", connections,
+            number_plural(connections));
+    else
+        log_info(NULL, "stopping: %llu connection%s %s to finish",
+            connections, has, duration_format(timeout_ms, span));
+}
+
 void
 master_stop(struct master *master, uint64_t timeout_ms)
 {
@@ -71,8 +94,7 @@ master_stop(struct master *master, uint64_t timeout_ms)
     if (!has_retired)
         stop_changes(master);
     manager_state_stopping(&master->manager_state, timeout_ms);
-    log_info(NULL, "stopping: %llu connections have %llu ms to finish",
-        master_connections(master), (unsigned long long)timeout_ms);
+    log_stopping(master_connections(master), timeout_ms);
     supervisor_drain(&master->supervisor, NULL, timeout_ms);
     upgrade_stop_predecessor(&master->upgrade, timeout_ms);
     if (!has_retired)
@@ -84,8 +106,7 @@ static void
 retire_master(struct master *master)
 {
     stop_changes(master);
-    log_info(NULL, "stopping when the last of %llu connections has ended",
-        master_connections(master));
+    log_stopping(master_connections(master), MESSAGE_NO_LIMIT);
     supervisor_drain(&master->supervisor, NULL, MESSAGE_NO_LIMIT);
     close_sockets(master);
 }

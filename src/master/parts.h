@@ -73,7 +73,9 @@ struct master {
     bool starting;     /* its configuration is active, and it has not said that
                         * it is ready */
     bool stop_limited; /* connections have a time to end in */
-    bool stop_asked;   /* by a signal: the next one means now */
+    uint64_t stop_asked_ms; /* when a signal did: a later one means now; 0:
+                             * none has */
+    bool end_asked;    /* by that second signal: further ones mean nothing */
     int code;          /* of the program's end */
 };
 

@@ -394,7 +394,7 @@ class Relay:
         exit, which must be a clean one."""
         children = self.children()
         if at_once:
-            self._insist()
+            self.insist()
         elif self.running():
             self.signal(signal.SIGTERM)
         code = self.wait_exit(timeout)
@@ -404,11 +404,12 @@ class Relay:
                 _comm(pid).startswith("sallyport:")]
         assert not left, f"the master has left {left} behind"
 
-    def _insist(self):
-        # Two signals that follow each other closely arrive as one.
+    def insist(self, number=None):
+        """Sends the signal (SIGTERM) until the master is gone: one that comes
+        within half a second of the first counts as the same."""
         deadline = time.monotonic() + PATIENCE
         while self.running() and time.monotonic() < deadline:
-            self.signal(signal.SIGTERM)
+            self.signal(number or signal.SIGTERM)
             try:
                 self.process.wait(0.1)
             except subprocess.TimeoutExpired:
@@ -441,7 +442,7 @@ class Relay:
         if self.checked:
             return
         try:
-            self._insist()
+            self.insist()
             self.wait_exit()
         finally:
             self.kill()

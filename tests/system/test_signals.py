@@ -64,7 +64,7 @@ def test_second_signal_ends_connections_in_every_state(relay, certs, server,
     sallyport.wait_until(lambda: len(far.results) == 2, "the server's two")
     one.signal(signal.SIGTERM)
     one.wait_log("stopping")
-    one.signal(signal.SIGTERM)
+    one.insist()
     assert one.wait_exit() == 0
     for peer in (silent, half, connecting, blocked):
         assert peer.receive().end == "reset"
