@@ -70,7 +70,7 @@ put_facts(struct sheet *sheet)
         facts->config[0] != '\0' ? facts->config : "(no file)",
         facts->generation);
     put_reload(sheet, facts);
-    put_text(sheet, "workers        %" PRIu64 " wanted\n", facts->workers);
+    put_text(sheet, "workers        %" PRIu64 "\n", facts->workers);
     put_sandbox(sheet, facts);
     if (facts->certs[0] != '\0')
         put_text(sheet, "certificates   %s\n", facts->certs);

@@ -149,8 +149,8 @@ report_lost(void)
 
     if (state.lost == 0)
         return true;
-    snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost",
-        state.lost);
+    snprintf(text, sizeof(text), "%" PRIu64 " log line%s lost", state.lost,
+        state.lost == 1 ? " was" : "s were");
     if (!write_record(&record))
         return false;
     state.lost = 0;

@@ -148,8 +148,9 @@ check_listen_trust(const struct leg *leg)
     const struct leg_config *config = leg->config;
 
     if (config->verify != VERIFY_NONE && config->ca.count == 0)
-        report_leg_fault(leg, "verify", "there is nobody to trust; write "
-            "listen.ca = FILE with the CA of the clients");
+        report_leg_fault(leg, "verify", "there is no CA to verify clients "
+            "by; write listen.ca = FILE with the one that issues their "
+            "certificates");
     if (config->verify != VERIFY_NONE || written_on(leg, "verify") != NULL)
         return;
     if (config->ca.count > 0)

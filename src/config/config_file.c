@@ -54,9 +54,9 @@ config_file_warn(const struct config *config)
                 FILE_SIZE_MAX, &content) != FILE_DONE)
             continue; /* the command line is no file */
         if ((content.mode & S_IWOTH) != 0)
-            log_warn(NULL, "%s may be changed by any user (mode %04o), who can "
-                "so decide what this daemon does: chmod o-w",
-                names->items[i], (unsigned)content.mode);
+            log_warn(NULL, "%s may be changed by any user (mode %04o), and so "
+                "may what this daemon does: chmod o-w %s", names->items[i],
+                (unsigned)content.mode, names->items[i]);
         files_release(&content);
     }
 }

@@ -295,7 +295,7 @@ read_again(struct loader *loader, struct files *files, struct error *error)
         begun = read_arguments(
             loader, files, (int)words.count, words.items, error);
     } else {
-        error_add(error, "the bundle does not say what to load");
+        error_add(error, "the bundle names no configuration to load");
     }
     strings_clear(&words);
     return begun;

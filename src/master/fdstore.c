@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "net/listen_table.h"
 #include "systemd/activation.h"
 #include "systemd/fdstore_name.h"
@@ -69,8 +70,8 @@ fdstore_adopt(struct fdstore *fdstore, struct activation *activation)
         if (adopt_socket(sockets, passed)) {
             adopted++;
         } else {
-            log_warn(NULL, "a stored socket is of no use any more: %s",
-                passed->name);
+            log_warn(NULL, "closing a socket that the service manager has kept "
+                "and no service can use: %s", passed->name);
             remove_name(fdstore->notify, passed->name);
             close(passed->fd);
             removed++;
@@ -81,8 +82,8 @@ fdstore_adopt(struct fdstore *fdstore, struct activation *activation)
     if (removed > 0)
         forget_all(sockets);
     if (adopted > 0)
-        log_info(NULL, "%zu listening sockets were kept by the service manager",
-            adopted);
+        log_info(NULL, "listening on %zu socket%s that the service manager has "
+            "kept", adopted, number_plural(adopted));
 }
 
 /* FDPOLL=0: a listening socket has no end that the manager should see. */

@@ -135,9 +135,9 @@ master_reopen_log(struct master *master)
     upgrade_reopen_predecessor_log(&master->upgrade);
 }
 
-/* Warns of what another system would enforce; `status` tells the rest too. */
+/* Tells what a newer kernel would enforce; `status` tells the rest too. */
 static void
-warn_of_sandbox(const struct master *master)
+report_sandbox(const struct master *master)
 {
     char missing[SANDBOX_MISSING_SIZE];
 
@@ -146,11 +146,10 @@ warn_of_sandbox(const struct master *master)
     else if (!sandbox_is_possible()) /* such a build is for tests alone */
         log_debug(NULL, "this build confines no process");
     else if (sandbox_missing(missing))
-        log_warn(NULL, "sandbox: this system cannot enforce: %s", missing);
+        log_info(NULL, "sandbox: this system does not enforce %s", missing);
     else if (privileges_keep_groups())
-        log_info(NULL,
-            "processes keep the supplementary groups of the account, "
-            "for this was not started as root");
+        log_info(NULL, "processes keep the supplementary groups that the "
+            "daemon was started with: only root could take them away");
 }
 
 void
@@ -174,7 +173,7 @@ master_on_started(void *arg, struct error *error)
     ticket_secret_watch(
         &master->tickets, master->generations.current.config);
     activation_warn(&master->sockets);
-    warn_of_sandbox(master);
+    report_sandbox(master);
     master->starting = true;
     supervisor_note_progress(&master->supervisor);
 }

@@ -195,7 +195,8 @@ set_sandbox(struct status_facts *facts, const struct master *master)
         (void)sandbox_missing(missing);
     if (supervisor_reaches_anywhere(&master->supervisor))
         sandbox_add_missing(missing,
-            "where to some workers connect, until an upgrade");
+            "that some workers connect to configured servers only, until an "
+            "upgrade");
     STATUS_FACTS_SET(facts->sandbox, modes[master->children.sandbox]);
     STATUS_FACTS_SET(facts->not_enforced, missing);
 }
@@ -263,8 +264,8 @@ drain_named_service(struct master *master, struct child *admin, uint32_t number,
     if (listen_table_close_service(&master->sockets, index))
         log_info(name, "draining: no client is accepted any more");
     snprintf(text, sizeof(text),
-        "%s: no client is accepted any more; %llu connections go on\n", name,
-        (unsigned long long)active);
+        "%s: no client is accepted any more; %llu connection%s\n", name,
+        (unsigned long long)active, active == 1 ? " goes on" : "s go on");
     send_reply(admin, number, REPLY_DONE, false, text);
 }
 

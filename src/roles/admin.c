@@ -284,19 +284,6 @@ linger_for_clients(struct admin *admin)
             break;
 }
 
-/* Ctrl-C goes to every process of a terminal, and a service manager may tell
- * all of them at once; but the socket is to answer until the master ends. */
-static void
-ignore_admin_signals(void)
-{
-    static const int numbers[] = {
-        SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE,
-    };
-
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        (void)signal(numbers[i], SIG_IGN);
-}
-
 /* False: no memory, or no descriptor; what was made stays in `admin`, and
  * `master_fd` is the channel's if there is one. */
 static bool
@@ -326,7 +313,6 @@ admin_run(int master_fd, int listen_fd, struct scoreboard *board, uid_t owner)
     struct admin admin = { .board = board };
     bool started;
 
-    ignore_admin_signals();
     started = set_up_admin(&admin, master_fd, listen_fd, owner) &&
         heartbeat_start(&admin.heartbeat, admin.base, admin.channel);
     if (started) {

@@ -220,17 +220,6 @@ on_scout_master_ended(void *arg, const char *why)
 }
 
 static void
-ignore_scout_signals(void)
-{
-    static const int numbers[] = {
-        SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE
-    };
-
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        (void)signal(numbers[i], SIG_IGN);
-}
-
-static void
 free_scout(struct scout *scout)
 {
     struct scout_link *link;
@@ -282,7 +271,6 @@ scout_run(struct scout *scout, int master_fd)
 {
     bool ready;
 
-    ignore_scout_signals();
     scout->master = channel_new(scout->loop->base, master_fd, ROLE_SCOUT,
         ROLE_MASTER, master_handlers, on_scout_master_ended, scout);
     ready = scout->master != NULL;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/scoreboard.h"
 #include "config/config.h"
 #include "ipc/channel.h"
@@ -117,8 +118,8 @@ on_drain_timeout(void *arg)
 {
     struct worker *worker = arg;
 
-    log_warn(NULL, "drain_timeout is over: ending %zu connections",
-        worker->relay.connections);
+    log_warn(NULL, "drain_timeout is over: ending %zu connection%s",
+        worker->relay.connections, number_plural(worker->relay.connections));
     end_now(worker);
 }
 
@@ -167,7 +168,7 @@ on_rollout(void *arg, const struct message *message, const int *fds)
 {
     struct worker *worker = arg;
 
-    worker_rollout_hear(&worker->rollout, message, fds[0]);
+    worker_rollout_dispatch(&worker->rollout, message, fds[0]);
 }
 
 static void
@@ -321,8 +322,8 @@ on_master_gone(void *arg, const char *why)
 {
     struct worker *worker = arg;
 
-    log_error(NULL, "the master %s: finishing %zu connections", why,
-        worker->relay.connections);
+    log_error(NULL, "the master %s: finishing %zu connection%s", why,
+        worker->relay.connections, number_plural(worker->relay.connections));
     heartbeat_stop(&worker->heartbeat);
     channel_free(worker->master);
     worker->master = NULL;

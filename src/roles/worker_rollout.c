@@ -234,7 +234,7 @@ on_abort(
 }
 
 void
-worker_rollout_hear(
+worker_rollout_dispatch(
     struct worker_rollout *rollout, const struct message *message, int fd)
 {
     static void (*const handlers[MESSAGE_TYPE_COUNT])(

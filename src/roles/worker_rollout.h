@@ -49,9 +49,9 @@ void worker_rollout_init(struct worker_rollout *rollout, struct relay *relay,
     const struct tls_ticket_secrets *tickets, struct tls_signer *signer,
     const struct worker_rollout_calls *calls, void *arg);
 
-/* MESSAGE_BUNDLE, _SOCKET, _REBOUND, _COVER, _PREPARE, _SWITCH or _CANCEL; takes
+/* MESSAGE_BUNDLE, _SOCKET, _REBOUND, _COVER, _PREPARE, _COMMIT or _ABORT; takes
  * `fd`, -1 where none comes with it. */
-void worker_rollout_hear(
+void worker_rollout_dispatch(
     struct worker_rollout *rollout, const struct message *message, int fd);
 
 /* A service is drained, in what is planned too. */

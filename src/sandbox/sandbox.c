@@ -154,10 +154,8 @@ sandbox_add_missing(char text[SANDBOX_MISSING_SIZE], const char *what)
 {
     size_t length = strlen(text);
 
-    if (length > 0)
-        length += (size_t)snprintf(
-            text + length, SANDBOX_MISSING_SIZE - length, "; ");
-    snprintf(text + length, SANDBOX_MISSING_SIZE - length, "%s", what);
+    snprintf(text + length, SANDBOX_MISSING_SIZE - length, "%s%s",
+        length > 0 ? "; " : "", what);
 }
 
 bool
@@ -168,24 +166,27 @@ sandbox_missing(char text[SANDBOX_MISSING_SIZE])
 
     text[0] = '\0';
     if (instrumented) {
-        sandbox_add_missing(text, "anything, for this program was built with "
-            "sanitizers or to count what runs");
+        sandbox_add_missing(text, "anything (this program was built with "
+            "sanitizers or to count what runs)");
         return true;
     }
     if (!filters)
-        sandbox_add_missing(text, "which system calls are made (no seccomp)");
-    if (version < LANDLOCK_FILES)
-        sandbox_add_missing(text, "which files are opened (no Landlock)");
-    if (version < LANDLOCK_TCP)
         sandbox_add_missing(
-            text, "to which TCP ports workers connect (no Landlock 4)");
+            text, "which system calls are made (needs seccomp)");
+    if (version < LANDLOCK_FILES)
+        sandbox_add_missing(text, "that files are out of reach (needs Landlock, "
+            "Linux 5.13)");
+    if (version < LANDLOCK_TCP)
+        sandbox_add_missing(text, "that workers connect to configured TCP "
+            "ports only (needs Landlock, Linux 6.7)");
     if (version < LANDLOCK_SCOPES)
-        sandbox_add_missing(text, "to which abstract unix sockets workers "
-            "connect (no Landlock 6)");
-    sandbox_add_missing(text, "to which paths of unix sockets workers connect");
-    sandbox_add_missing(text, "where to the scout sends UDP");
+        sandbox_add_missing(text, "that workers connect to configured abstract "
+            "sockets only (needs Landlock, Linux 6.12)");
+    sandbox_add_missing(
+        text, "that workers connect to configured unix paths only");
+    sandbox_add_missing(text, "that the scout sends UDP to name servers only");
     if (privileges_keep_groups())
-        sandbox_add_missing(text, "that processes have no supplementary group "
-            "(not started as root)");
+        sandbox_add_missing(text, "that processes have no supplementary groups "
+            "(needs a start as root)");
     return !filters || version < LANDLOCK_SCOPES;
 }

@@ -224,7 +224,7 @@ print_sum(const struct selftest *selftest)
             fprintf(selftest->out, "%u %s\n", selftest->counts[i], words[i]);
     (void)sandbox_missing(missing);
     if (missing[0] != '\0')
-        fprintf(selftest->out, "This system cannot enforce: %s\n", missing);
+        fprintf(selftest->out, "This system does not enforce %s\n", missing);
 }
 
 bool

@@ -177,9 +177,9 @@ tls_certkey_fault_unkept(const struct tls_load *load,
     const char *kind = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
 
     ERR_clear_error();
-    tls_load_fault(load, "cert", "%s: the keeper can keep keys for RSA, ECDSA, "
-        "Ed25519 and Ed448, but not this one (%s, %d bits); use such a key, or "
-        "set keeper = off in [global]", pair->path,
+    tls_load_fault(load, "cert", "%s: the keeper signs with RSA, ECDSA, Ed25519 "
+        "and Ed448 keys, but not with this one (%s, %d bits); use such a key, "
+        "or set keeper = off in [global]", pair->path,
         kind != NULL ? kind : "unknown", EVP_PKEY_get_bits(key));
 }
 

@@ -156,12 +156,12 @@ static const OSSL_DISPATCH ec_functions[] = {
 /* With the names of the default provider's, under which libssl knows them. */
 const OSSL_ALGORITHM tls_provider_keys[] = {
     { "RSA:rsaEncryption:1.2.840.113549.1.1.1", TLS_PROVIDER_PROPERTY,
-        functions, "RSA key that is kept elsewhere" },
+        functions, "RSA key of another process" },
     { "EC:id-ecPublicKey:1.2.840.10045.2.1", TLS_PROVIDER_PROPERTY,
-        ec_functions, "EC key that is kept elsewhere" },
+        ec_functions, "EC key of another process" },
     { "ED25519:1.3.101.112", TLS_PROVIDER_PROPERTY, functions,
-        "Ed25519 key that is kept elsewhere" },
+        "Ed25519 key of another process" },
     { "ED448:1.3.101.113", TLS_PROVIDER_PROPERTY, functions,
-        "Ed448 key that is kept elsewhere" },
+        "Ed448 key of another process" },
     { NULL, NULL, NULL, NULL },
 };

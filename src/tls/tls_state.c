@@ -69,7 +69,7 @@ tls_state_fail(struct tls_state *tls)
 
     tls->broken = true;
     if (tls->job != NULL && tls_job_was_refused(tls->job))
-        tls_state_keep_failure(tls, "no signature could be had from the keeper");
+        tls_state_keep_failure(tls, "the keeper made no signature");
     tls_failure_describe(
         tls->ssl, tls->input.protocol, tls->established, text);
     tls_state_keep_cause(tls, text);

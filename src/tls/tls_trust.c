@@ -96,8 +96,9 @@ trust_nobody(const struct tls_load *load)
 {
     SSL_CTX_set_verify(load->ctx, SSL_VERIFY_NONE, NULL);
     if (!load->accepts)
-        tls_load_warn(load, "verify", "is none: the server may be ANYBODY, "
-            "its certificate is not checked");
+        tls_load_warn(load, "verify", "is none: the server's certificate is "
+            "NOT CHECKED, so that an attacker on the way can pose as the "
+            "server");
     if (load->leg->crl.count > 0)
         tls_load_warn(load, "crl", "has no effect while %s.verify is none",
             load->side);

@@ -197,9 +197,8 @@ find_ca(struct tls_trust_reading *reading)
     else if (index < ca->count || (index == 0 && !reading->load.accepts))
         find_system(reading);
     else if (index == 0)
-        tls_load_fault(&reading->load, "ca", "verifying clients needs to know "
-            "whom to trust; name the file of the CA that issues their "
-            "certificates");
+        tls_load_fault(&reading->load, "ca", "there is no CA to verify clients "
+            "by; name the file of the one that issues their certificates");
     else
         return false;
     return true;

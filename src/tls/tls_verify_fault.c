@@ -77,7 +77,7 @@ say_names(X509_STORE_CTX *store, char *text, size_t size)
     char names[TLS_NAMES_SIZE], wanted[TLS_NAME_SIZE];
 
     if (host == NULL)
-        host = address != NULL ? address : "what was asked for";
+        host = address != NULL ? address : "the host that was expected";
     escape_bytes(wanted, sizeof(wanted), host, strlen(host), ESCAPE_MESSAGE);
     snprintf(text, size, ", not for %s but for %s", wanted,
         tls_certificate_names(cert, names));
@@ -123,7 +123,7 @@ static const struct fault {
     { X509_V_ERR_IP_ADDRESS_MISMATCH, "certificate has the wrong IP address",
         say_names },
     { X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
-        "certificate has a name that nobody should trust", NULL },
+        "certificate has a name that cannot be trusted", NULL },
 };
 
 static const struct fault *

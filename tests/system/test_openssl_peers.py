@@ -50,7 +50,7 @@ REFUSED = {
     "client-expired": "certificate has expired",
     "client-revoked": "certificate is revoked",
     "client-wrong-use": "certificate may not be used for this purpose",
-    "client-nul": "certificate has a name that nobody should trust",
+    "client-nul": "certificate has a name that cannot be trusted",
 }
 
 

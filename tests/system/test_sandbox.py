@@ -146,7 +146,7 @@ def test_kept_groups_are_reported(relay, free_port, owned_folder):
                 configs.plain(free_port(), "localhost:9"), within=groups)
     done = processes.command(one, "status", "-s", owned_folder / "control",
                              within=groups)
-    assert "no supplementary group (not started as root)" in done.stdout
+    assert "no supplementary groups (needs a start as root)" in done.stdout
     assert one.matching("supplementary group")
     assert status_fields(processes.roles(one.pid)["w0"])["Groups"] == ["12345"]
 

@@ -548,7 +548,7 @@ def test_restart_refuses_no_client(relay, free_port, manager, server, tmp_path,
         for thread in threads:
             thread.join()
     assert not refused
-    assert one.matching("3 listening sockets were kept")
+    assert one.matching("listening on 3 sockets that the service manager")
     assert len(manager.store) == 3
 
 
@@ -614,7 +614,7 @@ def test_stored_socket_of_a_replaced_path_is_not_used(relay, manager, echo,
     listening(socket.AF_UNIX, str(path)).close()
     one = relay(config, **manager.options(stored=True))
     manager.wait("READY", 2)
-    one.wait_log("of no use any more")
+    one.wait_log("closing a socket that the service manager has kept")
     assert serves(str(path))
     assert len(manager.store) == 1
 
@@ -637,7 +637,7 @@ def test_stored_socket_with_a_false_name_is_removed(relay, manager, echo,
         assert [m["FDNAME"] for m in removed] == [name]
         assert manager.messages.index(removed[0]) < \
             manager.messages.index(ready)
-        assert one.matching("of no use any more")
+        assert one.matching("closing a socket that the service manager has kept")
 
 
 # The watchdog.

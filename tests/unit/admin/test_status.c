@@ -112,7 +112,7 @@ Test(status, is_a_table)
         "configuration /etc/x.ini, generation 3");
     cr_expect_str_eq(row(text, "last reload"),
         "last reload 2026-01-02T03:04:05Z, failed: x.ini:1: \"no\"");
-    cr_expect_str_eq(row(text, "workers"), "workers 2 wanted");
+    cr_expect_str_eq(row(text, "workers"), "workers 2");
     cr_expect_str_eq(row(text, "sandbox"), "sandbox on");
     cr_expect_str_eq(row(text, "not enforced"), "not enforced TCP; UDP");
     cr_expect_str_eq(row(text, "master"), "master 99 -");

@@ -57,9 +57,10 @@ Test(config_check, refuses)
         { TLS_OUT "connect.min_version = 1.3\nconnect.max_version = 1.2\n",
             "t.ini:4: [service a] connect.min_version: the least version" },
         { TLS_IN "listen.cert = a\nlisten.verify = required\n",
-            "t.ini:5: [service a] listen.verify: there is nobody to trust" },
+            "t.ini:5: [service a] listen.verify: there is no CA to verify "
+            "clients by; write listen.ca = FILE" },
         { TLS_IN "listen.cert = a\nlisten.verify = optional\n",
-            "nobody to trust" },
+            "there is no CA to verify clients by" },
         { TLS_IN "listen.cert = a\nlisten.ca = a\n",
             "listen.ca: clients are not asked for a certificate" },
         { TLS_IN "listen.cert = a\nlisten.crl = a\n",

@@ -459,15 +459,15 @@ Test(files, arguments_are_the_same_from_a_bundle)
     }
 }
 
-Test(files, a_bundle_must_say_what_to_load)
+Test(files, a_bundle_must_name_what_to_load)
 {
     static char a[] = "/a", b[] = "/b", *two[] = { a, b };
     struct files *kept = keeping();
     struct error error = { 0 };
 
     cr_expect_null(config_load_again(kept, &error));
-    cr_expect_str_eq(error.messages[0], "the bundle does not say what to "
-        "load");
+    cr_expect_str_eq(error.messages[0],
+        "the bundle names no configuration to load");
     error_clear(&error);
     cr_assert(files_set_start(kept, "file", two, 2));
     cr_expect_null(config_load_again(kept, &error));

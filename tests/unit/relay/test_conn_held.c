@@ -175,7 +175,7 @@ Test(conn_held, ends_when_it_is_refused)
         wire_turn(relay.loop);
     wire_reset(client.fd);
     client.fd = -1;
-    expect_end("no signature could be had from the keeper");
+    expect_end("the keeper made no signature");
 }
 
 Test(conn_held, ends_with_all_others)

@@ -277,20 +277,6 @@ Test(admin, paces_what_it_asks_of_the_master)
     cr_expect_geq(clock_now_ms() - began_ms, (ASKED - AT_ONCE - 1) * EVERY_MS);
 }
 
-Test(admin, lives_through_signals)
-{
-    static const int numbers[] = {
-        SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE,
-    };
-    int fd;
-
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        cr_assert_eq(kill(admin, numbers[i]), 0);
-    fd = ask("reload\n");
-    reply(expect_request(VERB_RELOAD, ""), 0, 0, "");
-    cr_expect_str_eq(answer(fd), "ok\n");
-}
-
 Test(admin, hands_out_what_it_has_when_the_master_ends)
 {
     int done = ask("upgrade\n");

@@ -117,7 +117,7 @@ send_message(enum message_type type, const void *payload, const char *text,
         .fd_count = fd >= 0,
     };
 
-    worker_rollout_hear(&rollout, &message, fd);
+    worker_rollout_dispatch(&rollout, &message, fd);
 }
 
 static void

@@ -322,7 +322,7 @@ Test(tls_files, explains_trust_that_cannot_be_used)
     EXPECT_FAULT(&leg, "the system's store (/nowhere/file or /nowhere/dir) has "
         "no certificate", "ca-certificates");
     leg.ca = (struct strings){ NULL, 0 };
-    EXPECT_FAULT(&leg, "listen.ca: verifying clients needs to know");
+    EXPECT_FAULT(&leg, "listen.ca: there is no CA to verify clients by");
     trusted = ca_file;
     leg.ca = (struct strings){ &trusted, 1 };
     leg.crl = (struct strings){ &ca_file, 1 };

@@ -203,7 +203,7 @@ Test(tls_handshake_kept, fails_when_refused)
     cr_expect_eq(pair.server.status, STREAM_FAILED);
     cr_expect_eq(pair.client.status, STREAM_FAILED);
     cr_expect_str_eq(tls_stream_failure(&pair.server.stream),
-        "no signature could be had from the keeper");
+        "the keeper made no signature");
     cr_expect_str_eq(tls_stream_failure(&pair.client.stream),
         "the server met with an error of its own (alert internal_error)");
     kept_pair_close(&pair);

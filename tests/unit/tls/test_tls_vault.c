@@ -289,7 +289,7 @@ Test(tls_vault, says_what_it_cannot_keep)
         .listen_leg = LEG(.cert = STRINGS(pss_file)),
     };
 
-    expect_fault(service, "but not this one (RSA-PSS, 2048 bits); use such a "
+    expect_fault(service, "but not with this one (RSA-PSS, 2048 bits); use such a "
         "key, or set keeper = off in [global]");
     service.listen_leg.cert = (struct strings)STRINGS(cert);
     expect_fault(service, "has no private key");
