@@ -74,6 +74,15 @@ struct stream {
 /* A stream that has no socket yet, and may be closed and freed. */
 #define STREAM_NONE { .ops = &stream_plain_ops, .fd = -1 }
 
+/* Of a plain stream some of whose bytes were read to be looked at: it reads these
+ * first.  Takes what `bytes` holds, which is empty afterwards, if anything is.
+ * False: out of memory, nothing is changed. */
+NODISCARD bool stream_put_back(struct stream *stream, struct buffer *bytes);
+
+/* Takes back what was put back and not read, for what reads the socket in the place
+ * of the plain stream; `bytes` is empty before. */
+void stream_take_back(struct stream *stream, struct buffer *bytes);
+
 /* Takes `fd`, a connected non-blocking socket.  `ready` runs from the event
  * loop and may close the stream. */
 void stream_open(struct stream *stream, struct loop *loop, int fd,

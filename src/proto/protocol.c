@@ -209,6 +209,34 @@ protocol_of(const uint8_t *bytes, size_t size)
     return of_structure(bytes, size);
 }
 
+/* Of those that are told by a structure: the length of PostgreSQL's first message is
+ * below 64 KiB, and TPKT has version 3 and a zero. */
+static bool
+may_become_structured(const uint8_t *bytes, size_t size)
+{
+    enum { POSTGRESQL_SIZE = 8, RDP_SIZE = 6 };
+
+    if (bytes[0] == 0)
+        return size < POSTGRESQL_SIZE && (size < 2 || bytes[1] == 0);
+    if (bytes[0] == 3)
+        return size < RDP_SIZE && (size < 2 || bytes[1] == 0);
+    return (bytes[0] & 0x80) != 0 && size < 3; /* the hello of SSL 2 */
+}
+
+bool
+protocol_may_become(const uint8_t *bytes, size_t size)
+{
+    if (size == 0)
+        return true;
+    if (protocol_of(bytes, size) != PROTOCOL_OTHER)
+        return false;
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (size < beginnings[i].size &&
+            memcmp(bytes, beginnings[i].bytes, size) == 0)
+            return true;
+    return may_become_structured(bytes, size);
+}
+
 const char *
 protocol_name(enum protocol protocol)
 {

@@ -4,6 +4,7 @@
 #ifndef PROTO_PROTOCOL_H
 #define PROTO_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,10 @@ enum protocol {
  * there are too few of them it is PROTOCOL_OTHER, or PROTOCOL_TLS if they may
  * still become a record of TLS (RFC 8446 5.1). */
 enum protocol protocol_of(const uint8_t *bytes, size_t size);
+
+/* Whether more of a client's bytes could make another protocol of them, one of TLS,
+ * HTTP, SSH, PostgreSQL, RDP and PROXY. */
+bool protocol_may_become(const uint8_t *bytes, size_t size);
 
 /* The protocol's usual name; NULL for PROTOCOL_OTHER. */
 const char *protocol_name(enum protocol protocol);

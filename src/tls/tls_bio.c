@@ -178,6 +178,17 @@ tls_bio_new(struct tls_input *input)
 }
 
 void
+tls_bio_take_back(struct tls_input *input, struct buffer *bytes)
+{
+    if (buffer_length(bytes) == 0)
+        return;
+    input->protocol = protocol_of(buffer_head(bytes), buffer_length(bytes));
+    input->began = true;
+    input->left = *bytes;
+    *bytes = (struct buffer){ 0 };
+}
+
+void
 tls_bio_begin(struct tls_input *input)
 {
     assert(input->stream->loop->records_length == 0);

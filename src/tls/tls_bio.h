@@ -39,6 +39,9 @@ struct tls_input {
 /* NULL: out of memory.  `input` must outlive the BIO. */
 NODISCARD BIO *tls_bio_new(struct tls_input *input);
 
+/* Takes `bytes`, which were read from the socket before there was TLS on it. */
+void tls_bio_take_back(struct tls_input *input, struct buffer *bytes);
+
 /* Before each call into OpenSSL that may read or write.  In one call it reads a
  * bounded number of records, whatever is in them. */
 void tls_bio_begin(struct tls_input *input);

@@ -62,6 +62,7 @@ tls_stream_start(struct stream *stream, const struct tls_context *context,
 {
     struct tls_state *tls = calloc(1, sizeof(*tls));
     SSL_CTX *ctx = tls_context_ssl(context);
+    struct buffer before = { 0 };
     BIO *bio;
 
     if (tls == NULL)
@@ -74,6 +75,8 @@ tls_stream_start(struct stream *stream, const struct tls_context *context,
     SSL_set_bio(tls->ssl, bio, bio); /* one BIO, one reference: SSL_set_bio(3) */
     if (!tls_handshake_begin(tls, context, peer))
         goto fail;
+    stream_take_back(stream, &before);
+    tls_bio_take_back(&tls->input, &before);
     stream->ops = &tls_ops;
     stream->state = tls;
     return true;

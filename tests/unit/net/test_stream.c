@@ -275,3 +275,60 @@ Test(stream, waits_for_nothing_from_its_second_write_on)
     cr_expect_eq(stream_write(&stream, bytes, 1), STREAM_OK);
     cr_expect_eq(has_nodelay(), 1);
 }
+
+/* What was read to be looked at is read again, once, and before what the socket has
+ * by now. */
+Test(stream, reads_first_what_was_put_back)
+{
+    struct buffer looked_at = { 0 };
+    char data[16];
+    size_t got;
+
+    open_on(wire_tcp, false);
+    cr_assert(buffer_append(&looked_at, "first", 5));
+    cr_assert(stream_put_back(&stream, &looked_at));
+    cr_expect_eq(buffer_length(&looked_at), 0);
+    cr_expect(stream_has_input(&stream));
+    cr_expect_neq(stream.ops, &stream_plain_ops, "it cannot be spliced yet");
+    wire_send(far, "second", 6);
+    cr_assert_eq(stream_read(&stream, data, 3, &got), STREAM_OK);
+    cr_expect_eq(got, 3);
+    cr_expect(stream_has_input(&stream));
+    cr_assert_eq(stream_read(&stream, data + 3, 13, &got), STREAM_OK);
+    cr_expect_eq(got, 2);
+    cr_expect_eq(memcmp(data, "first", 5), 0);
+    cr_expect_not(stream_has_input(&stream));
+    cr_expect_eq(stream.ops, &stream_plain_ops);
+    cr_assert_eq(stream_read(&stream, data, sizeof(data), &got), STREAM_OK);
+    cr_expect_eq(memcmp(data, "second", got), 0);
+    cr_expect_eq(got, 6);
+}
+
+Test(stream, writes_as_ever_with_bytes_put_back)
+{
+    struct buffer looked_at = { 0 };
+    char data[16];
+
+    open_on(wire_tcp, false);
+    cr_assert(buffer_append(&looked_at, "first", 5));
+    cr_assert(stream_put_back(&stream, &looked_at));
+    cr_expect_eq(stream_write(&stream, "answer", 6), STREAM_OK);
+    cr_expect_eq(recv(far, data, sizeof(data), 0), 6);
+}
+
+/* And nothing is left of it where it is closed before they are read. */
+Test(stream, gives_back_what_was_put_back)
+{
+    struct buffer taken = { 0 };
+
+    open_on(wire_tcp, false);
+    cr_expect(stream_put_back(&stream, &taken), "there is nothing");
+    cr_expect_eq(stream.ops, &stream_plain_ops);
+    cr_assert(buffer_append(&taken, "first", 5));
+    cr_assert(stream_put_back(&stream, &taken));
+    stream_take_back(&stream, &taken);
+    cr_expect_eq(buffer_length(&taken), 5);
+    cr_expect_eq(stream.ops, &stream_plain_ops);
+    cr_assert(stream_put_back(&stream, &taken));
+    stream_free(&stream);
+}

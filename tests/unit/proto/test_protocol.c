@@ -11,6 +11,7 @@ struct row {
     enum protocol protocol;
 };
 
+#define LIT(text) text, sizeof(text) - 1
 #define ROW(text, protocol) { text, sizeof(text) - 1, protocol }
 
 static struct row rows[] = {
@@ -82,6 +83,30 @@ ParameterizedTest(struct row *row, protocol, is_told_by_its_first_bytes)
         row->protocol, "%s", row->bytes);
 }
 
+/* A client that has said so much may yet become one of the six. */
+Test(protocol, waits_while_it_may_become_another)
+{
+    static const struct { const char *bytes; size_t size; bool may; } cases[] = {
+        { LIT(""), true }, { LIT("S"), true }, { LIT("SSH"), true },
+        { LIT("SSH-"), false }, { LIT("SSX"), false }, { LIT("GET"), true },
+        { LIT("GET "), false }, { LIT("get"), false }, { LIT("PRO"), true },
+        { LIT("\r\n\r\n\0"), true }, { LIT("\r\n\r\nx"), false },
+        { LIT("\0\0\0\x08\x04\xd2\x16"), true },
+        { LIT("\0\0\0\x08\x04\xd2\x16\x2f"), false },
+        { LIT("\0\1"), false }, { LIT("\x03"), true },
+        { LIT("\x03\0\0\x13\x0e"), true },
+        { LIT("\x03\0\0\x13\x0e\xe0"), false }, { LIT("\x03\1"), false },
+        { LIT("\x80\x2e"), true }, { LIT("\x80\x2e\2"), false },
+        { LIT("\x16"), false }, { LIT("\x16\2"), false },
+        { LIT("\x10\x10"), false },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(protocol_may_become((const uint8_t *)cases[i].bytes,
+                         cases[i].size),
+            cases[i].may, "%zu: %s", i, cases[i].bytes);
+}
+
 /* Each prefix is in memory of its own, so that a sanitizer notices a read
  * behind it. */
 Test(protocol, reads_no_further_than_the_bytes)
@@ -95,6 +120,7 @@ Test(protocol, reads_no_further_than_the_bytes)
             cr_assert_not_null(copy);
             memcpy(copy, rows[i].bytes, size);
             (void)protocol_of(copy, size);
+            (void)protocol_may_become(copy, size);
             free(copy);
         }
 }
