@@ -4,6 +4,7 @@
 #ifndef CONFIG_CONFIG_FIELDS_H
 #define CONFIG_CONFIG_FIELDS_H
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <stdbool.h>
@@ -22,6 +23,50 @@ struct origin {
     bool shared;    /* in [defaults], rather than in the service itself */
 };
 
+/* What a client may be told by, of which there is at most one each. */
+enum match_name {
+    MATCH_NAME_ANY,   /* not said */
+    MATCH_NAME_NONE,  /* sni:-, a TLS client that sends no name */
+    MATCH_NAME_UNDER, /* sni:*.NAME, one label in front of it */
+    MATCH_NAME_IS,    /* sni:NAME */
+};
+
+enum match_protocol {
+    MATCH_PROTOCOL_ANY, /* not said; of a client: it has said nothing */
+    MATCH_PROTOCOL_TLS,
+    MATCH_PROTOCOL_HTTP,
+    MATCH_PROTOCOL_SSH,
+    MATCH_PROTOCOL_POSTGRESQL,
+    MATCH_PROTOCOL_RDP,
+    MATCH_PROTOCOL_PROXY,
+    MATCH_PROTOCOL_OTHER, /* none of these */
+    MATCH_PROTOCOL_COUNT,
+};
+
+struct match_net {
+    sa_family_t family; /* AF_UNSPEC: not said */
+    uint8_t bits;
+    uint8_t bytes[16];  /* 4 of them for AF_INET; zero behind the bits */
+};
+
+/* One line of listen.match: all of it must hold. */
+struct match_rule {
+    enum match_name kind;
+    char *name; /* lower case, of MATCH_NAME_UNDER what is behind "*."; or NULL */
+    char *alpn; /* NULL: not said */
+    enum match_protocol protocol;
+    struct match_net from;
+    unsigned words;
+    char *text; /* as written */
+};
+
+/* Any of them must hold; none: all clients that no other service takes. */
+struct match_rules {
+    struct match_rule *items;
+    size_t count;
+    bool faulty; /* a line was refused */
+};
+
 enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX, ENDPOINT_SYSTEMD };
 
 struct endpoint {
@@ -34,6 +79,23 @@ struct endpoint {
                        SYSTEMD: the name that the socket is passed under */
     char *text;     /* as written */
     struct origin origin;
+    uint32_t group; /* of a listen endpoint, the number plus one of its group
+                       (config_share.h); 0: its service is alone there, and
+                       takes all clients */
+};
+
+/* A listen endpoint that shares its place with others. */
+struct listen_member {
+    uint32_t service;  /* its number in the configuration */
+    uint32_t endpoint; /* and that of its listen endpoint */
+};
+
+/* Members are in the order of writing; the home is the one without a match, or else
+ * the first: it has the socket, with its options. */
+struct listen_group {
+    struct listen_member *members;
+    uint32_t count;
+    uint32_t home;
 };
 
 struct endpoints {
@@ -100,6 +162,8 @@ struct leg_config {
     mode_t mode;                    /* of a unix socket's path */
     char *owner;                    /* USER[:GROUP] of it; NULL: unchanged */
     char *group;                    /* of it; NULL: the owner's, or unchanged */
+    struct match_rules match;       /* which clients, at an address that several
+                                       services share */
 };
 
 struct config;
@@ -113,6 +177,7 @@ struct service_config {
     unsigned max_connections;       /* 0: shared, relay/limits.h */
     uint64_t connect_timeout_ms;
     uint64_t handshake_timeout_ms;
+    uint64_t sniff_timeout_ms;
     uint64_t idle_timeout_ms;       /* 0: off, as for the next two */
     uint64_t half_close_timeout_ms;
     uint64_t lifetime_ms;
