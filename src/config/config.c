@@ -62,6 +62,14 @@ config_workers(const struct config *config)
     return count < WORKERS_MAX ? count : WORKERS_MAX;
 }
 
+static void
+clear_groups(struct config *config)
+{
+    for (size_t i = 0; i < config->group_count; i++)
+        free(config->groups[i].members);
+    free(config->groups);
+}
+
 void
 config_unref(struct config *config)
 {
@@ -70,6 +78,7 @@ config_unref(struct config *config)
     for (size_t i = 0; i < config->service_count; i++)
         config_service_clear(&config->services[i]);
     free(config->services);
+    clear_groups(config);
     config_global_clear(&config->global);
     strings_clear(&config->file_names);
     files_unref(config->files);

@@ -12,6 +12,7 @@
 #include "config/config_fields.h"
 
 struct files;
+struct listen_group;
 
 /* Counted: a connection that outlives a reload keeps the one it began with. */
 struct config {
@@ -22,6 +23,8 @@ struct config {
     struct global_config global;
     struct service_config *services;
     size_t service_count;
+    struct listen_group *groups;    /* config_share.h */
+    size_t group_count;
     struct strings file_names;      /* owns what origins point to */
 };
 

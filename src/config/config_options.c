@@ -226,6 +226,16 @@ static const struct option options[] = {
       .max = MINUTES(10),
       .help = "How long a TLS handshake may take, on either leg.",
       .details = "A client that connects and says nothing is gone after it." },
+    { .name = "timeout.sniff", .scope = OPTION_SERVICE, .type = OPTION_MSEC,
+      .flags = OPTION_RELOADS, .offset = FIELD(sniff_timeout_ms),
+      .value = "2s", .min = 1, .max = MINUTES(10),
+      .help = "How long a silent client is waited for, before listen.match.",
+      .details = "Only where services share an address, and a match looks at "
+          "what clients say. A client that says nothing until then expects "
+          "the server to speak first (SMTP, some SSH clients): it goes to the "
+          "service without listen.match, or to one whose match has from: and "
+          "no other word. Of services at one address the longest time "
+          "counts." },
     { .name = "timeout.idle", .scope = OPTION_SERVICE, .type = OPTION_MSEC,
       .flags = OPTION_RELOADS, .offset = FIELD(idle_timeout_ms),
       .value = "off", .zero = "off", .min = SECONDS(1), .max = DAYS(365),
@@ -315,6 +325,24 @@ static const struct option options[] = {
 #undef TICKETS_DETAILS
 
 #define FIELD(f) offsetof(struct service_config, listen_leg.f)
+    { .name = "listen.match", .scope = OPTION_SERVICE, .type = OPTION_MATCH,
+      .flags = OPTION_OF_LISTEN | OPTION_LIST | OPTION_OWN | OPTION_RELOADS,
+      .offset = FIELD(match),
+      .help = "Which clients of a shared address are this service's.",
+      .details = "Several services may listen at one address, written alike, "
+          "if their matches tell them apart; the one without a match takes "
+          "what no other one does. sni:NAME is the name that a TLS client "
+          "asks for, sni:*.NAME has one label in front of it, sni:- is none; "
+          "alpn:NAME a protocol that it offers; proto:NAME what it speaks "
+          "(tls, http, ssh, postgresql, rdp, proxy, or other for none of "
+          "these); from:ADDRESS/BITS where it comes from. Of the words of a "
+          "line all must hold, of several lines any. Where several services "
+          "match, the more specific line wins: an exact name, a wildcard, "
+          "more words, a narrower network. Two that would tie are an error. A "
+          "tls:// endpoint ends TLS, a tcp:// endpoint passes on what the "
+          "client says as it is. Where there is no service for a client, "
+          "TLS is refused with the alert unrecognized_name, and anything else "
+          "is closed." },
     { .name = "listen.backlog", .scope = OPTION_SERVICE,
       .type = OPTION_NUMBER, .flags = OPTION_OF_LISTEN,
       .offset = FIELD(backlog), .value = "4096", .min = 1, .max = 65535,

@@ -40,6 +40,7 @@ enum option_type {
     OPTION_CONTROL,     /* char *: a path, "auto" or "none" */
     OPTION_LISTEN,      /* struct endpoints: where to listen */
     OPTION_CONNECT,     /* struct endpoints: where to connect */
+    OPTION_MATCH,       /* struct match_rules: which clients */
     OPTION_LOG,         /* log_target and log_path of struct global_config */
     OPTION_TYPE_COUNT
 };

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/config_endpoint.h"
 #include "config/config_fault.h"
+#include "config/config_share.h"
 
 enum { TITLE_SIZE = 64, MORE_SIZE = 160 };
 
@@ -77,12 +78,39 @@ report_overlap(const struct place *a, const struct place *b,
         origin->line, more);
 }
 
+/* One place, of which `places` are all. */
 static void
-check_same(const struct place *places, size_t count, struct error *error)
+share_place(struct config *config, const struct place *places, size_t count,
+    struct error *error)
 {
-    for (size_t i = 1; i < count; i++)
-        if (config_endpoint_same(places[i - 1].endpoint, places[i].endpoint))
-            report_overlap(&places[i - 1], &places[i], "", error);
+    struct listen_member *members = calloc(count, sizeof(*members));
+
+    for (size_t i = 0; members != NULL && i < count; i++) {
+        const struct service_config *service = places[i].service;
+
+        members[i] = (struct listen_member){
+            .service = (uint32_t)(service - config->services),
+            .endpoint = (uint32_t)(places[i].endpoint - service->listen.items),
+        };
+    }
+    if (members != NULL)
+        config_share_add(config, members, count, error);
+    else
+        error_no_memory(error);
+    free(members);
+}
+
+static void
+share_places(struct config *config, const struct place *places, size_t count,
+    struct error *error)
+{
+    for (size_t i = 0, end; i < count; i = end) {
+        end = i + 1;
+        while (end < count &&
+            config_endpoint_same(places[i].endpoint, places[end].endpoint))
+            end++;
+        share_place(config, &places[i], end - i, error);
+    }
 }
 
 /* `star` is `*`, and `other` all addresses of one family. */
@@ -140,7 +168,7 @@ check_ports(const struct place *places, size_t count, struct error *error)
 }
 
 void
-config_overlap_check(const struct config *config, struct error *error)
+config_overlap_check(struct config *config, struct error *error)
 {
     size_t count;
     struct place *places = gather_places(config, &count);
@@ -150,7 +178,7 @@ config_overlap_check(const struct config *config, struct error *error)
         return;
     }
     qsort(places, count, sizeof(*places), compare_places);
-    check_same(places, count, error);
+    share_places(config, places, count, error);
     check_ports(places, count, error);
     free(places);
 }

@@ -10,9 +10,10 @@
 struct config;
 struct error;
 
-/* Adds a fault for each listen endpoint whose place another one, written before
- * it, has already, or `*` has.  One address beside all of them is no fault: the
+/* Makes groups of listen endpoints in one place (config_share.h).  Adds a fault for
+ * each whose place another one, written before it, has already, so that nothing
+ * tells their clients apart, or `*` has.  One address beside all of them is no fault: the
  * kernel serves both, clients of that address by the socket bound to it. */
-void config_overlap_check(const struct config *config, struct error *error);
+void config_overlap_check(struct config *config, struct error *error);
 
 #endif

@@ -13,6 +13,7 @@
 #include "config/config_host.h"
 #include "config/config_joined.h"
 #include "config/config_keepalive.h"
+#include "config/config_match.h"
 #include "config/config_number.h"
 
 /* One string. */
@@ -408,6 +409,33 @@ endpoint_origin(const void *field, size_t index)
     return &((const struct endpoints *)field)->items[index].origin;
 }
 
+/* OPTION_MATCH */
+
+static bool
+parse_match(const struct config_parse *p)
+{
+    return config_match_add(p->field, p->text, p->fault);
+}
+
+static size_t
+count_matches(const void *field)
+{
+    return ((const struct match_rules *)field)->count;
+}
+
+static char *
+format_match(const struct option *option, const void *field, size_t index)
+{
+    (void)option;
+    return strdup(((const struct match_rules *)field)->items[index].text);
+}
+
+static void
+clear_matches(void *field)
+{
+    config_match_clear(field);
+}
+
 /* OPTION_LOG: two fields, of which the offset leads to the first. */
 
 struct log_fields {
@@ -516,6 +544,9 @@ const struct config_type config_type_table[] = {
         .expects = "ENDPOINT" },
     [OPTION_CONNECT] = { .parse = parse_connect, ENDPOINTS,
         .expects = "ENDPOINT" },
+    [OPTION_MATCH] = { .parse = parse_match, .count = count_matches,
+        .format = format_match, .clear = clear_matches,
+        .expects = "sni:NAME, alpn:NAME, proto:NAME, from:NET" },
     [OPTION_LOG] = { .parse = parse_log, .format = format_log,
         .clear = clear_log,
         .expects = "stderr, file:PATH, syslog or journal" },

@@ -23,6 +23,7 @@ message_socket_send(struct channel *channel, enum message_type type,
         .index = socket->index,
         .service = use->service,
         .tls = use->tls,
+        .endpoint = (uint16_t)use->endpoint,
         .serve = serve,
     };
     char text[TEXT_MAX];
@@ -50,6 +51,7 @@ message_socket_read(const struct message *message, int fd,
     };
     *use = (struct socket_use){
         .service = fixed->service,
+        .endpoint = fixed->endpoint,
         .tls = fixed->tls != 0,
     };
     if (socket->text != NULL && (*path == '\0' || socket->path != NULL))

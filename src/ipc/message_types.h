@@ -65,7 +65,8 @@ struct message_socket {
     uint64_t inode;
     uint32_t index;   /* among the sockets of its address */
     uint32_t service; /* index in the configuration */
-    uint32_t tls;     /* 0 or 1 */
+    uint16_t tls;     /* 0 or 1 */
+    uint16_t endpoint; /* of those that the service listens at */
     uint32_t serve;   /* 0: close it once its queue is empty */
 };
 

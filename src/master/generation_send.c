@@ -1,5 +1,7 @@
 #include "master/generation_send.h"
 
+#include <string.h>
+
 #include "config/config.h"
 #include "files/files.h"
 #include "ipc/message_socket.h"
@@ -41,6 +43,20 @@ send_worker_sockets(struct child *worker, const struct load *load)
     }
 }
 
+/* What others serve at the same address is served on. */
+static void
+send_drained(struct child *worker, const struct generation *generation)
+{
+    const struct message_drain fixed = { .timeout_ms = MESSAGE_NO_LIMIT };
+
+    for (size_t i = 0; i < generation->drained.count; i++) {
+        const char *service = generation->drained.items[i];
+
+        child_send(
+            worker, MESSAGE_DRAIN, &fixed, service, strlen(service), -1);
+    }
+}
+
 static void
 send_load(struct child *child, const struct load *load)
 {
@@ -52,10 +68,12 @@ send_load(struct child *child, const struct load *load)
     child->prepared = false;
     child_forget_fault(child);
     child_send(child, MESSAGE_BUNDLE, &fixed, NULL, 0, generation->bundle_fd);
-    if (child->role == ROLE_WORKER)
+    if (child->role == ROLE_WORKER) {
         send_worker_sockets(child, load);
-    else if (secrets_fd >= 0)
+        send_drained(child, generation);
+    } else if (secrets_fd >= 0) {
         child_send(child, MESSAGE_SECRETS, &fixed, NULL, 0, secrets_fd);
+    }
     child_send(child, MESSAGE_PREPARE, &fixed, NULL, 0, -1);
     conduct_expect(&child->conduct, MESSAGE_PREPARED);
     liveness_obeyed(&child->liveness, LIVENESS_PREPARE); /* an earlier one */

@@ -236,19 +236,25 @@ find_active_service(const struct config *config, const char *name,
     return false;
 }
 
+static bool
+is_drained_socket(const struct listen_socket *held, const void *arg)
+{
+    return held->serves && generation_has_drained(arg, held);
+}
+
 /* The service's connections go on; a reload, or a start, opens it again. */
 static void
 drain_named_service(struct master *master, struct child *admin, uint32_t number,
     const char *name)
 {
     const struct scoreboard *board = master->children.board;
+    struct generation *current = &master->generations.current;
     unsigned on_board = scoreboard_service_find(board, name);
     char text[256];
     uint64_t active;
     uint32_t index;
 
-    if (!find_active_service(
-            master->generations.current.config, name, &index)) {
+    if (!find_active_service(current->config, name, &index)) {
         snprintf(text, sizeof(text), "there is no service \"%s\"\n", name);
         send_reply(admin, number, REPLY_FAILED, false, text);
         return;
@@ -261,8 +267,14 @@ drain_named_service(struct master *master, struct child *admin, uint32_t number,
     /* First: a worker that empties a queue counts itself in for each look. */
     active = scoreboard_active(board, on_board);
     supervisor_drain(&master->supervisor, name, MESSAGE_NO_LIMIT);
-    if (listen_table_close_service(&master->sockets, index))
+    if (!generation_is_drained(current, index)) {
+        if (!generation_drain(current, name))
+            log_error(name, "a worker that is started before the next reload "
+                "may serve it again: out of memory");
         log_info(name, "draining: no client is accepted any more");
+    }
+    (void)listen_table_close_those(
+        &master->sockets, is_drained_socket, current);
     snprintf(text, sizeof(text),
         "%s: no client is accepted any more; %llu connection%s\n", name,
         (unsigned long long)active, active == 1 ? " goes on" : "s go on");

@@ -100,6 +100,8 @@ fault_of_socket(const struct config *config, const struct message *message)
 
     if (fixed->service >= config->service_count)
         return no_such_service;
+    if (fixed->endpoint >= config->services[fixed->service].listen.count)
+        return "names an endpoint that its service has not";
     if (*path != '\0' &&
         find_path(&config->services[fixed->service], path) == NULL)
         return "names a path that is not the service's";
@@ -155,7 +157,9 @@ rollout_wanted(struct rollout *rollout, struct child *trial,
         return;
     held->wanted = true;
     held->next = (struct socket_use){
-        .service = fixed->service, .tls = fixed->tls != 0,
+        .service = fixed->service,
+        .endpoint = fixed->endpoint,
+        .tls = fixed->tls != 0,
     };
     give_socket(rollout, message, NULL);
 }

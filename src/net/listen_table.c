@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/config_share.h"
 #include "net/names_check.h"
 
 /* What binding one endpoint needs to know. */
@@ -55,14 +56,15 @@ find_inet_address(const struct listen_socket *held, struct address *address)
  * lent: it could not be had again.  False: none was. */
 static bool
 sweep_listen_sockets(struct listen_table *sockets,
-    bool (*is_over)(const struct listen_socket *, uint32_t), uint32_t service)
+    bool (*is_over)(const struct listen_socket *, const void *),
+    const void *arg)
 {
     size_t kept = 0, before = sockets->count;
 
     for (size_t i = 0; i < before; i++) {
         struct listen_socket *held = &sockets->items[i];
 
-        if (is_over(held, service) && !listen_socket_is_passed(held)) {
+        if (is_over(held, arg) && !listen_socket_is_passed(held)) {
             if (sockets->given_up != NULL)
                 sockets->given_up(sockets->arg, held);
             listener_socket_close(&held->socket);
@@ -214,10 +216,13 @@ bind_service(struct listen_table *sockets, const struct config *config,
 
     for (size_t i = 0; i < service->listen.count; i++) {
         const struct endpoint *endpoint = &service->listen.items[i];
+        bool is_home = config_share_is_home(config, index, (uint32_t)i);
         struct binding binding = {
             .sockets = sockets,
             .facts = facts,
-            .use = { .service = index, .tls = endpoint->tls },
+            .use = { .service = index,
+                .endpoint = (uint32_t)i,
+                .tls = endpoint->tls },
         };
         const struct listener_binder binder = {
             .count = facts->count,
@@ -229,8 +234,9 @@ bind_service(struct listen_table *sockets, const struct config *config,
             .arg = &binding,
         };
 
-        ok &= listener_bind(
-            service->name, endpoint, &service->listen_leg, &binder, error);
+        if (is_home)
+            ok &= listener_bind(service->name, endpoint, &service->listen_leg,
+                &binder, error);
     }
     return ok;
 }
@@ -280,16 +286,16 @@ listen_table_refresh(struct listen_table *sockets, const struct config *config)
 }
 
 static bool
-is_unwanted(const struct listen_socket *held, uint32_t service)
+is_unwanted(const struct listen_socket *held, const void *arg)
 {
-    (void)service;
+    (void)arg;
     return !held->wanted;
 }
 
 void
 listen_table_commit(struct listen_table *sockets)
 {
-    sweep_listen_sockets(sockets, is_unwanted, 0);
+    sweep_listen_sockets(sockets, is_unwanted, NULL);
     for (size_t i = 0; i < sockets->count; i++) {
         struct listen_socket *held = &sockets->items[i];
 
@@ -303,29 +309,25 @@ listen_table_commit(struct listen_table *sockets)
 }
 
 static bool
-is_not_in_force(const struct listen_socket *held, uint32_t service)
+is_not_in_force(const struct listen_socket *held, const void *arg)
 {
-    (void)service;
+    (void)arg;
     return !held->serves;
 }
 
 void
 listen_table_rollback(struct listen_table *sockets)
 {
-    sweep_listen_sockets(sockets, is_not_in_force, 0);
+    sweep_listen_sockets(sockets, is_not_in_force, NULL);
     for (size_t i = 0; i < sockets->count; i++)
         sockets->items[i].wanted = false;
 }
 
+/* Passed sockets stay open, but serve no more. */
 static bool
-is_of_service(const struct listen_socket *held, uint32_t service)
-{
-    return held->now.service == service;
-}
-
-/* Passed sockets of the service stay open, but serve no more. */
-static bool
-rest_lent(struct listen_table *sockets, uint32_t service)
+rest_lent(struct listen_table *sockets,
+    bool (*is_over)(const struct listen_socket *, const void *),
+    const void *arg)
 {
     bool any = false;
 
@@ -333,7 +335,7 @@ rest_lent(struct listen_table *sockets, uint32_t service)
         struct listen_socket *held = &sockets->items[i];
 
         if (!held->serves || !listen_socket_is_passed(held) ||
-            !is_of_service(held, service))
+            !is_over(held, arg))
             continue;
         held->serves = held->noted = false;
         any = true;
@@ -342,9 +344,11 @@ rest_lent(struct listen_table *sockets, uint32_t service)
 }
 
 bool
-listen_table_close_service(struct listen_table *sockets, uint32_t service)
+listen_table_close_those(struct listen_table *sockets,
+    bool (*is_over)(const struct listen_socket *held, const void *arg),
+    const void *arg)
 {
-    bool any = rest_lent(sockets, service);
+    bool any = rest_lent(sockets, is_over, arg);
 
-    return sweep_listen_sockets(sockets, is_of_service, service) || any;
+    return sweep_listen_sockets(sockets, is_over, arg) || any;
 }

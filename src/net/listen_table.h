@@ -23,6 +23,8 @@ struct error;
 /* The service of a socket, in one configuration. */
 struct socket_use {
     uint32_t service; /* index in the configuration */
+    uint32_t endpoint; /* and that of its listen endpoint: of a group
+                        * (config_share.h) the home */
     bool tls;
 };
 
@@ -106,7 +108,10 @@ void listen_table_refresh(struct listen_table *sockets,
 /* Closes what was added and is not in force. */
 void listen_table_rollback(struct listen_table *sockets);
 
-/* Closes those of one service at once.  False: it has none. */
-bool listen_table_close_service(struct listen_table *sockets, uint32_t service);
+/* Closes those at once that serve nobody any more, as `is_over` says.  False: there
+ * are none. */
+bool listen_table_close_those(struct listen_table *sockets,
+    bool (*is_over)(const struct listen_socket *held, const void *arg),
+    const void *arg);
 
 #endif

@@ -22,11 +22,19 @@
 #include "relay/limits_handed.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "relay/share.h"
 
 static const char *
 service_name_of(const struct acceptor *acceptor)
 {
     return acceptor_service(acceptor)->config->name;
+}
+
+/* NULL: not decided yet. */
+static struct service *
+counted_service(const struct acceptor *acceptor)
+{
+    return acceptor->share == NULL ? acceptor_service(acceptor) : NULL;
 }
 
 static bool
@@ -35,8 +43,8 @@ may_accept(void *arg)
     struct acceptor *acceptor = arg;
 
     if (!acceptor->closing)
-        return limits_admit(acceptor->relay, acceptor_service(acceptor));
-    limits_enter(acceptor->relay, acceptor_service(acceptor));
+        return limits_admit(acceptor->relay, counted_service(acceptor));
+    limits_enter(acceptor->relay, counted_service(acceptor));
     return true;
 }
 
@@ -45,7 +53,7 @@ on_nothing_accepted(void *arg)
 {
     struct acceptor *acceptor = arg;
 
-    limits_leave(acceptor->relay, acceptor_service(acceptor)->index);
+    limits_leave(acceptor->relay, acceptor_counted(acceptor));
 }
 
 static void
@@ -87,15 +95,15 @@ hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
 {
     struct address client = { .length = length };
     struct relay *relay = acceptor->relay;
-    struct service *service = acceptor_service(acceptor);
-    unsigned index = service->index, slot = choose_slot(acceptor);
+    unsigned index = acceptor_counted(acceptor), slot = choose_slot(acceptor);
 
     relay->accepted++;
     if (slot == relay->slot || !limits_hand(relay, slot, index))
         return false;
     memcpy(&client.storage, peer, length);
     if (relay->hand_over(relay->arg, slot, acceptor, fd, &client)) {
-        conn_stats_count(relay, service, METRIC_HANDED_OVER, 1);
+        conn_stats_count(
+            relay, counted_service(acceptor), METRIC_HANDED_OVER, 1);
         close(fd);
         return true;
     }
@@ -107,12 +115,17 @@ static void
 on_accepted(void *arg, int fd, const struct sockaddr *peer, socklen_t length)
 {
     struct acceptor *acceptor = arg;
-    struct service *service = acceptor_service(acceptor);
+    struct relay *relay = acceptor->relay;
 
-    conn_stats_count(acceptor->relay, service, METRIC_ACCEPTED, 1);
-    if (!hand_over(acceptor, fd, peer, length))
-        conn_start(acceptor->relay, service, acceptor->id, acceptor->tls, fd,
-            peer, length);
+    conn_stats_count(relay, counted_service(acceptor), METRIC_ACCEPTED, 1);
+    if (hand_over(acceptor, fd, peer, length))
+        return;
+    if (acceptor->share != NULL)
+        conn_start_shared(
+            relay, acceptor->share, acceptor->id, fd, peer, length);
+    else
+        conn_start(relay, acceptor_service(acceptor), acceptor->id,
+            acceptor->tls, fd, peer, length);
 }
 
 /* The master looks after its sockets, and sends another one. */
@@ -152,6 +165,7 @@ acceptor_free(struct acceptor *acceptor)
 {
     listener_free(acceptor->listener);
     service_unref(acceptor_service(acceptor));
+    share_unref(acceptor->share);
     free(acceptor->text);
     free(acceptor);
 }
@@ -188,6 +202,17 @@ acceptor_serve(struct acceptor *acceptor, struct service *service)
     service_ref(service); /* first: it may be the same */
     service_unref(acceptor_service(acceptor));
     acceptor->waiter.service = service;
+    limits_update(acceptor->relay, &acceptor->waiter);
+}
+
+void
+acceptor_divide(struct acceptor *acceptor, struct share *share)
+{
+    struct share *before = acceptor->share;
+
+    acceptor->share = share != NULL ? share_ref(share) : NULL;
+    acceptor->waiter.any = share != NULL;
+    share_unref(before);
     limits_update(acceptor->relay, &acceptor->waiter);
 }
 
@@ -241,25 +266,48 @@ find_peer(int fd, const struct address *client, struct sockaddr_storage *peer,
     return true;
 }
 
+/* What a client is taken for: a service, or several that share an address. */
+struct taking {
+    struct service *service; /* NULL: none is there any more */
+    struct share *share;     /* NULL: all clients are the service's */
+    uint64_t acceptor;
+    bool tls;
+};
+
+static void
+count_taken_anew(
+    struct relay *relay, const struct taking *taking, unsigned counted)
+{
+    bool shared = taking->share != NULL;
+
+    if (counted ==
+        (shared ? (unsigned)SCOREBOARD_ALL : taking->service->index))
+        return;
+    limits_enter(relay, shared ? NULL : taking->service);
+    limits_leave(relay, counted);
+}
+
 /* `counted`: the service, by its index, that it was counted in for. */
 static void
-start_taken_conn(struct relay *relay, struct service *service, uint64_t id,
-    bool tls, int fd, unsigned counted, const struct address *client)
+start_taken_conn(struct relay *relay, const struct taking *taking, int fd,
+    unsigned counted, const struct address *client)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
+    const struct sockaddr *name = (const struct sockaddr *)&peer;
 
-    if (service == NULL || !find_peer(fd, client, &peer, &length)) {
+    if (taking->service == NULL || !find_peer(fd, client, &peer, &length)) {
         close(fd);
         limits_leave(relay, counted);
         return;
     }
-    if (counted != service->index) {
-        limits_enter(relay, service);
-        limits_leave(relay, counted);
-    }
-    conn_start(
-        relay, service, id, tls, fd, (struct sockaddr *)&peer, length);
+    count_taken_anew(relay, taking, counted);
+    if (taking->share != NULL)
+        conn_start_shared(
+            relay, taking->share, taking->acceptor, fd, name, length);
+    else
+        conn_start(relay, taking->service, taking->acceptor, taking->tls, fd,
+            name, length);
 }
 
 /* The sender may have counted the connection under another service, or none:
@@ -271,16 +319,23 @@ acceptor_take(struct relay *relay, struct acceptor *acceptor, int fd,
     unsigned counted = index < SCOREBOARD_SERVICES ? index
                                                    : (unsigned)SCOREBOARD_ALL;
 
+    struct taking taking = { .service = NULL };
+
     if (acceptor != NULL)
-        start_taken_conn(relay, acceptor_service(acceptor), acceptor->id,
-            acceptor->tls, fd, counted, client);
-    else
-        start_taken_conn(relay, NULL, 0, false, fd, counted, client);
+        taking = (struct taking){
+            .service = acceptor_service(acceptor),
+            .share = acceptor->share,
+            .acceptor = acceptor->id,
+            .tls = acceptor->tls,
+        };
+    start_taken_conn(relay, &taking, fd, counted, client);
 }
 
 void
 acceptor_take_closed(struct relay *relay, struct service *service, bool tls,
     int fd, const struct address *client)
 {
-    start_taken_conn(relay, service, 0, tls, fd, service->index, client);
+    const struct taking taking = { .service = service, .tls = tls };
+
+    start_taken_conn(relay, &taking, fd, service->index, client);
 }

@@ -20,6 +20,10 @@ NODISCARD struct acceptor *acceptor_open(struct relay *relay, uint64_t id,
 /* Clients accepted from now on are served by `service`. */
 void acceptor_serve(struct acceptor *acceptor, struct service *service);
 
+/* Clients accepted from now on are served by whichever of the share's services they
+ * are for; `share` NULL: by the service that acceptor_serve() was given. */
+void acceptor_divide(struct acceptor *acceptor, struct share *share);
+
 /* Stops accepting and closes.  `empty_first`: clients in the kernel's queue
  * are accepted first, limit or not: closing the last copy of the socket would
  * reset them.  Runs no later than the relay's loop is freed. */

@@ -3,8 +3,12 @@
 #include <sys/socket.h>
 
 #include <stddef.h>
+#include <string.h>
 
+#include "config/config.h"
 #include "relay/relay.h"
+#include "relay/service.h"
+#include "relay/share.h"
 
 static uint64_t
 port_bit(const struct address *address)
@@ -83,10 +87,26 @@ is_among_all(const struct address *at, const struct address *to,
         address_is_any(at) && is_own_host(to, from);
 }
 
+/* Where several share the address nobody knows yet which of them would have the
+ * connection: it might come back. */
+static struct service *
+service_behind(const struct acceptor *acceptor, const struct service *service)
+{
+    const struct share *share = acceptor->share;
+
+    for (uint32_t i = 0; share != NULL && i < share->count; i++) {
+        struct service *member = share->members[i].service;
+
+        if (strcmp(member->config->name, service->config->name) == 0)
+            return member;
+    }
+    return acceptor_service(acceptor);
+}
+
 /* The kernel prefers a socket that is bound to the very address. */
 static struct service *
-find_reached(const struct relay *relay, const struct address *to,
-    const struct address *from)
+find_reached(const struct relay *relay, const struct service *service,
+    const struct address *to, const struct address *from)
 {
     struct address host = *to, own = { .length = 0 };
     struct service *among_all = NULL;
@@ -102,19 +122,19 @@ find_reached(const struct relay *relay, const struct address *to,
         if (at->length == 0)
             continue;
         if (is_very_place(at, &host))
-            return acceptor_service(acceptor);
+            return service_behind(acceptor, service);
         if (is_among_all(at, &host, from != NULL ? &own : NULL))
-            among_all = acceptor_service(acceptor);
+            among_all = service_behind(acceptor, service);
     }
     return among_all;
 }
 
 struct service *
-acceptor_reached(const struct relay *relay, const struct address *to,
-    const struct address *from)
+acceptor_reached(const struct relay *relay, const struct service *service,
+    const struct address *to, const struct address *from)
 {
     return (relay->acceptor_ports[address_port(to) / 64] & port_bit(to)) != 0
-        ? find_reached(relay, to, from)
+        ? find_reached(relay, service, to, from)
         : NULL;
 }
 
@@ -140,4 +160,11 @@ struct service *
 acceptor_service(const struct acceptor *acceptor)
 {
     return acceptor->waiter.service;
+}
+
+unsigned
+acceptor_counted(const struct acceptor *acceptor)
+{
+    return acceptor->share != NULL ? (unsigned)SCOREBOARD_ALL
+                                   : acceptor_service(acceptor)->index;
 }

@@ -14,15 +14,20 @@
 #include "relay/conn_end.h"
 #include "relay/conn_handshake.h"
 #include "relay/conn_relay.h"
+#include "relay/conn_sniff.h"
+#include "relay/conn_sniffed.h"
 #include "relay/conn_state.h"
 #include "relay/conn_step.h"
 #include "relay/farewell.h"
 #include "relay/limits.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "relay/share.h"
 #include "tls/tls_stream.h"
 
 static const struct conn_step steps[CONN_STATE_COUNT] = {
+    [CONN_SNIFF] = { conn_sniff_enter, conn_sniff_wake, conn_sniff_expire,
+        .costly = false },
     [CONN_ACCEPT_TLS] = { conn_accept_tls_enter, conn_accept_tls_wake,
         conn_accept_tls_expire, .costly = true },
     [CONN_CONNECT] = { conn_connect_enter, conn_connect_wake,
@@ -60,19 +65,23 @@ new_conn(struct relay *relay)
     return NULL;
 }
 
-void
-conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
-    bool tls, int fd, const struct sockaddr *peer, socklen_t length)
+static void
+refuse_out_of_memory(
+    struct relay *relay, const struct service *service, unsigned counted, int fd)
 {
-    struct conn *conn = new_conn(relay);
+    close(fd);
+    limits_leave(relay, counted);
+    if (loop_may_log_exhaustion(relay->loop))
+        log_error(service->config->name, "out of memory: client refused");
+}
 
-    if (conn == NULL) {
-        close(fd);
-        limits_leave(relay, service->index);
-        if (loop_may_log_exhaustion(relay->loop))
-            log_error(service->config->name, "out of memory: client refused");
-        return;
-    }
+/* Takes `fd`. */
+static void
+begin_conn(struct conn *conn, struct service *service, uint64_t acceptor,
+    int fd, const struct sockaddr *peer, socklen_t length)
+{
+    struct relay *relay = conn->relay;
+
     conn->service = service_ref(service);
     conn->acceptor = acceptor;
     conn->changes = relay->changes;
@@ -83,13 +92,46 @@ conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
     link_conn(conn, relay);
     if (relay->began != NULL)
         relay->began(relay->arg);
+}
+
+void
+conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
+    bool tls, int fd, const struct sockaddr *peer, socklen_t length)
+{
+    struct conn *conn = new_conn(relay);
+
+    if (conn == NULL) {
+        refuse_out_of_memory(relay, service, service->index, fd);
+        return;
+    }
+    begin_conn(conn, service, acceptor, fd, peer, length);
     conn_enter(conn, tls ? CONN_ACCEPT_TLS : CONN_CONNECT);
+}
+
+void
+conn_start_shared(struct relay *relay, struct share *share, uint64_t acceptor,
+    int fd, const struct sockaddr *peer, socklen_t length)
+{
+    struct conn *conn = new_conn(relay);
+
+    if (conn == NULL || !conn_sniff_open(conn, share)) {
+        if (conn != NULL)
+            timer_close(&conn->timer);
+        free(conn);
+        refuse_out_of_memory(relay, share_home(share), SCOREBOARD_ALL, fd);
+        return;
+    }
+    begin_conn(conn, share_home(share), acceptor, fd, peer, length);
+    conn_enter(conn, CONN_SNIFF);
 }
 
 static bool
 is_silent_client(const struct conn *conn)
 {
-    return conn->state == CONN_ACCEPT_TLS && !tls_stream_is_tls(&conn->client);
+    if (conn->state == CONN_SNIFF)
+        return buffer_length(&conn->sniff->bytes) == 0 && !conn->sniff->ended;
+    return conn->state == CONN_ACCEPT_TLS &&
+        !tls_stream_is_tls(&conn->client) && !stream_has_input(&conn->client);
 }
 
 static struct address
@@ -116,7 +158,7 @@ conn_pass_silent(struct relay *relay, conn_pass_fn *pass, void *arg)
 
         next = LIST_NEXT(conn, entry);
         if (!is_silent_client(conn) || conn->service->index == SCOREBOARD_ALL ||
-            !pass(arg, conn->acceptor, conn->service->index, conn->client.fd,
+            !pass(arg, conn->acceptor, conn_counted(conn), conn->client.fd,
                 &client))
             continue;
         loop_close(relay->loop, stream_detach(&conn->client));

@@ -1,7 +1,7 @@
 /*
  * One relayed connection, from accept(2) to its one line in the log.
  *
- *   accept -> [TLS accept] -> connect -> [TLS connect] -> relay -> end
+ *   accept -> [sniff] -> [TLS accept] -> connect -> [TLS connect] -> relay -> end
  */
 #ifndef RELAY_CONN_H
 #define RELAY_CONN_H
@@ -14,6 +14,7 @@
 struct address;
 struct relay;
 struct service;
+struct share;
 
 /* Takes `fd`, a client's socket, of a connection that is counted in
  * (limits.h).  It looks after itself from here on; `relay` must outlive it.
@@ -23,6 +24,11 @@ struct service;
  * first byte: until then nothing has been decided. */
 void conn_start(struct relay *relay, struct service *service, uint64_t acceptor,
     bool tls, int fd, const struct sockaddr *peer, socklen_t length);
+
+/* The same at an address that several services share; the connection is counted in
+ * without a service. */
+void conn_start_shared(struct relay *relay, struct share *share,
+    uint64_t acceptor, int fd, const struct sockaddr *peer, socklen_t length);
 
 /* Sends a copy of `fd`, which stays the caller's, to another process.
  * `acceptor` is acceptor_id() of the acceptor that it came by, `service` its

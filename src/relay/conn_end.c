@@ -4,6 +4,7 @@
 
 #include "net/connector.h"
 #include "relay/conn_report.h"
+#include "relay/conn_sniffed.h"
 #include "relay/conn_stats.h"
 #include "relay/conn_step.h"
 #include "relay/farewell.h"
@@ -19,6 +20,13 @@ unlink_conn(struct conn *conn)
     conn->service->connections--;
 }
 
+unsigned
+conn_counted(const struct conn *conn)
+{
+    return conn->sniff != NULL ? (unsigned)SCOREBOARD_ALL
+                               : conn->service->index;
+}
+
 void
 conn_release(struct conn *conn)
 {
@@ -30,7 +38,8 @@ conn_release(struct conn *conn)
     stream_free(&conn->client);
     stream_free(&conn->server);
     unlink_conn(conn);
-    limits_leave(relay, conn->service->index);
+    limits_leave(relay, conn_counted(conn));
+    conn_sniff_clear(conn);
     service_unref(conn->service);
     free(conn->detail);
     free(conn->failed);
@@ -48,6 +57,8 @@ conn_end(struct conn *conn, enum conn_reason reason)
 
     conn->reason = reason;
     conn_report_end(conn);
+    if (conn->sniff != NULL && !conn->sniff->accepted)
+        conn_stats_choose(conn);
     conn_stats_end(conn);
     flow_stop(&conn->up); /* flows first: they borrow the streams */
     flow_stop(&conn->down);

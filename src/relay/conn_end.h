@@ -19,6 +19,9 @@ void conn_release(struct conn *conn);
 void conn_linger(
     struct conn *conn, struct stream *stream, enum conn_reason reason);
 
+/* The service's index that the connection is counted in under on the scoreboard. */
+unsigned conn_counted(const struct conn *conn);
+
 /* Throws away what the peer still sends: unread, it would make the kernel reset
  * the connection.  False: the peer has closed, or sends without end. */
 bool conn_discard_input(struct conn *conn, struct stream *stream);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "config/config.h"
 #include "relay/conn_end.h"
 #include "relay/conn_follow.h"
@@ -94,10 +95,18 @@ conn_accept_tls_expire(struct conn *conn)
     conn_end(conn, CONN_HANDSHAKE_TIMEOUT);
 }
 
+/* What was looked at already is here, and no event will tell. */
 void
 conn_accept_tls_enter(struct conn *conn)
 {
-    conn_arm(conn, conn->service->config->handshake_timeout_ms);
+    uint64_t most_ms = conn->service->config->handshake_timeout_ms, since_ms;
+
+    if (stream_has_input(&conn->client)) {
+        since_ms = clock_now_ms() - conn->started_ms;
+        most_ms = most_ms > since_ms ? most_ms - since_ms : 0;
+        loop_line_up(conn->relay->loop, &conn->task);
+    }
+    conn_arm(conn, most_ms);
     stream_watch(&conn->client, EV_READ);
 }
 
@@ -108,8 +117,10 @@ conn_accept_tls_wake(struct conn *conn)
     enum stream_status status;
 
     /* Not before its first byte: a silent client costs no TLS state. */
-    if (!tls_stream_is_tls(client))
-        conn_follow_reload(conn);
+    if (!tls_stream_is_tls(client) && !conn_follow_reload(conn)) {
+        conn_enter(conn, CONN_SNIFF);
+        return;
+    }
     if (!tls_stream_is_tls(client) &&
         !tls_stream_start(client, conn->service->accept_context, NULL)) {
         conn_end(conn, CONN_OUT_OF_RESOURCES);

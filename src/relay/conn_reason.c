@@ -21,6 +21,8 @@ conn_reason_name(enum conn_reason reason)
         [CONN_HALF_CLOSE_TIMEOUT] = "half-close-timeout",
         [CONN_LIFETIME] = "lifetime",
         [CONN_NO_PROGRESS] = "no-progress",
+        [CONN_NO_SERVICE] = "no-service",
+        [CONN_SERVICE_FULL] = "service-full",
         [CONN_SHUTDOWN] = "shutdown",
     };
 

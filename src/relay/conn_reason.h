@@ -24,6 +24,8 @@ enum conn_reason {
     CONN_HALF_CLOSE_TIMEOUT,
     CONN_LIFETIME,
     CONN_NO_PROGRESS, /* its sockets were ready without end, and nothing moved */
+    CONN_NO_SERVICE, /* none of those at its address is for such a client */
+    CONN_SERVICE_FULL, /* and it was accepted before that could be known */
     CONN_SHUTDOWN,
 };
 

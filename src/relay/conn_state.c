@@ -10,6 +10,7 @@ conn_state_name(enum conn_state state)
 {
     static const char *const names[] = {
         [CONN_START] = "start",
+        [CONN_SNIFF] = "sniff",
         [CONN_ACCEPT_TLS] = "accept-tls",
         [CONN_CONNECT] = "connect",
         [CONN_CONNECT_TLS] = "connect-tls",

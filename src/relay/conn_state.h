@@ -18,6 +18,7 @@
 #include "relay/conn_reason.h"
 #include "relay/flow.h"
 
+struct conn_sniff;
 struct conn_step;
 struct connector;
 struct endpoint;
@@ -26,6 +27,7 @@ struct service;
 
 enum conn_state {
     CONN_START,
+    CONN_SNIFF, /* its address is shared: what it says tells which service */
     CONN_ACCEPT_TLS,
     CONN_CONNECT,
     CONN_CONNECT_TLS,
@@ -62,6 +64,7 @@ struct conn {
     const struct conn_step *steps; /* what each state does */
     struct relay *relay;
     struct service *service;
+    struct conn_sniff *sniff; /* CONN_SNIFF: conn_sniff.c's; else NULL */
     uint64_t acceptor;                     /* acceptor_id(); it may be closed */
     unsigned changes;                  /* relay->changes when it was chosen */
     struct connector *connector;       /* while connecting, and on while other

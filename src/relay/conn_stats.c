@@ -12,9 +12,19 @@ conn_stats_count(struct relay *relay, const struct service *service,
     enum metric_cell cell, uint64_t more)
 {
     scoreboard_count(relay->board, relay->slot, SCOREBOARD_ALL, cell, more);
-    if (service->index != SCOREBOARD_ALL)
+    if (service != NULL && service->index != SCOREBOARD_ALL)
         scoreboard_count(relay->board, relay->slot, service->index, cell,
             more);
+}
+
+void
+conn_stats_choose(const struct conn *conn)
+{
+    struct relay *relay = conn->relay;
+
+    if (conn->service->index != SCOREBOARD_ALL)
+        scoreboard_count(relay->board, relay->slot, conn->service->index,
+            METRIC_ACCEPTED, 1);
 }
 
 static void

@@ -14,8 +14,12 @@ struct relay;
 struct service;
 struct stream;
 
+/* `service` NULL: for the sum only, as it is not decided yet. */
 void conn_stats_count(struct relay *relay, const struct service *service,
     enum metric_cell cell, uint64_t more);
+
+/* A connection that was accepted for nobody yet is its service's now. */
+void conn_stats_choose(const struct conn *conn);
 
 /* The handshake on that of its streams is done. */
 void conn_stats_handshake(const struct conn *conn, const struct stream *stream);

@@ -45,7 +45,7 @@ bool
 feedback_is_found(struct relay *relay, struct service *service,
     const struct address *to, const struct address *from)
 {
-    struct service *reached = acceptor_reached(relay, to, from);
+    struct service *reached = acceptor_reached(relay, service, to, from);
     uint64_t now_ms = clock_now_ms();
 
     if (reached == NULL)

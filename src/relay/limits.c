@@ -135,7 +135,8 @@ service_must_wait(const struct relay *relay, const struct service *service)
 void
 limits_update(const struct relay *relay, struct limit_waiter *waiter)
 {
-    bool paused = relay->paused || waiter->service->paused;
+    bool paused =
+        relay->paused || (!waiter->any && waiter->service->paused);
 
     if (paused == waiter->paused)
         return;
@@ -251,17 +252,24 @@ pause_service(struct relay *relay, struct service *service)
     update_all(relay);
 }
 
+static unsigned
+index_of(const struct service *service)
+{
+    return service != NULL ? service->index : (unsigned)SCOREBOARD_ALL;
+}
+
 bool
 limits_admit(struct relay *relay, struct service *service)
 {
+    unsigned index = index_of(service);
     bool over, service_over;
 
-    count_in(relay, service->index);
+    count_in(relay, index);
     over = is_over_limit(relay, SCOREBOARD_ALL, relay->max_connections, 0);
-    service_over = is_service_over(relay, service, 0);
+    service_over = service != NULL && is_service_over(relay, service, 0);
     if (!over && !service_over)
         return true;
-    limits_leave(relay, service->index);
+    limits_leave(relay, index);
     if (over)
         pause_all(relay);
     else
@@ -272,7 +280,29 @@ limits_admit(struct relay *relay, struct service *service)
 void
 limits_enter(struct relay *relay, struct service *service)
 {
-    count_in(relay, service->index);
+    count_in(relay, index_of(service));
+}
+
+bool
+limits_choose(struct relay *relay, struct service *service)
+{
+    if (service->index == SCOREBOARD_ALL)
+        return !is_service_over(relay, service, 0);
+    scoreboard_gauge_enter(relay->board, relay->slot, service->index);
+    if (!is_service_over(relay, service, 0))
+        return true;
+    limits_unchoose(relay, service->index);
+    return false;
+}
+
+void
+limits_unchoose(struct relay *relay, unsigned index)
+{
+    if (index == SCOREBOARD_ALL)
+        return;
+    scoreboard_gauge_leave(relay->board, relay->slot, index);
+    if (scoreboard_any_waiting(relay->board))
+        wake_waiting(relay, index);
 }
 
 void

@@ -23,6 +23,7 @@ struct limit_waiter {
     LIST_ENTRY(limit_waiter) entry;
     struct service *service; /* the owner's; then call limits_update() */
     bool paused;
+    bool any; /* several services accept there: only the limit of all counts */
 
     /* `paused` has changed.  Must not have any waiter part. */
     void (*changed)(void *arg, bool paused);
@@ -37,12 +38,20 @@ void limits_part(struct limit_waiter *waiter);
 /* Pauses or goes on, as the limits of all and of its service say. */
 void limits_update(const struct relay *relay, struct limit_waiter *waiter);
 
-/* Counts one more connection in.  False: there may be none; it is counted out
- * again, and unless there is room by now the waiters concerned are paused. */
+/* Counts one more connection in; `service` NULL: it has none yet.  False: there may
+ * be none; it is counted out again, and unless there is room by now the waiters
+ * concerned are paused. */
 NODISCARD bool limits_admit(struct relay *relay, struct service *service);
 
 /* The same without a limit, for clients that cannot be made to wait. */
 void limits_enter(struct relay *relay, struct service *service);
+
+/* Of a connection that was counted in without one: counts it in for its service.
+ * False: the service has no room, and it is not. */
+NODISCARD bool limits_choose(struct relay *relay, struct service *service);
+
+/* Counts a connection out for its service, which it has lost. */
+void limits_unchoose(struct relay *relay, unsigned index);
 
 /* Counts a connection out: it has ended, or no client was there to be accepted.
  * `index`: the service's on the scoreboard.  Wakes workers that wait for it. */

@@ -25,6 +25,7 @@ struct limits_handed;
 struct loop;
 struct resolver;
 struct service;
+struct shares;
 struct tls_shared;
 
 struct relay {
@@ -37,6 +38,7 @@ struct relay {
     struct tls_shared *shared; /* of the services' contexts; NULL: none */
     struct service **services;
     size_t service_count;
+    struct shares *shares; /* of the services; NULL: none */
     unsigned changes;   /* how often `services` were replaced */
     LIST_HEAD(, acceptor) acceptors; /* that are open */
     uint64_t acceptor_ports[1024]; /* one bit for each port that any had */

@@ -21,6 +21,7 @@
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "relay/services.h"
+#include "relay/share.h"
 #include "roles/heartbeat.h"
 #include "roles/keeper_client.h"
 #include "roles/log_message.h"
@@ -156,7 +157,9 @@ drain_service_acceptors(struct worker *worker, const char *name)
     worker_rollout_drain(&worker->rollout, name);
     for (; acceptor != NULL; acceptor = next) {
         next = LIST_NEXT(acceptor, entry);
-        if (strcmp(acceptor_service(acceptor)->config->name, name) == 0)
+        if (acceptor->share != NULL
+                ? share_drain(acceptor->share, name)
+                : strcmp(acceptor_service(acceptor)->config->name, name) == 0)
             acceptor_close(acceptor, true);
     }
 }
@@ -405,6 +408,7 @@ tear_down_worker(struct worker *worker)
     acceptor_close_all(relay, false);
     conn_end_all(relay);
     worker_rollout_clear(&worker->rollout);
+    shares_free(relay->shares);
     services_free(relay->services, relay->service_count);
     tls_shared_free(relay->shared);
     worker_handover_close(&worker->handover);

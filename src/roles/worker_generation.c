@@ -15,6 +15,7 @@
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "relay/services.h"
+#include "relay/share.h"
 
 static void
 close_bundle(struct worker_generation *plan)
@@ -33,6 +34,7 @@ worker_generation_clear(struct worker_generation *plan, struct services_old *old
         listener_socket_leave(&plan->sockets[i].socket);
     free(plan->sockets);
     services_abandon(plan->work, old);
+    shares_free(plan->shares);
     if (plan->services != NULL)
         services_old_add(old, plan->services, plan->config->service_count);
     config_load_abandon(plan->loading);
@@ -75,10 +77,15 @@ worker_generation_add(
 static bool
 is_in_order(const struct worker_generation *plan)
 {
-    for (size_t i = 0; i < plan->socket_count; i++)
+    for (size_t i = 0; i < plan->socket_count; i++) {
+        const struct socket_use *use = &plan->sockets[i].use;
+
         if (plan->sockets[i].serve &&
-            plan->sockets[i].use.service >= plan->config->service_count)
+            (use->service >= plan->config->service_count ||
+                use->endpoint >=
+                    plan->config->services[use->service].listen.count))
             return false;
+    }
     return true;
 }
 
@@ -125,9 +132,15 @@ finish_services(struct worker_generation *plan)
 {
     plan->services = services_finish(plan->work);
     plan->work = NULL;
-    if (plan->services != NULL)
-        plan->state = PLAN_PREPARED;
-    return plan->services != NULL;
+    if (plan->services == NULL)
+        return false;
+    plan->shares = shares_new(plan->config, plan->services);
+    if (plan->shares == NULL) {
+        error_no_memory(&plan->error);
+        return false;
+    }
+    plan->state = PLAN_PREPARED;
+    return true;
 }
 
 bool
@@ -161,14 +174,37 @@ is_drained(const struct worker_generation *plan, const char *service)
     return false;
 }
 
+static struct share *
+share_of(const struct worker_generation *plan,
+    const struct planned_socket *planned)
+{
+    return shares_find(
+        plan->shares, planned->use.service, planned->use.endpoint);
+}
+
+/* All that share its address are drained, or the one that has it. */
+static bool
+is_given_up(const struct worker_generation *plan,
+    const struct planned_socket *planned)
+{
+    struct share *share = share_of(plan, planned);
+    bool all = false;
+
+    if (share == NULL)
+        return is_drained(plan,
+            plan->services[planned->use.service]->config->name);
+    for (size_t i = 0; i < plan->drained.count; i++)
+        all = share_drain(share, plan->drained.items[i]);
+    return all;
+}
+
 static void
 give_up_drained(struct worker_generation *plan)
 {
     for (size_t i = 0; plan->drained.count > 0 && i < plan->socket_count; i++) {
         struct planned_socket *planned = &plan->sockets[i];
 
-        planned->serve = planned->serve && !is_drained(plan,
-            plan->services[planned->use.service]->config->name);
+        planned->serve = planned->serve && !is_given_up(plan, planned);
     }
 }
 
@@ -208,6 +244,15 @@ match_acceptors(struct worker_generation *plan, const struct relay *relay)
     }
 }
 
+/* Where services share an address, that is not decided before a client is there. */
+static bool
+is_tls_of(const struct shares *shares, const struct planned_socket *planned)
+{
+    return planned->use.tls &&
+        shares_find(shares, planned->use.service, planned->use.endpoint) ==
+        NULL;
+}
+
 /* An acceptor that is not in the plan has gone over to another worker, which
  * accepts the clients in its queue; one that is given up is emptied here. */
 static void
@@ -221,7 +266,7 @@ close_acceptors(const struct worker_generation *plan, struct relay *relay)
 
         next = LIST_NEXT(acceptor, entry);
         if (planned != NULL && planned->serve &&
-            planned->use.tls == acceptor_is_tls(acceptor))
+            is_tls_of(plan->shares, planned) == acceptor_is_tls(acceptor))
             continue;
         acceptor_close(acceptor, planned != NULL && !planned->serve);
         if (planned != NULL)
@@ -229,17 +274,21 @@ close_acceptors(const struct worker_generation *plan, struct relay *relay)
     }
 }
 
+/* `share` NULL: all clients are the service's. */
 static void
 open_acceptor(struct relay *relay, struct planned_socket *planned,
-    struct service *service)
+    struct service *service, struct share *share)
 {
     struct listener_socket *socket = &planned->socket;
+    struct acceptor *acceptor = acceptor_open(relay, planned->id, socket->fd,
+        socket->text, planned->use.tls && share == NULL, service);
 
-    if (acceptor_open(relay, planned->id, socket->fd, socket->text,
-            planned->use.tls, service) != NULL)
-        socket->fd = -1;
-    else
+    if (acceptor == NULL) {
         log_error(NULL, "cannot accept on %s: out of memory", socket->text);
+        return;
+    }
+    socket->fd = -1;
+    acceptor_divide(acceptor, share);
 }
 
 static void
@@ -261,11 +310,14 @@ replace_acceptor(struct relay *relay, struct acceptor *acceptor,
     struct planned_socket *socket)
 {
     struct service *service = service_ref(acceptor_service(acceptor));
+    struct share *share =
+        acceptor->share != NULL ? share_ref(acceptor->share) : NULL;
 
     socket->use.tls = acceptor_is_tls(acceptor);
     acceptor_close(acceptor, false);
-    open_acceptor(relay, socket, service);
+    open_acceptor(relay, socket, service, share);
     service_unref(service);
+    share_unref(share);
 }
 
 void
@@ -292,7 +344,9 @@ worker_generation_cover(struct relay *relay, struct planned_socket *socket)
         acceptor_close(acceptor, false);
     else if (socket->serve && acceptor == NULL && !relay->draining &&
         socket->use.service < relay->service_count)
-        open_acceptor(relay, socket, relay->services[socket->use.service]);
+        open_acceptor(relay, socket, relay->services[socket->use.service],
+            shares_find(
+                relay->shares, socket->use.service, socket->use.endpoint));
     listener_socket_leave(&socket->socket);
 }
 
@@ -310,11 +364,12 @@ open_acceptors(struct worker_generation *plan, struct relay *relay)
         service = plan->services[planned->use.service];
         if (acceptor != NULL && !acceptor_is_dead(acceptor)) {
             acceptor_serve(acceptor, service);
+            acceptor_divide(acceptor, share_of(plan, planned));
             continue;
         }
         if (acceptor != NULL)
             acceptor_close(acceptor, false);
-        open_acceptor(relay, planned, service);
+        open_acceptor(relay, planned, service, share_of(plan, planned));
     }
 }
 
@@ -335,6 +390,9 @@ worker_generation_commit(struct worker_generation *plan, struct relay *relay,
     relay->workers = config_workers(plan->config);
     relay->drain_timeout_ms = global->drain_timeout_ms;
     open_acceptors(plan, relay);
+    shares_free(relay->shares);
+    relay->shares = plan->shares;
+    plan->shares = NULL;
     plan->services = NULL;
     scoreboard_set_accepting(relay->board, relay->slot, plan->generation);
     limits_recheck(relay);

@@ -21,6 +21,7 @@ struct config_loading;
 struct acceptor;
 struct relay;
 struct services_old;
+struct shares;
 struct services_work;
 struct tls_ticket_secrets;
 struct tls_signer;
@@ -49,6 +50,7 @@ struct worker_generation {
     struct config *config;
     struct services_work *work;
     struct service **services;
+    struct shares *shares; /* of those that share an address */
     struct planned_socket *sockets;
     size_t socket_count;
     struct strings drained; /* services, since the plan began */

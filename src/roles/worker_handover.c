@@ -74,7 +74,7 @@ worker_handover_send(struct worker_handover *handover, unsigned slot,
     const struct handover_message word = {
         .kind = HANDOVER_CONNECTION,
         .tls = acceptor_is_tls(acceptor),
-        .service = acceptor_service(acceptor)->index,
+        .service = acceptor_counted(acceptor),
         .address = socket_address_id(acceptor_id(acceptor)),
         .client = *client,
     };

@@ -122,7 +122,8 @@ Test(config_options, has_the_agreed_names)
         "timeout.handshake", "timeout.idle", "timeout.half_close",
         "timeout.lifetime", "truncation", "splice", "log_connections",
         "connect.name", "connect.sni", "listen.backlog", "listen.mode",
-        "listen.owner", "listen.group", "listen.freebind",
+        "listen.owner", "listen.group", "listen.freebind", "listen.match",
+        "timeout.sniff",
     };
     static const char *const leg[] = {
         "cert", "key", "passphrase_file", "verify", "ca", "crl",

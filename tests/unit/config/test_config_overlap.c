@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 
+#include "config/config_share.h"
 #include "loading.h"
 
 /* Two services, each with one of the lines, in lines 2 and 5. */
@@ -134,4 +135,79 @@ Test(config_overlap, finds_all)
             cases[i].listen);
         cr_expect_eq(loading_count_errors(text), cases[i].faults, "%s", text);
     }
+}
+
+/* Services of one place, each with a match or, if that is NULL, without one. */
+static const struct {
+    const char *matches[3];
+    const char *listens[3]; /* NULL: 127.0.0.1:80 */
+    const char *fault;      /* NULL: they are apart */
+} shared[] = {
+    { { "sni:a.example", NULL }, { NULL }, NULL },
+    { { "sni:a.example", "sni:b.example" }, { NULL }, NULL },
+    { { "sni:a.example", NULL }, { "*:80", ":80" }, NULL },
+    { { "sni:a.example", NULL }, { "unix:/x", "unix:/x" }, NULL },
+    { { NULL, NULL, "sni:a.example" }, { NULL }, "[service s1] listen: "
+      "\"127.0.0.1:80\" is taken by service s0 (t.ini:2); only one can listen "
+      "there without listen.match" },
+    { { "sni:a.example", "sni:a.example" }, { NULL },
+      "t.ini:8: [service s1] listen.match: \"sni:a.example\" and "
+      "\"sni:a.example\" of service s0 are equally specific for a TLS client "
+      "that asks for a.example; give one of the lines a further word" },
+    { { "sni:a.example", NULL }, { "*:80", "0.0.0.0:80" },
+      "only one can listen there: *:80 is 0.0.0.0:80 and [::]:80" },
+    /* What a faulty line was to tell apart is not known. */
+    { { "sni:a..b", NULL, NULL }, { NULL }, "t.ini:4: [service s0] "
+      "listen.match: \"a..b\" is not a host name" },
+};
+
+Test(config_overlap, lets_services_share_what_matches_tell_apart)
+{
+    for (size_t i = 0; i < COUNT(shared); i++) {
+        char text[1000] = "";
+        size_t used = 0, count = shared[i].matches[2] != NULL ? 3 : 2;
+
+        for (size_t j = 0; j < count; j++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                "[service s%zu]\nlisten = %s\nconnect = x:%zu\n%s%s\n", j,
+                shared[i].listens[j] != NULL ? shared[i].listens[j]
+                                             : "127.0.0.1:80",
+                j + 1, shared[i].matches[j] != NULL ? "listen.match = " : "",
+                shared[i].matches[j] != NULL ? shared[i].matches[j] : "");
+        if (shared[i].fault != NULL)
+            expect_one_fault(text, shared[i].fault);
+        else
+            config_unref(loading_good(text));
+    }
+}
+
+Test(config_overlap, needs_two_services_to_share)
+{
+    expect_one_fault("[service a]\nlisten = 127.0.0.1:80\n"
+        "listen = tls://127.0.0.1:80\nlisten.cert = c\nconnect = x:1\n"
+        "listen.match = sni:a.example\n",
+        "t.ini:3: [service a] listen: \"tls://127.0.0.1:80\" is taken by "
+        "service a (t.ini:2); only one can listen there");
+}
+
+/* The home is the one without a match, or else the first. */
+Test(config_overlap, says_where_a_shared_socket_is)
+{
+    struct config *config = loading_good(
+        "[service a]\nlisten = :80\nlisten = :81\nconnect = x:1\n"
+        "listen.match = sni:a.example\n"
+        "[service b]\nlisten = :80\nconnect = x:1\n"
+        "[service c]\nlisten = :81\nconnect = x:1\n"
+        "listen.match = sni:c.example\n"
+        "[service d]\nlisten = :82\nconnect = x:1\n");
+
+    cr_expect_not(config_share_is_home(config, 0, 0));
+    cr_expect(config_share_is_home(config, 0, 1));
+    cr_expect(config_share_is_home(config, 1, 0));
+    cr_expect_not(config_share_is_home(config, 2, 0));
+    cr_expect(config_share_is_home(config, 3, 0));
+    cr_expect_null(config_share_group(config, 3, 0));
+    cr_expect_eq(config_share_group(config, 0, 0),
+        config_share_group(config, 1, 0));
+    config_unref(config);
 }

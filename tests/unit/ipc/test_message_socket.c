@@ -116,6 +116,7 @@ expect_same(const struct listen_socket *held, bool serve)
     cr_expect_eq(got.id, held->id);
     cr_expect_eq(got.serve, serve);
     cr_expect_eq(got.use.service, held->next.service);
+    cr_expect_eq(got.use.endpoint, held->next.endpoint);
     cr_expect_eq(got.use.tls, held->next.tls);
     cr_expect_eq(got.socket.index, socket->index);
     cr_expect_str_eq(got.socket.text, socket->text);

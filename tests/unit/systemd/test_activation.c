@@ -16,6 +16,18 @@
 #include "net/listen_table.h"
 #include "net/listener_bind.h"
 
+static bool
+is_of_service(const struct listen_socket *held, const void *service)
+{
+    return held->now.service == *(const uint32_t *)service;
+}
+
+static bool
+close_service(struct listen_table *sockets, uint32_t service)
+{
+    return listen_table_close_those(sockets, is_of_service, &service);
+}
+
 static struct activation activation;
 static struct listen_table sockets;
 static struct error error;
@@ -165,7 +177,7 @@ lend(void)
     /* Nothing that happens to others closes them. */
     listen_table_commit(&sockets);
     listen_table_rollback(&sockets);
-    WANT(!(listen_table_close_service(&sockets, 0)));
+    WANT(!(close_service(&sockets, 0)));
     WANT(sockets.count == 3);
 }
 
@@ -186,9 +198,9 @@ rest(void)
     }
     listen_table_commit(&sockets);
     WANT(sockets.items[0].serves && sockets.items[1].serves);
-    WANT(!(listen_table_close_service(&sockets, 4)));
-    WANT(listen_table_close_service(&sockets, 5));
-    WANT(!(listen_table_close_service(&sockets, 5)));
+    WANT(!(close_service(&sockets, 4)));
+    WANT(close_service(&sockets, 5));
+    WANT(!(close_service(&sockets, 5)));
     WANT(sockets.count == 2);
     WANT(!(sockets.items[0].serves || sockets.items[1].serves));
 }
