@@ -16,6 +16,7 @@ import peers
 import sallyport
 import servers
 from processes import reload
+from test_upgrade import upgraded  # noqa: F401, a fixture
 
 UNRECOGNIZED_NAME = b"\x15\3\3\0\2\2\x70"
 DECODE_ERROR = b"\x15\3\3\0\2\2\x32"
@@ -430,6 +431,58 @@ def test_reloads_of_matches_under_load_lose_nobody(relay, house, free_port):
     for each in asking:
         each.result(sallyport.PATIENCE)
     assert set(answers) == {b"one", b"two"}, answers
+
+
+@pytest.mark.promise(32)
+def test_an_upgrade_keeps_a_shared_address(upgraded, house, free_port):
+    """Another program takes a shared address over with its matches; clients that
+    were silent, or in the middle of what they say, are served."""
+    port = free_port()
+    at = house("one", "rest")
+    one = upgraded(
+        matched(port, at["one"].port, "sni:a.example", name="one") +
+        f"timeout.sniff = {LATE}s\ntimeout.handshake = {LATE}s\n" +
+        matched(port, at["rest"].port, name="rest"))
+    hello = hellos.hello("a.example")
+    with peers.connect(port) as silent, peers.connect(port) as half:
+        half.send(hello[:40])
+        one.upgrade()
+        assert answer_to(port, hello) == b"one"
+        assert answer_to(port, SSH) == b"rest"
+        silent.send(hello)
+        half.send(hello[40:])
+        for client in (silent, half):
+            client.half_close()
+            assert client.receive().data == b"one"
+    one.stop()
+
+
+def test_fewer_workers_keep_silent_clients(relay, house, free_port):
+    """Clients of a shared address that have said nothing are served although their
+    worker is one too many after a reload, and ends with the last of them."""
+    port = free_port()
+    at = house("one", "rest")
+
+    def config(workers):
+        return configs.settings(f"workers = {workers}") + \
+            matched(port, at["one"].port, "sni:a.example", name="one") + \
+            f"timeout.sniff = {LATE}s\n" + \
+            matched(port, at["rest"].port, name="rest")
+
+    one = relay(config(3))
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(peers.connect(port)) for _ in range(12)]
+        sallyport.wait_until(
+            lambda: len({one.holder(client.socket.getsockname()[1])
+                         for client in silent}) == 3, "clients of each worker")
+        one.reload_config(config(1))
+        reload(one)
+        for client in silent:
+            client.send(hellos.hello("a.example"))
+            client.half_close()
+            assert client.receive().data == b"one"
+    sallyport.wait_until(lambda: len(one.workers()) == 1,
+                         "the end of two workers")
 
 
 def test_one_service_of_an_address_is_drained(relay, house, free_port):
