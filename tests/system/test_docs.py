@@ -107,6 +107,30 @@ def test_every_option_is_in_the_manuals():
     assert set(re.findall(r"`([^`]+)`", " ".join(headings))) == names
 
 
+# The README's rows, and the tables of docs/benchmarks.md that they are from.
+FIGURES = {"TLS 1.3 to the client, download": "tls-down-16",
+           "TLS 1.3 from the client, upload": "tls-up-16",
+           "plain, download": "plain-down-16",
+           "KiB of an idle TLS connection": "idle-tls"}
+
+
+def test_figures_of_the_readme_are_those_of_the_benchmarks():
+    """The README names the costs that docs/benchmarks.md has."""
+    lines = (ROOT / "README.md").read_text().partition(
+        "## What it costs\n")[2].partition("\n## ")[0].splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]]
+            for line in lines if line.startswith("|")]
+    relays = [name.lower().removesuffix("s") for name in rows[0][1:]]
+    assert {row[0] for row in rows[2:]} == set(FIGURES)
+    text = (ROOT / "docs/benchmarks.md").read_text()
+    for name, *figures in rows[2:]:
+        table = re.search(rf"^`{FIGURES[name]}`:.*?(?=^#|\Z)", text,
+                          re.M | re.S).group()
+        for relay, figure in zip(relays, figures):
+            if figure:
+                assert f"\n| {relay} | {figure} (" in table, (name, relay)
+
+
 # What is made of words in the source.
 
 def test_every_reason_is_in_the_manuals():
