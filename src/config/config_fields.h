@@ -58,6 +58,7 @@ struct match_rule {
     struct match_net from;
     unsigned words;
     char *text; /* as written */
+    struct origin origin;
 };
 
 /* Any of them must hold; none: all clients that no other service takes. */

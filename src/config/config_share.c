@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/config_fault.h"
-#include "config/config_options.h"
 #include "config/match_table.h"
 #include "config/match_ties.h"
 
@@ -112,13 +111,11 @@ report_tie(void *arg, const struct match_entry *a, const struct match_entry *b,
         service_of(report->config, &members[first->member]);
     const struct service_config *other =
         service_of(report->config, &members[second->member]);
-    const struct origin *origin = config_option_origin(
-        other->origins, OPTION_SERVICE, "listen.match");
     char title[TITLE_SIZE];
 
     snprintf(title, sizeof(title), "service %s", other->name);
-    config_fault_add(report->error, origin != NULL ? origin : &other->origin,
-        title, "listen.match", "\"%s\" and \"%s\" of service %s are equally "
+    config_fault_add(report->error, &second->rule->origin, title,
+        "listen.match", "\"%s\" and \"%s\" of service %s are equally "
         "specific for %s; give one of the lines a further word",
         second->rule->text, first->rule->text, one->name, client);
 }

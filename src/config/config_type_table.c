@@ -436,6 +436,12 @@ clear_matches(void *field)
     config_match_clear(field);
 }
 
+static struct origin *
+match_origin(const void *field, size_t index)
+{
+    return &((const struct match_rules *)field)->items[index].origin;
+}
+
 /* OPTION_LOG: two fields, of which the offset leads to the first. */
 
 struct log_fields {
@@ -546,6 +552,7 @@ const struct config_type config_type_table[] = {
         .expects = "ENDPOINT" },
     [OPTION_MATCH] = { .parse = parse_match, .count = count_matches,
         .format = format_match, .clear = clear_matches,
+        .origin = match_origin,
         .expects = "sni:NAME, alpn:NAME, proto:NAME, from:NET" },
     [OPTION_LOG] = { .parse = parse_log, .format = format_log,
         .clear = clear_log,

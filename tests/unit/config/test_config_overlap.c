@@ -154,6 +154,8 @@ static const struct {
       "t.ini:8: [service s1] listen.match: \"sni:a.example\" and "
       "\"sni:a.example\" of service s0 are equally specific for a TLS client "
       "that asks for a.example; give one of the lines a further word" },
+    { { "sni:a.example", "sni:b.example\nlisten.match = sni:a.example" },
+      { NULL }, "t.ini:9: [service s1] listen.match: \"sni:a.example\"" },
     { { "sni:a.example", NULL }, { "*:80", "0.0.0.0:80" },
       "only one can listen there: *:80 is 0.0.0.0:80 and [::]:80" },
     /* What a faulty line was to tell apart is not known. */
