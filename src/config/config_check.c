@@ -132,6 +132,20 @@ check_leg_certificates(const struct leg *leg)
             "it could open; write the certificate's file too");
 }
 
+/* A peer that shows no certificate would pass. */
+static void
+check_allow(const struct leg *leg)
+{
+    struct fault fault;
+
+    if (leg->config->allow.count == 0 ||
+        leg->config->verify == VERIFY_REQUIRED)
+        return;
+    config_fault_set(&fault, "needs %s.verify = required, so that every peer "
+        "shows a certificate that is verified", leg->word);
+    report_leg_fault(leg, "allow", fault.text);
+}
+
 static void
 check_versions(const struct leg *leg)
 {
@@ -212,11 +226,13 @@ config_check_service(const struct service_config *service,
     check_socket_group(&listen);
     if (config_endpoints_have_tls(&service->listen)) {
         check_leg_certificates(&listen);
+        check_allow(&listen);
         check_versions(&listen);
         check_listen(&listen);
     }
     if (config_endpoints_have_tls(&service->connect)) {
         check_leg_certificates(&connect);
+        check_allow(&connect);
         check_versions(&connect);
         check_connect(&connect);
     }

@@ -119,6 +119,36 @@ enum keeper_mode { KEEPER_ON, KEEPER_OFF };
 enum sandbox_mode { SANDBOX_ON, SANDBOX_KILL, SANDBOX_OFF };
 enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
 
+/* What a word of `allow` is about. */
+enum allow_kind {
+    ALLOW_CN,     /* a common name of the subject */
+    ALLOW_OU,     /* an organizational unit */
+    ALLOW_DNS,    /* an alternative name, as are the next two */
+    ALLOW_URI,
+    ALLOW_EMAIL,
+    ALLOW_SPKI,   /* the public key */
+    ALLOW_ISSUER, /* that of an issuer in the verified chain */
+    ALLOW_KIND_COUNT
+};
+
+struct allow_word {
+    enum allow_kind kind;
+    char *value; /* behind the colon */
+};
+
+/* One line: all of its words must be true. */
+struct allow_rule {
+    struct allow_word *words;
+    size_t count;
+    char *text; /* as written */
+};
+
+/* Any line must be true; none: every peer that is verified may. */
+struct allow_rules {
+    struct allow_rule *items;
+    size_t count;
+};
+
 struct keepalive {
     bool on;
     unsigned idle_s;        /* TCP_KEEPIDLE; tcp(7) */
@@ -136,6 +166,7 @@ struct leg_config {
     enum verify_mode verify;
     struct strings ca;              /* files, directories, or "system" */
     struct strings crl;             /* PEM files */
+    struct allow_rules allow;       /* which verified peers may */
     unsigned verify_depth;
     enum tls_version min_version;
     enum tls_version max_version;

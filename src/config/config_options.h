@@ -32,6 +32,7 @@ enum option_type {
     OPTION_PATTERNS,    /* struct strings: glob patterns, as written */
     OPTION_JOINED,      /* char *: repeated values, joined by ':' */
     OPTION_PROTOCOLS,   /* struct strings: ALPN names */
+    OPTION_ALLOW,       /* struct allow_rules: which peers may */
     OPTION_KEEPALIVE,   /* struct keepalive */
     OPTION_HOST,        /* char *: a host name or an IP address */
     OPTION_SNI,         /* char *: a host name, or "none" */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/config_account.h"
+#include "config/config_allow.h"
 #include "config/config_alpn.h"
 #include "config/config_endpoint.h"
 #include "config/config_fault.h"
@@ -442,6 +443,33 @@ match_origin(const void *field, size_t index)
     return &((const struct match_rules *)field)->items[index].origin;
 }
 
+/* OPTION_ALLOW */
+
+static bool
+parse_allow(const struct config_parse *p)
+{
+    return config_allow_add(p->field, p->text, p->fault);
+}
+
+static size_t
+count_allow(const void *field)
+{
+    return ((const struct allow_rules *)field)->count;
+}
+
+static char *
+format_allow(const struct option *option, const void *field, size_t index)
+{
+    (void)option;
+    return strdup(((const struct allow_rules *)field)->items[index].text);
+}
+
+static void
+clear_allow(void *field)
+{
+    config_allow_clear(field);
+}
+
 /* OPTION_LOG: two fields, of which the offset leads to the first. */
 
 struct log_fields {
@@ -554,6 +582,9 @@ const struct config_type config_type_table[] = {
         .format = format_match, .clear = clear_matches,
         .origin = match_origin,
         .expects = "sni:NAME, alpn:NAME, proto:NAME, from:NET" },
+    [OPTION_ALLOW] = { .parse = parse_allow, .count = count_allow,
+        .format = format_allow, .clear = clear_allow,
+        .expects = "cn:NAME, dns:NAME, uri:URI, spki:DIGEST" },
     [OPTION_LOG] = { .parse = parse_log, .format = format_log,
         .clear = clear_log,
         .expects = "stderr, file:PATH, syslog or journal" },

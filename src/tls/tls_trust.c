@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 
 #include "config/config.h"
+#include "tls/tls_allow.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_load.h"
 #include "tls/tls_trust_set.h"
@@ -86,6 +87,9 @@ use_set(const struct tls_load *load, struct tls_trust_set *set)
     if (!tls_shared_attach(load->ctx, &set->item) ||
         !tls_anchors_use(load->ctx, &set->anchors))
         tls_load_fault(load, "ca", "cannot be used: out of memory");
+    if (load->leg->allow.count > 0 &&
+        !tls_allow_install(load->ctx, &load->leg->allow))
+        tls_load_fault(load, "allow", "cannot be set: out of memory");
     demand_verification(load);
     if (load->accepts && !set->system)
         name_authorities(load->ctx, set->certs);

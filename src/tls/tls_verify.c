@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "tls/tls_allow.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_verify_fault.h"
 
@@ -157,15 +158,39 @@ is_waived(X509_STORE_CTX *store)
         (is_about_the_crl(error) && is_lone_anchor(store));
 }
 
-int
-tls_verify_judge(int good, X509_STORE_CTX *store)
+static bool
+is_peer_allowed(X509_STORE_CTX *store)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(
+        store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct allow_rules *rules =
+        ssl != NULL ? tls_allow_rules(SSL_get_SSL_CTX(ssl)) : NULL;
+
+    return rules == NULL ||
+        tls_allow_judge(rules, X509_STORE_CTX_get0_chain(store));
+}
+
+/* Of the peer's own certificate, when the library has nothing against it.
+ * X509_V_OK: we neither. */
+static int
+fault_of_leaf(X509_STORE_CTX *store)
 {
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
 
-    if (good && X509_STORE_CTX_get_error_depth(store) == 0 && cert != NULL &&
-        tls_certificate_has_nul(cert)) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSUPPORTED_NAME_SYNTAX);
-        good = 0;
+    if (cert != NULL && tls_certificate_has_nul(cert))
+        return X509_V_ERR_UNSUPPORTED_NAME_SYNTAX;
+    return is_peer_allowed(store) ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION;
+}
+
+int
+tls_verify_judge(int good, X509_STORE_CTX *store)
+{
+    if (good && X509_STORE_CTX_get_error_depth(store) == 0) {
+        int fault = fault_of_leaf(store);
+
+        if (fault != X509_V_OK)
+            X509_STORE_CTX_set_error(store, fault);
+        good = fault == X509_V_OK;
     }
     if (good)
         return 1;

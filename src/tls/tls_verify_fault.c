@@ -84,6 +84,15 @@ say_names(X509_STORE_CTX *store, char *text, size_t size)
     OPENSSL_free(address);
 }
 
+static void
+say_own(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    char names[TLS_NAMES_SIZE];
+
+    snprintf(text, size, ", for %s", tls_certificate_names(cert, names));
+}
+
 /* OpenSSL has words for the others. */
 static const struct fault {
     int error;
@@ -122,6 +131,8 @@ static const struct fault {
         say_names },
     { X509_V_ERR_IP_ADDRESS_MISMATCH, "certificate has the wrong IP address",
         say_names },
+    { X509_V_ERR_APPLICATION_VERIFICATION,
+        "certificate is good, but no line of allow is true of it", say_own },
     { X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
         "certificate has a name that cannot be trusted", NULL },
 };

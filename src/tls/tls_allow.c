@@ -1,0 +1,153 @@
+#include "tls/tls_allow.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <string.h>
+
+#include "config/config_allow.h"
+
+enum { DIGEST_BYTES = 32, DIGEST_TEXT_SIZE = 64 };
+
+static int slot = -1;
+static CRYPTO_ONCE slot_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void
+make_allow_slot(void)
+{
+    slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+bool
+tls_allow_install(SSL_CTX *ctx, const struct allow_rules *rules)
+{
+    CRYPTO_THREAD_run_once(&slot_once, make_allow_slot);
+    return slot >= 0 && SSL_CTX_set_ex_data(ctx, slot, (void *)rules) == 1;
+}
+
+const struct allow_rules *
+tls_allow_rules(const SSL_CTX *ctx)
+{
+    return slot < 0 ? NULL : SSL_CTX_get_ex_data(ctx, slot);
+}
+
+/* An attribute of the subject, each of its values as UTF-8. */
+static bool
+has_attribute(const X509 *leaf, int nid, const struct allow_word *word)
+{
+    const X509_NAME *subject = X509_get_subject_name(leaf);
+    bool found = false;
+    int at = -1;
+
+    while (!found &&
+        (at = X509_NAME_get_index_by_NID(subject, nid, at)) >= 0) {
+        unsigned char *utf8 = NULL;
+        int length = ASN1_STRING_to_UTF8(&utf8,
+            X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+
+        found = length > 0 &&
+            config_allow_matches(word, (const char *)utf8, (size_t)length);
+        OPENSSL_free(utf8);
+    }
+    return found;
+}
+
+static bool
+has_alternative(const X509 *leaf, int kind, const struct allow_word *word)
+{
+    GENERAL_NAMES *names =
+        X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+        int its;
+        const ASN1_STRING *value =
+            GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &its);
+
+        found = its == kind && ASN1_STRING_length(value) > 0 &&
+            config_allow_matches(word,
+                (const char *)ASN1_STRING_get0_data(value),
+                (size_t)ASN1_STRING_length(value));
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+/* RFC 7469 2.4: the digest of the SubjectPublicKeyInfo. */
+static bool
+has_pin(const X509 *cert, const char *pin)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char text[DIGEST_TEXT_SIZE];
+    unsigned char *der = NULL;
+    int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    size_t made = 0;
+    bool same = false;
+
+    if (length > 0 && EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)length,
+            digest, &made) == 1 && made == DIGEST_BYTES) {
+        EVP_EncodeBlock((unsigned char *)text, digest, DIGEST_BYTES);
+        same = strcmp(strchr(pin, '/') + 1, text) == 0;
+    }
+    OPENSSL_free(der);
+    return same;
+}
+
+static bool
+has_pinned_issuer(const STACK_OF(X509) *chain, const char *pin)
+{
+    for (int i = 1; i < sk_X509_num(chain); i++)
+        if (has_pin(sk_X509_value(chain, i), pin))
+            return true;
+    return false;
+}
+
+static bool
+is_word_true(const struct allow_word *word, const STACK_OF(X509) *chain)
+{
+    const X509 *leaf = sk_X509_value(chain, 0);
+
+    switch (word->kind) {
+    case ALLOW_CN:
+        return has_attribute(leaf, NID_commonName, word);
+    case ALLOW_OU:
+        return has_attribute(leaf, NID_organizationalUnitName, word);
+    case ALLOW_DNS:
+        return has_alternative(leaf, GEN_DNS, word);
+    case ALLOW_URI:
+        return has_alternative(leaf, GEN_URI, word);
+    case ALLOW_EMAIL:
+        return has_alternative(leaf, GEN_EMAIL, word);
+    case ALLOW_SPKI:
+        return has_pin(leaf, word->value);
+    case ALLOW_ISSUER:
+        return has_pinned_issuer(chain, word->value);
+    default:
+        return false;
+    }
+}
+
+static bool
+is_rule_true(const struct allow_rule *rule, const STACK_OF(X509) *chain)
+{
+    for (size_t i = 0; i < rule->count; i++)
+        if (!is_word_true(&rule->words[i], chain))
+            return false;
+    return true;
+}
+
+bool
+tls_allow_judge(
+    const struct allow_rules *rules, const STACK_OF(X509) *chain)
+{
+    bool allowed = false;
+
+    for (size_t i = 0; i < rules->count && sk_X509_num(chain) > 0 && !allowed;
+         i++)
+        allowed = is_rule_true(&rules->items[i], chain);
+    ERR_clear_error();
+    return allowed;
+}
