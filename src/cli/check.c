@@ -16,6 +16,7 @@
 #include "sandbox/account_check.h"
 #include "sandbox/sandbox.h"
 #include "tls/tls_shared.h"
+#include "tls/tls_ticket_secrets.h"
 #include "tls/tls_vault.h"
 
 /* Root asks as the user that is named, or as the unit's: what that one may not read
@@ -65,6 +66,17 @@ say_who_asked(const struct unit_user *unit, FILE *out)
         fprintf(out, "sallyport: asked as user %s\n", unit->user);
 }
 
+/* A start takes it from there, or makes one. */
+static void
+check_ticket_secret(const struct config *config, struct error *error)
+{
+    static const struct tls_secret made = { { 0 } };
+    struct tls_ticket_secrets secrets;
+
+    (void)!tls_ticket_secrets_read(config, &made, &secrets, error);
+    explicit_bzero(&secrets, sizeof(secrets));
+}
+
 /* sallyport check [[-c] FILE]: all that `run` would find wrong, but for names
  * and addresses, which are neither resolved nor bound. */
 int
@@ -91,6 +103,7 @@ command_check(const struct command_line *line)
         .tries = true,
     };
     account_check(config, &error);
+    check_ticket_secret(config, &error);
     services = services_new(&spec, &error);
     config_file_warn(config);
     credential_check(config);

@@ -164,3 +164,5 @@ def test_bad_secret_is_refused_and_keeps_the_old_one(node, secrets, tmp_path,
     assert resumed(one, "-tls1_3", session)
     done = sallyport.sallyport("run", "-c", one.config)
     assert done.returncode == 78 and said in done.stderr
+    done = processes.command(one, "check")
+    assert done.returncode == 1 and said in done.stderr
