@@ -29,14 +29,17 @@ def test_long_connections_are_spread(relay, server, certs, free_port, workers,
                                      count, least, secure):
     """Each of two workers has nearly a third at the least, whatever the
     kernel's hash says, also when all come at once, of which the workers learn
-    at different times."""
+    at different times.  A worker that the machine keeps from running may take
+    half of that once, but not time and again."""
     port = free_port()
     far = server(peers.echo)
     service = configs.tls(port, far.port, certs) if secure else \
         configs.plain(port, far.port)
     one = relay(configs.settings(f"workers = {workers}") + service)
     trust = peers.client_context(certs) if secure else None
-    for turn in range(3 if sallyport.SANITIZED or secure else 8):
+    turns = 3 if sallyport.SANITIZED or secure else 8
+    total = collections.Counter()
+    for turn in range(turns):
         if turn % 2:    # in turn, each of them served before the next
             held = []
             for _ in range(count):
@@ -55,12 +58,14 @@ def test_long_connections_are_spread(relay, server, certs, free_port, workers,
                              "each to be counted once")
         shares = loads(one)
         assert len(shares) == workers
-        assert min(shares) >= least, shares
+        assert min(shares) >= least // 2, shares
+        total.update(dict(enumerate(shares)))
         for peer in held:
             peer.half_close()
             peer.receive()
             peer.close()
         sallyport.wait_until(lambda: sum(loads(one)) == 0, "all to end")
+    assert min(total.values()) >= least * turns, total
 
 
 def test_bytes_of_bulk_are_spread(relay, server, certs, free_port):
