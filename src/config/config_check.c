@@ -177,6 +177,26 @@ check_listen_trust(const struct leg *leg)
             "listen.verify = required (or none, to leave it so)");
 }
 
+/* Of a client that does not speak TLS nothing could be made. */
+static void
+check_match(const struct leg *leg)
+{
+    const struct match_rules *rules = &leg->config->match;
+
+    for (size_t i = 0; i < leg->endpoints->count; i++)
+        if (!leg->endpoints->items[i].tls)
+            return;
+    for (size_t i = 0; i < rules->count; i++) {
+        enum match_protocol protocol = rules->items[i].protocol;
+
+        if (protocol != MATCH_PROTOCOL_ANY && protocol != MATCH_PROTOCOL_TLS)
+            report_fault_at(&rules->items[i].origin, leg->service,
+                "listen.match", leg->error, "these clients do not speak TLS, "
+                "which a tls:// endpoint ends; write listen = tcp://HOST:PORT "
+                "to pass on what they say");
+    }
+}
+
 static void
 check_listen(const struct leg *leg)
 {
@@ -184,6 +204,7 @@ check_listen(const struct leg *leg)
         report_leg_fault(leg, "cert", "it is missing; a TLS listener needs "
             "listen.cert = FILE");
     check_listen_trust(leg);
+    check_match(leg);
 }
 
 static void

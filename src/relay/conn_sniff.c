@@ -134,10 +134,13 @@ explain_refusal(struct conn *conn, const struct match_client *client,
         snprintf(text, sizeof(text), "no service of this address is for a TLS "
             "client with %s", hello->fault != NULL ? hello->fault
             : "half a hello");
+    else if (client->protocol == MATCH_PROTOCOL_ANY)
+        snprintf(text, sizeof(text), "no service of this address is for a "
+            "client that says nothing within timeout.sniff");
     else
         snprintf(text, sizeof(text), "no service of this address is for a "
-            "client that speaks %s", client->protocol == MATCH_PROTOCOL_ANY
-            ? "not" : config_match_protocol_name(client->protocol));
+            "client that speaks %s",
+            config_match_protocol_name(client->protocol));
     conn_explain(conn, text);
 }
 

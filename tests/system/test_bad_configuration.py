@@ -32,6 +32,8 @@ CODES = {"run": os.EX_CONFIG, "check": 1}
 
 # The text; then for each fault its line and what is said of it.
 FAULTY = {
+    "match-of-no-tls": (TLS + "listen.match = proto:ssh\n",
+                        [(6, "do not speak TLS.*write listen = tcp://")]),
     # The language.
     "empty-file": ("", [(None, "no service")]),
     "comments-only": ("; nothing\n# at all\n", [(None, "no service")]),
