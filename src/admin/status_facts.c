@@ -27,6 +27,7 @@ static const struct {
     TEXT(sandbox),
     TEXT(not_enforced),
     TEXT(certs),
+    TEXT(certs_fault),
     NUMBER(reload_s),
     TEXT(reload_text),
 #undef TEXT

@@ -23,6 +23,7 @@ struct status_facts {
     char sandbox[16];    /* as in the configuration that it started with */
     char not_enforced[512]; /* what the system cannot; "": nothing */
     char certs[512];     /* that end soon or have ended; "": none */
+    char certs_fault[512]; /* why changed ones are not in force; "": they are */
     enum status_reload reload; /* how the last one ended */
     uint64_t reload_s;         /* when, by the calendar (time(2)) */
     char reload_text[512];     /* its first fault, or what it came to */

@@ -46,13 +46,15 @@ master_object(const struct status *status)
 
     if (facts == NULL)
         return json_null();
-    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:o}", "version",
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o}",
+        "version",
         facts->version, "pid", json_number(facts->pid), "uptime_ms",
         json_number(status->now_ms - facts->started_ms), "configuration",
         facts->config, "generation", json_number(facts->generation),
         "workers_wanted", json_number(facts->workers), "sandbox",
         facts->sandbox, "sandbox_not_enforced", facts->not_enforced,
-        "certificates_ending", facts->certs, "last_reload", reload_object(facts));
+        "certificates_ending", facts->certs, "certificates_fault",
+        facts->certs_fault, "last_reload", reload_object(facts));
 }
 
 static json_t *

@@ -72,6 +72,9 @@ put_facts(struct sheet *sheet)
     put_reload(sheet, facts);
     put_text(sheet, "workers        %" PRIu64 "\n", facts->workers);
     put_sandbox(sheet, facts);
+    if (facts->certs_fault[0] != '\0')
+        put_text(sheet, "certificates   the previous ones are in force: %s\n",
+            facts->certs_fault);
     if (facts->certs[0] != '\0')
         put_text(sheet, "certificates   %s\n", facts->certs);
 }

@@ -11,7 +11,7 @@
 #include "tls/tls_error.h"
 
 enum {
-    VALID_DAYS = 3,
+    VALID_DAYS = 15, /* shorter ones are warned of */
     CLOCK_SLACK_S = 300, /* for a client on a machine whose clock is behind */
     SERIAL_BITS = 127,   /* RFC 5280 4.1.2.2: positive, at most 20 bytes */
 };

@@ -23,7 +23,7 @@ static const char web[] =
     "; there, take the ';' from these three lines and remove the fourth.\n"
     ";listen      = tls://*:443\n"
     ";listen.cert = /etc/sallyport/web.pem\n"
-    ";listen.key  = /etc/sallyport/keys/web.key\n"
+    ";listen.key  = /etc/sallyport/web.key\n"
     "listen       = 127.0.0.1:7443   ; without TLS, for this machine alone\n"
     "\n"
     "; The web server.\n"
@@ -55,7 +55,7 @@ static const char tunnel_client[] =
     "\n"
     "; What the server is shown, if it asks its clients for a certificate.\n"
     ";connect.cert = /etc/sallyport/client.pem\n"
-    ";connect.key  = /etc/sallyport/keys/client.key\n";
+    ";connect.key  = /etc/sallyport/client.key\n";
 
 static const char tunnel_server[] =
     "; The other end of a tunnel: on the machine of a server that knows no TLS.\n"
@@ -74,7 +74,7 @@ static const char tunnel_server[] =
     "; the five lines and remove the sixth.\n"
     ";listen        = tls://*:5433\n"
     ";listen.cert   = /etc/sallyport/server.pem\n"
-    ";listen.key    = /etc/sallyport/keys/server.key\n"
+    ";listen.key    = /etc/sallyport/server.key\n"
     ";listen.verify = required\n"
     ";listen.ca     = /etc/sallyport/ca.pem\n"
     "listen         = 127.0.0.1:5433   ; without TLS, for this machine alone\n"

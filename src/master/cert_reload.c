@@ -1,5 +1,6 @@
 #include "master/cert_reload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,9 @@ report_result(struct cert_reload *reload, const struct error *error)
     if (error->count == 0 && error->dropped > 0)
         log_error(NULL, "cannot reload changed certificate files: "
             "out of memory");
+    if (error_any(error))
+        snprintf(reload->fault, sizeof(reload->fault), "%s",
+            error_first(error));
     for (size_t i = 0; i < error->count; i++)
         log_error(NULL, "cannot reload changed certificate files, keeping "
             "the previous ones: %s", error->messages[i]);
@@ -224,6 +228,7 @@ cert_reload_begin(struct cert_reload *reload)
     struct config *config = load_now(reload);
     size_t changed = config != NULL ? count_changed(reload, config) : 0;
 
+    reload->fault[0] = '\0';
     if (changed == 0) {
         config_unref(config);
         reload->parts.done(reload->parts.arg, &none);

@@ -37,6 +37,7 @@ struct cert_reload_parts {
 struct cert_reload {
     struct cert_reload_parts parts;
     struct watch *watch;
+    char fault[512]; /* why changed files are not in force; "": they are */
     bool apart;  /* if all together fail, they are tried one by one */
     size_t next; /* the service whose turn is next then */
 };

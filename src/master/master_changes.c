@@ -357,6 +357,7 @@ master_reload_done(void *arg, const struct error *error)
         reload_log_sockets(
             &master->sockets, master->generations.current.config);
         activation_warn(&master->sockets);
+        master->cert_reload.fault[0] = '\0'; /* all files were read anew */
         cert_expiry_take(
             &master->cert_expiry, &master->generations.current.certs);
         cert_reload_watch(&master->cert_reload);

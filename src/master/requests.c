@@ -222,6 +222,7 @@ send_status(
     set_sandbox(&facts, master);
     cert_expiry_describe(
         &master->cert_expiry, facts.certs, sizeof(facts.certs));
+    STATUS_FACTS_SET(facts.certs_fault, master->cert_reload.fault);
     (void)status_facts_format(&facts, text);
     send_reply(admin, number, REPLY_DONE, false, text);
 }

@@ -146,3 +146,22 @@ def test_announcement_goes_with_the_certificate(relay, free_port, live):
     make_pair(live, "web", 90 * DAY)
     one.wait_log("web: new certificate CN=web.test")
     sallyport.wait_until(lambda: status(one) == "", "nothing to be renewed")
+
+
+def test_status_says_why_the_previous_ones_are_in_force(relay, free_port, live):
+    """While changed files are no good, `status` says so, with their fault; when
+    they are mended, or a reload succeeds, it does not any more."""
+    make_pair(live, "web", 90 * DAY)
+    one = relay(service(free_port(), live, "web"))
+    good = (live / "web.pem").read_text()
+
+    def fault():
+        return processes.status(one)["master"]["certificates_fault"]
+    assert fault() == ""
+    (live / "web.pem").write_text("garbage\n")
+    one.wait_log("cannot reload changed certificate files")
+    assert f"{live}/web.pem" in fault()
+    assert "certificates   the previous ones are in force: " in \
+        processes.command(one, "status").stdout
+    (live / "web.pem").write_text(good)
+    sallyport.wait_until(lambda: fault() == "", "nothing to be told any more")

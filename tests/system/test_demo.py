@@ -112,7 +112,7 @@ def test_demo_server_answers_head_and_refuses_the_rest(demo):
 
 
 def test_demo_certificates_are_sound(demo):
-    """The demo's certificates are for localhost, for a few days, and no key is
+    """The demo's certificates are for localhost, for two weeks, and no key is
     written to a file."""
     one = demo()
     [file] = one.folder_of_files.iterdir()
@@ -123,7 +123,7 @@ def test_demo_certificates_are_sound(demo):
         ["openssl", "s_client", "-connect", f"localhost:{port}", "-showcerts"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE).stdout
     text = subprocess.run(
-        ["openssl", "x509", "-noout", "-text", "-checkend", str(4 * 86400)],
+        ["openssl", "x509", "-noout", "-text", "-checkend", str(16 * 86400)],
         input=shown, capture_output=True, timeout=PATIENCE).stdout.decode()
     for wanted in ("Version: 3", "prime256v1", "ecdsa-with-SHA256",
                    "CA:FALSE", "TLS Web Server Authentication",
