@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/control_taken.h"
 #include "base/address.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -122,6 +123,7 @@ control_path(const char *config, const char *control, struct error *error)
 static bool
 judge_folder(const char *folder, struct error *error)
 {
+    char user[PATH_ACCOUNT_SIZE];
     struct stat file;
 
     if (lstat(folder, &file) < 0) {
@@ -129,14 +131,19 @@ judge_folder(const char *folder, struct error *error)
             strerror(errno));
         return false;
     }
-    if (!S_ISDIR(file.st_mode) || file.st_uid != geteuid() ||
-        (file.st_mode & (S_IWGRP | S_IWOTH))) {
-        error_add(error, "control: %s is not a directory that only we may "
-            "change; remove it, or set control in [global] to another path",
-            folder);
-        return false;
-    }
-    return true;
+    if (!S_ISDIR(file.st_mode))
+        error_add(error, "control: %s is not a directory; remove it, or set "
+            "control in [global] to another path", folder);
+    else if (file.st_uid != geteuid())
+        error_add(error, "control: %s is a directory of user %s, where only a "
+            "daemon of that user has a control socket; set control in [global] "
+            "to another path", folder, path_why_user(file.st_uid, user));
+    else if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        error_add(error, "control: %s may be changed by other users; chmod "
+            "go-w %s", folder, folder);
+    else
+        return true;
+    return false;
 }
 
 static bool
@@ -200,7 +207,7 @@ control_listen(const char *path, struct error *error)
             "be; set control in [global] to a shorter path", path);
         return -1;
     }
-    if (!prepare_folder(path, error))
+    if (control_is_taken(path, error) || !prepare_folder(path, error))
         return -1;
     if (!unix_path_clear(path, &fault)) {
         error_add(error, "control: %s: %s: %s%s", path, fault.what,

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* As many links as Linux follows. */
-enum { LINKS_MAX = 40, ACCOUNT_SIZE = 64 };
+enum { LINKS_MAX = 40 };
 
 struct walk {
     enum path_use use;
@@ -22,26 +22,27 @@ struct walk {
     unsigned links;      /* followed so far */
 };
 
-static void
-name_user(uid_t uid, char name[ACCOUNT_SIZE])
+const char *
+path_why_user(uid_t uid, char name[PATH_ACCOUNT_SIZE])
 {
     const struct passwd *entry = getpwuid(uid);
 
     if (entry != NULL)
-        snprintf(name, ACCOUNT_SIZE, "%s", entry->pw_name);
+        snprintf(name, PATH_ACCOUNT_SIZE, "%s", entry->pw_name);
     else
-        snprintf(name, ACCOUNT_SIZE, "%lu", (unsigned long)uid);
+        snprintf(name, PATH_ACCOUNT_SIZE, "%lu", (unsigned long)uid);
+    return name;
 }
 
 static void
-name_group(gid_t gid, char name[ACCOUNT_SIZE])
+name_group(gid_t gid, char name[PATH_ACCOUNT_SIZE])
 {
     const struct group *entry = getgrgid(gid);
 
     if (entry != NULL)
-        snprintf(name, ACCOUNT_SIZE, "%s", entry->gr_name);
+        snprintf(name, PATH_ACCOUNT_SIZE, "%s", entry->gr_name);
     else
-        snprintf(name, ACCOUNT_SIZE, "%lu", (unsigned long)gid);
+        snprintf(name, PATH_ACCOUNT_SIZE, "%lu", (unsigned long)gid);
 }
 
 /* access(2) would go by the real user, which need not be the one that opens. */
@@ -54,13 +55,13 @@ may_access(const char *path, int mode)
 static void
 say_denied(const char *path, const char *what, char text[PATH_WHY_SIZE])
 {
-    char user[ACCOUNT_SIZE], owner[ACCOUNT_SIZE], group[ACCOUNT_SIZE];
+    char user[PATH_ACCOUNT_SIZE], owner[PATH_ACCOUNT_SIZE], group[PATH_ACCOUNT_SIZE];
     struct stat status;
 
     if (stat(path, &status) != 0)
         return;
-    name_user(geteuid(), user);
-    name_user(status.st_uid, owner);
+    path_why_user(geteuid(), user);
+    path_why_user(status.st_uid, owner);
     name_group(status.st_gid, group);
     snprintf(text, PATH_WHY_SIZE, "user %s may not %s %.512s (mode %04o, owner "
         "%s, group %s)", user, what, path,
@@ -71,9 +72,9 @@ say_denied(const char *path, const char *what, char text[PATH_WHY_SIZE])
 static void
 say_unexplained(char text[PATH_WHY_SIZE])
 {
-    char user[ACCOUNT_SIZE];
+    char user[PATH_ACCOUNT_SIZE];
 
-    name_user(geteuid(), user);
+    path_why_user(geteuid(), user);
     snprintf(text, PATH_WHY_SIZE, "the modes would let user %s do that, so a "
         "rule of AppArmor, SELinux or the service manager keeps it out", user);
 }

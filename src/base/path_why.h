@@ -3,6 +3,8 @@
 #ifndef BASE_PATH_WHY_H
 #define BASE_PATH_WHY_H
 
+#include <sys/types.h>
+
 enum path_use {
     PATH_READ,  /* a file, or the names in a directory */
     PATH_WRITE, /* a file, or a new one where there is none */
@@ -18,5 +20,9 @@ enum { PATH_WHY_SIZE = 1024 };
  * `text`, in which a path stands as it is. */
 const char *path_why(const char *path, enum path_use use, int why,
     char text[PATH_WHY_SIZE]);
+
+/* The name of an account, or its number where it has none.  Returns `name`. */
+enum { PATH_ACCOUNT_SIZE = 64 };
+const char *path_why_user(uid_t uid, char name[PATH_ACCOUNT_SIZE]);
 
 #endif

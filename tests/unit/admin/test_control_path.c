@@ -189,7 +189,7 @@ Test(control_path, of_a_dead_daemon_is_taken_over)
 
     cr_assert_geq(fd, 0);
     cr_expect_lt(control_listen(path, &error), 0);
-    expect_error("a server listens on it");
+    expect_error("ask it with: sallyport status -s");
     control_remove(path);
     cr_expect_eq(access(path, F_OK), 0, "it is served");
     close(fd);
@@ -239,14 +239,48 @@ Test(control_path, that_is_automatic_gets_its_folder)
 
     cr_assert_eq(chmod(folder, 0770), 0);
     cr_expect_lt(control_listen(path, &error), 0);
-    expect_error("is not a directory that only we may change");
+    expect_error("may be changed by other users; chmod go-w");
     cr_assert_eq(unlink(path), 0);
     cr_assert_eq(rmdir(folder), 0);
     cr_assert_eq(symlink("/tmp", folder), 0);
     cr_expect_lt(control_listen(path, &error), 0);
-    expect_error("is not a directory that only we may change");
+    expect_error("is not a directory; remove it");
     cr_assert_eq(unlink(folder), 0);
     cr_assert_eq(rmdir(getenv("XDG_RUNTIME_DIR")), 0);
+    free(folder);
+    free(path);
+}
+
+/* As root beside a unit that runs as another user: what is there is its. */
+Test(control_path, in_a_folder_of_another_user_is_not_to_be_removed)
+{
+    struct ucred own = { .pid = getpid() };
+    char said[64], *folder = strdup(scratch_path("runtime/sallyport"));
+    char *path;
+    int fd;
+
+    if (geteuid() != 0)
+        cr_skip("only root can be somebody else");
+    cr_assert_eq(mkdir(getenv("XDG_RUNTIME_DIR"), 0777), 0);
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    leave_root();
+    path = control_path("/x.ini", "auto", &error);
+    cr_expect_lt(control_listen(path, &error), 0);
+    cr_expect_null(strstr(error_first(&error), "remove"));
+    expect_error("is a directory of user root, where only a daemon of that "
+        "user has a control socket");
+
+    cr_assert_eq(seteuid(0), 0);
+    cr_assert_eq(chown(folder, 65534, (gid_t)-1), 0);
+    cr_assert_eq(seteuid(65534), 0);
+    fd = control_listen(path, &error);
+    cr_assert_geq(fd, 0, "%s", error_first(&error));
+    cr_assert_eq(seteuid(0), 0);
+    cr_expect_lt(control_listen(path, &error), 0);
+    cr_expect_null(strstr(error_first(&error), "remove"));
+    snprintf(said, sizeof(said), "(pid %d, user nobody)", (int)own.pid);
+    expect_error(said);
+    close(fd);
     free(folder);
     free(path);
 }
