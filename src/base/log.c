@@ -180,20 +180,30 @@ log_tap_warnings(log_hear_fn *hear, void *arg)
     tap.arg = arg;
 }
 
-static bool
-is_tapped(enum log_level level)
+const char *
+log_warning_line(
+    const struct log_warning *warning, char line[LOG_WARNING_SIZE])
 {
-    return level == LOG_LEVEL_WARN && tap.hear != NULL && !state.hushed;
+    snprintf(line, LOG_WARNING_SIZE, "%s%s%s",
+        warning->service != NULL ? warning->service : "",
+        warning->service != NULL ? ": " : "", warning->text);
+    return line;
+}
+
+static const char *PRINTF_LIKE(2, 0)
+format_line(char text[LOG_LINE_SIZE + 1], const char *format, va_list arguments)
+{
+    if (vsnprintf(text, LOG_LINE_SIZE + 1, format, arguments) < 0)
+        snprintf(text, LOG_LINE_SIZE + 1, "(unprintable) %s", format);
+    return text;
 }
 
 static void
-tell_tap(const char *service, const char *text)
+emit_message(enum log_level level, const char *service, const char *text)
 {
-    char line[LOG_LINE_SIZE + 1];
-
-    snprintf(line, sizeof(line), "%s%s%s", service != NULL ? service : "",
-        service != NULL ? ": " : "", text);
-    tap.hear(tap.arg, line);
+    emit_record(&(struct log_record){
+        .level = level, .service = service, .message = text,
+    });
 }
 
 static void PRINTF_LIKE(3, 0)
@@ -203,17 +213,25 @@ log_message(enum log_level level, const char *service, const char *format,
     /* As long as a line: what is cut here is marked as cut there. */
     char text[LOG_LINE_SIZE + 1];
 
-    if (!log_wants(level) && !is_tapped(level))
+    if (log_wants(level))
+        emit_message(level, service, format_line(text, format, arguments));
+}
+
+static void PRINTF_LIKE(4, 0)
+emit_warning(const struct log_cause *cause, const char *service,
+    const char *kind, const char *format, va_list arguments)
+{
+    bool tapped = tap.hear != NULL && !state.hushed;
+    char text[LOG_LINE_SIZE + 1];
+    const struct log_warning warning = {
+        .service = service, .text = text, .kind = kind, .cause = *cause,
+    };
+
+    if (!log_wants(LOG_LEVEL_WARN) && !tapped)
         return;
-    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
-        snprintf(text, sizeof(text), "(unprintable) %s", format);
-    if (is_tapped(level))
-        tell_tap(service, text);
-    if (!log_wants(level))
-        return;
-    emit_record(&(struct log_record){
-        .level = level, .service = service, .message = text,
-    });
+    format_line(text, format, arguments);
+    if ((!tapped || tap.hear(tap.arg, &warning)) && log_wants(LOG_LEVEL_WARN))
+        emit_message(LOG_LEVEL_WARN, service, text);
 }
 
 void
@@ -229,10 +247,22 @@ log_error(const char *service, const char *format, ...)
 void
 log_warn(const char *service, const char *format, ...)
 {
+    static const struct log_cause none;
     va_list arguments;
 
     va_start(arguments, format);
-    log_message(LOG_LEVEL_WARN, service, format, arguments);
+    emit_warning(&none, service, format, format, arguments);
+    va_end(arguments);
+}
+
+void
+log_warn_at(const struct log_cause *cause, const char *service,
+    const char *kind, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    emit_warning(cause, service, kind, format, arguments);
     va_end(arguments);
 }
 

@@ -16,9 +16,8 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "base/error.h"
 #include "base/log_field.h"
-
-struct error;
 
 /*
  * Opens the target and switches to it; on failure (the reason is added to
@@ -73,10 +72,29 @@ void log_flush(void);
  * has logged. */
 void log_hush(bool hushed);
 
-/* Has `hear` told of each warning, as "SERVICE: TEXT", whether it is written or
- * not, but for what is hushed; NULL: no more.  What hears must not warn. */
-typedef void log_hear_fn(void *arg, const char *text);
+/* Where what is warned of was written, if it is a line of a file; file NULL: it is
+ * not. */
+struct log_cause {
+    const char *file;
+    struct error_place place;
+};
+
+struct log_warning {
+    const char *service; /* NULL: the warning is not about one */
+    const char *text;
+    const char *kind;    /* a literal: those of one kind have the same */
+    struct log_cause cause;
+};
+
+/* Has `hear` told of each warning, written or not, but for what is hushed; NULL: no
+ * more.  What hears must not warn.  False from it: the warning is not written. */
+typedef bool log_hear_fn(void *arg, const struct log_warning *warning);
 void log_tap_warnings(log_hear_fn *hear, void *arg);
+
+/* "SERVICE: TEXT", or the text alone.  Returns `line`. */
+enum { LOG_WARNING_SIZE = 4096 };
+const char *log_warning_line(
+    const struct log_warning *warning, char line[LOG_WARNING_SIZE]);
 
 /* Lines after this one go where they went before the first log_open. */
 void log_close(void);
@@ -85,11 +103,14 @@ void log_close(void);
  * something to make. */
 bool log_wants(enum log_level level);
 
-/* `service` NULL: the line is not about one service.  What is not printable
+/* `service` NULL: the line is not about one service.  `kind`, `cause`: of struct
+ * log_warning.  What is not printable
  * ASCII in the finished message is escaped; quotes and backslashes are kept.
  * These functions and log_event leave errno alone. */
 void log_error(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_warn(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
+void log_warn_at(const struct log_cause *cause, const char *service,
+    const char *kind, const char *format, ...) PRINTF_LIKE(4, 5);
 void log_info(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_debug(const char *service, const char *format, ...) PRINTF_LIKE(2, 3);
 

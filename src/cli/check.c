@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/escape.h"
+#include "base/number.h"
 #include "cli/command.h"
 #include "cli/command_line.h"
+#include "cli/findings.h"
 #include "cli/unit_user.h"
 #include "config/config.h"
 #include "config/config_file.h"
@@ -18,6 +21,8 @@
 #include "tls/tls_shared.h"
 #include "tls/tls_ticket_secrets.h"
 #include "tls/tls_vault.h"
+
+enum { PATH_SIZE = 1024 };
 
 /* Root asks as the user that is named, or as the unit's: what that one may not read
  * is missing at a start, too. */
@@ -40,7 +45,7 @@ become_asker(const struct command_line *line, struct unit_user *unit,
     return !error_any(error) && unit_user_become(unit, error);
 }
 
-/* NULL: explained on stderr, or in `error`. */
+/* NULL: every fault is in `error`. */
 static struct config *
 load_as_unit(const struct command_line *line, struct unit_user *unit,
     struct error *error)
@@ -48,7 +53,7 @@ load_as_unit(const struct command_line *line, struct unit_user *unit,
     struct files *files = files_on_disk();
 
     if (files != NULL && become_asker(line, unit, files, error))
-        return command_load_into(files, line);
+        return command_load(line, files, error);
     if (files == NULL)
         error_no_memory(error);
     files_unref(files);
@@ -77,47 +82,82 @@ check_ticket_secret(const struct config *config, struct error *error)
     explicit_bzero(&secrets, sizeof(secrets));
 }
 
-/* sallyport check [[-c] FILE]: all that `run` would find wrong, but for names
- * and addresses, which are neither resolved nor bound. */
-int
-command_check(const struct command_line *line)
+/* Finds what is wrong with all that the configuration names, but for names and
+ * addresses, which are neither resolved nor bound. */
+static void
+try_config(struct config *config, struct error *error)
 {
-    struct error error = { 0 };
-    struct services_spec spec;
-    struct service **services;
-    struct config *config = NULL;
-    struct unit_user unit = { .user = NULL };
-    int code = EXIT_SUCCESS;
-
-    if (sandbox_forbid_dumps(&error))
-        config = load_as_unit(line, &unit, &error);
-    if (config == NULL) {
-        error_print(&error);
-        say_who_asked(&unit, stderr);
-        unit_user_clear(&unit);
-        return EXIT_FAILURE;
-    }
-    spec = (struct services_spec){
+    const struct services_spec spec = {
         .config = config,
         .shared = tls_shared_new(true),
         .tries = true,
     };
-    account_check(config, &error);
-    check_ticket_secret(config, &error);
-    services = services_new(&spec, &error);
+    struct service **services;
+
+    account_check(config, error);
+    check_ticket_secret(config, error);
+    services = services_new(&spec, error);
     config_file_warn(config);
     credential_check(config);
-    if (error_any(&error) || services == NULL ||
-        !tls_vault_would_load(config, spec.shared, &error))
-        code = EXIT_FAILURE;
-    else
-        printf("%s: ok, %zu service%s\n", config->path, config->service_count,
-            config->service_count == 1 ? "" : "s");
-    error_print(&error);
-    say_who_asked(&unit, code == EXIT_SUCCESS ? stdout : stderr);
-    unit_user_clear(&unit);
+    if (services != NULL && !error_any(error))
+        (void)!tls_vault_would_load(config, spec.shared, error);
     services_free(services, config->service_count);
     tls_shared_free(spec.shared);
+}
+
+static void
+say_ok(const struct config *config, const struct findings *found)
+{
+    char count[FINDINGS_COUNT_SIZE], path[PATH_SIZE];
+
+    findings_count(found, count);
+    escape_bytes(path, sizeof(path), config->path, strlen(config->path),
+        ESCAPE_MESSAGE);
+    printf("%s: ok, %zu service%s%s%s\n", path, config->service_count,
+        number_plural(config->service_count), *count != '\0' ? ", " : "",
+        count);
+}
+
+/* Tells what was found, and returns the exit code. */
+static int
+conclude_check(const struct command_line *line, const struct config *config,
+    struct findings *found)
+{
+    bool faulty = config == NULL || error_any(&found->errors);
+    bool strict = command_line_has(line, FLAG_STRICT) &&
+        error_any(&found->warnings);
+    char count[FINDINGS_COUNT_SIZE];
+    struct error sum = { 0 };
+
+    findings_count(found, count);
+    if (faulty || strict)
+        error_add(&sum, "%s: %s%s", line->file, count,
+            faulty ? "" : ", which --strict takes for errors");
+    else
+        say_ok(config, found);
+    findings_end(found);
+    error_print(&sum);
+    return faulty || strict ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* sallyport check [[-c] FILE]: all that `run` would find wrong, but for names
+ * and addresses. */
+int
+command_check(const struct command_line *line)
+{
+    struct findings found;
+    struct unit_user unit = { .user = NULL };
+    struct config *config = NULL;
+    int code;
+
+    findings_begin(&found);
+    if (sandbox_forbid_dumps(&found.errors))
+        config = load_as_unit(line, &unit, &found.errors);
+    if (config != NULL)
+        try_config(config, &found.errors);
+    code = conclude_check(line, config, &found);
+    say_who_asked(&unit, code == EXIT_SUCCESS ? stdout : stderr);
+    unit_user_clear(&unit);
     config_unref(config);
     return code;
 }

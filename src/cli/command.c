@@ -24,23 +24,16 @@ command_refuse(const struct command_line *line, struct error *error)
 }
 
 struct config *
-command_load(const struct command_line *line)
+command_load(const struct command_line *line, struct files *files,
+    struct error *error)
 {
-    return command_load_into(files_on_disk(), line);
-}
-
-struct config *
-command_load_into(struct files *files, const struct command_line *line)
-{
-    struct error error = { 0 };
     struct config *config = NULL;
 
     if (files == NULL)
-        error_no_memory(&error);
+        error_no_memory(error);
     else
-        config = config_load_file_keeping(files, line->file, &error);
+        config = config_load_file_keeping(files, line->file, error);
     files_unref(files);     /* the configuration has its own */
-    error_print(&error);
     return config;
 }
 

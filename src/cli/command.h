@@ -31,12 +31,10 @@ command_fn command_help;
  * used.  Returns the exit code. */
 int command_refuse(const struct command_line *line, struct error *error);
 
-/* Reads line->file.  NULL: explained on stderr. */
-NODISCARD struct config *command_load(const struct command_line *line);
-
-/* The same into `files` (NULL: out of memory), which it gives back. */
-NODISCARD struct config *command_load_into(
-    struct files *files, const struct command_line *line);
+/* Reads line->file into `files` (NULL: out of memory), which it gives back.  NULL:
+ * every fault is in `error`. */
+NODISCARD struct config *command_load(const struct command_line *line,
+    struct files *files, struct error *error);
 
 /* The last step of loading for a config_source: reads what the services' TLS
  * options name, so that it is kept, and gives `files` (NULL: out of memory)

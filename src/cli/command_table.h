@@ -22,6 +22,7 @@ enum command_flag {
     FLAG_JSON,
     FLAG_RUNNING,
     FLAG_USER,
+    FLAG_STRICT,
     FLAG_HELP,    /* of every command */
     FLAG_TEST,    /* stands for the command `check` */
     FLAG_VERSION, /* stands for the command `version` */

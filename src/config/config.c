@@ -5,6 +5,7 @@
 
 #include "config/config_options.h"
 #include "config/config_type.h"
+#include "config/config_values.h"
 #include "files/files.h"
 
 static void
@@ -19,6 +20,7 @@ void
 config_service_clear(struct service_config *service)
 {
     clear_options(OPTION_SERVICE, service);
+    config_values_clear(service);
     free(service->name);
     free(service->origins);
     *service = (struct service_config){ 0 };

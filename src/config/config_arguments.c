@@ -32,6 +32,15 @@ is_said(const struct section *section, const struct option *option)
 }
 
 static void
+report_value(const struct words *words, const struct option *option,
+    const char *value, struct fault *fault)
+{
+    config_fault_shorten(fault, value);
+    config_fault_report(
+        words->error, words->origin, NULL, option->name, fault);
+}
+
+static void
 add_option_value(const struct words *words, const struct option *option,
     const char *value)
 {
@@ -45,8 +54,7 @@ add_option_value(const struct words *words, const struct option *option,
         config_fault_add(words->error, words->origin, NULL, option->name,
             "it is given twice; give it once");
     else if (!config_line_value_is_good(value, &fault))
-        config_fault_add(words->error, words->origin, NULL, option->name,
-            "%s", fault.text);
+        report_value(words, option, value, &fault);
     else if (!config_read_add(section, option, value, words->origin,
         words->error))
         return;     /* which has been reported */
@@ -82,7 +90,7 @@ static void
 take_option(const struct words *words, const char *word)
 {
     const char *value = strchr(word, '=');
-    char name[LINE_NAME_MAX + 1], hint[128];
+    char name[LINE_NAME_MAX + 1], hint[CONFIG_HINT_SIZE];
     const struct option *option;
     size_t length;
 
@@ -100,7 +108,7 @@ take_option(const struct words *words, const char *word)
     if (option == NULL)
         config_fault_add(words->error, words->origin, NULL, name,
             "there is no such option; %s", config_suggest_option(
-            OPTION_SERVICE, name, hint, sizeof(hint)));
+            OPTION_SERVICE, name, value + 1, hint));
     else if (option->flags & OPTION_FILE_ONLY)
         config_fault_add(words->error, words->origin, NULL, name,
             "it is for files only");

@@ -11,10 +11,12 @@
 #include "config/config_overlap.h"
 #include "config/config_read.h"
 #include "config/config_type.h"
+#include "config/config_values.h"
 
 /* The struct that is being filled, and by what. */
 struct target {
     void *base;
+    struct service_config *service; /* the same; NULL: it is none */
     struct origin *origins;
     struct section *own;        /* NULL: not written */
     struct section *shared;     /* [defaults], NULL likewise */
@@ -32,17 +34,21 @@ section_sets_option(const struct section *section, const struct option *option)
     return false;
 }
 
-/* Messages at start point to the line of the value that was just added. */
+/* Messages point to the line of the value that was just added. */
 static void
 mark_value(const struct target *target, const struct option *option,
-    const struct origin *written)
+    const struct assignment *item)
 {
     size_t count = config_type_count(option, target->base);
     struct origin *origin = count > 0
         ? config_type_origin(option, target->base, count - 1) : NULL;
 
     if (origin != NULL)
-        *origin = *written;
+        *origin = item->origin;
+    else if (target->service != NULL && (option->flags & OPTION_LIST) != 0 &&
+        !config_values_note(
+            target->service, option, item->value, &item->origin))
+        error_no_memory(target->error);
 }
 
 static void
@@ -58,11 +64,11 @@ apply_one(const struct target *target, struct section *section,
     if (!config_type_parse(option, item->value, section->directory,
         target->files, target->base, &fault)) {
         item->bad = section->faulty = true;
-        config_fault_add(target->error, &item->origin, section->title,
-            option->name, "%s", fault.text);
+        config_fault_report(target->error, &item->origin, section->title,
+            option->name, &fault);
         return;
     }
-    mark_value(target, option, &item->origin);
+    mark_value(target, option, item);
     if (origin->file == NULL) {
         *origin = item->origin;
         origin->shared = section->kind == SECTION_DEFAULTS;
@@ -144,7 +150,8 @@ build_service(struct service_config *service, struct section *section,
     struct section *shared, struct error *error)
 {
     struct target target = {
-        .base = service, .origins = new_origins(error), .own = section,
+        .base = service, .service = service,
+        .origins = new_origins(error), .own = section,
         .shared = shared, .files = service->config->files, .error = error,
     };
 

@@ -64,26 +64,48 @@ written_on(const struct leg *leg, const char *word)
         leg->service->origins, OPTION_SERVICE, name);
 }
 
+/* `origin` NULL: at the service's header. */
 static void
-report_fault_at(const struct origin *origin,
-    const struct service_config *service, const char *key, struct error *error,
-    const char *what)
+report_service_fault(const struct service_config *service,
+    const struct origin *origin, const char *key, const struct fault *fault,
+    struct error *error)
 {
     char title[TITLE_SIZE];
 
     snprintf(title, sizeof(title), "service %s", service->name);
-    config_fault_add(error, origin != NULL ? origin : &service->origin,
-        title, key, "%s", what);
+    config_fault_report(error, origin != NULL ? origin : &service->origin,
+        title, key, fault);
+}
+
+static void PRINTF_LIKE(5, 6)
+report_fault_at(const struct origin *origin,
+    const struct service_config *service, const char *key, struct error *error,
+    const char *format, ...)
+{
+    struct fault fault;
+    va_list arguments;
+
+    va_start(arguments, format);
+    config_fault_vset(&fault, format, arguments);
+    va_end(arguments);
+    report_service_fault(service, origin, key, &fault, error);
 }
 
 /* At the place where the leg's option was written, or else at the service. */
-static void
-report_leg_fault(const struct leg *leg, const char *word, const char *what)
+static void PRINTF_LIKE(3, 4)
+report_leg_fault(
+    const struct leg *leg, const char *word, const char *format, ...)
 {
+    struct fault fault;
+    va_list arguments;
     char key[64];
 
+    va_start(arguments, format);
+    config_fault_vset(&fault, format, arguments);
+    va_end(arguments);
     snprintf(key, sizeof(key), "%s.%s", leg->word, word);
-    report_fault_at(written_on(leg, word), leg->service, key, leg->error, what);
+    report_service_fault(
+        leg->service, written_on(leg, word), key, &fault, leg->error);
 }
 
 /* An option that is written in the service must mean something there; one from
@@ -96,20 +118,18 @@ check_meaning(const struct service_config *service, struct error *error)
         const struct origin *origin = &service->origins[i];
         const char *leg = option->flags & OPTION_OF_LISTEN
             ? "listen" : "connect";
-        struct fault fault;
 
         if (option->scope != OPTION_SERVICE || origin->file == NULL
             || origin->shared || config_check_applies(option, service))
             continue;
         if (option->flags & OPTION_TLS)
-            config_fault_set(&fault, "no %s endpoint of this service is TLS; "
-                "write %s = tls://HOST:PORT, or remove this option", leg,
-                leg);
+            report_fault_at(origin, service, option->name, error, "no %s "
+                "endpoint of this service is TLS; write %s = tls://HOST:PORT, "
+                "or remove this option", leg, leg);
         else
-            config_fault_set(&fault, "no %s endpoint of this service is %s; "
-                "remove this option", leg, option->flags & OPTION_INET
-                ? "HOST:PORT" : "a unix path");
-        report_fault_at(origin, service, option->name, error, fault.text);
+            report_fault_at(origin, service, option->name, error, "no %s "
+                "endpoint of this service is %s; remove this option", leg,
+                option->flags & OPTION_INET ? "HOST:PORT" : "a unix path");
     }
 }
 
@@ -117,15 +137,12 @@ static void
 check_leg_certificates(const struct leg *leg)
 {
     const struct leg_config *config = leg->config;
-    struct fault fault;
 
-    if (config->key.count > 0 && config->key.count != config->cert.count) {
-        config_fault_set(&fault, "there are %zu key files for %zu "
+    if (config->key.count > 0 && config->key.count != config->cert.count)
+        report_leg_fault(leg, "key", "there are %zu key files for %zu "
             "certificate files; name one for each, in the same order, or "
             "none where they hold the keys as well", config->key.count,
             config->cert.count);
-        report_leg_fault(leg, "key", fault.text);
-    }
     if (config->passphrase_file != NULL && config->cert.count == 0)
         report_leg_fault(leg, "passphrase_file",
             "there is no certificate whose key "
@@ -136,14 +153,9 @@ check_leg_certificates(const struct leg *leg)
 static void
 check_allow(const struct leg *leg)
 {
-    struct fault fault;
-
-    if (leg->config->allow.count == 0 ||
-        leg->config->verify == VERIFY_REQUIRED)
-        return;
-    config_fault_set(&fault, "needs %s.verify = required, so that every peer "
-        "shows a certificate that is verified", leg->word);
-    report_leg_fault(leg, "allow", fault.text);
+    if (leg->config->allow.count > 0 && leg->config->verify != VERIFY_REQUIRED)
+        report_leg_fault(leg, "allow", "needs %s.verify = required, so that "
+            "every peer shows a certificate that is verified", leg->word);
 }
 
 static void

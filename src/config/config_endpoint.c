@@ -10,6 +10,7 @@
 #include "config/config_fault.h"
 #include "config/config_fields.h"
 #include "config/config_host.h"
+#include "config/config_place.h"
 #include "files/files.h"
 
 /* A path takes a NUL at its end, an abstract name one at its beginning. */
@@ -57,7 +58,8 @@ after_prefix(const char *text, const char *prefix)
 }
 
 static bool
-parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
+parse_path(struct files *files, struct endpoint *endpoint, const char *path,
+    struct fault *fault)
 {
     size_t length = strlen(path);
 
@@ -77,7 +79,10 @@ parse_path(struct endpoint *endpoint, const char *path, struct fault *fault)
             "socket's has at most %zu", length, UNIX_PATH_MAX);
     endpoint->kind = ENDPOINT_UNIX;
     endpoint->path = strdup(path);
-    return endpoint->path != NULL || config_no_memory(fault);
+    endpoint->place = path[0] == '/' ? config_place_of_path(files, path)
+                                     : strdup(path);
+    return (endpoint->path != NULL && endpoint->place != NULL) ||
+        config_no_memory(fault);
 }
 
 /* The rules for names are the service manager's. */
@@ -186,8 +191,9 @@ parse_any(const char *text, size_t length, enum endpoint_use use, bool *any,
 
 static bool
 parse_host(struct endpoint *endpoint, const char *text, size_t length,
-    bool bracketed, struct fault *fault)
+    bool bracketed, enum endpoint_use use, struct fault *fault)
 {
+    static const char mapped[] = "::ffff:"; /* RFC 4291 2.5.5.2 */
     char name[HOST_SIZE];
     struct host host;
 
@@ -201,6 +207,10 @@ parse_host(struct endpoint *endpoint, const char *text, size_t length,
             "are for these only", name);
     if (!config_host_parse(&host, name, fault))
         return false;
+    if (use == ENDPOINT_LISTEN && after_prefix(host.text, mapped) != NULL)
+        return config_refuse(fault, "\"%s\" is an IPv4 address, which is "
+            "listened on as such; write %s:%u", name,
+            host.text + strlen(mapped), endpoint->port);
     endpoint->host = strdup(host.text);
     return endpoint->host != NULL || config_no_memory(fault);
 }
@@ -222,10 +232,10 @@ parse_inet(struct files *files, struct endpoint *endpoint, const char *text,
     if (!parse_port(files, endpoint, port, fault))
         return false;
     if (bracketed)
-        return parse_host(endpoint, host, length, true, fault);
+        return parse_host(endpoint, host, length, true, use, fault);
     if (!parse_any(host, length, use, &any, fault))
         return false;
-    return any || parse_host(endpoint, host, length, false, fault);
+    return any || parse_host(endpoint, host, length, false, use, fault);
 }
 
 static bool
@@ -235,10 +245,10 @@ parse_endpoint(struct files *files, struct endpoint *endpoint, const char *text,
     const char *rest, *scheme_end = strstr(text, "://");
 
     if ((rest = after_prefix(text, "unix:")) != NULL)
-        return parse_path(endpoint, rest, fault);
+        return parse_path(files, endpoint, rest, fault);
     if ((rest = after_prefix(text, "tls+unix:")) != NULL) {
         endpoint->tls = true;
-        return parse_path(endpoint, rest, fault);
+        return parse_path(files, endpoint, rest, fault);
     }
     if ((rest = after_prefix(text, "systemd:")) != NULL)
         return parse_systemd_name(endpoint, rest, use, fault);
@@ -276,6 +286,7 @@ config_endpoint_clear(struct endpoint *endpoint)
 {
     free(endpoint->host);
     free(endpoint->path);
+    free(endpoint->place);
     free(endpoint->text);
     *endpoint = (struct endpoint){ 0 };
 }
@@ -307,13 +318,19 @@ config_endpoint_clear_all(struct endpoints *list)
     *list = (struct endpoints){ 0 };
 }
 
+static const char *
+path_place(const struct endpoint *endpoint)
+{
+    return endpoint->place != NULL ? endpoint->place : endpoint->path;
+}
+
 int
 config_endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 {
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
     if (a->kind != ENDPOINT_INET)
-        return strcmp(a->path, b->path);
+        return strcmp(path_place(a), path_place(b));
     if (a->port != b->port)
         return a->port < b->port ? -1 : 1;
     if (a->host == NULL || b->host == NULL)

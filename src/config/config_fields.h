@@ -21,6 +21,7 @@ struct origin {
     const char *file;
     unsigned line;
     bool shared;    /* in [defaults], rather than in the service itself */
+    unsigned number; /* of the file, as they were read, from 1 */
 };
 
 /* What a client may be told by, of which there is at most one each. */
@@ -68,6 +69,15 @@ struct match_rules {
     bool faulty; /* a line was refused */
 };
 
+struct option;
+
+/* Where one of the values of an option was written (config_values.h). */
+struct value_origin {
+    const struct option *option;
+    char *text;
+    struct origin origin;
+};
+
 enum endpoint_kind { ENDPOINT_INET, ENDPOINT_UNIX, ENDPOINT_SYSTEMD };
 
 struct endpoint {
@@ -78,6 +88,8 @@ struct endpoint {
     uint16_t port;
     char *path;     /* UNIX: '@' first for the abstract namespace;
                        SYSTEMD: the name that the socket is passed under */
+    char *place;    /* UNIX: the path without links on the way to it, however it
+                       is written; NULL: the path */
     char *text;     /* as written */
     struct origin origin;
     uint32_t group; /* of a listen endpoint, the number plus one of its group
@@ -220,6 +232,8 @@ struct service_config {
     struct leg_config connect_leg;
     struct origin *origins;         /* one for each option of the table, by
                                        config_option_index() */
+    struct value_origin *values;    /* of options that may have several */
+    size_t value_count;
 };
 
 struct global_config {

@@ -48,31 +48,20 @@ config_file_warn(const struct config *config)
     const struct strings *names = &config->file_names;
 
     for (size_t i = 0; i < names->count; i++) {
+        const struct log_cause cause = {
+            .file = names->items[i], .place.file = (unsigned)i + 1,
+        };
         struct file_content content;
 
         if (files_read(config->files, FILE_FOR_CONFIG, names->items[i],
                 FILE_SIZE_MAX, &content) != FILE_DONE)
             continue; /* the command line is no file */
         if ((content.mode & S_IWOTH) != 0)
-            log_warn(NULL, "%s may be changed by any user (mode %04o), and so "
-                "may what this daemon does: chmod o-w %s", names->items[i],
-                (unsigned)content.mode, names->items[i]);
+            log_warn_at(&cause, NULL, "open", "%s may be changed by any user "
+                "(mode %04o), and so may what this daemon does: chmod o-w %s",
+                names->items[i], (unsigned)content.mode, names->items[i]);
         files_release(&content);
     }
-}
-
-char *
-config_file_directory(struct files *files, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *named, *real;
-
-    if (slash == NULL)
-        return files_directory(files, ".");
-    named = strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    real = named != NULL ? files_directory(files, named) : NULL;
-    free(named);
-    return real;
 }
 
 /* The directory is a name, not a pattern: glob(3) must take it as it is. */

@@ -24,10 +24,6 @@ NODISCARD bool config_file_read(struct files *files, const char *path,
 /* Logs a warning of each file of the configuration that any user may change. */
 void config_file_warn(const struct config *config);
 
-/* The absolute name of the directory that a file is in, allocated.  NULL: it
- * does not exist, or no memory. */
-char *config_file_directory(struct files *files, const char *path);
-
 /* Adds the files that a glob(7) pattern matches, in the order of their names;
  * text that is no pattern is the name of one file.  Relative to `directory`
  * if that is not NULL.  False: `fault` says why. */

@@ -94,9 +94,6 @@ static const struct {
         "\"listen.passphrase_file\" or \"connect.passphrase_file\"" },
     { "passphrase", "a passphrase has a file of its own: write "
         "\"listen.passphrase_file\" or \"connect.passphrase_file\"" },
-    { "timeout", "there are several: write \"timeout.connect\", "
-        "\"timeout.handshake\", \"timeout.idle\", \"timeout.half_close\" or "
-        "\"timeout.lifetime\"" },
 };
 
 const char *

@@ -135,7 +135,7 @@ bool
 config_help(const char *name, FILE *out)
 {
     size_t found = 0;
-    char hint[128];
+    char hint[CONFIG_HINT_SIZE];
 
     if (name == NULL) {
         write_all_options(out);
@@ -152,6 +152,6 @@ config_help(const char *name, FILE *out)
     }
     if (found == 0)
         fprintf(out, "there is no option \"%s\"; %s\n", name,
-            config_suggest_option(OPTION_SERVICE, name, hint, sizeof(hint)));
+            config_suggest_option(OPTION_SERVICE, name, NULL, hint));
     return found > 0;
 }

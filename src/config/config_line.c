@@ -226,8 +226,11 @@ judge_line(struct line *line, const char *bytes, size_t length)
     if (blanks > 0)
         return config_refuse(&line->fault, "the line is indented; begin it "
             "in the first column, and repeat the key to add to a list");
-    return text[0] == '[' ? judge_section(line, text)
-        : judge_assignment(line, text);
+    if (text[0] == '[' ? judge_section(line, text)
+        : judge_assignment(line, text))
+        return true;
+    config_fault_shorten(&line->fault, text);
+    return false;
 }
 
 enum line_kind

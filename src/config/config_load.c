@@ -11,6 +11,7 @@
 #include "config/config_fault.h"
 #include "config/config_file.h"
 #include "config/config_options.h"
+#include "config/config_place.h"
 #include "config/config_read.h"
 #include "files/files.h"
 
@@ -67,6 +68,7 @@ take_config(struct loader *loader)
 {
     struct config *config = loader->config;
 
+    error_sort(loader->error);
     if (count_faults(loader->error) > loader->faults_before) {
         config_unref(config);
         config = NULL;
@@ -131,10 +133,11 @@ load_one(struct loader *loader, const char *path,
 
     if (file.name == NULL)
         return;
+    file.number = (unsigned)loader->config->file_names.count;
     if (!config_file_read(loader->config->files, path, &content, &fault)) {
         if (from != NULL)
-            config_fault_add(loader->error, &from->origin, "global",
-                "include", "%s", fault.text);
+            config_fault_report(loader->error, &from->origin, "global",
+                "include", &fault);
         else
             error_add(loader->error, "%s", fault.text);
         return;
@@ -142,7 +145,7 @@ load_one(struct loader *loader, const char *path,
     file.text = content.text;
     file.length = content.length;
     file.directory = keep_directory(
-        loader, config_file_directory(loader->config->files, path));
+        loader, config_place_directory(loader->config->files, path));
     config_read(&loader->source, &file, loader->error);
     files_release(&content);
 }
@@ -156,8 +159,8 @@ load_include(struct loader *loader, const char *directory,
 
     if (!config_file_glob(loader->config->files, &paths, from->value,
         directory, &fault))
-        config_fault_add(loader->error, &from->origin, "global", "include",
-            "%s", fault.text);
+        config_fault_report(
+            loader->error, &from->origin, "global", "include", &fault);
     for (size_t i = 0; i < paths.count; i++)
         load_one(loader, paths.items[i], from);
     strings_clear(&paths);
@@ -218,6 +221,7 @@ read_arguments(struct loader *loader, struct files *files, int count,
         return false;
     here = keep_directory(loader, files_directory(files, "."));
     origin.file = keep_name(loader, "command line");
+    origin.number = 1;
     if (origin.file != NULL)
         config_arguments_read(&loader->source, count, arguments, &origin, here,
             error);
@@ -396,6 +400,7 @@ config_load_text(const char *name, const char *text, size_t length,
     if (!start_loader(&loader, NULL, error))
         return NULL;
     file.name = keep_name(&loader, name);
+    file.number = 1;
     if (file.name != NULL)
         config_read(&loader.source, &file, error);
     refuse_includes(&loader);

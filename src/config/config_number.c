@@ -129,6 +129,9 @@ parse_scaled(const struct option *option, const struct scale *scale,
         *value = 0;
         return true;
     }
+    if (scale == &times && number_parse(text, &scaled) && scaled > 0)
+        return config_refuse(fault, "\"%s\" has no unit; write %ss for seconds, "
+            "or another of ms, s, m, h, d", text, text);
     if (strcmp(text, "off") == 0 || !scale->parse(text, &scaled))
         return config_refuse(fault, "\"%s\" is not a %s; write %s%s", text,
             scale->noun, scale->expects, or_word(option, zero));

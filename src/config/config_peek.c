@@ -8,6 +8,7 @@
 #include "config/config_fault.h"
 #include "config/config_file.h"
 #include "config/config_options.h"
+#include "config/config_place.h"
 #include "config/config_read.h"
 #include "config/config_type.h"
 #include "files/files.h"
@@ -52,7 +53,7 @@ config_peek_control(const char *path)
     struct global_config global = { .control = strdup(option->value) };
     struct source_file file = { .name = path };
     struct fault fault;
-    char *directory = config_file_directory(NULL, path);
+    char *directory = config_place_directory(NULL, path);
     struct file_content content;
 
     if (config_file_read(NULL, path, &content, &fault)) {

@@ -1,6 +1,7 @@
 #include "config/config_read.h"
 
 #include <ini.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include "config/config_fault.h"
 #include "config/config_line.h"
 #include "config/config_options.h"
+#include "config/config_pem.h"
 #include "config/config_suggest.h"
+#include "config/config_title.h"
 
 #define SECTIONS_MAX 10000
 
@@ -28,12 +31,21 @@ struct reader {
     bool skipping;          /* a section that is not known: said once */
     bool said_stray;
     bool said_dos;
+    bool in_pem;            /* within a block, whose lines are not read */
 };
+
+static struct origin
+origin_at(const struct source_file *file, unsigned line)
+{
+    return (struct origin){
+        .file = file->name, .line = line, .number = file->number,
+    };
+}
 
 static struct origin
 current_origin(const struct reader *reader)
 {
-    return (struct origin){ reader->file->name, reader->number, false };
+    return origin_at(reader->file, reader->number);
 }
 
 static struct section *
@@ -45,16 +57,28 @@ current_section(const struct reader *reader)
 
 static void
 report_line_fault(
-    const struct reader *reader, const char *key, const char *what)
+    const struct reader *reader, const char *key, const struct fault *fault)
 {
     struct section *section = current_section(reader);
     struct origin origin = current_origin(reader);
 
     if (section != NULL)
         section->faulty = true;
+    config_fault_report(reader->error, &origin,
+        section != NULL ? section->title : NULL, key, fault);
+}
 
-    config_fault_add(reader->error, &origin,
-        section != NULL ? section->title : NULL, key, "%s", what);
+static void PRINTF_LIKE(3, 4)
+report_line(
+    const struct reader *reader, const char *key, const char *format, ...)
+{
+    struct fault fault;
+    va_list arguments;
+
+    va_start(arguments, format);
+    config_fault_vset(&fault, format, arguments);
+    va_end(arguments);
+    report_line_fault(reader, key, &fault);
 }
 
 struct section *
@@ -104,70 +128,6 @@ config_read_add(struct section *section, const struct option *option,
     return true;
 }
 
-static bool
-judge_name(const char *name, struct fault *fault)
-{
-    size_t length = strlen(name);
-
-    if (length == 0)
-        return config_refuse(fault, "the service has no name; write "
-            "[service NAME]");
-    if (strchr(name, ' ') != NULL)
-        return config_refuse(fault, "the service name \"%s\" has a blank in "
-            "it; use '-' or '_'", name);
-    if (length > SERVICE_NAME_MAX)
-        return config_refuse(fault, "the service name \"%s\" is %zu bytes "
-            "long; shorten it to at most %d", name, length,
-            SERVICE_NAME_MAX);
-    return true;
-}
-
-/* The section that a title may have meant, as it is written; NULL: none. */
-static const char *
-nearest_title(const char *title)
-{
-    static const struct { const char *word, *title; } known[] = {
-        { "global", "global" }, { "defaults", "defaults" },
-        { "service", "service NAME" },
-    };
-    char word[LINE_NAME_MAX + 1];
-    struct suggestion suggestion = { .word = word };
-
-    snprintf(word, sizeof(word), "%.*s", (int)strcspn(title, " "), title);
-    for (size_t i = 0; i < COUNT(known); i++)
-        config_suggest_consider(&suggestion, known[i].word);
-    for (size_t i = 0; i < COUNT(known); i++) {
-        if (suggestion.best == known[i].word)
-            return known[i].title;
-    }
-    return NULL;
-}
-
-/* False: the section is not one of ours, and `fault` says so. */
-static bool
-judge_title(const char *title, enum section_kind *kind, struct fault *fault)
-{
-    const char *meant;
-
-    *kind = SECTION_SERVICE;
-    if (strcmp(title, "service") == 0)
-        return judge_name("", fault);
-    if (strncmp(title, "service ", 8) == 0)
-        return judge_name(title + 8, fault);
-    *kind = SECTION_GLOBAL;
-    if (strcmp(title, "global") == 0)
-        return true;
-    *kind = SECTION_DEFAULTS;
-    if (strcmp(title, "defaults") == 0)
-        return true;
-    meant = nearest_title(title);
-    if (meant != NULL)
-        return config_refuse(fault, "there is no section [%s]; did you mean "
-            "[%s]?", title, meant);
-    return config_refuse(fault, "there is no section [%s]; write [global], "
-        "[defaults] or [service NAME]", title);
-}
-
 static const struct section *
 find_section(const struct config_source *source, const char *title)
 {
@@ -187,29 +147,26 @@ may_open(struct reader *reader, enum section_kind *kind, bool *is_twin)
     const struct section *twin;
     struct fault fault;
 
-    if (!judge_title(title, kind, &fault)) {
-        report_line_fault(reader, NULL, fault.text);
+    if (!config_title_judge(title, kind, &fault)) {
+        config_fault_shorten(&fault, title);
+        report_line_fault(reader, NULL, &fault);
         return false;
     }
     if (reader->file->included && *kind != SECTION_SERVICE) {
-        config_fault_set(&fault, "[%s] belongs in the main file; an included "
+        report_line(reader, NULL, "[%s] belongs in the main file; an included "
             "file holds [service NAME] sections only", title);
-        report_line_fault(reader, NULL, fault.text);
         return false;
     }
     if (reader->source->count >= SECTIONS_MAX) {
-        config_fault_set(&fault, "there are more than %d sections",
+        report_line(reader, NULL, "there are more than %d sections",
             SECTIONS_MAX);
-        report_line_fault(reader, NULL, fault.text);
         return false;
     }
     twin = find_section(reader->source, title);
     *is_twin = twin != NULL;
-    if (twin != NULL) {
-        config_fault_set(&fault, "the section [%s] is already at %s:%u; "
+    if (twin != NULL)
+        report_line(reader, NULL, "the section [%s] is already at %s:%u; "
             "write it once", title, twin->origin.file, twin->origin.line);
-        report_line_fault(reader, NULL, fault.text);
-    }
     return true;
 }
 
@@ -251,25 +208,22 @@ judge_key(const struct reader *reader, const struct section *section,
         ? OPTION_GLOBAL : OPTION_SERVICE;
     const struct option *option = config_option_find(scope, key);
     const struct assignment *first;
-    struct fault fault;
-    char hint[128];
+    char hint[CONFIG_HINT_SIZE];
 
     if (option == NULL) {
-        config_fault_set(&fault, "there is no such option in this section; "
-            "%s", config_suggest_option(scope, key, hint, sizeof(hint)));
-        report_line_fault(reader, key, fault.text);
+        report_line(reader, key, "there is no such option in this section; %s",
+            config_suggest_option(scope, key, reader->line.value, hint));
         return NULL;
     }
     if (section->kind == SECTION_DEFAULTS && (option->flags & OPTION_OWN)) {
-        report_line_fault(reader, key, "every service has its own; write it in "
+        report_line(reader, key, "every service has its own; write it in "
             "[service NAME]");
         return NULL;
     }
     first = find_assignment(section, option);
     if (first != NULL && !(option->flags & OPTION_LIST)) {
-        config_fault_set(&fault, "it is already set at %s:%u; write it once",
+        report_line(reader, key, "it is already set at %s:%u; write it once",
             first->origin.file, first->origin.line);
-        report_line_fault(reader, key, fault.text);
         return NULL;
     }
     return option;
@@ -293,7 +247,7 @@ take_value(void *arg, const char *title, const char *key, const char *value)
     if (option == NULL)
         return 1;
     if (*value == '\0')
-        report_line_fault(reader, key, "the value is missing after the '='");
+        report_line(reader, key, "the value is missing after the '='");
     else if (!config_read_add(section, option, value, &origin,
         reader->error))
         return 0;
@@ -318,7 +272,7 @@ next_config_line(struct reader *reader, const char **line, size_t *length)
     if (*length > 0 && (*line)[*length - 1] == '\r') {
         --*length;
         if (!reader->said_dos)
-            report_line_fault(reader, NULL,
+            report_line(reader, NULL,
                 "the line ends as in DOS, with a carriage "
                 "return; convert the file: sed -i 's/\\r$//' FILE");
         reader->said_dos = true;
@@ -338,7 +292,7 @@ admit_line(struct reader *reader)
     }
     if (line->kind == LINE_BAD)
         report_line_fault(reader, *line->key != '\0' ? line->key : NULL,
-            line->fault.text);
+            &line->fault);
     if (line->kind == LINE_SECTION) {
         open_section(reader);
         return reader->in_section;
@@ -346,13 +300,29 @@ admit_line(struct reader *reader)
     if (line->kind != LINE_ASSIGNMENT)
         return false;
     if (!reader->in_section && !reader->skipping && !reader->said_stray) {
-        report_line_fault(reader, line->key,
+        report_line(reader, line->key,
             "it stands before any section; begin "
             "with [global], [defaults] or [service NAME]");
         reader->said_stray = true;
     }
     reader->awaited = reader->in_section;
     return reader->in_section;
+}
+
+/* True if the line is of a PEM block, which is told once. */
+static bool
+is_of_pem(struct reader *reader, const char *line, size_t length)
+{
+    char label[CONFIG_PEM_LABEL_SIZE];
+    bool begins = config_pem_begins(line, length, label);
+    bool inside = begins || reader->in_pem;
+
+    if (begins && !reader->in_pem)
+        report_line(reader, NULL, "a PEM block (%s) begins here; keep it in a "
+            "file of its own, and name that with listen.cert, listen.key, "
+            "connect.ca and their like", label);
+    reader->in_pem = inside && !config_pem_ends(line, length);
+    return inside;
 }
 
 /* For inih: one line, or an empty one in place of one that it must not see. */
@@ -364,18 +334,37 @@ give_line(char *buffer, int size, void *arg)
     size_t length;
 
     if (reader->awaited) {
-        report_line_fault(
+        report_line(
             reader, reader->line.key, "the line is not understood");
         reader->awaited = false;
     }
     if (size < LINE_MAX_LENGTH + 2 || !next_config_line(reader, &line, &length))
         return NULL;
+    if (is_of_pem(reader, line, length))
+        length = 0;
     config_line_judge(&reader->line, line, length);
     if (!admit_line(reader))
         length = 0;
     memcpy(buffer, line, length);
     memcpy(buffer + length, "\n", 2);
     return buffer;
+}
+
+/* A certificate or key that was taken for a configuration.  False: it was not. */
+static bool
+is_refused_as_pem(const struct source_file *file, struct error *error)
+{
+    char label[CONFIG_PEM_LABEL_SIZE];
+    struct origin origin;
+    unsigned line;
+
+    if (!config_pem_is_all(file->text, file->length, &line, label))
+        return false;
+    origin = origin_at(file, line);
+    config_fault_add(error, &origin, NULL, NULL, "this is a PEM file (%s), and "
+        "not a configuration; a configuration names it with listen.cert, "
+        "listen.key, connect.ca and their like", label);
+    return true;
 }
 
 void
@@ -386,8 +375,10 @@ config_read(struct config_source *source, const struct source_file *file,
         .source = source, .file = file, .error = error,
         .next = file->text, .left = file->length,
     };
-    struct origin whole = { file->name, 1, false };
+    struct origin whole = origin_at(file, 1);
 
+    if (is_refused_as_pem(file, error))
+        return;
     if (ini_parse_stream(give_line, &reader, take_value, &reader) != 0
         && !error_any(error))
         config_fault_add(error, &whole, NULL, NULL,

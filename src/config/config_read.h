@@ -10,14 +10,10 @@
 
 #include "base/base.h"
 #include "config/config.h"
+#include "config/config_title.h"
 
 struct error;
 struct option;
-
-/* What fits into inih's 49 bytes with "service " before it, made round. */
-#define SERVICE_NAME_MAX 40
-
-enum section_kind { SECTION_GLOBAL, SECTION_DEFAULTS, SECTION_SERVICE };
 
 struct assignment {
     const struct option *option;
@@ -50,6 +46,7 @@ struct source_file {
     const char *directory;  /* NULL: relative paths are left as they are */
     const char *text;
     size_t length;
+    unsigned number;        /* as the files were read, from 1 */
     bool included;          /* holds [service] sections only */
 };
 

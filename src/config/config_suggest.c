@@ -4,7 +4,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/duration.h"
+#include "base/number.h"
 #include "config/config_foreign.h"
 
 #define WORD_MAX 64
@@ -118,29 +121,69 @@ section_of_scope(enum option_scope scope)
     return scope == OPTION_GLOBAL ? "[global]" : "[service NAME]";
 }
 
+/* A time that the option may have.  False: it is none. */
+static bool
+may_be_timeout(const struct option *option, uint64_t ms)
+{
+    return option->type == OPTION_MSEC &&
+        strncmp(option->name, "timeout.", 8) == 0 &&
+        (ms == 0 ? option->zero != NULL
+                 : ms >= option->min && ms <= option->max);
+}
+
+/* "write timeout.connect = 30s, timeout.idle = 30s or timeout.lifetime = 30s", for
+ * a `timeout` that does not say which. */
+static void
+suggest_timeouts(
+    enum option_scope scope, const char *value, char text[CONFIG_HINT_SIZE])
+{
+    char time[DURATION_TEXT_SIZE];
+    uint64_t number = SECONDS(30);
+    size_t used, last = 0;
+
+    if (value != NULL && number_parse(value, &number) && number < 1000000)
+        number = SECONDS(number);
+    else if (value == NULL || !duration_parse(value, &number))
+        number = SECONDS(30);
+    used = (size_t)snprintf(text, CONFIG_HINT_SIZE, "there are several: %swrite",
+        scope == OPTION_GLOBAL ? "in [service NAME] or [defaults] " : "");
+    for (size_t i = 0; i < config_option_count(); i++)
+        if (may_be_timeout(config_option_at(i), number))
+            last = i;
+    for (size_t i = 0, found = 0; i <= last && used < CONFIG_HINT_SIZE; i++)
+        if (may_be_timeout(config_option_at(i), number))
+            used += (size_t)snprintf(text + used, CONFIG_HINT_SIZE - used,
+                "%s %s = %s", found++ == 0 ? "" : i == last ? " or" : ",",
+                config_option_at(i)->name, duration_format(number, time));
+}
+
 const char *
-config_suggest_option(enum option_scope scope, const char *name, char *text,
-    size_t size)
+config_suggest_option(enum option_scope scope, const char *name,
+    const char *value, char text[CONFIG_HINT_SIZE])
 {
     enum option_scope other =
         scope == OPTION_GLOBAL ? OPTION_SERVICE : OPTION_GLOBAL;
     const char *near, *advice = config_foreign_advice(name);
 
-    if (config_option_find(other, name) != NULL)
-        snprintf(text, size, "it belongs in %s", section_of_scope(other));
+    if (strcasecmp(name, "timeout") == 0)
+        suggest_timeouts(scope, value, text);
+    else if (config_option_find(other, name) != NULL)
+        snprintf(text, CONFIG_HINT_SIZE, "it belongs in %s",
+            section_of_scope(other));
     else if (advice != NULL)
-        snprintf(text, size, "%s", advice);
-    else if (scope == OPTION_SERVICE && suggest_leg(name, text, size))
+        snprintf(text, CONFIG_HINT_SIZE, "%s", advice);
+    else if (scope == OPTION_SERVICE &&
+        suggest_leg(name, text, CONFIG_HINT_SIZE))
         return text;
     else if ((near = nearest_option(scope, name, false)) != NULL)
-        snprintf(text, size, "did you mean \"%s\"?", near);
+        snprintf(text, CONFIG_HINT_SIZE, "did you mean \"%s\"?", near);
     else if ((near = nearest_option(scope, name, true)) != NULL
-        && suggest_leg(near, text, size))
+        && suggest_leg(near, text, CONFIG_HINT_SIZE))
         return text;
     else if ((near = nearest_option(other, name, false)) != NULL)
-        snprintf(text, size, "did you mean \"%s\", which belongs in %s?",
-            near, section_of_scope(other));
+        snprintf(text, CONFIG_HINT_SIZE, "did you mean \"%s\", which belongs "
+            "in %s?", near, section_of_scope(other));
     else
-        snprintf(text, size, "\"sallyport help\" lists them all");
+        snprintf(text, CONFIG_HINT_SIZE, "\"sallyport help\" lists them all");
     return text;
 }

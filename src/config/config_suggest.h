@@ -25,8 +25,10 @@ void config_suggest_consider(struct suggestion *suggestion,
 size_t config_suggest_distance(const char *a, const char *b);
 
 /* What to do about an option that its section does not know: a phrase such as
- * `did you mean "listen.cert"?`.  Returns `text`. */
+ * `did you mean "listen.cert"?`.  `value` is what was written for it; NULL: nothing.
+ * Returns `text`. */
+enum { CONFIG_HINT_SIZE = 256 };
 const char *config_suggest_option(enum option_scope scope, const char *name,
-    char *text, size_t size);
+    const char *value, char text[CONFIG_HINT_SIZE]);
 
 #endif

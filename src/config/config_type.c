@@ -33,7 +33,10 @@ config_type_parse(const struct option *option, const char *text,
 
     if (*text == '\0')
         return config_refuse(fault, "the value is missing after the '='");
-    return type_row(option)->parse(&p);
+    if (type_row(option)->parse(&p))
+        return true;
+    config_fault_shorten(fault, text);
+    return false;
 }
 
 size_t

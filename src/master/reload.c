@@ -137,11 +137,19 @@ take_up_log(struct reload *reload)
 }
 
 static void
-note_warning(void *arg, const char *text)
+note_warning(struct reload *reload, const char *text)
 {
-    struct reload *reload = arg;
-
     error_add(&reload->warnings, "%s", text);
+}
+
+/* log_hear_fn */
+static bool
+hear_warning(void *arg, const struct log_warning *warning)
+{
+    char line[LOG_WARNING_SIZE];
+
+    note_warning(arg, log_warning_line(warning, line));
+    return true;
 }
 
 static void
@@ -195,7 +203,7 @@ reload_begin(struct reload *reload)
     struct config *config;
 
     error_clear(&reload->warnings);
-    log_tap_warnings(note_warning, reload);
+    log_tap_warnings(hear_warning, reload);
     config = config_source_load(parts->source, &error);
     if (config != NULL &&
         ticket_secret_prepare(

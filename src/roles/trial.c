@@ -223,11 +223,12 @@ send_messages(struct channel *channel, enum message_type type,
 
 static void
 send_verdict(struct facts *facts, enum message_verdict_ok ok,
-    const struct error *error)
+    struct error *error)
 {
     const struct message_verdict verdict = { .ok = ok };
     struct channel *channel = facts->channel;
 
+    error_sort(error);
     send_messages(channel, MESSAGE_WARNING, &facts->warnings);
     send_messages(channel, MESSAGE_FAULT, error);
     channel_send(channel, MESSAGE_VERDICT, &verdict, NULL, 0, NULL, 0);
@@ -301,19 +302,22 @@ tear_down_trial(struct facts *facts)
     loop_free(facts->loop);
 }
 
-static void
-keep_warning(void *arg, const char *text)
+/* log_hear_fn */
+static bool
+keep_warning(void *arg, const struct log_warning *warning)
 {
+    char line[LOG_WARNING_SIZE];
     struct facts *facts = arg;
 
-    error_add(&facts->warnings, "%s", text);
+    error_add(&facts->warnings, "%s", log_warning_line(warning, line));
+    return true;
 }
 
 /* The sockets are closed before the verdict, because what the master closes next
  * is to be closed. */
 static bool
 report_verdict(struct facts *facts, enum message_verdict_ok ok,
-    const struct error *error)
+    struct error *error)
 {
     send_trial_sockets(facts->channel, &facts->sockets);
     listen_table_free(&facts->sockets, true);

@@ -61,6 +61,9 @@ explain_key(const struct tls_load *load, const struct tls_file *file,
         tls_load_fault(load, option, "%s: has no private key (-----BEGIN "
             "PRIVATE KEY-----) in it; add the key, or name its file with "
             "%s.key", file->path, load->side);
+    else if (passphrases->asked && passphrases->count == 0 &&
+        load->leg->passphrase_file != NULL)
+        return; /* of the file there is a fault already */
     else if (passphrases->asked && passphrases->count == 0)
         tls_load_fault(load, option, "%s: the private key is encrypted; name "
             "a file that holds its passphrase with %s.passphrase_file",
@@ -191,19 +194,25 @@ make_kept_key(const struct tls_load *load, struct tls_certkey *pair)
         tls_certkey_fault_unkept(load, pair);
 }
 
+/* False: nothing can be read from the certificate's file, its key neither. */
+static bool
+open_cert_file(const struct tls_load *load, struct reading *reading)
+{
+    return tls_file_read(load, "cert", FILE_FOR_TLS, reading->pair->path,
+        TLS_FILE_KEYS_BYTES, &reading->cert_file);
+}
+
 /* Both are read even if one has a fault, so that all are told. */
 static bool
 pair_read(const struct tls_load *load, size_t index, struct reading *reading,
     struct tls_passphrases *passphrases)
 {
-    bool read;
+    bool opened = open_cert_file(load, reading);
+    bool read = opened && read_chain(load, reading);
 
-    if (!tls_file_read(load, "cert", FILE_FOR_TLS, reading->pair->path,
-            TLS_FILE_KEYS_BYTES, &reading->cert_file))
-        return false;
-    read = read_chain(load, reading);
     if (load->signer == NULL)
-        return read_own_key(load, index, reading, passphrases) && read;
+        return (opened || load->leg->key.count > 0) &&
+            read_own_key(load, index, reading, passphrases) && read;
     if (read)
         make_kept_key(load, reading->pair);
     return reading->pair->key != NULL;
@@ -378,8 +387,9 @@ tls_pairs_load(const struct tls_load *load, tls_certkey_see_fn *see, void *arg)
         tls_load_fault(load, "key", "there are %zu keys for %zu certificates; "
             "name one for each, in the same order", leg->key.count,
             leg->cert.count);
-    else if (leg->cert.count > 0 &&
-        (load->signer != NULL || tls_passphrases_read(load, &passphrases)))
+    else if (leg->cert.count > 0 && load->signer == NULL)
+        (void)!tls_passphrases_read(load, &passphrases); /* a fault is told */
+    if (leg->key.count == 0 || leg->key.count == leg->cert.count)
         for (size_t i = 0; i < leg->cert.count; i++)
             use_pair(load, &(struct which){ i, &passphrases }, see, arg);
     tls_passphrases_forget(&passphrases);

@@ -113,14 +113,15 @@ knows_cipher(
     if (is_cipher_word(word))
         return true;
     if (is_ciphersuite(word))
-        tls_load_fault(load, "ciphers", "\"%s\": %s is a cipher suite of TLS "
-            "1.3; move it to %s.ciphersuites", list, word, load->side);
+        tls_load_fault_word(load, "ciphers", word, "\"%s\": %s is a cipher "
+            "suite of TLS 1.3; move it to %s.ciphersuites", list, word,
+            load->side);
     else if ((name = own_name(word)) != NULL)
-        tls_load_fault(load, "ciphers", "\"%s\": write %s for %s, as OpenSSL "
-            "calls it", list, name, word);
+        tls_load_fault_word(load, "ciphers", word, "\"%s\": write %s for %s, "
+            "as OpenSSL calls it", list, name, word);
     else
-        tls_load_fault(load, "ciphers", "\"%s\": OpenSSL knows no \"%s\"",
-            list, word);
+        tls_load_fault_word(load, "ciphers", word, "\"%s\": OpenSSL knows no "
+            "\"%s\"", list, word);
     return false;
 }
 
@@ -132,11 +133,12 @@ knows_ciphersuite(
     if (is_ciphersuite(word))
         return true;
     if (is_cipher(word) || own_name(word) != NULL)
-        tls_load_fault(load, "ciphersuites", "\"%s\": %s is a cipher of TLS "
-            "1.2; move it to %s.ciphers", list, word, load->side);
+        tls_load_fault_word(load, "ciphersuites", word, "\"%s\": %s is a "
+            "cipher of TLS 1.2; move it to %s.ciphers", list, word,
+            load->side);
     else
-        tls_load_fault(load, "ciphersuites", "\"%s\": OpenSSL knows no "
-            "\"%s\"", list, word);
+        tls_load_fault_word(load, "ciphersuites", word, "\"%s\": OpenSSL "
+            "knows no \"%s\"", list, word);
     return false;
 }
 

@@ -83,8 +83,8 @@ knows_group(const struct tls_load *load, const char *list, const char *word)
     near = nearest_group(name);
     if (near != NULL)
         snprintf(advice, sizeof(advice), "; did you mean \"%s\"?", near);
-    tls_load_fault(load, "groups", "\"%s\": OpenSSL %s knows no group "
-        "\"%s\"%s (it knows %s, and more)", list,
+    tls_load_fault_word(load, "groups", word, "\"%s\": OpenSSL %s knows no "
+        "group \"%s\"%s (it knows %s, and more)", list,
         OpenSSL_version(OPENSSL_VERSION_STRING), name, advice,
         list_known(known));
     return false;

@@ -13,68 +13,124 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/config_fault.h"
-#include "config/config_options.h"
+#include "config/config_values.h"
 #include "tls/tls_error.h"
 #include "tls/tls_notes.h"
 
 enum { MESSAGE_SIZE = 1024, REASON_SIZE = 256, KEY_SIZE = 256 };
 
+/* Where the value that the note is about was written; else the service's header. */
+static const struct origin *
+origin_of_note(const struct tls_load *load, const struct tls_note *note,
+    char key[KEY_SIZE])
+{
+    const struct origin *origin;
+
+    snprintf(key, KEY_SIZE, "%s.%s", load->side, note->option);
+    origin = config_values_origin(load->service, key, note->about);
+    return origin != NULL ? origin : &load->service->origin;
+}
+
+static void
+report_fault(const struct tls_load *load, const struct tls_note *note)
+{
+    char key[KEY_SIZE], section[KEY_SIZE];
+    const struct origin *origin = origin_of_note(load, note, key);
+    struct fault fault = { .kind = note->kind };
+
+    snprintf(section, sizeof(section), "service %s", load->service->name);
+    snprintf(fault.text, sizeof(fault.text), "%s", note->text);
+    /* A service that was not read from anywhere has no file. */
+    if (origin->file != NULL)
+        config_fault_report(load->error, origin, section, key, &fault);
+    else
+        error_add(load->error, "[%s] %s: %s", section, key, note->text);
+}
+
+static void
+report_warning(const struct tls_load *load, const struct tls_note *note)
+{
+    char key[KEY_SIZE];
+    const struct origin *origin = origin_of_note(load, note, key);
+    const struct log_cause cause = {
+        .file = origin->file, .place = config_fault_place(origin),
+    };
+
+    log_warn_at(&cause, load->service->name, note->kind, "%s: %s", key,
+        note->text);
+}
+
+static void
+report_note(const struct tls_load *load, const struct tls_note *note)
+{
+    if (load->notes != NULL)
+        tls_notes_add(load->notes, note);
+    else if (note->fault)
+        report_fault(load, note);
+    else
+        report_warning(load, note);
+}
+
+/* The value that a message is about stands in front of it, before a ": ". */
+static void
+leading_value(const char *message, char about[MESSAGE_SIZE])
+{
+    const char *end = strstr(message, ": ");
+
+    snprintf(about, MESSAGE_SIZE, "%.*s",
+        end != NULL ? (int)(end - message) : 0, message);
+}
+
 void
 tls_load_fault(const struct tls_load *load, const char *option,
     const char *format, ...)
 {
-    char message[MESSAGE_SIZE], key[KEY_SIZE], section[KEY_SIZE];
-    const struct origin *origin;
+    char message[MESSAGE_SIZE], about[MESSAGE_SIZE];
     va_list args;
 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    if (load->notes != NULL) {
-        tls_notes_add(load->notes, true, option, message);
-        return;
-    }
-    snprintf(key, sizeof(key), "%s.%s", load->side, option);
-    snprintf(section, sizeof(section), "service %s", load->service->name);
-    origin = config_option_origin(
-        load->service->origins, OPTION_SERVICE, key);
-    if (origin == NULL)
-        origin = &load->service->origin; /* of its header */
-    /* A service that was not read from anywhere has no file. */
-    if (origin->file != NULL)
-        config_fault_add(load->error, origin, section, key, "%s", message);
-    else
-        error_add(load->error, "[%s] %s: %s", section, key, message);
+    leading_value(message, about);
+    report_note(load,
+        &(struct tls_note){ true, option, format, about, message });
+}
+
+void
+tls_load_fault_word(const struct tls_load *load, const char *option,
+    const char *word, const char *format, ...)
+{
+    char message[MESSAGE_SIZE], about[MESSAGE_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    snprintf(about, sizeof(about), "%s", word);
+    report_note(load,
+        &(struct tls_note){ true, option, format, about, message });
 }
 
 void
 tls_load_warn(const struct tls_load *load, const char *option,
     const char *format, ...)
 {
-    char message[MESSAGE_SIZE];
+    char message[MESSAGE_SIZE], about[MESSAGE_SIZE];
     va_list args;
 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    if (load->notes != NULL)
-        tls_notes_add(load->notes, false, option, message);
-    else
-        log_warn(load->service->name, "%s.%s: %s", load->side, option,
-            message);
+    leading_value(message, about);
+    report_note(load,
+        &(struct tls_note){ false, option, format, about, message });
 }
 
 void
 tls_load_report(const struct tls_load *load, const struct tls_notes *notes)
 {
-    for (size_t i = 0; i < notes->count; i++) {
-        const struct tls_note *note = &notes->items[i];
-
-        if (note->fault)
-            tls_load_fault(load, note->option, "%s", note->text);
-        else
-            tls_load_warn(load, note->option, "%s", note->text);
-    }
+    for (size_t i = 0; i < notes->count; i++)
+        report_note(load, &notes->items[i]);
     if (notes->incomplete)
         tls_load_fault(load, "cert", "cannot be loaded: out of memory");
 }

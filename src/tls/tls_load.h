@@ -51,11 +51,17 @@ enum {
 };
 
 /* Adds a message about the leg's option to the errors, with the place where it
- * was written (config_fault.h). */
+ * was written (config_fault.h).  If the option may have several values, the message
+ * begins with the one that it is about, and a ": ". */
 void tls_load_fault(const struct tls_load *load, const char *option,
     const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Logs "SIDE.OPTION: ..." as a warning about the service. */
+/* The same about one word of a list that may have been written in several lines. */
+void tls_load_fault_word(const struct tls_load *load, const char *option,
+    const char *word, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* Logs "SIDE.OPTION: ..." as a warning about the service; otherwise the same as
+ * tls_load_fault(). */
 void tls_load_warn(const struct tls_load *load, const char *option,
     const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `option` is borrowed. */
 struct tls_note {
     bool fault; /* false: a warning */
-    const char *option;
+    const char *option; /* borrowed, and so is the kind */
+    const char *kind;   /* of messages (config_fault.h) */
+    char *about;        /* which value of the option it is of; "": the first */
     char *text;
 };
 
@@ -23,10 +24,8 @@ struct tls_notes {
     bool incomplete;    /* there was no memory for one */
 };
 
-/* Keeps a copy of `text`; `option` must outlive the notes.  Not a fault: a
- * warning. */
-void tls_notes_add(
-    struct tls_notes *notes, bool fault, const char *option, const char *text);
+/* Keeps a copy. */
+void tls_notes_add(struct tls_notes *notes, const struct tls_note *note);
 
 void tls_notes_clear(struct tls_notes *notes);
 

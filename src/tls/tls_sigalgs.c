@@ -103,9 +103,9 @@ knows_sigalg(const struct tls_load *load, const char *list, const char *word)
     if (suggestion.best != NULL)
         snprintf(
             advice, sizeof(advice), "; did you mean \"%s\"?", suggestion.best);
-    tls_load_fault(load, "sigalgs", "\"%s\": OpenSSL %s knows no signature "
-        "algorithm \"%s\"%s", list, OpenSSL_version(OPENSSL_VERSION_STRING),
-        word, advice);
+    tls_load_fault_word(load, "sigalgs", word, "\"%s\": OpenSSL %s knows no "
+        "signature algorithm \"%s\"%s", list,
+        OpenSSL_version(OPENSSL_VERSION_STRING), word, advice);
     return false;
 }
 

@@ -38,7 +38,7 @@ static void
 try_use(const char *text, enum endpoint_use use)
 {
     struct endpoint endpoint, again;
-    struct fault fault = { "" };
+    struct fault fault = { .text = "" };
 
     if (!config_endpoint_parse(NULL, &endpoint, text, use, &fault)) {
         if (*fault.text == '\0')

@@ -67,7 +67,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct both both = { 0 };
-    struct fault fault = { "" };
+    struct fault fault = { .text = "" };
     const struct option *option;
     char *text;
 

@@ -175,6 +175,43 @@ FAULTY = {
     "sigalgs": (TLS + "listen.sigalgs = RSA+ROT13\n", [(6, "ROT13")]),
     "include-missing": (configs.settings("include = {dir}/none.ini") + GOOD,
                         [(2, "none.ini.*No such file")]),
+
+    # Each of several values has its line, and one file's fault hides no other's.
+    "second-cert": (TLS + "listen.cert = {dir}/none.pem\n"
+                    "listen.key = {certs}/server-rsa.key\n",
+                    [(6, "none.pem.*No such file")]),
+    "cert-and-key": (TLS.replace("{certs}/server.", "{dir}/none."),
+                     [(4, "none.pem.*No such file"),
+                      (5, "none.key.*No such file")]),
+    "passphrase-and-cert": (
+        TLS.replace("server.pem", "none.pem").replace(
+            "server.key", "server-encrypted.key") +
+        "listen.passphrase_file = {dir}/none\n",
+        [(4, "none.pem.*No such file"), (6, "none.*No such file")]),
+    "second-ca": (OUT + "connect.ca = {certs}/ca.pem\n"
+                  "connect.ca = {dir}/none.pem\n",
+                  [(5, "none.pem.*No such file")]),
+    "second-cipher": (
+        TLS + "listen.ciphers = ECDHE-RSA-AES128-GCM-SHA256\n"
+        "listen.ciphers = ROT13:ECDHE-RSA-AES256-GCM-SHA384\n",
+        [(7, 'OpenSSL knows no "ROT13"')]),
+    "same-path-by-a-link": (
+        GOOD + "[service t]\nlisten = unix:{dir}/../{dir_name}//door\n"
+        "connect = [::1]:1\n", [(5, "taken by service s.*:2")]),
+    "mapped-address": (GOOD.replace("unix:{dir}/door", "[::ffff:127.0.0.1]:9"),
+                       [(2, "write 127.0.0.1:9")]),
+
+    # What is no configuration.
+    "pem": ("-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBM\nSECRET\n"
+            "-----END PRIVATE KEY-----\n",
+            [(1, r"this is a PEM file \(PRIVATE KEY\), and not a configuration; "
+                 r"a configuration names it with listen\.cert")]),
+    "pem-inside": (GOOD + "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBM\nSECRET\n"
+                   "-----END PRIVATE KEY-----\n",
+                   [(4, "PEM block .*keep it in a file of its own")]),
+    "long-word": (GOOD + "x" * 29 + "yzSECRET\n",
+                  [(4, 'x{29}y\\.\\.\\." has no')]),
+
     # Accounts.
     "user-unknown": (configs.settings("user = no-such-user") + GOOD,
                      [(2, "there is no user \"no-such-user\"")]),
@@ -203,6 +240,10 @@ FAULTY = {
     "curly-quotes": (GOOD + "splice = \u201cnever\u201d\n", [(4, "curly quote")]),
     "stunnel": (GOOD + "accept = 443\nCAfile = x\n",
                 [(4, "write \"listen\""), (5, "\"connect.ca\"")]),
+    "timeout": (GOOD + "timeout = 30\n",
+                [(4, "write timeout.connect = 30s, timeout.handshake = 30s, "
+                     ".*timeout.idle = 30s, timeout.half_close = 30s or "
+                     "timeout.lifetime = 30s")]),
     "nginx": (GOOD + "ssl_certificate = x\n", [(4, "write \"listen.cert\"")]),
     "include-in-service": (GOOD + "include = {dir}/x\n", [(4, "global")]),
 }
@@ -210,6 +251,8 @@ FAULTY = {
 
 def write(path, text, **values):
     if isinstance(text, str):
+        if "dir" in values:
+            values["dir_name"] = values["dir"].name
         for key, value in values.items():
             text = text.replace(f"{{{key}}}", str(value))
         text = text.encode()
@@ -217,9 +260,12 @@ def write(path, text, **values):
     return path
 
 
-def without_times(text):
-    """What is warned of on the way goes to the log, which has the time."""
-    return re.sub(r"^20\d\d-\S+Z ", "", text, flags=re.M)
+def errors_of(text):
+    """The lines that tell an error: `run` logs what it warns of, and `check` tells
+    it with a place of its own, and counts all."""
+    return [line for line in text.splitlines()
+            if line.startswith("sallyport: ") and ": warning: " not in line and
+            not re.search(r"\.ini: \d+ (error|warning)s?\b", line)]
 
 
 @pytest.mark.promise(37, 52)
@@ -235,9 +281,12 @@ def test_fault_is_told_with_its_place(certs, tmp_path, name):
     check = sallyport.sallyport("check", "-c", config)
     assert (run.returncode, check.returncode) == \
         (CODES["run"], CODES["check"])
-    assert without_times(run.stderr) == without_times(check.stderr)
+    assert errors_of(run.stderr) == errors_of(check.stderr)
     assert run.stdout == check.stdout == ""
     lines = run.stderr.splitlines()
+    count = len(errors_of(check.stderr))
+    assert re.search(rf"^sallyport: {config}: {count} error{'s' * (count > 1)}"
+                     r"(, \d+ warnings?)?$", check.stderr, re.M), check.stderr
     for line, said in faults:
         place = f"{config}:{line}: " if line else f"{config}"
         at_place = [one for one in lines
@@ -246,6 +295,7 @@ def test_fault_is_told_with_its_place(certs, tmp_path, name):
                    for one in at_place), run.stderr
     assert all(re.fullmatch(r"[ -~]*", line) for line in lines)
     assert len(lines) <= 3, run.stderr
+    assert "SECRET" not in run.stderr + check.stderr
     assert not (tmp_path / "door").exists()
 
 
@@ -295,14 +345,73 @@ def test_faults_of_all_files_are_told_at_once(certs, tmp_path):
             assert f"bad.ini:{line}: " in done.stderr, (line, done.stderr)
 
 
-def test_thousand_faults_are_bounded(tmp_path):
-    """A file of nothing but faults gets a bounded list and a count of the
-    rest."""
-    config = write(tmp_path / "bad.ini", GOOD + "nonsense\n" * 1000)
+def test_faults_are_told_in_the_order_of_lines(certs, tmp_path):
+    """`check` tells errors and warnings together, in the order of lines and in one
+    form, and counts them."""
+    more = tmp_path / "more.ini"
+    more.write_text(configs.tls(9, 9, certs, "splice = maybe", name="more"))
+    config = write(tmp_path / "bad.ini", f"""[global]
+include = {more}
+[service a]
+listen = tls://127.0.0.1:1
+connect = tls://localhost:2
+connect.verify = none
+listen.cert = {{certs}}/server-expired.pem
+listen.key = {{certs}}/server-expired.key
+listen.cert = {{dir}}/none.pem
+listen.key = {{dir}}/none.key
+[service b]
+listen = tls://127.0.0.1:3
+listen.cert = {{dir}}/none.pem
+connect = 127.0.0.1:4
+""", certs=certs, dir=tmp_path)
+    more.write_text(configs.tls(9, "tls://localhost:2", certs,
+                                "connect.verify = none", name="more"))
     done = sallyport.sallyport("check", "-c", config)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) < 250
-    assert re.search("and [0-9]+ more", done.stderr)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = re.findall(rf"^sallyport: {tmp_path}/(\w+\.ini:\d+: (?:warning: )?"
+                      r"\[service \w+\] [\w.]+): ", done.stderr, re.M)
+    assert told == [
+        "bad.ini:6: warning: [service a] connect.verify",
+        "bad.ini:7: warning: [service a] listen.cert",
+        "bad.ini:9: [service a] listen.cert",
+        "bad.ini:10: [service a] listen.key",
+        "bad.ini:13: [service b] listen.cert",
+        "more.ini:6: warning: [service more] connect.verify"]
+    assert done.stderr.splitlines()[-1] == \
+        f"sallyport: {config}: 3 errors, 3 warnings"
+
+
+@pytest.mark.promise(52)
+def test_warnings_fail_a_strict_check(certs, tmp_path):
+    """Warnings are counted, and `check --strict` fails for them."""
+    config = write(tmp_path / "odd.ini", OUT + "connect.verify = none\n",
+                   dir=tmp_path)
+    done = sallyport.sallyport("check", config)
+    assert (done.returncode, done.stdout) == \
+        (0, f"{config}: ok, 1 service, 1 warning\n")
+    warning = f"sallyport: {config}:4: warning: [service s] connect.verify: "
+    assert done.stderr.startswith(warning) and done.stderr.count("\n") == 1
+    strict = sallyport.sallyport("check", "--strict", config)
+    assert (strict.returncode, strict.stdout) == (1, "")
+    assert strict.stderr == done.stderr + f"sallyport: {config}: 1 warning, " \
+        "which --strict takes for errors\n"
+    good = write(tmp_path / "good.ini", GOOD, dir=tmp_path)
+    assert sallyport.sallyport("check", "--strict", good).returncode == 0
+
+
+def test_thousand_faults_are_bounded(tmp_path):
+    """Of a file of nothing but faults of a kind ten are told, and how many more
+    there are."""
+    config = write(tmp_path / "bad.ini", GOOD + "nonsense\n" * 1000,
+                   dir=tmp_path)
+    for command in ("check", "run"):
+        done = sallyport.sallyport(command, "-c", config)
+        assert done.returncode == CODES[command]
+        assert done.stderr.count('"nonsense" has no') == 10
+        assert "\nsallyport: and 990 more like these\n" in done.stderr
+    check = sallyport.sallyport("check", "-c", config)
+    assert check.stderr.endswith(f"sallyport: {config}: 1000 errors\n")
 
 
 @pytest.mark.promise(52)
@@ -503,14 +612,14 @@ def test_configuration_that_any_user_may_change_is_warned_of(relay, tmp_path,
     more = tmp_path / "more.ini"
     more.write_text(configs.plain(free_port(), 9, name="more"))
     one = relay(configs.settings(f"include = {more}") + text)
-    warning = f"warn {more} may be changed by any user .mode 0666."
+    warning = f"{more} may be changed by any user .mode 0666."
     assert not one.matching(warning)
     more.chmod(0o666)
     done = sallyport.sallyport("check", "-c", one.config)
     assert done.returncode == 0
-    assert re.search(warning, done.stderr), done.stderr
+    assert re.search(f"{more}: warning: {warning}", done.stderr), done.stderr
     processes.reload(one)
-    assert one.matching(warning)
+    assert one.matching(f"warn {warning}")
 
 
 def test_odd_but_good_file_is_accepted(tmp_path):

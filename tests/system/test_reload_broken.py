@@ -17,7 +17,7 @@ import peers
 import processes
 import sallyport
 from peers import is_served
-from test_bad_configuration import FAULTY, write
+from test_bad_configuration import errors_of, FAULTY, write
 
 pytestmark = [
     pytest.mark.usefixtures("two_workers"),
@@ -185,7 +185,7 @@ def test_reload_refuses_what_a_start_refuses(daemon, certs):
         check = processes.command(one, "check")
         done = processes.command(one, "reload")
         assert (name, done.returncode, done.stdout) == (name, 1, "")
-        assert done.stderr == check.stderr
+        assert done.stderr.splitlines() == errors_of(check.stderr)
         for line, said in faults:
             place = f"{one.config}:{line}: " if line else f"{one.config}"
             assert any(re.search(said, each) for each in

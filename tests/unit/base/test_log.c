@@ -150,6 +150,58 @@ Test(log, obeys_the_level)
     }
 }
 
+struct heard {
+    bool writes; /* what it returns */
+    char line[LOG_WARNING_SIZE];
+    const char *kind;
+    struct log_cause cause;
+};
+
+/* log_hear_fn */
+static bool
+hear(void *arg, const struct log_warning *warning)
+{
+    struct heard *heard = arg;
+
+    log_warning_line(warning, heard->line);
+    heard->kind = warning->kind;
+    heard->cause = warning->cause;
+    return heard->writes;
+}
+
+Test(log, lets_warnings_be_heard)
+{
+    static const struct log_cause cause = { "x.ini", { 1, 7 } };
+    const char *path = scratch_path("log");
+    struct heard heard = { .writes = true };
+
+    open_file(path, LOG_TEXT, LOG_LEVEL_ERROR);
+    log_tap_warnings(hear, &heard);
+    log_warn("web", "a %s", "warning");
+    cr_expect_str_eq(heard.line, "web: a warning");
+    cr_expect_str_eq(heard.kind, "a %s");
+    cr_expect_null(heard.cause.file);
+    log_info(NULL, "no warning");
+    cr_expect_str_eq(heard.line, "web: a warning");
+    log_warn_at(&cause, NULL, "kind", "another");
+    cr_expect_str_eq(heard.line, "another");
+    cr_expect_str_eq(heard.kind, "kind");
+    cr_expect_eq(heard.cause.place.line, 7);
+    expect_lines(path, "");
+
+    open_file(path, LOG_TEXT, LOG_LEVEL_WARN);
+    log_warn("web", "written");
+    heard.writes = false;
+    log_warn("web", "kept");
+    log_hush(true);
+    log_warn("web", "hushed");
+    log_hush(false);
+    cr_expect_str_eq(heard.line, "web: kept");
+    log_tap_warnings(NULL, NULL);
+    log_warn("web", "untapped");
+    expect_lines(path, "warn web: written\nwarn web: untapped\n");
+}
+
 Test(log, leaves_errno_alone)
 {
     open_file("/dev/full", LOG_TEXT, LOG_LEVEL_INFO);

@@ -31,7 +31,7 @@ Test(config_endpoint, accepts)
     for (size_t i = 0; i < COUNT(cases); i++) {
         for (int use = ENDPOINT_LISTEN; use <= ENDPOINT_CONNECT; use++) {
             struct endpoint endpoint;
-            struct fault fault = { "" };
+            struct fault fault = { .text = "" };
 
             cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
                 (enum endpoint_use)use, &fault), "%s: %s", cases[i].in,
@@ -55,7 +55,7 @@ Test(config_endpoint, any_address_is_for_listening)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct endpoint endpoint;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_LISTEN, &fault), "%s: %s", cases[i].in, fault.text);
@@ -83,7 +83,7 @@ Test(config_endpoint, accepts_unix_sockets)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct endpoint endpoint;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_CONNECT, &fault), "%s: %s", cases[i].in, fault.text);
@@ -104,7 +104,7 @@ Test(config_endpoint, reads_names_of_passed_sockets)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct endpoint endpoint;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_assert(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_LISTEN, &fault), "%s: %s", cases[i].in, fault.text);
@@ -141,6 +141,7 @@ Test(config_endpoint, refuses_and_says_why)
         { "", "no port" },
         { "example.net", "no port" },
         { "example.net:", "no port after" },
+        { "[::ffff:127.0.0.1]:80", "write 127.0.0.1:80" },
         { "a:0", "not from 1 to 65535" },
         { "a:65536", "not from 1 to 65535" },
         { "a:99999999999999999999999", "not from 1 to 65535" },
@@ -186,7 +187,7 @@ Test(config_endpoint, refuses_and_says_why)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct endpoint endpoint;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_expect_not(config_endpoint_parse(NULL, &endpoint, cases[i].in,
             ENDPOINT_LISTEN, &fault), "\"%s\"", cases[i].in);
@@ -220,6 +221,9 @@ Test(config_endpoint, knows_the_same_place)
         { "LOCALHOST:80", "localhost:80", true },
         { "*:80", ":80", true },
         { "unix:/a", "tls+unix:/a", true },
+        { "unix:/tmp/a", "unix:/tmp/../tmp//a", true },
+        { "unix:/none/a", "unix:/none/./a", true },
+        { "unix:/none/a", "unix:/none/.a", false },
         { "127.0.0.1:80", "127.0.0.1:81", false },
         { "*:80", "127.0.0.1:80", false },
         { "unix:/a", "unix:@a", false },

@@ -80,7 +80,7 @@ Test(config_endpoint_slip, says_what_to_write)
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct row *row = &rows[i];
-        struct fault fault = { "as before" };
+        struct fault fault = { .text = "as before" };
         bool known = config_endpoint_slip(row->text, row->listens, &fault);
 
         cr_expect_eq(known, row->words != NULL, "%s: %s", row->text,
@@ -93,7 +93,7 @@ Test(config_endpoint_slip, says_what_to_write)
 
 Test(config_endpoint_slip, leaves_long_texts_alone)
 {
-    struct fault fault = { "as before" };
+    struct fault fault = { .text = "as before" };
     char text[1000];
 
     memset(text, '4', sizeof(text) - 1);

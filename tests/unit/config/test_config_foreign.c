@@ -23,7 +23,6 @@ static const struct {
     { "frontend", "hitch's word; write \"listen\"" },
     { "backend", "write \"connect\"" },
     { "listen.certificate", "write \"listen.cert\"" },
-    { "timeout", "\"timeout.idle\"" },
 };
 
 Test(config_foreign, says_what_to_write)

@@ -31,7 +31,7 @@ Test(config_host, accepts)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct host host;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_assert(config_host_parse(&host, cases[i].in, &fault), "%s: %s",
             cases[i].in, fault.text);
@@ -52,7 +52,7 @@ Test(config_host, refuses)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct host host;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_expect_not(config_host_parse(&host, cases[i], &fault), "\"%s\"",
             cases[i]);

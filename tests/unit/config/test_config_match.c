@@ -87,7 +87,7 @@ Test(config_match, says_what_is_wrong_with_a_line)
     struct match_rules rules = { 0 };
 
     for (size_t i = 0; i < COUNT(bad); i++) {
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_expect_not(config_match_add(&rules, bad[i].text, &fault), "%s",
             bad[i].text);

@@ -17,7 +17,7 @@ Test(config_options, every_default_is_a_value_of_its_option)
         const struct option *option = config_option_at(i);
         struct global_config global = { 0 };
         struct service_config service = { 0 };
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
         void *base = option->scope == OPTION_GLOBAL ? (void *)&global
             : (void *)&service;
 

@@ -29,6 +29,8 @@ static const struct pair {
     { "[::1]:80", "[0:0::1]:80" },
     { "localhost:80", "LocalHost:80" },
     { "unix:/run/x", "unix:/run/x" },
+    { "unix:/run/x", "unix:/run//x" },
+    { "unix:/run/x", "unix:/run/../run/./x" },
     { "unix:@x", "unix:@x" },
 }, apart[] = {
     { "*:80", "127.0.0.1:81" },

@@ -168,15 +168,124 @@ Test(config_read, messages_are_printable)
     error_clear(&error);
 }
 
-Test(config_read, bounds_the_messages)
+/* Promise 37 */
+Test(config_read, tells_ten_faults_of_a_kind)
 {
     char text[4000] = "[global]\n";
     struct error error = { 0 };
 
     for (int i = 0; i < 500; i++)
         strcat(text, "a: b\n");
+    strcat(text, "x\n");
     cr_expect_null(loading_text(text, &error));
-    cr_expect_eq(error.count, 200);
-    cr_expect_eq(error.dropped, 300);
+    cr_expect_eq(error.count, 12);
+    cr_expect_eq(error_total(&error), 501);
+    cr_expect_str_eq(error.messages[10], "and 490 more like these");
+    cr_expect_not_null(strstr(error.messages[11], "t.ini:502: "));
     error_clear(&error);
+}
+
+/* Promise 37 */
+Test(config_read, tells_faults_in_the_order_of_lines)
+{
+    static const unsigned lines[] = { 2, 3, 5, 8, 11, 12 };
+    struct error error = { 0 };
+    char place[32];
+
+    cr_expect_null(loading_text("[global]\n"
+        "log_level = loud\n"            /* a value */
+        "loglevel = info\n"             /* an option */
+        "[service a]\n"
+        "listen = 127.0.0.1:99999\n"    /* a value */
+        "connect = 127.0.0.1:9\n"
+        "[service b]\n"
+        "connect: 127.0.0.1:9\n"        /* a line */
+        "[service c]\n"
+        "listen = 127.0.0.1:1\n"
+        "listen.cert = x\n"             /* what fits together */
+        "connect = 127.0.0.1:1\n", &error)); /* itself */
+    cr_assert_eq(error.count, COUNT(lines));
+    for (size_t i = 0; i < error.count; i++) {
+        snprintf(place, sizeof(place), "t.ini:%u: ", lines[i]);
+        cr_expect_eq(strncmp(error.messages[i], place, strlen(place)), 0,
+            "%s: %s", place, error.messages[i]);
+    }
+    error_clear(&error);
+}
+
+#define KEY_BODY "MIGHAgEAMBMGByqGSM49notakey\nAgEGCCqGSM49notakeyeither\n"
+#define KEY "-----BEGIN PRIVATE KEY-----\n" KEY_BODY \
+    "-----END PRIVATE KEY-----\n"
+
+/* Promise 37 */
+Test(config_read, repeats_nothing_of_a_pem_block)
+{
+    static const struct { const char *text, *said[3]; } cases[] = {
+        { KEY, { "t.ini:1: this is a PEM file (PRIVATE KEY), and not a "
+            "configuration" } },
+        { "Bag Attributes\n  x\n" KEY KEY, { "t.ini:3: this is a PEM file" } },
+        { "\n-----BEGIN CERTIFICATE-----\nMII\n", { "t.ini:2: this is a PEM "
+            "file (CERTIFICATE)" } },
+        { "-----BEGIN \x1b[2J\n", { "t.ini:1: this is a PEM file ()" } },
+        { "[service a]\nlisten = *:1\nconnect = [::1]:2\n" KEY "x\n",
+            { "t.ini:4: [service a] a PEM block (PRIVATE KEY) begins here; keep it in a "
+              "file of its own", "t.ini:8: [service a] \"x\" has no '='" } },
+        { "[service a]\nlisten = *:1\nconnect = [::1]:2\n"
+          "listen.key = -----BEGIN PRIVATE KEY-----\n" KEY_BODY, {
+            "t.ini:4: [service a] a PEM block (PRIVATE KEY) begins" } },
+        { "[global]\nlog: x\n-----BEGIN X-----a-----END X-----\nlog: y\n",
+            { "t.ini:2: ", "t.ini:3: [global] a PEM block (X) begins", "t.ini:4: " } },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error error = { 0 };
+        size_t count = 0;
+
+        cr_expect_null(loading_text(cases[i].text, &error));
+        while (count < COUNT(cases[i].said) && cases[i].said[count] != NULL)
+            count++;
+        cr_expect_eq(error.count, count, "%s", cases[i].text);
+        for (size_t j = 0; j < error.count && j < count; j++)
+            cr_expect_not_null(strstr(error.messages[j], cases[i].said[j]),
+                "%s", error.messages[j]);
+        for (size_t j = 0; j < error.count; j++)
+            cr_expect_null(strstr(error.messages[j], "notakey"), "%s",
+                error.messages[j]);
+        error_clear(&error);
+    }
+}
+
+/* Promise 37 */
+Test(config_read, repeats_thirty_characters_of_what_is_wrong)
+{
+    static const char *const lines[] = {
+        "012345678901234567890123456789SECRET",
+        "012345678901234567890123456789SECRET: x",
+        "[012345678901234567890123456789SECRET",
+        "[012345678901234567890123456789SECRET]",
+        "[service 012345678901234567890123456789SECRET x]",
+        "0123456789 0123456789 0123456789SECRET = x",
+        "log_level = 012345678901234567890123456789SECRET",
+        "log_level = \"012345678901234567890123456789SECRET\"",
+        "drain_timeout = 012345678901234567890123456789SECRET",
+        "user = !12345678901234567890123456789SECRET",
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4SECRET",
+    };
+
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct error error = { 0 };
+        char text[400];
+
+        snprintf(text, sizeof(text), "[global]\n%s\n", lines[i]);
+        cr_expect_null(loading_text(text, &error));
+        cr_expect_geq(error.count, 1);
+        cr_expect_not_null(strstr(error_first(&error), "..."), "%s",
+            error_first(&error));
+        cr_expect_null(strstr(error_first(&error), "SECRET"), "%s",
+            error_first(&error));
+        error_clear(&error);
+    }
 }

@@ -58,9 +58,39 @@ Test(config_suggest, knows_what_was_meant)
         { OPTION_SERVICE, "listen.zebra", "\"sallyport help\" lists them all" },
         { OPTION_SERVICE, "", "\"sallyport help\" lists them all" },
     };
-    char text[128];
+    char text[CONFIG_HINT_SIZE];
 
     for (size_t i = 0; i < COUNT(cases); i++)
         cr_expect_str_eq(config_suggest_option(cases[i].scope, cases[i].name,
-            text, sizeof(text)), cases[i].want, "%s", cases[i].name);
+            "x", text), cases[i].want, "%s", cases[i].name);
+}
+
+/* Promise 37 */
+Test(config_suggest, asks_which_timeout_with_the_value_that_was_given)
+{
+    static const struct {
+        enum option_scope scope;
+        const char *value, *want;
+    } cases[] = {
+        { OPTION_SERVICE, "30", "there are several: write timeout.connect = 30s, "
+            "timeout.handshake = 30s, timeout.sniff = 30s, timeout.idle = 30s, "
+            "timeout.half_close = 30s or timeout.lifetime = 30s" },
+        { OPTION_SERVICE, "30s", "write timeout.connect = 30s, " },
+        { OPTION_SERVICE, "1500ms", "write timeout.connect = 1500ms, " },
+        { OPTION_SERVICE, "1h", "write timeout.idle = 1h, timeout.half_close = "
+            "1h or timeout.lifetime = 1h" },
+        { OPTION_SERVICE, "0", "write timeout.idle = off, " },
+        { OPTION_SERVICE, "off", "write timeout.idle = off, " },
+        { OPTION_SERVICE, "client 5m", "write timeout.connect = 30s, " },
+        { OPTION_SERVICE, NULL, "write timeout.connect = 30s, " },
+        { OPTION_SERVICE, "99999999999999999999", "timeout.connect = 30s" },
+        { OPTION_GLOBAL, "30", "there are several: in [service NAME] or "
+            "[defaults] write timeout.connect = 30s, " },
+    };
+    char text[CONFIG_HINT_SIZE];
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        cr_expect_not_null(strstr(config_suggest_option(cases[i].scope,
+            "timeout", cases[i].value, text), cases[i].want), "%s: %s",
+            cases[i].value, text);
 }

@@ -139,7 +139,7 @@ Test(config_type, accepts, .fini = clear)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *want = cases[i].out != NULL ? cases[i].out : cases[i].in;
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
         char text[256];
 
         cr_assert(parse(cases[i].name, cases[i].in, &fault), "%s = %s: %s",
@@ -159,7 +159,7 @@ Test(config_type, refuses_and_says_why, .fini = clear)
         { "log_level", "INFO", "error, warn, info or debug" },
         { "log_level", "warning", "error, warn, info or debug" },
         { "drain_timeout", "off", "not a time" },
-        { "drain_timeout", "30", "not a time" },
+        { "drain_timeout", "30", "has no unit; write 30s for seconds" },
         { "drain_timeout", "31d", "out of range" },
         { "max_connections", "0", "or shared" },
         { "max_connections", "-1", "from 1 to" },
@@ -171,7 +171,7 @@ Test(config_type, refuses_and_says_why, .fini = clear)
         { "timeout.connect", "0", "out of range; write a time from 1ms" },
         { "timeout.connect", "0s", "out of range" },
         { "timeout.connect", "11m", "out of range" },
-        { "timeout.connect", "5", "not a time" },
+        { "timeout.connect", "5", "write 5s" },
         { "timeout.connect", "5 s", "not a time" },
         { "timeout.connect", "-5s", "not a time" },
         { "timeout.connect", "1.5s", "not a time" },
@@ -233,7 +233,7 @@ Test(config_type, refuses_and_says_why, .fini = clear)
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct fault fault = { "" };
+        struct fault fault = { .text = "" };
 
         cr_expect_not(parse(cases[i].name, cases[i].in, &fault), "%s = %s",
             cases[i].name, cases[i].in);
