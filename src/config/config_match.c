@@ -109,7 +109,7 @@ cut_net(struct match_net *net)
 
     for (size_t i = 0; i < net_bytes(net); i++) {
         unsigned here = net->bits > 8 * i ? net->bits - 8 * (unsigned)i : 0;
-        uint8_t mask = here >= 8 ? 0xff : (uint8_t)(0xff00 >> here);
+        uint8_t mask = (uint8_t)(here >= 8 ? 0xff : 0xff00 >> here);
 
         clean = clean && (net->bytes[i] & ~mask) == 0;
         net->bytes[i] &= mask;

@@ -121,7 +121,8 @@ fill_behind_bits(const struct match_net *net, uint8_t *bytes, size_t size)
 {
     memcpy(bytes, net->bytes, size);
     for (size_t i = net->bits / 8; i < size; i++)
-        bytes[i] |= i == net->bits / 8 ? 0xff >> net->bits % 8 : 0xff;
+        bytes[i] |=
+            (uint8_t)(i == net->bits / 8 ? 0xff >> net->bits % 8 : 0xff);
 }
 
 /* The ends of the network, and what lies next to them. */
