@@ -88,7 +88,8 @@ judge_pin(char *value, struct fault *fault)
     if (strncmp(value, PIN_PREFIX, strlen(PIN_PREFIX)) != 0 ||
         strlen(digits) != PIN_LENGTH || digits[PIN_LENGTH - 1] != '=' ||
         strspn(digits, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-            "0123456789+/") != PIN_LENGTH - 1)
+            "0123456789+/") != PIN_LENGTH - 1 ||
+        strchr("AEIMQUYcgkosw048", digits[PIN_LENGTH - 2]) == NULL)
         return config_refuse(fault, "\"%s\" is no digest of a public key: "
             "write spki:sha256/ and the 44 characters of its base64", value);
     return true;
@@ -252,6 +253,17 @@ is_same_host(const char *text, const char *name, size_t length)
     return strlen(text) == length && strncasecmp(text, name, length) == 0;
 }
 
+/* What a star in front of a name stands for. */
+static bool
+is_label(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)text[i]) && text[i] != '-' &&
+            text[i] != '_')
+            return false;
+    return length > 0;
+}
+
 static bool
 matches_dns(const char *pattern, const char *name, size_t length)
 {
@@ -262,7 +274,7 @@ matches_dns(const char *pattern, const char *name, size_t length)
     if (strncmp(pattern, "*.", 2) != 0)
         return is_same_host(pattern, name, length);
     dot = memchr(name, '.', length);
-    return dot != NULL && dot > name && *name != '*' &&
+    return dot != NULL && is_label(name, (size_t)(dot - name)) &&
         is_same_host(pattern + 1, dot, length - (size_t)(dot - name));
 }
 
@@ -275,6 +287,27 @@ segment_length(const char *text, size_t length)
     return slash != NULL ? (size_t)(slash - text) : length;
 }
 
+/* What a star stands for: no way up or to nowhere (RFC 3986, 5.2.4). */
+static bool
+is_segment(const char *text, size_t length)
+{
+    return length > 0 && !(length <= 2 && memcmp(text, "..", length) == 0);
+}
+
+/* All that is left, one segment or more. */
+static bool
+has_no_dots(const char *text, size_t length)
+{
+    size_t there = segment_length(text, length);
+
+    while (is_segment(text, there) && there < length) {
+        text += there + 1;
+        length -= there + 1;
+        there = segment_length(text, length);
+    }
+    return length > 0 && is_segment(text, there);
+}
+
 static bool
 matches_uri(const char *pattern, const char *name, size_t length)
 {
@@ -285,8 +318,8 @@ matches_uri(const char *pattern, const char *name, size_t length)
         size_t there = segment_length(name, length);
 
         if (wanted == 2 && memcmp(pattern, "**", 2) == 0)
-            return length > 0;
-        if (wanted == 1 && *pattern == '*' ? there == 0
+            return has_no_dots(name, length);
+        if (wanted == 1 && *pattern == '*' ? !is_segment(name, there)
                 : wanted != there || memcmp(pattern, name, wanted) != 0)
             return false;
         if (wanted == left || there == length)

@@ -55,86 +55,116 @@ has_attribute(const X509 *leaf, int nid, const struct allow_word *word)
     return found;
 }
 
-static bool
-has_alternative(const X509 *leaf, int kind, const struct allow_word *word)
+/* A chain as the words see it.  A peer chooses how much is in its certificate, so
+ * each part is decoded once for all words, when the first one asks for it. */
+struct judged {
+    const STACK_OF(X509) *chain;
+    const X509 *leaf;
+    GENERAL_NAMES *names; /* NULL: none, or not decoded yet */
+    bool has_names;       /* they have been decoded */
+    char (*pins)[DIGEST_TEXT_SIZE]; /* of the chain; NULL: not made yet */
+};
+
+static void
+decode_names(struct judged *judged)
 {
-    GENERAL_NAMES *names =
-        X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    if (!judged->has_names)
+        judged->names = X509_get_ext_d2i(
+            judged->leaf, NID_subject_alt_name, NULL, NULL);
+    judged->has_names = true;
+}
+
+static bool
+has_alternative(
+    struct judged *judged, int kind, const struct allow_word *word)
+{
     bool found = false;
 
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+    decode_names(judged);
+    for (int i = 0; i < sk_GENERAL_NAME_num(judged->names) && !found; i++) {
         int its;
-        const ASN1_STRING *value =
-            GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &its);
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(
+            sk_GENERAL_NAME_value(judged->names, i), &its);
 
         found = its == kind && ASN1_STRING_length(value) > 0 &&
             config_allow_matches(word,
                 (const char *)ASN1_STRING_get0_data(value),
                 (size_t)ASN1_STRING_length(value));
     }
-    GENERAL_NAMES_free(names);
     return found;
 }
 
-/* RFC 7469 2.4: the digest of the SubjectPublicKeyInfo. */
-static bool
-has_pin(const X509 *cert, const char *pin)
+/* RFC 7469 2.4: the digest of the SubjectPublicKeyInfo.  "": out of memory. */
+static void
+digest_key(const X509 *cert, char text[DIGEST_TEXT_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    char text[DIGEST_TEXT_SIZE];
     unsigned char *der = NULL;
     int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
     size_t made = 0;
-    bool same = false;
 
+    text[0] = '\0';
     if (length > 0 && EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)length,
-            digest, &made) == 1 && made == DIGEST_BYTES) {
+            digest, &made) == 1 && made == DIGEST_BYTES)
         EVP_EncodeBlock((unsigned char *)text, digest, DIGEST_BYTES);
-        same = strcmp(strchr(pin, '/') + 1, text) == 0;
-    }
     OPENSSL_free(der);
-    return same;
 }
 
+/* False: out of memory. */
 static bool
-has_pinned_issuer(const STACK_OF(X509) *chain, const char *pin)
+digest_keys(struct judged *judged)
 {
-    for (int i = 1; i < sk_X509_num(chain); i++)
-        if (has_pin(sk_X509_value(chain, i), pin))
+    int count = sk_X509_num(judged->chain);
+
+    if (judged->pins != NULL)
+        return true;
+    judged->pins = OPENSSL_zalloc((size_t)count * sizeof(*judged->pins));
+    for (int i = 0; i < count && judged->pins != NULL; i++)
+        digest_key(sk_X509_value(judged->chain, i), judged->pins[i]);
+    return judged->pins != NULL;
+}
+
+/* Of a certificate from `first` to `last` in the chain. */
+static bool
+has_pin(struct judged *judged, int first, int last, const char *pin)
+{
+    if (!digest_keys(judged))
+        return false;
+    for (int i = first; i <= last; i++)
+        if (strcmp(strchr(pin, '/') + 1, judged->pins[i]) == 0)
             return true;
     return false;
 }
 
 static bool
-is_word_true(const struct allow_word *word, const STACK_OF(X509) *chain)
+is_word_true(const struct allow_word *word, struct judged *judged)
 {
-    const X509 *leaf = sk_X509_value(chain, 0);
-
     switch (word->kind) {
     case ALLOW_CN:
-        return has_attribute(leaf, NID_commonName, word);
+        return has_attribute(judged->leaf, NID_commonName, word);
     case ALLOW_OU:
-        return has_attribute(leaf, NID_organizationalUnitName, word);
+        return has_attribute(judged->leaf, NID_organizationalUnitName, word);
     case ALLOW_DNS:
-        return has_alternative(leaf, GEN_DNS, word);
+        return has_alternative(judged, GEN_DNS, word);
     case ALLOW_URI:
-        return has_alternative(leaf, GEN_URI, word);
+        return has_alternative(judged, GEN_URI, word);
     case ALLOW_EMAIL:
-        return has_alternative(leaf, GEN_EMAIL, word);
+        return has_alternative(judged, GEN_EMAIL, word);
     case ALLOW_SPKI:
-        return has_pin(leaf, word->value);
+        return has_pin(judged, 0, 0, word->value);
     case ALLOW_ISSUER:
-        return has_pinned_issuer(chain, word->value);
+        return has_pin(
+            judged, 1, sk_X509_num(judged->chain) - 1, word->value);
     default:
         return false;
     }
 }
 
 static bool
-is_rule_true(const struct allow_rule *rule, const STACK_OF(X509) *chain)
+is_rule_true(const struct allow_rule *rule, struct judged *judged)
 {
     for (size_t i = 0; i < rule->count; i++)
-        if (!is_word_true(&rule->words[i], chain))
+        if (!is_word_true(&rule->words[i], judged))
             return false;
     return true;
 }
@@ -143,11 +173,16 @@ bool
 tls_allow_judge(
     const struct allow_rules *rules, const STACK_OF(X509) *chain)
 {
+    struct judged judged = { .chain = chain };
     bool allowed = false;
 
-    for (size_t i = 0; i < rules->count && sk_X509_num(chain) > 0 && !allowed;
-         i++)
-        allowed = is_rule_true(&rules->items[i], chain);
+    if (sk_X509_num(chain) > 0) {
+        judged.leaf = sk_X509_value(chain, 0);
+        for (size_t i = 0; i < rules->count && !allowed; i++)
+            allowed = is_rule_true(&rules->items[i], &judged);
+    }
+    GENERAL_NAMES_free(judged.names);
+    OPENSSL_free(judged.pins);
     ERR_clear_error();
     return allowed;
 }

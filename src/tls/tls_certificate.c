@@ -282,6 +282,10 @@ tls_certificate_left(int64_t seconds, char text[TLS_LEFT_SIZE])
     };
     size_t unit = 0;
 
+    if (seconds < 90) {
+        snprintf(text, TLS_LEFT_SIZE, "a minute");
+        return text;
+    }
     while (unit + 1 < COUNT(units) && seconds < 3 * units[unit].seconds / 2)
         unit++;
     snprintf(text, TLS_LEFT_SIZE, "%lld %s", (long long)
