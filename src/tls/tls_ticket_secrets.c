@@ -1,11 +1,14 @@
 #include "tls/tls_ticket_secrets.h"
 
+#include <sys/stat.h>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
@@ -90,6 +93,9 @@ read_secret_file(const char *path, struct tls_ticket_secrets *secrets,
     case FILE_DONE:
         good = tls_ticket_secrets_parse(
             content.text, content.length, secrets, fault);
+        if (good && (content.mode & S_IROTH) != 0)
+            log_warn(NULL, "ticket_secret: %s: every user can read this "
+                "secret, which opens all tickets; chmod o= %s", path, path);
         files_release(&content);
         return good;
     case FILE_NOT_OPENED:

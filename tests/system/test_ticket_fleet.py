@@ -166,3 +166,17 @@ def test_bad_secret_is_refused_and_keeps_the_old_one(node, secrets, tmp_path,
     assert done.returncode == 78 and said in done.stderr
     done = processes.command(one, "check")
     assert done.returncode == 1 and said in done.stderr
+
+
+def test_secret_that_every_user_can_read_is_warned_of(node, secrets):
+    """A file of secrets that every user can read is warned of by a start and by
+    `check`."""
+    file = secrets(ONE)
+    file.chmod(0o644)
+    one = node(file)
+    said = f"{file}: every user can read this secret"
+    assert one.matching("warn .*" + said)
+    done = processes.command(one, "check")
+    assert done.returncode == 0 and said in done.stderr
+    file.chmod(0o600)
+    assert said not in processes.command(one, "check").stderr
