@@ -150,7 +150,9 @@ EVP_PKEY *
 tls_passphrases_open_key(
     struct tls_passphrases *passphrases, const struct tls_file *file)
 {
-    struct passphrase_try attempt = { .text = passphrases->lines };
+    struct passphrase_try attempt = {
+        .text = passphrases->count > 0 ? passphrases->lines : NULL,
+    };
     EVP_PKEY *key = try_passphrase(file, &attempt);
 
     passphrases->asked = attempt.asked;
