@@ -133,6 +133,16 @@ parse_net_address(struct match_net *net, const char *text, const char **bits)
     return inet_pton(net->family, host, net->bytes) == 1;
 }
 
+/* Its bytes lie anywhere, and not as an in6_addr has to. */
+static bool
+is_mapped_net(const struct match_net *net)
+{
+    struct in6_addr address;
+
+    memcpy(&address, net->bytes, sizeof(address));
+    return IN6_IS_ADDR_V4MAPPED(&address);
+}
+
 static bool
 parse_from(struct match_rule *rule, const char *text, struct fault *fault)
 {
@@ -151,8 +161,7 @@ parse_from(struct match_rule *rule, const char *text, struct fault *fault)
         return config_refuse(fault, "\"from:%s\" has no number of bits from 0 "
             "to %zu after the '/'", text, 8 * net_bytes(net));
     net->bits = (uint8_t)number;
-    if (net->family == AF_INET6 &&
-        IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(void *)net->bytes))
+    if (net->family == AF_INET6 && is_mapped_net(net))
         return config_refuse(fault, "\"from:%s\" is a network of IPv4; write "
             "it so, as in from:10.0.0.0/8", text);
     if (cut_net(net))
