@@ -167,6 +167,7 @@ Test(config_allow, is_true_of_names)
 
         if (!add(&rules, cases[i].line)) {
             cr_expect_null(cases[i].name, "%s", fault.text);
+            config_allow_clear(&rules);
             continue;
         }
         cr_expect_eq(config_allow_matches(&rules.items[0].words[0], name,
