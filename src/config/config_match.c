@@ -133,7 +133,7 @@ parse_net_address(struct match_net *net, const char *text, const char **bits)
     return inet_pton(net->family, host, net->bytes) == 1;
 }
 
-/* Its bytes lie anywhere, and not as an in6_addr has to. */
+/* The bytes lie anywhere, and not as an in6_addr has to. */
 static bool
 is_mapped_net(const struct match_net *net)
 {
