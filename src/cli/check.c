@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/number.h"
+#include "cli/check_plan.h"
 #include "cli/command.h"
 #include "cli/command_line.h"
 #include "cli/findings.h"
@@ -82,11 +83,20 @@ check_ticket_secret(const struct config *config, struct error *error)
     explicit_bzero(&secrets, sizeof(secrets));
 }
 
-/* Finds what is wrong with all that the configuration names, but for names and
- * addresses, which are neither resolved nor bound. */
-static void
-try_config(struct config *config, struct error *error)
+static bool
+fails_strictly(const struct command_line *line, const struct findings *found)
 {
+    return command_line_has(line, FLAG_STRICT) && error_any(&found->warnings);
+}
+
+/* Finds what is wrong with all that the configuration names, but for names and
+ * addresses, which are neither resolved nor bound; prints what it does if that is
+ * nothing. */
+static void
+try_config(const struct command_line *line, struct config *config,
+    struct findings *found)
+{
+    struct error *error = &found->errors;
     const struct services_spec spec = {
         .config = config,
         .shared = tls_shared_new(true),
@@ -99,8 +109,10 @@ try_config(struct config *config, struct error *error)
     services = services_new(&spec, error);
     config_file_warn(config);
     credential_check(config);
-    if (services != NULL && !error_any(error))
-        (void)!tls_vault_would_load(config, spec.shared, error);
+    if (services != NULL && !error_any(error) &&
+        tls_vault_would_load(config, spec.shared, error) &&
+        !fails_strictly(line, found) && !command_line_has(line, FLAG_QUIET))
+        check_plan_print(services, config->service_count);
     services_free(services, config->service_count);
     tls_shared_free(spec.shared);
 }
@@ -124,8 +136,7 @@ conclude_check(const struct command_line *line, const struct config *config,
     struct findings *found)
 {
     bool faulty = config == NULL || error_any(&found->errors);
-    bool strict = command_line_has(line, FLAG_STRICT) &&
-        error_any(&found->warnings);
+    bool strict = fails_strictly(line, found);
     char count[FINDINGS_COUNT_SIZE];
     struct error sum = { 0 };
 
@@ -133,7 +144,7 @@ conclude_check(const struct command_line *line, const struct config *config,
     if (faulty || strict)
         error_add(&sum, "%s: %s%s", line->file, count,
             faulty ? "" : ", which --strict takes for errors");
-    else
+    else if (!command_line_has(line, FLAG_QUIET))
         say_ok(config, found);
     findings_end(found);
     error_print(&sum);
@@ -154,9 +165,12 @@ command_check(const struct command_line *line)
     if (sandbox_forbid_dumps(&found.errors))
         config = load_as_unit(line, &unit, &found.errors);
     if (config != NULL)
-        try_config(config, &found.errors);
+        try_config(line, config, &found);
     code = conclude_check(line, config, &found);
-    say_who_asked(&unit, code == EXIT_SUCCESS ? stdout : stderr);
+    if (code != EXIT_SUCCESS)
+        say_who_asked(&unit, stderr);
+    else if (!command_line_has(line, FLAG_QUIET))
+        say_who_asked(&unit, stdout);
     unit_user_clear(&unit);
     config_unref(config);
     return code;

@@ -17,6 +17,8 @@ static const struct command_flag_info flags[] = {
         .help = "check what that user may read, as root" },
     [FLAG_STRICT] = { .name = "strict",
         .help = "take warnings for errors: exit code 1" },
+    [FLAG_QUIET] = { .name = "quiet", .letter = 'q',
+        .help = "print nothing unless something is wrong" },
     [FLAG_HELP] = { .name = "help", .letter = 'h',
         .help = "say what a command does, with an example" },
     [FLAG_TEST] = { .letter = 't',
@@ -43,12 +45,13 @@ static const struct command first_part[] = {
           "and then nothing is started.",
       .example = "sallyport run -c sallyport.ini\n" },
     { .name = "check", .id = COMMAND_CHECK,
-      .flags = FLAG_BIT(CONFIG) | FLAG_BIT(USER) | FLAG_BIT(STRICT),
+      .flags = FLAG_BIT(CONFIG) | FLAG_BIT(USER) | FLAG_BIT(STRICT) |
+          FLAG_BIT(QUIET),
       .takes = OPERANDS_FILE,
       .help = "say everything that is wrong with a configuration",
       .text = "Reads the configuration and all files that it names, and says "
           "everything that is wrong with them, in the order of lines, errors "
-          "and warnings. Names are not looked up and "
+          "and warnings; then what each service does. Names are not looked up and "
           "addresses are not bound, so it disturbs no daemon that runs. "
           "Root asks as the user of the unit whose configuration it is, if "
           "there is one: --user names another.",

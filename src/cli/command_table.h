@@ -23,6 +23,7 @@ enum command_flag {
     FLAG_RUNNING,
     FLAG_USER,
     FLAG_STRICT,
+    FLAG_QUIET,
     FLAG_HELP,    /* of every command */
     FLAG_TEST,    /* stands for the command `check` */
     FLAG_VERSION, /* stands for the command `version` */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/scoreboard.h"
+#include "base/version.h"
 #include "config/config.h"
 #include "master/dispatch.h"
 #include "master/parts.h"
@@ -357,6 +358,15 @@ set_up_loop(struct master *master, const struct config *config,
     return false;
 }
 
+/* The first line of the log. */
+static void
+log_start(const struct config *config)
+{
+    log_info(NULL, "sallyport " SALLYPORT_VERSION " starts with %s: %zu service%s",
+        config->path != NULL ? config->path : "the command line",
+        config->service_count, number_plural(config->service_count));
+}
+
 /* Capabilities go first: what works here works at a reload. */
 static bool
 set_up_master(struct master *master, const struct config *config,
@@ -368,11 +378,12 @@ set_up_master(struct master *master, const struct config *config,
     children->program_fd = spawn_open_program(error);
     if (children->program_fd < 0 ||
         !sandbox_reduce_master(children->sandbox, error) ||
-        !open_log(config, error) ||
-        !find_accounts(master, &config->global, error) ||
-        !tls_secret_make(&master->secret, error))
+        !open_log(config, error))
         return false;
-    return set_up_loop(master, config, error) &&
+    log_start(config);
+    return find_accounts(master, &config->global, error) &&
+        tls_secret_make(&master->secret, error) &&
+        set_up_loop(master, config, error) &&
         take_passed(master, config, passed, error) &&
         open_control(master, config, error);
 }

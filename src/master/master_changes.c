@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/scoreboard.h"
+#include "base/version.h"
+#include "config/config.h"
 #include "master/parts.h"
 #include "master/requests.h"
 #include "sandbox/sandbox.h"
@@ -190,6 +192,16 @@ announce_ready(struct master *master)
         &master->watchdog, master->children.base, &master->notify);
 }
 
+static void
+log_ready(const struct master *master)
+{
+    const struct config *config = master->generations.current.config;
+
+    log_info(NULL, "ready: sallyport " SALLYPORT_VERSION " serves %zu service%s "
+        "of %s", config->service_count, number_plural(config->service_count),
+        config->path != NULL ? config->path : "the command line");
+}
+
 void
 master_on_ready(void *arg)
 {
@@ -199,7 +211,7 @@ master_on_ready(void *arg)
     if (!master->starting)
         return;
     master->starting = false;
-    log_info(NULL, "ready");
+    log_ready(master);
     if (!upgrade_report(&master->upgrade))
         announce_ready(master);
     change_done(&master->changes, CHANGE_START, &none);

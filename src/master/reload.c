@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/config_options.h"
+#include "config/config_share.h"
 #include "config/config_type.h"
 #include "ipc/message.h"
 #include "master/child.h"
@@ -17,6 +18,7 @@
 #include "master/rollout.h"
 #include "master/ticket_secret.h"
 #include "net/listen_table.h"
+#include "relay/plan.h"
 
 void
 reload_send_log(const struct children *children, const struct config *config)
@@ -33,6 +35,37 @@ reload_send_log(const struct children *children, const struct config *config)
             child_send(each, MESSAGE_LOG, &fixed, NULL, 0, -1);
 }
 
+static void
+log_listener(const struct listen_socket *held,
+    const struct service_config *service, bool tls)
+{
+    char servers[PLAN_SERVERS_SIZE];
+
+    log_info(service->name, "listening on %s%s, connecting to %s",
+        held->socket.text, tls ? " with TLS" : "",
+        plan_servers(service, servers));
+}
+
+/* Services may share the address. */
+static void
+log_socket(const struct listen_socket *held, const struct config *config)
+{
+    const struct socket_use *use = &held->now;
+    const struct listen_group *group =
+        config_share_group(config, use->service, use->endpoint);
+
+    if (group == NULL)
+        log_listener(held, &config->services[use->service], use->tls);
+    for (size_t i = 0; group != NULL && i < group->count; i++) {
+        const struct listen_member *member = &group->members[i];
+        const struct service_config *service =
+            &config->services[member->service];
+
+        log_listener(
+            held, service, service->listen.items[member->endpoint].tls);
+    }
+}
+
 void
 reload_log_sockets(struct listen_table *sockets, const struct config *config)
 {
@@ -43,9 +76,7 @@ reload_log_sockets(struct listen_table *sockets, const struct config *config)
             continue;
         held->noted = true;
         if (held->socket.index == 0)
-            log_info(config->services[held->now.service].name,
-                "listening on %s%s", held->socket.text,
-                held->now.tls ? " with TLS" : "");
+            log_socket(held, config);
     }
 }
 

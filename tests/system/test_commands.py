@@ -195,8 +195,39 @@ def test_check_counts_the_services(certs, tmp_path):
     config.write_text(configs.tls(1, 2, certs) +
                       configs.plain(3, 4, name="t"))
     done = command("check", "-c", config)
-    assert done.returncode == 0
-    assert (done.stdout, done.stderr) == (f"{config}: ok, 2 services\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"\n{config}: ok, 2 services\n")
+
+
+def test_check_prints_what_each_service_does(certs, tmp_path):
+    """`check` of a good file prints a line for each service: where it listens and
+    connects, whose certificate it shows and until when, and by what it verifies
+    peers. With --quiet it prints nothing."""
+    config = tmp_path / "good.ini"
+    config.write_text(
+        configs.tls(443, 8080, certs, "connect = [::1]:8081", name="web") +
+        configs.tls_out(5432, 5433, certs, f"connect.cert = {certs}/client.pem",
+                        f"connect.key = {certs}/client.key", name="db") +
+        configs.plain(1, 2, name="forward"))
+    done = command("check", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    day = r"20\d\d-\d\d-\d\d"
+    web, out, forward, summary = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"web      tls://127\.0\.0\.1:443 \(localhost(?: and \d more)?, until "
+        rf"{day}, chain of 1\) -> 127\.0\.0\.1:8080, then \[::1\]:8081 plain", web)
+    assert re.fullmatch(
+        r"db       127\.0\.0\.1:5432 -> tls://localhost:5433 \(verified: ca\.pem, "
+        rf"name localhost; shows client\.pem, until {day}\)", out)
+    assert forward == "forward  127.0.0.1:1 -> 127.0.0.1:2 plain"
+    assert summary == f"{config}: ok, 3 services"
+    for flag in ("-q", "--quiet"):
+        quiet = command("check", flag, config)
+        assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    config.write_text("[service x]\n")
+    quiet = command("check", "--quiet", config)
+    assert (quiet.returncode, quiet.stdout) == (1, "")
+    assert quiet.stderr.startswith(f"sallyport: {config}:1: ")
 
 
 def test_check_changes_nothing(certs, tmp_path):
@@ -433,18 +464,22 @@ def test_tunnel_whose_port_is_taken_tells_the_fault():
     assert ":0:" not in done.stderr     # a file has lines
 
 
-def test_run_logs_where_it_listens(relay, certs, server, free_port,
-                                   tmp_path):
-    """`run` logs each address that it listens on, and then that it is
-    ready."""
+def test_run_logs_what_it_does(relay, certs, server, free_port, tmp_path):
+    """`run` logs its version and its file, where each service listens and connects,
+    and at last that it is ready."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.settings("log_format = json") +
                 configs.tls(port, far.port, certs, f"listen = "
-                            f"unix:{tmp_path}/door"), ready='"ready"')
+                            f"unix:{tmp_path}/door", "connect = 127.0.0.1:9"),
+                ready='"ready: ')
     said = [json.loads(line) for line in one.log_lines()]
+    version = command("version").stdout.split("\n")[0]
+    servers = f"connecting to 127.0.0.1:{far.port}, then 127.0.0.1:9"
     assert [line["message"] for line in said] == [
-        f"listening on 127.0.0.1:{port} with TLS",
-        f"listening on unix:{tmp_path}/door", "ready"]
+        f"{version} starts with {one.config}: 1 service",
+        f"listening on 127.0.0.1:{port} with TLS, {servers}",
+        f"listening on unix:{tmp_path}/door, {servers}",
+        f"ready: {version} serves 1 service of {one.config}"]
     one.signal(signal.SIGTERM)
     assert one.wait_exit() == 0

@@ -373,12 +373,12 @@ def test_full_stderr_holds_nothing_up(free_port, far, tmp_path):
         assert one.wait(sallyport.PATIENCE) == 0
     text += drain(read_end).decode()
     assert re.search("info stopped$", text, re.M)
-    # Every line is there, or in the count of one of the processes: listening,
-    # ready, stopping and stopped, and one for each connection; what counted is
+    # Every line is there, or in the count of one of the processes: starting,
+    # listening, ready, stopping and stopped, and one for each connection; what counted is
     # a line as well, that may have been lost in turn.  A worker that ends while
     # its pipe is full cannot tell of its last line.
     told = lost(text) + len(re.findall(" info ", text))
-    assert -1 <= told - (4 + talks) <= 1, text.lstrip("x")
+    assert -1 <= told - (5 + talks) <= 1, text.lstrip("x")
     os.close(read_end)
 
 
@@ -390,6 +390,7 @@ def test_closed_stderr_holds_nothing_up(free_port, far, tmp_path):
     config.write_text(configs.plain(port, far.port))
     with subprocess.Popen([sallyport.BINARY, "run", "-c", config],
                           stderr=subprocess.PIPE) as one:
+        assert b"starts" in one.stderr.readline()
         assert b"listening" in one.stderr.readline()
         one.stderr.close()
         talk(port, 20)
@@ -659,7 +660,7 @@ def test_stderr_under_systemd_has_priorities(relay, free_port, far, tmp_path):
     stderr.parent.mkdir()
     stderr.touch()
     status = stderr.stat()
-    one = relay(configs.plain(port, far.port), ready=r"^<6>info ready$", env={
+    one = relay(configs.plain(port, far.port), ready=r"^<6>info ready: ", env={
         "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
     talk(port)
     one.wait_log("^<6>info end service=s reason=client-closed")

@@ -298,7 +298,7 @@ def test_passed_sockets_are_served(relay, manager, echo, tmp_path):
         for address in (first.getsockname(), second.getsockname()):
             assert serves(address[1])
         assert serves(str(path))
-        assert one.matching("listening on systemd:web$")
+        assert one.matching("listening on systemd:web,")
         one.wait_ends(3)
         assert "FDSTORE" not in manager.keys()
         one.stop()
@@ -472,7 +472,7 @@ def test_socket_of_systemd_socket_activate_is_served(relay, echo, free_port):
         "systemd-socket-activate", "-l", f"127.0.0.1:{port}",
         "--fdname=web"])
     assert serves(port)
-    one.wait_log("listening on systemd:web$")
+    one.wait_log("listening on systemd:web,")
 
 
 # The store.
