@@ -158,10 +158,11 @@ Test(socket_message, arrives_as_it_was_sent)
         { .id = 1, .socket = { .text = (char *)"127.0.0.1:80" } },
         { .id = UINT64_MAX, .socket = { .text = (char *)"[::1]:80",
             .index = MESSAGE_SOCKETS_MAX - 1 },
-          .next = { UINT32_MAX, true } },
+          .next = { .service = UINT32_MAX, .endpoint = 3, .tls = true } },
         { .id = 5 << SOCKET_INDEX_BITS, .socket = {
             .text = (char *)"unix:/run/x", .path = (char *)"/run/x",
-            .device = (dev_t)-1, .inode = (ino_t)-1 }, .next = { 7, true } },
+            .device = (dev_t)-1, .inode = (ino_t)-1 },
+          .next = { .service = 7, .tls = true } },
         { .id = 9, .socket = { .text = (char *)"unix:@x" } },
         { .id = 9, .socket = { .text = longest_text(),
             .path = longest_path() } },
