@@ -1,12 +1,10 @@
 #include "ipc/channel.h"
 
 #include <event2/event.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,6 +15,7 @@
 
 #include "base/clock.h"
 #include "ipc/channel_packet.h"
+#include "ipc/channel_queue.h"
 #include "net/loop.h"
 #include "net/timer.h"
 
@@ -24,15 +23,6 @@ enum {
     READS_PER_TURN = 32, /* a far side that floods is not alone in the loop */
     LATER_MS = 20,       /* until the kernel may have memory again */
     WHY_SIZE = 160,
-};
-
-/* A message that could not leave at once. */
-struct waiting {
-    STAILQ_ENTRY(waiting) entry;
-    int fds[MESSAGE_FDS_MAX]; /* duplicates; -1 behind the last */
-    size_t fd_count;
-    size_t length;
-    char bytes[];
 };
 
 struct channel {
@@ -48,8 +38,7 @@ struct channel {
     struct timer later;
     struct event *ending;
 
-    STAILQ_HEAD(, waiting) queue;
-    size_t count;
+    struct channel_queue queue;
 
     bool singly;
     bool offended;       /* it has ended for what the far side did */
@@ -66,27 +55,9 @@ has_ended(const struct channel *channel)
 }
 
 static void
-drop_first_waiting(struct channel *channel)
-{
-    struct waiting *waiting = STAILQ_FIRST(&channel->queue);
-
-    STAILQ_REMOVE_HEAD(&channel->queue, entry);
-    channel->count--;
-    channel_packet_close(waiting->fds);
-    free(waiting);
-}
-
-static void
-drop_all(struct channel *channel)
-{
-    while (!STAILQ_EMPTY(&channel->queue))
-        drop_first_waiting(channel);
-}
-
-static void
 stop_writing(struct channel *channel)
 {
-    drop_all(channel);
+    channel_queue_clear(&channel->queue);
     event_del(channel->writable);
     timer_stop(&channel->later);
 }
@@ -129,20 +100,9 @@ fall_silent(struct channel *channel)
 }
 
 static enum channel_write
-write_queue(struct channel *channel)
+write_waiting(struct channel *channel)
 {
-    struct waiting *waiting;
-
-    while ((waiting = STAILQ_FIRST(&channel->queue)) != NULL) {
-        enum channel_write how = channel_packet_write(channel->fd,
-            &(struct iovec){ waiting->bytes, waiting->length }, 1,
-            waiting->fds, waiting->fd_count);
-
-        if (how != CHANNEL_WRITE_DONE)
-            return how;
-        drop_first_waiting(channel);
-    }
-    return CHANNEL_WRITE_DONE;
+    return channel_queue_write(&channel->queue, channel->fd);
 }
 
 /* A socket is writable again and again while the kernel has no memory: that is
@@ -165,7 +125,7 @@ on_later(void *arg)
 {
     struct channel *channel = arg;
 
-    await_writable(channel, write_queue(channel));
+    await_writable(channel, write_waiting(channel));
 }
 
 static void
@@ -177,68 +137,19 @@ on_channel_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 static bool
-duplicate_descriptors(struct waiting *waiting, const int *fds, size_t count)
-{
-    for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
-        waiting->fds[i] = -1;
-    for (waiting->fd_count = 0; waiting->fd_count < count;
-         waiting->fd_count++) {
-        int fd = fcntl(fds[waiting->fd_count], F_DUPFD_CLOEXEC, 0);
-
-        if (fd < 0)
-            return false;
-        waiting->fds[waiting->fd_count] = fd;
-    }
-    return true;
-}
-
-/* NULL: out of memory or descriptors. */
-static struct waiting *
-waiting_new(
-    const struct iovec *parts, size_t count, const int *fds, size_t fd_count)
-{
-    struct waiting *waiting;
-    size_t length = 0;
-
-    for (size_t i = 0; i < count; i++)
-        length += parts[i].iov_len;
-    waiting = malloc(sizeof(*waiting) + length);
-    if (waiting == NULL)
-        return NULL;
-    if (!duplicate_descriptors(waiting, fds, fd_count)) {
-        channel_packet_close(waiting->fds);
-        free(waiting);
-        return NULL;
-    }
-    waiting->length = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].iov_len > 0)
-            memcpy(waiting->bytes + waiting->length, parts[i].iov_base,
-                parts[i].iov_len);
-        waiting->length += parts[i].iov_len;
-    }
-    return waiting;
-}
-
-static bool
 enqueue_message(struct channel *channel, const struct iovec *parts,
     size_t count, const int *fds, size_t fd_count)
 {
-    struct waiting *waiting;
-
-    if (channel->count >= CHANNEL_QUEUE_MAX) {
-        end_channel(channel, "let %zu messages wait", channel->count);
+    if (channel->queue.count >= CHANNEL_QUEUE_MAX) {
+        end_channel(channel, "let %zu messages wait", channel->queue.count);
         return false;
     }
-    waiting = waiting_new(parts, count, fds, fd_count);
-    if (waiting == NULL) {
+    if (!channel_queue_add(&channel->queue, parts, count, fds, fd_count)) {
         end_channel(channel,
             "was too slow: no memory or descriptor is left to keep "
             "messages for it");
         return false;
     }
-    STAILQ_INSERT_TAIL(&channel->queue, waiting, entry);
-    channel->count++;
     return true;
 }
 
@@ -256,7 +167,7 @@ channel_send(struct channel *channel, enum message_type type,
         { (void *)fixed, fixed_length },
         { (void *)text, text_length },
     };
-    bool first = STAILQ_EMPTY(&channel->queue);
+    bool first = channel->queue.count == 0;
     enum channel_write how = CHANNEL_WRITE_FULL;
 
     assert(fd_count == message_info(type)->fds);
@@ -280,7 +191,7 @@ channel_flush(struct channel *channel, int patience_ms)
     uint64_t until_ms = now_ms + (uint64_t)patience_ms;
     enum channel_write how;
 
-    while ((how = write_queue(channel)) == CHANNEL_WRITE_FULL ||
+    while ((how = write_waiting(channel)) == CHANNEL_WRITE_FULL ||
         how == CHANNEL_WRITE_LATER) {
         bool full = how == CHANNEL_WRITE_FULL;
         struct pollfd room = { .fd = channel->fd, .events = POLLOUT };
@@ -315,7 +226,7 @@ channel_read_singly(struct channel *channel)
 bool
 channel_is_waiting(const struct channel *channel)
 {
-    return !STAILQ_EMPTY(&channel->queue);
+    return channel->queue.count > 0;
 }
 
 bool
@@ -424,7 +335,7 @@ free_event(struct event *event)
 static void
 take_apart(struct channel *channel)
 {
-    drop_all(channel);
+    channel_queue_clear(&channel->queue);
     free_event(channel->readable);
     free_event(channel->writable);
     timer_close(&channel->later);
@@ -456,7 +367,7 @@ channel_new(struct event_base *base, int fd, enum role own, enum role far,
         .fd = fd, .own = own, .far = far,
         .handlers = handlers, .ended = ended, .arg = arg,
     };
-    STAILQ_INIT(&channel->queue);
+    channel_queue_init(&channel->queue);
     if (make_events(channel, base))
         return channel;
     take_apart(channel);
