@@ -35,132 +35,6 @@ children_of(const struct rollout *rollout)
     return rollout->parts.supervisor->parts.children;
 }
 
-static struct listen_table *
-sockets_of(const struct rollout *rollout)
-{
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is never NULL */
-    return rollout->parts.supervisor->parts.sockets;
-}
-
-static void
-release_rollout(struct rollout *rollout)
-{
-    if (rollout->trial != NULL)
-        child_kill(rollout->trial);
-    rollout->trial = NULL;
-    generation_clear(&rollout->parts.generations->next);
-    if (rollout->timer != NULL)
-        event_free(rollout->timer);
-    rollout->timer = NULL;
-    error_clear(&rollout->error);
-    rollout->parts.generations->stage = STAGE_NONE;
-}
-
-/* The configuration is active, whatever was said of it meanwhile. */
-static void
-finish_rollout(struct rollout *rollout)
-{
-    struct supervisor *supervisor = rollout->parts.supervisor;
-    const struct generation *current = &rollout->parts.generations->current;
-    struct error nothing = { 0 };
-
-    listen_table_commit(sockets_of(rollout));
-    supervisor_shrink(supervisor, current->workers);
-    supervisor_release_scout(supervisor, current->config);
-    release_rollout(rollout);
-    /* The check sends workers a socket that was dead; listen(2) would hide it. */
-    listen_check(rollout->parts.listen_check);
-    listen_table_refresh(sockets_of(rollout), current->config);
-    supervisor_release_keepers(supervisor);
-    rollout->done(rollout->arg, &nothing);
-    error_clear(&rollout->warnings);
-}
-
-/* The instances whose processes load the configuration, one after the other:
- * keepers, so that they have the keys first, and so many workers.  NULL: no
- * more. */
-static struct instance *
-loader_at(const struct rollout *rollout, unsigned workers, unsigned index)
-{
-    struct supervisor *supervisor = rollout->parts.supervisor;
-
-    if (index < KEEPERS_MAX)
-        return &supervisor->keepers[index];
-    index -= KEEPERS_MAX;
-    return index < workers ? &supervisor->workers[index] : NULL;
-}
-
-/* A child that serves nothing yet was started for the generation that is
- * aborted; if it stays it needs the active one. */
-static void
-abort_child(struct rollout *rollout, struct child *child, uint64_t generation)
-{
-    const struct message_generation fixed = { .generation = generation };
-
-    if (child->preparing != generation)
-        return;
-    child->preparing = 0;
-    liveness_obeyed(&child->liveness, LIVENESS_PREPARE);
-    child_send(child, MESSAGE_ABORT, &fixed, NULL, 0, -1);
-    if (child->generation == 0)
-        supervisor_load(rollout->parts.supervisor, child);
-}
-
-static void
-abort_children(struct rollout *rollout, uint64_t generation)
-{
-    struct supervisor *supervisor = rollout->parts.supervisor;
-    const struct generation *current = &rollout->parts.generations->current;
-    struct instance *instance;
-
-    supervisor_undo_replacements(supervisor);
-    supervisor_shrink(supervisor, current->workers);
-    supervisor_release_scout(supervisor, current->config);
-    for (unsigned i = 0;
-         (instance = loader_at(rollout, supervisor->count, i)) != NULL; i++)
-        if (instance->child != NULL)
-            abort_child(rollout, instance->child, generation);
-}
-
-void
-rollout_stop(struct rollout *rollout)
-{
-    struct generations *generations = rollout->parts.generations;
-    uint64_t generation = generations->next.number;
-    enum generation_stage stage = generations->stage;
-
-    error_clear(&rollout->warnings);
-    if (stage == STAGE_NONE)
-        return;
-    /* The sockets that the trial has bound are to be closed with the others; its
-     * verdict does not count any more. */
-    generations->stage = STAGE_NONE;
-    if (rollout->trial != NULL && rollout->trial->channel != NULL)
-        channel_hear_out(rollout->trial->channel);
-    release_rollout(rollout);
-    if (stage == STAGE_COMMIT) {
-        listen_table_commit(sockets_of(rollout));
-        return;
-    }
-    listen_table_rollback(sockets_of(rollout));
-    if (generations->current.config != NULL)
-        abort_children(rollout, generation);
-}
-
-/* Aborts the rollout, and passes on what is in its error. */
-static void
-fail_rollout(struct rollout *rollout)
-{
-    struct error error = rollout->error;
-
-    rollout->error = (struct error){ 0 };
-    rollout_stop(rollout);
-    /* Of workers that have ended meanwhile. */
-    supervisor_release_keepers(rollout->parts.supervisor);
-    rollout->done(rollout->arg, &error);
-    error_clear(&error);
-}
-
 static bool
 is_behind_generation(const struct rollout *rollout,
     const struct instance *instance)
@@ -178,11 +52,11 @@ end_commit(struct rollout *rollout)
     struct instance *instance;
 
     for (unsigned i = 0;
-         (instance = loader_at(rollout, workers, i)) != NULL; i++)
+         (instance = rollout_loader_at(rollout, workers, i)) != NULL; i++)
         if (is_behind_generation(rollout, instance))
             child_kill(instance->child);
     supervisor_kill_replaced(rollout->parts.supervisor);
-    finish_rollout(rollout);
+    rollout_finish(rollout);
 }
 
 static void
@@ -203,7 +77,7 @@ on_stage_timeout(evutil_socket_t fd, short what, void *arg)
     else
         error_add(&rollout->error,
             "loading it in all processes took longer than %d s", PREPARE_S);
-    fail_rollout(rollout);
+    rollout_fail(rollout);
 }
 
 /* False: out of memory, and nothing would end the stage. */
@@ -269,12 +143,13 @@ begin_prepare(struct rollout *rollout)
 
     if (!begin_stage(rollout, STAGE_PREPARE)) {
         error_no_memory(&rollout->error);
-        fail_rollout(rollout);
+        rollout_fail(rollout);
         return;
     }
     share_limits(rollout, count > before ? count : before);
     replace_confined(rollout, stay);
-    for (unsigned i = 0; (instance = loader_at(rollout, stay, i)) != NULL; i++)
+    for (unsigned i = 0;
+         (instance = rollout_loader_at(rollout, stay, i)) != NULL; i++)
         if (instance->child != NULL &&
             instance->child->preparing != next->number)
             supervisor_load(supervisor, instance->child);
@@ -304,7 +179,7 @@ begin_commit(struct rollout *rollout)
     if (!begin_stage(rollout, STAGE_COMMIT))
         log_error(NULL, "a commit has no deadline: out of memory");
     generations_commit(generations);
-    for (unsigned i = 0; (instance = loader_at(
+    for (unsigned i = 0; (instance = rollout_loader_at(
              rollout, generations->current.workers, i)) != NULL; i++)
         if (instance->wanted)
             send_commit(instance->child, generations->current.number);
@@ -317,8 +192,8 @@ commit_if_prepared(struct rollout *rollout)
     const struct generation *next = &rollout->parts.generations->next;
     const struct instance *instance;
 
-    for (unsigned i = 0;
-         (instance = loader_at(rollout, next->workers, i)) != NULL; i++) {
+    for (unsigned i = 0; (instance = rollout_loader_at(
+             rollout, next->workers, i)) != NULL; i++) {
         const struct child *child = instance->child;
 
         if (instance->wanted && (child == NULL || !child->prepared ||
@@ -359,7 +234,7 @@ refuse_unprepared(struct rollout *rollout, struct child *child)
     }
     error_add(&rollout->error, "%s could not load the configuration: "
         "%s", child_name(child, name), fault_of_child(child));
-    fail_rollout(rollout);
+    rollout_fail(rollout);
 }
 
 void
@@ -400,11 +275,11 @@ finish_if_committed(struct rollout *rollout)
     const struct instance *instance;
 
     for (unsigned i = 0;
-         (instance = loader_at(rollout, workers, i)) != NULL; i++)
+         (instance = rollout_loader_at(rollout, workers, i)) != NULL; i++)
         if (is_behind_generation(rollout, instance))
             return;
     if (!supervisor_is_replacing(rollout->parts.supervisor))
-        finish_rollout(rollout);
+        rollout_finish(rollout);
 }
 
 void
@@ -450,11 +325,11 @@ rollout_verdict(struct rollout *rollout, struct child *trial,
     child_stop(trial);
     rollout->faulty = verdict->ok == VERDICT_FAULTY;
     if (rollout->strict)
-        want_all(sockets_of(rollout));
+        want_all(rollout_sockets(rollout));
     if (verdict->ok == VERDICT_GOOD && !error_any(&rollout->error))
         begin_prepare(rollout);
     else
-        fail_rollout(rollout);
+        rollout_fail(rollout);
 }
 
 void
@@ -467,14 +342,14 @@ rollout_child_ended(struct rollout *rollout, const struct child *child)
         rollout->trial = NULL;
         error_add(&rollout->error, "the process that tried the configuration "
             "ended before it was done; the log may say why");
-        fail_rollout(rollout);
+        rollout_fail(rollout);
     } else if (generations->stage == STAGE_COMMIT) {
         finish_if_committed(rollout);
     } else if (generations->stage == STAGE_PREPARE &&
         child->preparing == generations->next.number && is_new_child(child)) {
         error_add(&rollout->error, "%s ended while it loaded the "
             "configuration", child_name(child, name));
-        fail_rollout(rollout);
+        rollout_fail(rollout);
     }
 }
 
@@ -520,5 +395,5 @@ rollout_start(struct rollout *rollout, struct config *config, bool strict,
     if (rollout->trial != NULL)
         return;
     error_add(&rollout->error, "cannot try the configuration");
-    fail_rollout(rollout);
+    rollout_fail(rollout);
 }
