@@ -6,12 +6,13 @@
 
 #include "config/config_fault.h"
 #include "config/config_options.h"
+#include "config/config_type_rows.h"
 #include "config/config_type_table.h"
 
 static const struct config_type *
 type_row(const struct option *option)
 {
-    return &config_type_table[option->type];
+    return config_type_table[option->type];
 }
 
 static const void *

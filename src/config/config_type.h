@@ -1,5 +1,5 @@
 /*
- * A value of an option, by the row of its type (config_type_table.h): whatever
+ * A value of an option, by the row of its type (config_type_rows.h): whatever
  * is done with values goes through here.
  *
  * `base` is the struct of the option's scope.

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
+#include "config/config_type_rows.h"
 #include "config/config_type_table.h"
 
 static struct global_config global;
@@ -62,8 +63,9 @@ format(const char *name, char *text, size_t size)
 Test(config_type, every_row_is_complete)
 {
     for (size_t i = 0; i < OPTION_TYPE_COUNT; i++) {
-        const struct config_type *type = &config_type_table[i];
+        const struct config_type *type = config_type_table[i];
 
+        cr_assert_not_null(type, "%zu", i);
         cr_expect_not_null(type->parse, "%zu", i);
         cr_expect_not_null(type->format, "%zu", i);
         cr_expect_neq(type->expects != NULL, type->describe != NULL, "%zu",
