@@ -1,6 +1,7 @@
 /* Lists of ciphers, groups and signature algorithms with a slip in them: what is
  * said of it. */
 #include <criterion/criterion.h>
+#include <openssl/crypto.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,7 @@ Test(tls_lists, says_what_to_write)
     static const struct {
         const char *ciphers, *ciphersuites, *groups, *sigalgs;
         const char *said; /* "": it is fine */
+        unsigned long fine_since; /* OpenSSL's version; 0: none */
     } cases[] = {
         { .ciphers = "TLS_AES_128_GCM_SHA256", .said = "listen.ciphers: "
             "\"TLS_AES_128_GCM_SHA256\": TLS_AES_128_GCM_SHA256 is a cipher "
@@ -68,7 +70,7 @@ Test(tls_lists, says_what_to_write)
         { .sigalgs = "RSA+MD6", .said = "listen.sigalgs: \"RSA+MD6\": OpenSSL "
             "3." },
         { .sigalgs = "ECDSA+SHA256:ECDSA+SHA256", .said = "each algorithm may "
-            "stand there once" },
+            "stand there once", .fine_since = 0x30300000 },
         { .sigalgs = "ECDSA+SHA256:rsa_pss_rsae_sha256", .said = "" },
     };
 
@@ -82,11 +84,12 @@ Test(tls_lists, says_what_to_write)
         char messages[1024] = "";
         struct tls_context *context = handshake_context(
             &service, TLS_ACCEPT, messages, sizeof(messages));
+        bool fine = cases[i].fine_since != 0 &&
+            OpenSSL_version_num() >= cases[i].fine_since;
+        const char *said = fine ? "" : cases[i].said;
 
-        cr_expect_eq(context != NULL, *cases[i].said == '\0', "%zu: %s", i,
-            messages);
-        cr_expect_not_null(
-            strstr(messages, cases[i].said), "%zu: %s", i, messages);
+        cr_expect_eq(context != NULL, *said == '\0', "%zu: %s", i, messages);
+        cr_expect_not_null(strstr(messages, said), "%zu: %s", i, messages);
         tls_context_free(context);
     }
 }
