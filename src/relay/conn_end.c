@@ -27,8 +27,18 @@ conn_counted(const struct conn *conn)
                                : conn->service->index;
 }
 
-void
-conn_release(struct conn *conn)
+/* Takes the connection out of all counts and lists. */
+static void
+leave_relay(struct conn *conn)
+{
+    unlink_conn(conn);
+    limits_leave(conn->relay, conn_counted(conn));
+    conn_sniff_clear(conn);
+}
+
+/* A connection that has left the relay. */
+static void
+free_conn(struct conn *conn)
 {
     struct relay *relay = conn->relay;
 
@@ -37,9 +47,6 @@ conn_release(struct conn *conn)
     timer_close(&conn->timer);
     stream_free(&conn->client);
     stream_free(&conn->server);
-    unlink_conn(conn);
-    limits_leave(relay, conn_counted(conn));
-    conn_sniff_clear(conn);
     service_unref(conn->service);
     free(conn->detail);
     free(conn->failed);
@@ -50,21 +57,31 @@ conn_release(struct conn *conn)
 }
 
 void
+conn_release(struct conn *conn)
+{
+    leave_relay(conn);
+    free_conn(conn);
+}
+
+/* The line in the log comes after all counts: what an administrator or a program
+ * does because of it finds the place free and the sums right. */
+void
 conn_end(struct conn *conn, enum conn_reason reason)
 {
     void (*close_stream)(struct stream *) =
         conn_reason_is_failure(reason) ? stream_abort : stream_close;
 
     conn->reason = reason;
-    conn_report_end(conn);
     if (conn->sniff != NULL && !conn->sniff->accepted)
         conn_stats_choose(conn);
     conn_stats_end(conn);
+    leave_relay(conn);
+    conn_report_end(conn);
     flow_stop(&conn->up); /* flows first: they borrow the streams */
     flow_stop(&conn->down);
     close_stream(&conn->client);
     close_stream(&conn->server);
-    conn_release(conn);
+    free_conn(conn);
 }
 
 void
