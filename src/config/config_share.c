@@ -97,13 +97,18 @@ struct tie_report {
     const struct config *config;
     const struct listen_group *group;
     struct error *error;
+    unsigned told;
 };
 
-static void
+/* A thousand lines of one kind tie in half a million pairs: the first ones say
+ * enough. */
+enum { TIES_TOLD_MAX = 100 };
+
+static bool
 report_tie(void *arg, const struct match_entry *a, const struct match_entry *b,
     const char *client)
 {
-    const struct tie_report *report = arg;
+    struct tie_report *report = arg;
     const struct match_entry *first = a->member < b->member ? a : b;
     const struct match_entry *second = first == a ? b : a;
     const struct listen_member *members = report->group->members;
@@ -118,13 +123,14 @@ report_tie(void *arg, const struct match_entry *a, const struct match_entry *b,
         "listen.match", "\"%s\" and \"%s\" of service %s are equally "
         "specific for %s; give one of the lines a further word",
         second->rule->text, first->rule->text, one->name, client);
+    return ++report->told < TIES_TOLD_MAX;
 }
 
 static void
 check_ties(const struct config *config, const struct listen_group *group,
     struct error *error)
 {
-    struct tie_report report = { config, group, error };
+    struct tie_report report = { config, group, error, .told = 0 };
     struct match_table table;
 
     if (!config_share_table(config, group, &table)) {

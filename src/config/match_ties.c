@@ -294,7 +294,8 @@ describe_client(const struct tie_search *search, char *text, size_t size)
         offers);
 }
 
-static void
+/* False: no more are wanted. */
+static bool
 judge_pair(const struct match_table *table, const struct match_entry *a,
     const struct match_entry *b, match_tie_fn *tie, void *arg)
 {
@@ -303,9 +304,9 @@ judge_pair(const struct match_table *table, const struct match_entry *a,
 
     if (a->member == b->member || !begin_search(&search, table, a, b) ||
         !find_tie(&search))
-        return;
+        return true;
     describe_client(&search, client, sizeof(client));
-    tie(arg, a, b, client);
+    return tie(arg, a, b, client);
 }
 
 void
@@ -319,7 +320,8 @@ match_ties_find(const struct match_table *table, match_tie_fn *tie, void *arg)
 
             if (config_match_compare(a->rule, b->rule) != 0)
                 break;
-            judge_pair(table, a, b, tie, arg);
+            if (!judge_pair(table, a, b, tie, arg))
+                return;
         }
     }
 }

@@ -5,7 +5,7 @@
 #ifndef CONFIG_MATCH_TIES_H
 #define CONFIG_MATCH_TIES_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 struct match_entry;
 struct match_table;
@@ -13,12 +13,12 @@ struct match_table;
 enum { MATCH_TIE_TEXT_SIZE = 1024 };
 
 /* Two lines, and one of the clients that they tie for, in words: "a TLS client
- * that asks for a.example and offers h2". */
-typedef void match_tie_fn(void *arg, const struct match_entry *a,
+ * that asks for a.example and offers h2".  Returns false when no more are wanted. */
+typedef bool match_tie_fn(void *arg, const struct match_entry *a,
     const struct match_entry *b, const char *client);
 
-/* Calls `tie` for each pair.  Every client is thought of for which there could be
- * one: what no client has is not told. */
+/* Calls `tie` for each pair, while that wants more.  Every client is thought of for
+ * which there could be one: what no client has is not told. */
 void match_ties_find(
     const struct match_table *table, match_tie_fn *tie, void *arg);
 

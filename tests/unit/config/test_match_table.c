@@ -189,10 +189,11 @@ Test(match_table, knows_whether_it_has_to_listen)
 
 struct told {
     unsigned count;
+    unsigned most; /* to be told; 0: all */
     char client[MATCH_TIE_TEXT_SIZE]; /* of the last one */
 };
 
-static void
+static bool
 note_tie(void *arg, const struct match_entry *a, const struct match_entry *b,
     const char *client)
 {
@@ -201,6 +202,7 @@ note_tie(void *arg, const struct match_entry *a, const struct match_entry *b,
     cr_expect_neq(a->member, b->member);
     told->count++;
     strcpy(told->client, client);
+    return told->count != told->most;
 }
 
 static const struct {
@@ -265,6 +267,20 @@ Test(match_ties, shows_a_client_that_two_lines_tie_for)
             cr_expect_str_eq(told.client, ties[i].client, "%zu", i);
         clear_sheet(&sheet);
     }
+}
+
+/* A thousand of them tie in half a million pairs. */
+Test(match_ties, stops_when_enough_are_told)
+{
+    struct sheet sheet = { .members = 4 };
+    struct told told = { .most = 2 };
+
+    for (size_t i = 0; i < sheet.members; i++)
+        add_line(&sheet, i, "proto:ssh");
+    make_table(&sheet);
+    match_ties_find(&sheet.table, note_tie, &told);
+    cr_expect_eq(told.count, 2);
+    clear_sheet(&sheet);
 }
 
 /* A plain model: goes through all lines and keeps the best. */
