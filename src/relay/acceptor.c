@@ -42,10 +42,13 @@ may_accept(void *arg)
 {
     struct acceptor *acceptor = arg;
 
-    if (!acceptor->closing)
-        return limits_admit(acceptor->relay, counted_service(acceptor));
-    limits_enter(acceptor->relay, counted_service(acceptor));
-    return true;
+    if (acceptor->closing) {
+        limits_enter(acceptor->relay, counted_service(acceptor));
+        return true;
+    }
+    return acceptor->share != NULL
+        ? limits_admit_undecided(acceptor->relay, acceptor->share)
+        : limits_admit(acceptor->relay, acceptor_service(acceptor));
 }
 
 static void
@@ -211,7 +214,7 @@ acceptor_divide(struct acceptor *acceptor, struct share *share)
     struct share *before = acceptor->share;
 
     acceptor->share = share != NULL ? share_ref(share) : NULL;
-    acceptor->waiter.any = share != NULL;
+    acceptor->waiter.share = share;
     share_unref(before);
     limits_update(acceptor->relay, &acceptor->waiter);
 }

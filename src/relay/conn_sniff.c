@@ -54,7 +54,8 @@ wait_for_hello(struct conn *conn, size_t wants)
 
     if (conn->sniff->wants == 0)
         conn_arm(conn, most_ms > since_ms ? most_ms - since_ms : 0);
-    conn->sniff->wants = wants;
+    conn->sniff->wants =
+        wants < CLIENT_HELLO_INPUT_MAX ? wants : CLIENT_HELLO_INPUT_MAX;
 }
 
 /* False: more bytes could say more.  The hello is in the loop's scratch memory. */
@@ -237,7 +238,7 @@ follow_share(struct conn *conn)
 {
     struct relay *relay = conn->relay;
     const struct acceptor *acceptor;
-    struct share *before = conn->sniff->share;
+    const struct share *before = conn->sniff->share;
 
     if (conn->changes == relay->changes)
         return true;
@@ -249,9 +250,8 @@ follow_share(struct conn *conn)
         give_to_service(conn, acceptor_service(acceptor), acceptor->tls);
         return false;
     }
-    conn->sniff->share = share_ref(acceptor->share);
+    conn_sniff_change(conn, acceptor->share);
     change_service(conn, share_home(acceptor->share));
-    share_unref(before);
     return true;
 }
 

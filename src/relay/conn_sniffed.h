@@ -25,6 +25,9 @@ struct conn_sniff {
 /* Gives the connection one.  False: out of memory. */
 NODISCARD bool conn_sniff_open(struct conn *conn, struct share *share);
 
+/* After a reload another share is to decide. */
+void conn_sniff_change(struct conn *conn, struct share *share);
+
 /* Frees it, if there is one; the bytes too, unless they were taken. */
 void conn_sniff_clear(struct conn *conn);
 

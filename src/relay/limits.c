@@ -8,6 +8,7 @@
 #include "relay/limits_share.h"
 #include "relay/relay.h"
 #include "relay/service.h"
+#include "relay/share.h"
 
 /* A service at its limit comes and goes many times a second. */
 enum { LOG_EVERY_MS = 10000 };
@@ -132,11 +133,35 @@ service_must_wait(const struct relay *relay, const struct service *service)
     return false;
 }
 
+/* How many clients of a shared address may wait in this process to be decided. */
+static uint64_t
+undecided_limit(const struct relay *relay)
+{
+    uint64_t most = limits_share_of_service(
+        relay->max_connections, relay->service_count, 0);
+
+    return limits_share_of_process(most, relay->workers);
+}
+
+static bool
+share_has_room(const struct relay *relay, const struct share *share)
+{
+    return share->undecided < undecided_limit(relay);
+}
+
+static bool
+must_pause(const struct relay *relay, const struct limit_waiter *waiter)
+{
+    if (relay->paused)
+        return true;
+    return waiter->share != NULL ? !share_has_room(relay, waiter->share)
+                                 : waiter->service->paused;
+}
+
 void
 limits_update(const struct relay *relay, struct limit_waiter *waiter)
 {
-    bool paused =
-        relay->paused || (!waiter->any && waiter->service->paused);
+    bool paused = must_pause(relay, waiter);
 
     if (paused == waiter->paused)
         return;
@@ -275,6 +300,32 @@ limits_admit(struct relay *relay, struct service *service)
     else
         pause_service(relay, service);
     return false;
+}
+
+bool
+limits_admit_undecided(struct relay *relay, const struct share *share)
+{
+    if (share_has_room(relay, share))
+        return limits_admit(relay, NULL);
+    log_limit(relay, share_home(share)->config->name, undecided_limit(relay));
+    update_all(relay);
+    return false;
+}
+
+void
+limits_enter_undecided(struct share *share)
+{
+    share->undecided++;
+}
+
+void
+limits_leave_undecided(struct relay *relay, struct share *share)
+{
+    bool full = !share_has_room(relay, share);
+
+    share->undecided--;
+    if (full)
+        update_all(relay);
 }
 
 void

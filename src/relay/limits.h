@@ -16,6 +16,7 @@
 
 struct relay;
 struct service;
+struct share;
 
 /* What accepts for a service, and pauses at its limit or at that of all: an
  * acceptor embeds it. */
@@ -23,7 +24,7 @@ struct limit_waiter {
     LIST_ENTRY(limit_waiter) entry;
     struct service *service; /* the owner's; then call limits_update() */
     bool paused;
-    bool any; /* several services accept there: only the limit of all counts */
+    const struct share *share; /* several services accept there; NULL: the one */
 
     /* `paused` has changed.  Must not have any waiter part. */
     void (*changed)(void *arg, bool paused);
@@ -43,7 +44,18 @@ void limits_update(const struct relay *relay, struct limit_waiter *waiter);
  * concerned are paused. */
 NODISCARD bool limits_admit(struct relay *relay, struct service *service);
 
-/* The same without a limit, for clients that cannot be made to wait. */
+/* The same for a client at an address that several services share, which is for none
+ * of them yet.  Clients that are not decided have as many places as a service has
+ * that names no limit of its own: those that say nothing leave room for others. */
+NODISCARD bool limits_admit_undecided(
+    struct relay *relay, const struct share *share);
+
+/* Counts a client among the undecided ones of the share, and out: it has its
+ * service, or has ended.  They are counted in this process only. */
+void limits_enter_undecided(struct share *share);
+void limits_leave_undecided(struct relay *relay, struct share *share);
+
+/* limits_admit() without a limit, for clients that cannot be made to wait. */
 void limits_enter(struct relay *relay, struct service *service);
 
 /* Of a connection that was counted in without one: counts it in for its service.

@@ -29,6 +29,7 @@ struct share {
     uint32_t count;
     uint32_t home;
     uint64_t sniff_ms; /* how long a silent client is waited for */
+    uint64_t undecided; /* clients of this process that are none's yet (limits.h) */
     struct config *origin; /* a reference: the table points into it */
 };
 

@@ -538,6 +538,29 @@ def test_a_full_service_leaves_the_others(relay, server, house, free_port):
         assert again.recv_exactly(1) == b"\x16"
 
 
+def test_silent_clients_of_a_shared_address_leave_room(relay, server, house,
+                                                       free_port):
+    """Clients that say nothing where several services share an address fill
+    neither the daemon nor the other services: accepting pauses there alone."""
+    port, other = free_port(), free_port()
+    at, served = house("two"), server(peers.echo)
+    one = relay(configs.settings("max_connections = 40", "workers = 1") +
+                matched(port, served.port, "proto:ssh", name="one") +
+                matched(port, at["two"].port, name="two") +
+                f"timeout.sniff = {LATE}s\n" +
+                configs.plain(other, served.port, name="other"))
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(peers.connect(port))
+        one.wait_log("max_connections = 35 is reached")
+        with peers.connect(other) as client:
+            client.send(b"?")
+            assert client.recv_exactly(1) == b"?"
+    with peers.connect(port) as client:
+        client.send(SSH)
+        assert client.recv_exactly(len(SSH)) == SSH
+
+
 def test_unix_clients_are_told_apart(relay, house, tmp_path):
     """A unix socket can be shared as well."""
     at = house("tls", "rest")

@@ -122,6 +122,27 @@ Test(share, forgets_undecided_clients_that_leave)
     cr_expect_eq(scoreboard_active(house.board, SCOREBOARD_ALL), 0);
 }
 
+/* Two services of 20 places: each may have 17 of them, and so may those that say
+ * nothing. */
+Test(share, leaves_room_beside_clients_that_say_nothing)
+{
+    struct relay *relay = &house.workers[0].relay;
+
+    house_open(&house, 20, 0);
+    set_up_share();
+    relay->workers = 1;
+    relay->service_count = HOUSE_SERVICES;
+    acceptor_divide(house_door(&house, 0, REST), share);
+    house_dial(&house, 30);
+    cr_assert(house_settles_at(&house, 17));
+    cr_expect_not(relay->paused, "the others of this worker accept on");
+    say(0, "SSH-2.0-x\r\n");
+    cr_assert(house_settles_at(&house, 18));
+    house_hang_up(&house, 1);
+    cr_assert(house_settles_at(&house, 18), "the next one comes in");
+    cr_expect_eq(share->undecided, 17);
+}
+
 /* The acceptor is shared no more: its own service has whatever they say. */
 Test(share, leaves_clients_to_what_is_alone_after_a_reload)
 {
