@@ -10,7 +10,7 @@
 #include "options.h"
 #include "pattern.h"
 
-/* Reads of one event, so that nobody starves. */
+/* Reads of one event, so that no connection starves. */
 enum { READS_PER_EVENT = 4 };
 
 static bool upwards, checking;

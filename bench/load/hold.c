@@ -28,7 +28,7 @@ readable(struct end *end)
     size_t n;
 
     if (end_read(end, &byte, 1, &n))
-        fail("connection %u: bytes that nobody sent", end->pair->id);
+        fail("connection %u: bytes that were not sent", end->pair->id);
 }
 
 static void

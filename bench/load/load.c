@@ -42,7 +42,7 @@ on_stdin(struct watch *watch, uint32_t events)
 
     (void)events;
     if (n <= 0)
-        fail("nobody is there to go on");
+        fail("there is no caller to go on");
     if (phase_pending) {
         phase_pending = false;
         mode->proceed();

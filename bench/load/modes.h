@@ -17,7 +17,7 @@ extern const struct mode mode_down, mode_up, mode_ping, mode_churn, mode_hold,
 extern const struct options *mode_options;
 
 /* "ready": everything is warm; "done": what is measured is over.  The mode's
- * proceed() is called when whoever runs us agrees, later. */
+ * proceed() is called when the caller agrees, later. */
 void phase_reached(const char *name);
 
 /* What was measured, for the report. */

@@ -87,8 +87,8 @@ is_among_all(const struct address *at, const struct address *to,
         address_is_any(at) && is_own_host(to, from);
 }
 
-/* Where several share the address nobody knows yet which of them would have the
- * connection: it might come back. */
+/* Where several share the address it is not known yet which of them would have
+ * the connection: it might come back. */
 static struct service *
 service_behind(const struct acceptor *acceptor, const struct service *service)
 {

@@ -18,7 +18,7 @@ struct stream;
 void conn_stats_count(struct relay *relay, const struct service *service,
     enum metric_cell cell, uint64_t more);
 
-/* A connection that was accepted for nobody yet is its service's now. */
+/* Counts a connection, which was accepted for no service yet, for its service. */
 void conn_stats_choose(const struct conn *conn);
 
 /* The handshake on that of its streams is done. */

@@ -385,7 +385,7 @@ Test(control_owner, alone_is_answered)
     int fd;
 
     if (geteuid() != 0)
-        cr_skip("only root can be somebody else");
+        cr_skip("only root can be another user");
     open_for("@sallyport-test-control-owner", 65533);
     answers = true;
     cr_expect_str_eq(answer(ask("status\n")), "ok\nso be it\n", "root");

@@ -51,7 +51,7 @@ mode_of(const char *path)
     return file.st_mode & 07777;
 }
 
-/* Becomes somebody for whom paths are not in /run. */
+/* Becomes a user whose paths are not in /run. */
 static void
 leave_root(void)
 {
@@ -107,7 +107,7 @@ Test(control_path, follows_from_the_files_real_name)
     free(link);
 }
 
-/* It must not change with a version: the daemon and the one who asks may be
+/* It must not change with a version: the daemon and the program that asks may be
  * of two. */
 Test(control_path, is_the_same_in_every_version)
 {
@@ -260,7 +260,7 @@ Test(control_path, in_a_folder_of_another_user_is_not_to_be_removed)
     int fd;
 
     if (geteuid() != 0)
-        cr_skip("only root can be somebody else");
+        cr_skip("only root can be another user");
     cr_assert_eq(mkdir(getenv("XDG_RUNTIME_DIR"), 0777), 0);
     cr_assert_eq(mkdir(folder, 0700), 0);
     leave_root();
@@ -291,7 +291,7 @@ Test(control_path, of_another_user_is_not_spoken_to)
     int fd;
 
     if (geteuid() != 0)
-        cr_skip("only root can be somebody else");
+        cr_skip("only root can be another user");
     cr_assert_eq(seteuid(65533), 0);
     fd = control_listen(path, &error);
     cr_assert_geq(fd, 0);
@@ -303,7 +303,7 @@ Test(control_path, of_another_user_is_not_spoken_to)
     close(fd);
 }
 
-/* 16 who wait, and nobody who accepts. */
+/* 16 clients that wait, and no process that accepts. */
 Test(control_path, with_a_full_queue_is_given_up, .timeout = 30)
 {
     const char *path = scratch_path("control");

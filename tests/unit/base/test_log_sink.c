@@ -130,7 +130,7 @@ fill_socket(int type)
         log_info(NULL, "%0300d", i);
     cr_expect_not(is_nonblocking(STDERR_FILENO));
     close(fds[0]);
-    log_info(NULL, "a closed socket kills nobody");
+    log_info(NULL, "a closed socket kills no process");
 }
 
 Test(log_sink, never_waits_for_a_full_socket)
@@ -216,7 +216,7 @@ Test(log_sink, gives_priorities_to_systemd)
     free(text);
 }
 
-Test(log_sink, gives_times_to_anybody_else)
+Test(log_sink, gives_times_to_every_other_reader)
 {
     static const struct { const char *before, *after; } others[] = {
         { "1", "" }, { "", "1" }, { "", " " }, { " ", "" }, { ":", ":" },

@@ -131,7 +131,7 @@ Test(board, a_gauge_does_not_go_below_nothing)
     cr_expect_eq(scoreboard_active(board, SCOREBOARD_ALL), 0);
 }
 
-Test(board, who_waits_is_told_once)
+Test(board, a_worker_that_waits_is_told_once)
 {
     unsigned a = scoreboard_slot_take(board, 2, 0),
              b = scoreboard_slot_take(board, 2, 1);
@@ -197,7 +197,7 @@ Test(board, one_process_logs_for_all_and_none_keeps_others_silent)
     cr_expect(scoreboard_notice_is_due(board, b, SCOREBOARD_NOTICE_LIMIT, 0));
 }
 
-Test(board, finds_who_has_least_to_do)
+Test(board, finds_the_worker_with_least_to_do)
 {
     static const uint64_t loads[] = { 4, 2, 9, 2, 0 };
     uint32_t pending[SCOREBOARD_SLOTS] = { 0 };
@@ -246,7 +246,7 @@ Test(board, offers_nothing_to_a_process_that_is_silent)
             scoreboard_gauge_enter(board, i, SCOREBOARD_ALL);
     }
     cr_expect_eq(scoreboard_least_loaded(board, 0, 9000, NULL, &active), 0,
-        "nobody else has ever been heard of");
+        "no other service has ever been heard of");
     scoreboard_beat(board, 1, 9000);
     scoreboard_beat(board, 2, 9000 - SCOREBOARD_FRESH_MS - 1);
     cr_expect_eq(scoreboard_least_loaded(board, 0, 9000, NULL, &active), 1);

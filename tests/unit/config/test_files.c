@@ -38,7 +38,7 @@ write_file(const char *name, const char *text)
     write_bytes(name, text, strlen(text));
 }
 
-/* Of every kind that somebody may name. */
+/* Of every kind that a configuration may name. */
 static void
 make_files(void)
 {
@@ -75,7 +75,7 @@ remove_files(void)
 
 /* Permissions mean nothing to root. */
 static void
-be_nobody(void)
+become_nobody(void)
 {
     chmod(scratch_path(""), 0777);
     if (getuid() == 0)
@@ -93,7 +93,7 @@ keeping(void)
     return files;
 }
 
-/* What somebody knows who has the bundle only. */
+/* What a process knows that has the bundle only. */
 static struct files *
 packed(const struct files *files)
 {
@@ -155,7 +155,7 @@ Test(files, answers_alike_from_disk_and_bundle)
         { "socket", FILE_NOT_REGULAR, 0, "", 0 },
     };
 
-    be_nobody();
+    become_nobody();
     for (size_t i = 0; i < COUNT(cases); i++) {
         for (int use = FILE_FOR_CONFIG; use <= FILE_FOR_TLS_SECRET; use++)
             expect_contents(scratch_path(cases[i].name), (enum file_use)use,
@@ -307,7 +307,7 @@ Test(files, names_errors_of_directories)
         { "missing", ENOENT }, { "good", ENOTDIR }, { "shut", EACCES },
     };
 
-    be_nobody();
+    become_nobody();
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct files *kept = keeping(), *sources[] = { NULL, kept, NULL };
         struct strings names = { 0 };
@@ -410,7 +410,7 @@ Test(files, a_configuration_is_the_same_from_a_bundle)
         snprintf(text, sizeof(text), "[global]\ninclude = %s\n" A,
             cases[i].include);
         write_file("c/main.ini", text);
-        be_nobody();
+        become_nobody();
         chmod(scratch_path("c"), 0777);
         cr_expect(says(scratch_path("c/main.ini"), cases[i].part), "%s",
             cases[i].include);
@@ -604,7 +604,7 @@ Test(files, compares_anew_what_has_changed)
     write_file("good", "text");
 }
 
-/* Who loads from a bundle may not be able to look a name up. */
+/* A process that loads from a bundle may not be able to look a name up. */
 Test(files, a_port_by_name_is_the_same_from_a_bundle)
 {
     struct files *disk = files_on_disk(), *bundle;

@@ -141,7 +141,7 @@ Test(match_table, chooses_the_most_specific)
     }
 }
 
-Test(match_table, has_nobody_for_others_without_a_fallback)
+Test(match_table, has_no_service_for_others_without_a_fallback)
 {
     struct person stranger = { MATCH_PROTOCOL_HTTP, NULL, NULL, "::1" };
     struct sheet sheet = { .members = 1 };
@@ -422,8 +422,8 @@ make_sheet(struct sheet *sheet)
     make_table(sheet);
 }
 
-/* Whoever is tied for by the model must have been told of; where nothing was told
- * nobody is. */
+/* Each tie of the model must have been told of; where nothing was told there is
+ * none. */
 Test(match_table, agrees_with_a_plain_model)
 {
     unsigned tied_sheets = 0, whole_sheets = 0;

@@ -117,7 +117,7 @@ parted(void)
     return files;
 }
 
-/* What others know who get the bundle, and perhaps the secrets. */
+/* What processes know that get the bundle, and perhaps the secrets. */
 static struct files *
 packed(const struct files *files, bool with_secrets)
 {
@@ -171,7 +171,7 @@ Test(files_secrets, everybody_sees_what_is_theirs)
     seen = packed(files, false);
     expect_all(seen, false);
     whole = packed(files, true);
-    files_unref(files);     /* a bundle needs nobody */
+    files_unref(files);     /* a bundle does not need them */
     expect_all(whole, true);
     cr_expect_eq(files_secrets(whole), -1);
     files_unref(seen);
@@ -373,7 +373,7 @@ Test(files_secrets, tells_a_change_by_prints)
         files_unref(all[i]);
 }
 
-/* Without prints nobody can know; and with another secret neither. */
+/* Without prints it cannot be known; nor with another secret. */
 Test(files_secrets, differ_from_what_was_never_parted)
 {
     struct files *before = parted(), *now = gathered(), *other = gathered();

@@ -1,4 +1,5 @@
-/* A key leaves nothing behind in the memory of who parted it.  Promise 24. */
+/* A key leaves nothing behind in the memory of the process that split it off.
+ * Promise 24. */
 #include "files/files.h"
 
 #include <sys/stat.h>
@@ -240,7 +241,7 @@ Test(files_wiped, when_something_fails)
     cr_expect_eq(count_in_memory(), 0);
 }
 
-/* Those who sign hold keys as long as they must. */
+/* Processes that sign hold keys as long as they must. */
 Test(files_wiped, when_a_pair_of_bundles_is_closed)
 {
     struct error error = { 0 };

@@ -361,7 +361,7 @@ send_packet(const void *bytes, size_t length, const int *fds, size_t count)
     cr_assert_eq(sendmsg(far, &header, 0), (ssize_t)length);
 }
 
-Test(channel, ends_whoever_breaks_the_rules)
+Test(channel, ends_a_peer_that_breaks_the_rules)
 {
     static char long_packet[MESSAGE_BYTES_MAX + 1];
     static const struct {

@@ -61,7 +61,7 @@ write_text(const char *text)
     cr_assert_eq(write(writer, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-/* A child that closes its standard error lives on, and wakes nobody by that:
+/* A child that closes its standard error lives on, and wakes no process by that:
  * with no event left the loop ends by itself. */
 Test(child_log, is_not_looked_at_after_its_end)
 {

@@ -241,7 +241,7 @@ Test(spawn, gives_a_child_only_what_it_is_to_have)
 
 Test(spawn, tells_what_the_role_takes)
 {
-    struct account account = { .uid = 12, .gid = 34, .name = (char *)"who" };
+    struct account account = { .uid = 12, .gid = 34, .name = (char *)"other" };
     struct sandbox_reach reach = { .unix_sockets = true, .ports = { 0, 2 } };
     struct sandbox_reach there;
     struct spawn spawn = {
@@ -260,7 +260,7 @@ Test(spawn, tells_what_the_role_takes)
     cr_expect_eq(told.start.sandbox, SANDBOX_KILL);
     cr_expect_eq(told.start.uid, 12);
     cr_expect_eq(told.start.gid, 34);
-    cr_expect_str_eq(told.start.account, "who");
+    cr_expect_str_eq(told.start.account, "other");
     cr_expect_eq(told.start.keeps_no_keys, 1);
     cr_expect_eq(told.start.log_format, LOG_JSON);
     cr_expect_eq(told.start.log_level, LOG_LEVEL_WARN);
@@ -445,7 +445,7 @@ Test(spawn, a_role_becomes_the_account_and_is_not_looked_at)
     int fd;
 
     if (geteuid() != 0)
-        cr_skip_test("only root can become somebody else");
+        cr_skip_test("only root can become another user");
     cr_assert(account_find("nobody", NULL, &account, &error));
     start_admin(&account);
     wait_ready();

@@ -23,7 +23,7 @@ struct dial {
     struct connector *connector;
     bool (*returns)(void *arg, const struct address *to,
         const struct address *from); /* NULL: none is refused */
-    int listening; /* somebody who accepts, at `port` of 127.0.0.1 */
+    int listening; /* a socket that accepts, at `port` of 127.0.0.1 */
     uint16_t port;
 
     /* What `done` was told. */

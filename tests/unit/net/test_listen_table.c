@@ -379,7 +379,7 @@ Test(sockets, refuse_an_address_that_another_line_has)
     error_clear(&error);
     cr_assert(BIND(WORKERS, at(web)));
     listen_table_commit(&sockets);
-    cr_expect_not(BIND(WORKERS, name, at(web)), "whoever serves it now");
+    cr_expect_not(BIND(WORKERS, name, at(web)), "whichever service serves it now");
     listen_table_rollback(&sockets);
     cr_expect_eq(sockets.count, WORKERS);
 }
@@ -443,7 +443,7 @@ Test(sockets, close_with_their_service)
     cr_expect(is_open(mail));
 }
 
-/* Somebody else's file of the same name stays where it is. */
+/* Another program's file of the same name stays where it is. */
 Test(sockets, remove_a_path_only_if_it_is_their_own)
 {
     int other;
@@ -469,12 +469,12 @@ Test(sockets, leave_their_paths_to_a_successor)
     cr_expect_eq(access(path, F_OK), 0);
     cr_expect_eq(descriptors_count(), before);
     cr_expect_eq(sockets.count, 0);
-    cr_assert(BIND(1, at_path()), "nobody serves it");
+    cr_assert(BIND(1, at_path()), "no service serves it");
     listen_table_free(&sockets, false);
     cr_expect_lt(access(path, F_OK), 0);
 }
 
-/* Closing would reset who waits in the kernel's queue.  Promise 31. */
+/* Closing would reset clients in the kernel's queue.  Promise 31. */
 Test(sockets, keep_who_waits_over_a_reload)
 {
     struct address address;

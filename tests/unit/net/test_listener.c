@@ -375,7 +375,7 @@ Test(listener, leaves_no_interest_in_what_others_still_have)
     event_add(timer, &wait); /* libevent does nothing when it has no event */
     wire_turn(loop);
     close_all();
-    cr_assert_geq(fd = dial("v4", port), 0, "somebody still listens");
+    cr_assert_geq(fd = dial("v4", port), 0, "a socket still listens");
     before = cpu_ms();
     loop_run(loop);
     cr_expect_lt(cpu_ms() - before, 25, "it spins");

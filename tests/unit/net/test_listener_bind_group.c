@@ -173,7 +173,7 @@ Test(listener_bind_group, finds_an_address_that_is_taken)
 }
 
 /* Each socket of a group must let the next one join, and the kernel cannot tell
- * a stranger of the same user from it: who asks for SO_REUSEPORT is let in. */
+ * a stranger of the same user from it: a socket with SO_REUSEPORT is let in. */
 Test(listener_bind_group, keeps_out_who_does_not_ask_to_share)
 {
     uint16_t port = wire_free_port();
@@ -206,7 +206,7 @@ Test(listener_bind_group, keeps_out_other_users)
     pid_t child;
 
     if (geteuid() != 0)
-        cr_skip_test("only root can become somebody else");
+        cr_skip_test("only root can become another user");
     cr_assert(open_inet("127.0.0.1", port));
     child = fork();
     if (child == 0)
@@ -405,7 +405,7 @@ Test(listener_bind_group, refreshes_mode_and_owner)
     cr_expect_eq(access(path, F_OK), 0);
 }
 
-/* Whoever may write in the folder could have put it there. */
+/* Any user that may write in the folder could have put it there. */
 Test(listener_bind_group, follows_no_link_in_the_place_of_a_path)
 {
     char other[300];
@@ -430,7 +430,7 @@ Test(listener_bind_group, follows_no_link_in_the_place_of_a_path)
     unlink(other);
 }
 
-/* Wherever it fails: who keeps sockets has no room, a stranger has the address,
+/* Wherever it fails: the store has no room, a stranger has the address,
  * the path cannot be given away. */
 Test(listener_bind_group, leaves_nothing_behind_when_it_fails)
 {

@@ -219,7 +219,7 @@ Test(listener_bind_unix, sets_the_mode)
     }
 }
 
-/* Giving files away takes root; anybody may name themselves. */
+/* Giving files away takes root; any user may name itself. */
 Test(listener_bind_unix, sets_the_owner)
 {
     const struct passwd *user = getuid() == 0 ? getpwnam("nobody")

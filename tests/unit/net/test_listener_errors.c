@@ -193,7 +193,7 @@ Test(listener_errors, a_short_shortage_costs_a_pause)
 static const int losses[] = { ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH,
     ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPERM, EINTR };
 
-Test(listener_errors, whoever_has_gone_keeps_nobody_waiting)
+Test(listener_errors, a_client_that_has_gone_delays_no_other)
 {
     for (size_t i = 0; i < COUNT(losses); i++) {
         open_all();

@@ -166,7 +166,7 @@ Test(listener_revive, waits_for_an_abstract_name)
     cr_expect(lets_in(set.sockets[0].fd));
 }
 
-/* O_NONBLOCK is gone for all who share the socket as soon as one of them clears
+/* O_NONBLOCK is gone for all processes with the socket as soon as one clears
  * it.  Promise 46. */
 Test(listener_revive, has_no_socket_that_can_be_made_to_wait, .timeout = 20)
 {

@@ -239,7 +239,7 @@ Test(resolver, gives_a_question_up_and_takes_a_late_answer)
 }
 
 /* After a silence, however long, the first client is not led to an address that
- * may be somebody else's by now.  Promise 50. */
+ * may be another host's by now.  Promise 50. */
 Test(resolver, waits_for_a_new_answer_when_the_old_one_has_ended)
 {
     struct lookup lookup;
@@ -257,7 +257,7 @@ Test(resolver, waits_for_a_new_answer_when_the_old_one_has_ended)
     expect_now("a.test", RESOLVER_FOUND, 2);
 }
 
-/* A dead source costs one wait, and then nobody anything: until it has been
+/* A dead source costs one wait, and then no lookup anything: until it has been
  * quiet for so long that it may be back.  Promise 38. */
 Test(resolver, the_last_good_answer_serves_on_without_a_source)
 {

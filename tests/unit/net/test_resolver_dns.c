@@ -225,7 +225,7 @@ Test(resolver_dns_own, does_not_hammer_a_server_that_refuses)
     expect("a.test", RESOLVER_FOUND, "192.0.2.1");
 }
 
-/* Once a failure is known it delays nobody, until the next one.  Promise 38. */
+/* Once a failure is known it delays no lookup, until the next one.  Promise 38. */
 Test(resolver_dns_own, serves_on_with_the_last_good_answer)
 {
     expect("a.test", RESOLVER_FOUND, "192.0.2.1");
@@ -236,7 +236,7 @@ Test(resolver_dns_own, serves_on_with_the_last_good_answer)
         wire_sleep_ms(1100);
         expect("a.test", RESOLVER_FOUND, "192.0.2.1");
         resolver_start(resolver, "a.test", on_done, &lookup, &lookup.query);
-        cr_expect_eq(lookup.calls, 1, "nobody waits twice");
+        cr_expect_eq(lookup.calls, 1, "no lookup waits twice");
         resolver_cancel(lookup.query);
         dns.mood = DNS_ANSWERS;
     }

@@ -47,7 +47,7 @@ Test(resolver_names, finds_the_last_question_only)
     cr_expect_eq(resolver_names_asked(&names, other->question), other);
 }
 
-/* Names that are asked for, and those that somebody looks at now, stay. */
+/* Names that are asked for, and those that are looked at now, stay. */
 Test(resolver_names, makes_room_at_the_cost_of_what_is_missed_least)
 {
     char host[32];

@@ -36,13 +36,13 @@ enum { WIRE_BULK = 4 << 20, WIRE_KINDS = 4 };
 extern const struct wire_kind wire_kinds[WIRE_KINDS];
 
 /* Has a unix pair hold megabytes, or, without the rights for that, as much as
- * anybody may have it hold: 400 KB, unless the administrator has changed it. */
+ * any process may have it hold: 400 KB, unless the administrator has changed it. */
 void wire_widen(int fds[2]);
 
 /* A TCP socket that listens on a port of 127.0.0.1 or, `v6`, of ::1. */
 int wire_listen(bool v6, int backlog, uint16_t *port);
 
-/* A loopback port on which nobody listens. */
+/* A loopback port on which no process listens. */
 uint16_t wire_free_port(void);
 
 /* Sends all, and takes all that comes within the turn: returns the count. */

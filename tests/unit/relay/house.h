@@ -46,7 +46,7 @@ int house_socket(const struct house *house);
 /* Opens an acceptor of that worker for that service, at the shared socket. */
 struct acceptor *house_door(struct house *house, size_t worker, size_t service);
 
-/* Clients who come to the shared socket. */
+/* Clients that come to the shared socket. */
 void house_dial(struct house *house, size_t count);
 
 /* That client leaves with a reset. */

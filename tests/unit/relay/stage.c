@@ -252,7 +252,7 @@ stage_end(struct stage *stage)
     talker_free(&stage->client);
     talker_free(&stage->server);
     while ((fd = accept4(stage->listening, NULL, NULL, 0)) >= 0)
-        close(fd); /* a connection that ended before anybody looked */
+        close(fd); /* a connection that ended before the relay looked */
 }
 
 void

@@ -49,7 +49,7 @@ struct stage {
 void stage_open(struct stage *stage, const struct stage_spec *spec);
 void stage_close(struct stage *stage);
 
-/* A client comes, who will say `up` bytes, and will be said `down`.  The server
+/* A client comes, which will say `up` bytes, and will be said `down`.  The server
  * has no socket before the relay connects.  `narrow`: little fits between the
  * client and the relay. */
 void stage_begin(struct stage *stage, uint64_t up, uint64_t down, bool narrow);

@@ -109,7 +109,7 @@ Test(acceptor, lets_in_who_waits_before_it_closes)
     cr_expect_eq(house_connections(&house), 6);
     cr_expect_eq(scoreboard_active(house.board, SCOREBOARD_ALL), 6);
     house_dial(&house, 1);
-    cr_expect(house_settles_at(&house, 6), "nobody accepts any more");
+    cr_expect(house_settles_at(&house, 6), "no acceptor accepts any more");
     cr_expect(LIST_EMPTY(&house.workers[0].relay.acceptors));
 }
 
@@ -140,7 +140,7 @@ Test(acceptor, hands_over_to_who_has_less)
     uint16_t port;
     int fd = wire_listen(false, 64, &port);
 
-    /* The others have an acceptor of the same number, where nobody knocks. */
+    /* The others have an acceptor of the same number, where no client comes. */
     fcntl(fd, F_SETFL, O_NONBLOCK);
     house_door(&house, 0, 0);
     for (size_t i = 1; i < HOUSE_WORKERS; i++)
@@ -193,7 +193,7 @@ accepted_elsewhere(struct relay *relay, unsigned index)
     return fd;
 }
 
-static const struct address nobody = { .length = 0 };
+static const struct address no_address = { .length = 0 };
 
 Test(acceptor, takes_what_others_accepted)
 {
@@ -202,13 +202,13 @@ Test(acceptor, takes_what_others_accepted)
     int fd = accepted_elsewhere(relay, web);
     struct acceptor *acceptor;
 
-    acceptor_take(relay, NULL, fd, web, &nobody);
+    acceptor_take(relay, NULL, fd, web, &no_address);
     cr_expect_eq(scoreboard_active(house.board, SCOREBOARD_ALL), 0);
     wire_await(house.clients[0], POLLIN);
     cr_expect_neq(wire_end(house.clients[0]), WIRE_OPEN, "it is refused");
     fd = accepted_elsewhere(relay, mail);
     acceptor = house_door(&house, 0, 0);
-    acceptor_take(relay, acceptor, fd, mail, &nobody);
+    acceptor_take(relay, acceptor, fd, mail, &no_address);
     cr_expect_eq(relay->connections, 1);
     cr_expect_eq(scoreboard_active(house.board, mail), 0);
     cr_expect_eq(scoreboard_active(house.board, web), 1, "as it is served here");
@@ -222,7 +222,7 @@ Test(acceptor, refuses_what_is_no_client)
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     limits_enter(relay, house.made[0]);
-    acceptor_take(relay, acceptor, fd, 4000000000U, &nobody);
+    acceptor_take(relay, acceptor, fd, 4000000000U, &no_address);
     cr_expect_eq(relay->connections, 0);
     cr_expect_lt(fcntl(fd, F_GETFD), 0, "it is closed");
     scoreboard_gauge_leave(house.board, relay->slot, house.made[0]->index);

@@ -96,7 +96,7 @@ fail(int error)
     return -1;
 }
 
-/* A reset is told once; then there is an end, and nobody to write to. */
+/* A reset is told once; then there is an end, and no peer to write to. */
 static ssize_t
 reset(enum leg leg, enum kind kind)
 {

@@ -390,6 +390,6 @@ Test(conn_turns, with_bytes_lost_in_a_pipe)
     stage_end(&stage);
     cr_expect_eq(stage.steps, 1, "nothing waited in a pipe");
     cr_expect_str_eq(stage_reason(&stage), "reset-by-server");
-    cr_expect_eq(stage.relay.pipes.open, 0, "what is in it is nobody's");
+    cr_expect_eq(stage.relay.pipes.open, 0, "what is in it belongs to no flow");
     stage_close(&stage);
 }

@@ -15,7 +15,7 @@ static struct duct duct;
 
 TestSuite(flow_ends, .timeout = 60);
 
-/* One letter a step; after each the flow runs, and nobody reads but in "R".
+/* One letter a step; after each the flow runs, and no peer reads but in "R".
  *
  *   d  the source sends so much that the sink blocks; s  it sends a little
  *   e  the source ends (FIN)     r  the source resets

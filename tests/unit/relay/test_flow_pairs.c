@@ -22,7 +22,7 @@
 #include "words.h"
 
 /* One letter a step, small for one peer and large for the other; after each
- * both flows run, and nobody reads but in "h".
+ * both flows run, and no peer reads but in "h".
  *
  *   d  it sends so much that the other one's sink blocks; s  it sends a little
  *   e  it ends (FIN)     r  it resets     h  it reads all
@@ -46,7 +46,7 @@ struct model {
     char source;  /* 'o': open, 'e': has ended, 'r': was reset */
     bool waiting; /* bytes were sent that the flow has not looked at */
     bool blocked;
-    bool error;   /* on its stream: whoever writes there finds it broken */
+    bool error;   /* on its stream: a write there finds it broken */
 };
 
 static struct loop *loop;
@@ -297,7 +297,7 @@ take_step(char step)
     }
 }
 
-/* Who has ended says no more, and who is gone does nothing. */
+/* A peer that has ended says no more, and one that is gone does nothing. */
 static bool
 is_possible(const char *word)
 {
@@ -346,7 +346,7 @@ expect_states(const char *word, size_t at)
             models[i].state);
 }
 
-/* What a peer who is there has heard, and of which end. */
+/* What a peer that is there has heard, and of which end. */
 static void
 expect_heard(const char *word, size_t at)
 {

@@ -15,7 +15,7 @@
 #include "words.h"
 
 /* One letter a step, as in test_flow_ends.c; after each the flow runs, and
- * nobody reads but in "R".
+ * no peer reads but in "R".
  *
  *   d  the source sends so much that the sink blocks; s  it sends a little
  *   e  the source ends (FIN)     r  the source resets

@@ -1,4 +1,4 @@
-/* Limits that hold over several workers, and nobody who waits for good. */
+/* Limits that hold over several workers, and no client that waits for good. */
 #include "relay/limits.h"
 
 #include <sys/mman.h>
@@ -121,7 +121,7 @@ Test(limits, a_service_without_a_column_counts_here)
 }
 
 /* As if another process were between counting in and out just now. */
-Test(limits, who_was_in_the_way_tells)
+Test(limits, the_connection_in_the_way_tells)
 {
     struct relay *here, *there;
 
@@ -144,7 +144,7 @@ Test(limits, who_was_in_the_way_tells)
 }
 
 /* The same, but the other one found its own service full. */
-Test(limits, who_was_in_the_way_and_found_no_room_tells_too)
+Test(limits, the_connection_in_the_way_without_room_tells_too)
 {
     struct relay *here, *there;
 
@@ -163,7 +163,7 @@ Test(limits, who_was_in_the_way_and_found_no_room_tells_too)
     house_close(&house);
 }
 
-Test(limits, a_higher_limit_lets_in_who_waits)
+Test(limits, a_higher_limit_lets_in_clients_that_wait)
 {
     house_open(&house, 1, 0);
     house_door(&house, 0, 0);
@@ -235,7 +235,7 @@ send_word(void *arg, unsigned slot)
     cr_assert_eq(send(handovers[slot][1], "", 1, MSG_DONTWAIT), 1);
 }
 
-/* False: nobody said a word, though there was room. */
+/* False: no worker said a word, though there was room. */
 static bool
 await_word(struct relay *relay)
 {

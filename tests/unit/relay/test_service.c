@@ -105,15 +105,15 @@ make(struct config *config, struct service **previous,
     return made;
 }
 
-/* Its contexts would ask for signatures where there is nobody to ask. */
+/* Its contexts would ask for signatures where there is no signer to ask. */
 Test(service, one_with_other_keepers_is_made_anew)
 {
-    struct tls_signer nobody = { 0 };
+    struct tls_signer no_signer = { 0 };
     struct config *config = config_of("", "");
     struct service **old = make(config_ref(config), NULL, NULL);
     struct error error = { .count = 0 };
     struct services_spec spec = { .config = config, .previous = old,
-        .previous_count = 2, .signer = &nobody };
+        .previous_count = 2, .signer = &no_signer };
     struct service **new = services_new(&spec, &error), **again;
 
     cr_assert_not_null(new);
@@ -244,7 +244,7 @@ Test(service, without_kept_files_nothing_is_known_to_be_the_same)
     config_unref(b);
 }
 
-Test(service, lives_as_long_as_somebody_has_it)
+Test(service, lives_as_long_as_a_connection_has_it)
 {
     struct service **list = make(config_of("", ""), NULL, NULL);
     struct service *held = service_ref(list[0]);
@@ -263,7 +263,7 @@ Test(service, knows_its_column_on_the_board)
     unsigned plain = scoreboard_service_index(board, "plain");
     struct service **list = make(config_of("", ""), NULL, board);
 
-    cr_expect_eq(list[0]->index, SCOREBOARD_ALL, "nobody gave it one");
+    cr_expect_eq(list[0]->index, SCOREBOARD_ALL, "it was given none");
     cr_expect_eq(list[1]->index, plain);
     services_free(list, 2);
     scoreboard_free(board);

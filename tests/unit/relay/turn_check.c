@@ -46,7 +46,7 @@ check_pending(const struct stream *stream)
 {
     if (stream_is_open(stream) && buffer_length(&stream->pending) > 0)
         cr_assert(is_armed(stream, EV_WRITE),
-            "bytes are pending, and nobody waits to send them");
+            "bytes are pending, and no event waits to send them");
 }
 
 static void
@@ -65,7 +65,7 @@ check_input(const struct flow *flow)
 {
     cr_assert_eq(flow->state, FLOW_OPEN);
     cr_assert_not(stream_has_input(flow->from),
-        "input waits in user space, and nobody will look");
+        "input waits in user space, and no event will bring it");
     cr_assert(is_armed(flow->from, EV_READ), "input is not asked for");
     cr_assert_null(flow->pipe, "it waits for input with a pipe in its hands");
 }
@@ -90,7 +90,7 @@ check_flow(
         return;
     if (flow->pipe != NULL)
         cr_assert(is_armed(flow->to, EV_WRITE),
-            "bytes are in a pipe, and nobody waits to send them");
+            "bytes are in a pipe, and no event waits to send them");
     switch (flow->wait) {
     case FLOW_WAITS_INPUT:
         check_input(flow);
@@ -118,11 +118,11 @@ check_interest(const struct stream *stream, const struct flow *out,
     if (is_armed(stream, EV_READ))
         cr_assert(out->wait == FLOW_WAITS_INPUT ||
                 out->wait == FLOW_WAITS_TURN,
-            "input is asked for that nobody will read");
+            "input is asked for that no flow will read");
     if (is_armed(stream, EV_WRITE))
         cr_assert(in->wait == FLOW_WAITS_OUTPUT ||
                 buffer_length(&stream->pending) > 0,
-            "room is asked for that nobody needs");
+            "room is asked for that no flow needs");
 }
 
 static void
@@ -139,7 +139,7 @@ check_relay(const struct conn *conn)
     check_interest(&conn->client, &conn->up, &conn->down);
     check_interest(&conn->server, &conn->down, &conn->up);
     if (conn->up.state != FLOW_OPEN || conn->down.state != FLOW_OPEN)
-        cr_assert(has_timer(conn), "nobody looks whether it is deserted");
+        cr_assert(has_timer(conn), "no timer looks whether it is deserted");
 }
 
 void

@@ -8,7 +8,7 @@
 struct conn;
 
 /* Ends the test where `conn` could wait for ever, and where it would be woken
- * without end for what nobody takes. */
+ * without end for what no peer takes. */
 void turn_check(const struct conn *conn);
 
 #endif

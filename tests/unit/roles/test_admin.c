@@ -200,7 +200,7 @@ Test(admin, keeps_clients_apart)
     cr_expect_str_eq(answer(second), "failed\ntwo\n");
 }
 
-Test(admin, drops_replies_to_those_who_left)
+Test(admin, drops_replies_to_clients_that_left)
 {
     int fd = ask("reload\n");
     uint32_t number = expect_request(VERB_RELOAD, "");

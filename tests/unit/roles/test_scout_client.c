@@ -142,7 +142,7 @@ expect_question(const char *host)
 {
     struct asked asked;
 
-    cr_assert(take_question(&asked), "nobody asks for %s", host);
+    cr_assert(take_question(&asked), "no worker asks for %s", host);
     cr_expect_str_eq(asked.host, host);
     return asked.resolve.query;
 }
@@ -349,7 +349,7 @@ Test(scout_client, does_not_spin_when_another_process_has_its_end)
     close(pair[0]);
 }
 
-Test(scout_client, ignores_answers_that_nobody_asked_for)
+Test(scout_client, ignores_answers_that_were_not_asked_for)
 {
     struct lookup lookup;
     uint32_t query;

@@ -100,7 +100,7 @@ bundle(const char *web, const char *mail)
     cr_assert_gt(asprintf(&text,
         "[global]\nmax_connections = 77\ndrain_timeout = 3s\n"
         "[service web]\nlisten = 127.0.0.1:%u\nconnect = 127.0.0.1:%u\n%s\n"
-        "[service mail]\nlisten = unix:@nobody\nconnect = 127.0.0.1:%u\n%s\n",
+        "[service mail]\nlisten = unix:@no-server\nconnect = 127.0.0.1:%u\n%s\n",
         port, to, web, to, mail), 0);
     fd = bundled_text(text);
     free(text);

@@ -42,7 +42,7 @@ on_wake(void *arg, unsigned slot)
 }
 
 /* Its name is asked for where it arrives. */
-static const struct address nobody;
+static const struct address no_address;
 
 static bool
 on_hand_over(void *arg, unsigned slot, struct acceptor *acceptor, int fd,
@@ -141,7 +141,7 @@ hand(size_t from, struct acceptor *acceptor, int fd)
     bool sent;
 
     cr_assert(limits_hand(relay_of(from), to, index));
-    sent = worker_handover_send(&handovers[from], to, acceptor, fd, &nobody);
+    sent = worker_handover_send(&handovers[from], to, acceptor, fd, &no_address);
 
     close(fd);
     return sent;
@@ -181,10 +181,10 @@ Test(worker_handover, takes_no_socket_that_blocks)
     cr_expect_eq(active(1), 0);
 }
 
-Test(worker_handover, shares_who_comes)
+Test(worker_handover, shares_clients_that_come)
 {
     open_door(0);
-    /* Nobody knocks at the other's own socket. */
+    /* No client comes to the other's own socket. */
     open_door(1);
     relay_of(1)->paused = true;
     limits_update(relay_of(1), &LIST_FIRST(&relay_of(1)->acceptors)->waiter);
@@ -200,7 +200,7 @@ Test(worker_handover, shares_who_comes)
     }
 }
 
-Test(worker_handover, wakes_who_waits_at_a_limit)
+Test(worker_handover, wakes_workers_that_wait_at_a_limit)
 {
     for (size_t i = 0; i < WORKERS; i++)
         relay_of(i)->max_connections = 1;
@@ -216,7 +216,7 @@ Test(worker_handover, wakes_who_waits_at_a_limit)
     cr_expect(house_settles_at(&house, 3));
 }
 
-/* What the handover of worker 0 is sent by somebody who was taken over. */
+/* What the handover of worker 0 is sent by a process that was taken over. */
 struct hostile {
     const char *what;
     struct handover_message word;
@@ -348,7 +348,7 @@ Test(worker_handover, reads_on_behind_them)
     cr_expect_eq(descriptors_count(), before + 1, "the client's own");
 }
 
-Test(worker_handover, a_full_one_keeps_nobody_waiting)
+Test(worker_handover, a_full_one_delays_no_client)
 {
     struct acceptor *acceptor = open_door(0);
     size_t sent = 0, before;
@@ -358,7 +358,7 @@ Test(worker_handover, a_full_one_keeps_nobody_waiting)
     fd = accepted_by(0);
     while (sent < 100000 &&
         worker_handover_send(
-            &handovers[0], relay_of(1)->slot, acceptor, fd, &nobody))
+            &handovers[0], relay_of(1)->slot, acceptor, fd, &no_address))
         sent++;
     cr_expect_gt(sent, 0);
     cr_assert_lt(sent, 100000);
@@ -376,25 +376,25 @@ Test(worker_handover, a_full_one_keeps_nobody_waiting)
     cr_expect_eq(active(0), 0, "the other has said that it has it");
 }
 
-Test(worker_handover, finds_nobody)
+Test(worker_handover, finds_no_worker)
 {
     struct acceptor *acceptor = open_door(0);
     unsigned slot = relay_of(1)->slot;
 
     cr_expect_not(worker_handover_send(&handovers[0], SCOREBOARD_SLOTS,
-        acceptor, senders[0], &nobody));
+        acceptor, senders[0], &no_address));
     cr_expect_not(worker_handover_send(
-        &handovers[0], SCOREBOARD_SLOTS - 1, acceptor, senders[0], &nobody));
+        &handovers[0], SCOREBOARD_SLOTS - 1, acceptor, senders[0], &no_address));
     worker_handover_wake(&handovers[0], SCOREBOARD_SLOTS);
     worker_handover_wake(&handovers[0], 4000000000U);
     worker_handover_introduce(&handovers[0], slot, -1);
     cr_expect_not(worker_handover_send(&handovers[0], slot, acceptor,
-        senders[0], &nobody));
+        senders[0], &no_address));
     worker_handover_wake(&handovers[0], slot);
 }
 
 /* The process that read it has died, and the master gave it up. */
-Test(worker_handover, finds_nobody_at_the_far_end)
+Test(worker_handover, finds_no_worker_at_the_far_end)
 {
     struct acceptor *acceptor = open_door(0);
 
@@ -402,7 +402,7 @@ Test(worker_handover, finds_nobody_at_the_far_end)
     close(senders[0]);
     senders[0] = -1;
     cr_expect_not(worker_handover_send(
-        &handovers[0], relay_of(1)->slot, acceptor, senders[1], &nobody));
+        &handovers[0], relay_of(1)->slot, acceptor, senders[1], &no_address));
     worker_handover_wake(&handovers[0], relay_of(1)->slot);
 }
 
@@ -423,7 +423,7 @@ Test(worker_handover, takes_and_closes_what_it_is_introduced_to)
 
 /* Or a worker that retires would turn its loop for as long as it has
  * connections. */
-Test(worker_handover, is_silent_when_nobody_can_send_any_more)
+Test(worker_handover, is_silent_when_no_worker_can_send_any_more)
 {
     struct pollfd poll_fd = { .fd = senders[1], .events = POLLIN };
 
@@ -490,7 +490,7 @@ Test(worker_handover, loses_a_hostile_worker_and_no_other)
 }
 
 /* Promise 33 */
-Test(worker_handover, ends_without_losing_anybody)
+Test(worker_handover, ends_without_losing_a_client)
 {
     struct acceptor *acceptor = open_door(0);
     int fd = accepted_by(0);
@@ -499,19 +499,19 @@ Test(worker_handover, ends_without_losing_anybody)
     cr_assert(hand(0, acceptor, accepted_by(0)));
     (void)shutdown(senders[0], SHUT_RD); /* as the master does */
     worker_handover_end(&handovers[1]);
-    cr_expect_eq(relay_of(1)->connections, 1, "who was on the way");
+    cr_expect_eq(relay_of(1)->connections, 1, "a client that was on the way");
     cr_expect_not(
         worker_handover_send(
-            &handovers[0], relay_of(1)->slot, acceptor, fd, &nobody));
+            &handovers[0], relay_of(1)->slot, acceptor, fd, &no_address));
     worker_handover_wake(&handovers[0], relay_of(1)->slot);
     cr_expect_not(handovers[1].watching);
     close(fd);
     limits_leave(relay_of(0), house.made[0]->index);
 }
 
-/* Out of descriptors the kernel gives us the word without the client, who was
+/* Out of descriptors the kernel gives us the word without the client, which was
  * counted in here. */
-Test(worker_handover, counts_out_whom_the_kernel_lost)
+Test(worker_handover, counts_out_clients_that_the_kernel_lost)
 {
     struct acceptor *acceptor = open_door(1);
     struct rlimit before;

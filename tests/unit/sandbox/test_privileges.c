@@ -21,7 +21,7 @@ static void
 want_root(void)
 {
     if (geteuid() != 0)
-        cr_skip_test("only root can become somebody else");
+        cr_skip_test("only root can become another user");
 }
 
 /* What is left of `run` in a child: its exit code. */
@@ -218,7 +218,7 @@ Test(privileges, of_root_are_without_capabilities)
     cr_expect_eq(in_child(stay_root), 0);
 }
 
-/* Everything for somebody who is not root. */
+/* Everything for a user that is not root. */
 static int
 is_nobody_else(void)
 {

@@ -56,7 +56,7 @@ static void
 want_sandbox(void)
 {
     if (!sandbox_is_possible())
-        cr_skip_test("this build confines nobody");
+        cr_skip_test("this build confines no process");
 }
 
 /* The table, as text to be freed. */
@@ -105,7 +105,7 @@ Test(sandbox, refuses_what_is_no_duty)
 }
 
 /* Or the table would prove nothing: without a sandbox most acts are possible,
- * even to somebody without any privilege. */
+ * even to a process without any privilege. */
 Test(sandbox, the_table_can_fail)
 {
     bool good;

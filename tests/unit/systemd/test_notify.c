@@ -182,15 +182,15 @@ Test(notify, finds_a_manager_that_was_started_anew)
     cr_expect_str_eq(heard(), "B=1");
 }
 
-Test(notify, speaks_to_nobody_without_being_told)
+Test(notify, speaks_to_no_manager_without_being_told)
 {
-    static const char *const nobody[] = { NULL, "", "relative", "vsock:2:1" };
+    static const char *const no_manager[] = { NULL, "", "relative", "vsock:2:1" };
 
-    for (size_t i = 0; i < COUNT(nobody); i++) {
+    for (size_t i = 0; i < COUNT(no_manager); i++) {
         struct notify other;
 
-        if (nobody[i] != NULL)
-            setenv("NOTIFY_SOCKET", nobody[i], 1);
+        if (no_manager[i] != NULL)
+            setenv("NOTIFY_SOCKET", no_manager[i], 1);
         else
             unsetenv("NOTIFY_SOCKET");
         notify_init(&other);

@@ -16,7 +16,7 @@
     .items = (char *[]){ __VA_ARGS__ }, \
     .count = sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *) }
 
-/* A leg as the option table's defaults make it, but that verifies nobody. */
+/* A leg as the option table's defaults make it, but that verifies no peer. */
 #define LEG(...) { .verify_depth = 5, \
     .min_version = TLS_VERSION_1_2, .max_version = TLS_VERSION_1_3, \
     .session_tickets = true, .session_lifetime_ms = 24 * 3600 * 1000, \

@@ -40,7 +40,7 @@ struct pki pki_make(const struct pki_spec *spec, const struct pki *issuer);
 struct pki pki_ca(const char *cn, const struct pki *issuer);
 void pki_free(struct pki *pki);
 
-/* A list by `issuer` that revokes `revoked` (NULL: nobody) and is in date for
+/* A list by `issuer` that revokes `revoked` (NULL: none) and is in date for
  * `days` more. */
 X509_CRL *pki_crl(const struct pki *issuer, const struct pki *revoked,
     int days);

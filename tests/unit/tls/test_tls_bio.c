@@ -229,7 +229,7 @@ Test(tls_bio, is_dry_when_reading_on_would_find_nothing)
     cr_expect_not(tls_bio_is_dry(&input), "there may be more");
 }
 
-/* Whoever reads what was left over has not been told that more has come. */
+/* A reader of what was left over has not been told that more has come. */
 Test(tls_bio, is_dry_when_what_was_left_is_used_up)
 {
     tls_bio_begin(&input);

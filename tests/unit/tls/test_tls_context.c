@@ -261,7 +261,7 @@ Test(tls_context, shows_servers_a_certificate_of_an_encrypted_key)
     service.listen_leg.verify = VERIFY_REQUIRED;
     service.listen_leg.ca = (struct strings){ &ca_file, 1 };
     shown_client(&service, shown);
-    cr_expect_str_eq(shown, "", "without a certificate nobody is let in");
+    cr_expect_str_eq(shown, "", "without a certificate no client is let in");
     service.connect_leg.cert = (struct strings){ &cert, 1 };
     service.connect_leg.key = (struct strings){ &key, 1 };
     service.connect_leg.passphrase_file =
@@ -309,7 +309,7 @@ Test(tls_context, agrees_on_a_protocol)
     service.connect_leg.alpn = (struct strings){ NULL, 0 };
     contexts[0] = make(&service, TLS_CONNECT);
     shake = handshake_between(contexts[0], contexts[1], "a.example", NULL);
-    cr_expect(shake.client_done, "who offers nothing is not refused");
+    cr_expect(shake.client_done, "a client that offers nothing is not refused");
     handshake_free(&shake);
     tls_context_free(contexts[0]);
     tls_context_free(contexts[1]);
@@ -331,7 +331,7 @@ Test(tls_context, acknowledges_the_name_asked_for)
     }
 }
 
-Test(tls_context, tells_clients_whom_it_trusts)
+Test(tls_context, tells_clients_which_issuers_it_trusts)
 {
     struct service_config service = service_of(&ecdsa_file, &ca_file);
     struct handshake shake;
@@ -584,7 +584,7 @@ Test(tls_context, trusts_the_system)
     handshake_free(&shake);
 }
 
-/* Whom the listen leg lets in that trusts `trusted` (and nobody's name is
+/* Which clients the listen leg lets in that trusts `trusted` (and no name is
  * expected). */
 static void
 expect_client(char *trusted, char *client, bool accepted)

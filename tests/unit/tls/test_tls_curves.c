@@ -72,7 +72,7 @@ is_logged(const char *words)
     return strstr(text, words) != NULL;
 }
 
-Test(tls_curves, says_who_cannot_use_a_certificate)
+Test(tls_curves, says_which_peers_cannot_use_a_certificate)
 {
     static const struct {
         const char *kind, *groups;

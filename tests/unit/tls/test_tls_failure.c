@@ -57,7 +57,7 @@ static const struct row rows[] = {
     { true, false, PROTOCOL_TLS, 0, "TLS failed" },
 };
 
-Test(tls_failure, says_who_told_what)
+Test(tls_failure, says_which_side_told_what)
 {
     char text[TLS_FAILURE_SIZE];
     size_t i;

@@ -103,7 +103,7 @@ Test(tls_files, explains_certificates_that_cannot_be_used)
     EXPECT_FAULT(&leg, "listen.cert: a TLS listener needs a certificate");
 }
 
-Test(tls_files, waits_for_nobody_to_write, .timeout = 10)
+Test(tls_files, waits_for_no_writer, .timeout = 10)
 {
     char fifo[128], *name = fifo;
     struct leg_config leg = LEG(.cert = { &name, 1 });

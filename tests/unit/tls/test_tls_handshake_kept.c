@@ -354,7 +354,7 @@ Test(tls_handshake_kept, stands_in_line_for_a_job)
     end();
 }
 
-/* Whoever leaves makes room for the next. */
+/* A handshake that ends makes room for the next. */
 Test(tls_handshake_kept, leaves_the_line)
 {
     struct kept_pair *pairs = calloc(MANY, sizeof(*pairs));
@@ -399,7 +399,7 @@ Test(tls_handshake_kept, resumes_without_a_signature)
     }
 }
 
-/* Outside of a stream there is nobody who could wait. */
+/* Outside of a stream there is nothing that could wait. */
 Test(tls_handshake_kept, signs_for_streams_only)
 {
     struct handshake shaken;

@@ -31,7 +31,7 @@ static const struct {
     { HELLO(0, 0x80, 1), 11, false, 0x8001 },
     { HELLO(0xff, 0xff, 0xff), 11, false, 0xffffff },
     { HELLO(1, 0, 0), 9, false, 0x10000 },    /* its first nine bytes */
-    { HELLO(1, 0, 0), 8, true, 0 },           /* nobody knows yet */
+    { HELLO(1, 0, 0), 8, true, 0 },           /* it is not known yet */
     /* The header in records of one byte, an empty one among them. */
     { { 22, 3, 1, 0, 1, 1, 22, 3, 1, 0, 1, 2, 22, 3, 1, 0, 0, 22, 3, 1, 0, 1,
           0, 22, 3, 1, 0, 1, 0 }, 29, false, 0x20000 },

@@ -20,7 +20,7 @@ static const char *const kinds[] = { "RSA", "P-256", "P-521", "ED25519",
     "ED448" };
 
 static struct pki leaf;
-static struct tls_signer nobody;
+static struct tls_signer no_signer;
 static EVP_PKEY *key;
 
 static void
@@ -35,7 +35,7 @@ static void
 begin(const char *kind)
 {
     leaf = pki_make(&(struct pki_spec){ .cn = "leaf", .kind = kind }, NULL);
-    key = tls_remote_key_key(leaf.cert, &nobody);
+    key = tls_remote_key_key(leaf.cert, &no_signer);
     cr_assert_not_null(key);
     cr_expect_eq(ERR_peek_error(), 0);
 }
@@ -82,7 +82,7 @@ Test(tls_provider, is_loaded_once)
     expect_theirs();
 }
 
-/* Whoever does not ask for a kept key never gets one. */
+/* Code that does not ask for a kept key never gets one. */
 Test(tls_provider, leaves_everything_else_to_others)
 {
     for (size_t i = 0; i < COUNT(kinds); i++) {
@@ -203,7 +203,7 @@ Test(tls_provider, refuses_what_tls_has_no_use_for)
     end();
 }
 
-/* Key data of another provider, or of nobody. */
+/* Key data of another provider, or of none. */
 Test(tls_provider, imports_what_was_made_for_it_only)
 {
     OSSL_PARAM *params = NULL;
@@ -228,6 +228,6 @@ Test(tls_provider, keeps_no_other_kind)
 {
     struct pki pss = pki_make(&(struct pki_spec){ .kind = "RSA-PSS" }, NULL);
 
-    cr_expect_null(tls_remote_key_key(pss.cert, &nobody));
+    cr_expect_null(tls_remote_key_key(pss.cert, &no_signer));
     pki_free(&pss);
 }

@@ -173,7 +173,7 @@ Test(tls_stream, sends_the_ticket_with_the_first_data)
     far_write(&far, "hello", 5);
     far_send_all(&far);
     cr_expect_eq(read_once(0, 10), 5);
-    cr_expect_eq(queued(far.fd), 0, "not a byte for one who only writes");
+    cr_expect_eq(queued(far.fd), 0, "not a byte for a peer that only writes");
     for (int i = 0; i < 3; i++) {
         cr_assert_eq(stream_write(&far.stream, "hello", 5), STREAM_OK);
         far_receive(&far);

@@ -1,4 +1,4 @@
-/* Who opens whose session tickets. */
+/* Which keys open which session tickets. */
 #include "tls/tls_ticket_keys.h"
 
 #include <criterion/criterion.h>

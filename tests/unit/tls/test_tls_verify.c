@@ -383,7 +383,7 @@ Test(tls_verify, trusts_an_intermediate_that_is_named)
     pki_free(&between);
 }
 
-/* Its own issuer may be nobody's business here: no CRL speaks of an anchor. */
+/* An anchor's own issuer does not matter here: no CRL speaks of an anchor. */
 Test(tls_verify, needs_no_crl_of_the_anchor)
 {
     struct pki between = pki_ca("Between", &ca);
