@@ -22,27 +22,31 @@ struct walk {
     unsigned links;      /* followed so far */
 };
 
+/* `known` NULL: the number has no name here. */
+static const char *
+name_account(const char *known, unsigned long id, char name[PATH_ACCOUNT_SIZE])
+{
+    if (known != NULL)
+        snprintf(name, PATH_ACCOUNT_SIZE, "%s", known);
+    else
+        snprintf(name, PATH_ACCOUNT_SIZE, "%lu", id);
+    return name;
+}
+
 const char *
 path_why_user(uid_t uid, char name[PATH_ACCOUNT_SIZE])
 {
     const struct passwd *entry = getpwuid(uid);
 
-    if (entry != NULL)
-        snprintf(name, PATH_ACCOUNT_SIZE, "%s", entry->pw_name);
-    else
-        snprintf(name, PATH_ACCOUNT_SIZE, "%lu", (unsigned long)uid);
-    return name;
+    return name_account(entry != NULL ? entry->pw_name : NULL, uid, name);
 }
 
-static void
+static const char *
 name_group(gid_t gid, char name[PATH_ACCOUNT_SIZE])
 {
     const struct group *entry = getgrgid(gid);
 
-    if (entry != NULL)
-        snprintf(name, PATH_ACCOUNT_SIZE, "%s", entry->gr_name);
-    else
-        snprintf(name, PATH_ACCOUNT_SIZE, "%lu", (unsigned long)gid);
+    return name_account(entry != NULL ? entry->gr_name : NULL, gid, name);
 }
 
 /* access(2) would go by the real user, which need not be the one that opens. */
@@ -55,17 +59,17 @@ may_access(const char *path, int mode)
 static void
 say_denied(const char *path, const char *what, char text[PATH_WHY_SIZE])
 {
-    char user[PATH_ACCOUNT_SIZE], owner[PATH_ACCOUNT_SIZE], group[PATH_ACCOUNT_SIZE];
+    char user[PATH_ACCOUNT_SIZE], owner[PATH_ACCOUNT_SIZE],
+        group[PATH_ACCOUNT_SIZE];
     struct stat status;
 
     if (stat(path, &status) != 0)
         return;
-    path_why_user(geteuid(), user);
-    path_why_user(status.st_uid, owner);
-    name_group(status.st_gid, group);
     snprintf(text, PATH_WHY_SIZE, "user %s may not %s %.512s (mode %04o, owner "
-        "%s, group %s)", user, what, path,
-        (unsigned)(status.st_mode & ALLPERMS), owner, group);
+        "%s, group %s)", path_why_user(geteuid(), user), what, path,
+        (unsigned)(status.st_mode & ALLPERMS),
+        path_why_user(status.st_uid, owner),
+        name_group(status.st_gid, group));
 }
 
 /* The modes let this user in. */
@@ -74,9 +78,9 @@ say_unexplained(char text[PATH_WHY_SIZE])
 {
     char user[PATH_ACCOUNT_SIZE];
 
-    path_why_user(geteuid(), user);
     snprintf(text, PATH_WHY_SIZE, "the modes would let user %s do that, so a "
-        "rule of AppArmor, SELinux or the service manager keeps it out", user);
+        "rule of AppArmor, SELinux or the service manager keeps it out",
+        path_why_user(geteuid(), user));
 }
 
 static bool
