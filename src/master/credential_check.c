@@ -14,24 +14,16 @@ warn_of_copy(const struct tls_named *named, void *arg)
     const struct service_config *service = arg;
     struct credential credential;
     char source[PATH_MAX];
+    enum credential_state state = credential_look(named->path, source);
 
-    switch (credential_look(named->path, source)) {
-    case CREDENTIAL_CHANGED:
-        (void)!credential_parse(named->path, &credential);
-        log_warn(service->name, "%s is the copy of %s that was made when the "
-            "unit started, and the file has changed since: systemctl restart "
-            "%s", named->path, source, credential.unit);
-        break;
-    case CREDENTIAL_HIDDEN:
-        (void)!credential_parse(named->path, &credential);
-        log_warn(service->name, "%s is the copy of %s that was made when the "
-            "unit started; this user may not see whether the file has changed "
-            "since: if so, systemctl restart %s", named->path, source,
-            credential.unit);
-        break;
-    default:
-        break;
-    }
+    if ((state != CREDENTIAL_CHANGED && state != CREDENTIAL_HIDDEN) ||
+        !credential_parse(named->path, &credential))
+        return true;
+    log_warn(service->name, "%s is the copy of %s that was made when the unit "
+        "started%s, systemctl restart %s", named->path, source,
+        state == CREDENTIAL_CHANGED ? ", and the file has changed since: so"
+            : "; this user may not see whether the file has changed since: if so",
+        credential.unit);
     return true;
 }
 
