@@ -185,6 +185,29 @@ is_written_well(
         strncmp(text, ours, strlen(ours)) == 0;
 }
 
+/* TLS on a unix socket is asked for by a scheme of its own. */
+static bool
+slip_of_tls_path(const char *text, struct fault *fault)
+{
+    static const char *const words[] = {
+        "tls://unix:", "ssl://unix:", "tls:unix:", "ssl:unix:", "tls://",
+        "ssl://", "tls:", "ssl:",
+    };
+
+    for (size_t i = 0; i < COUNT(words); i++) {
+        const char *path = text + strlen(words[i]);
+
+        if (strncasecmp(text, words[i], strlen(words[i])) != 0 ||
+            (*path != '/' && *path != '@') || path[1] == '\0' ||
+            path[1] == '/')
+            continue;
+        config_fault_set(fault, "\"%s\" is TLS on a unix socket; write "
+            "tls+unix:%s", text, path);
+        return true;
+    }
+    return false;
+}
+
 static bool
 slip_of_scheme(const char *text, bool listens, struct fault *fault)
 {
@@ -242,7 +265,10 @@ slip_of_words(const char *text, bool listens, struct fault *fault)
     if (text[length] == '\0' || length == 0 || text[length - 1] == ':' ||
         strpbrk(text, ":/") > text + length)
         return false;
-    if (memchr(rest, ':', next) != NULL || strchr(text, ',') != NULL)
+    if (is_port(rest) && text[length] == ' ' && !names_port(text, length))
+        config_fault_set(fault, "\"%s\" has a blank before its port; write "
+            "%.*s:%s", text, (int)length, text, rest);
+    else if (memchr(rest, ':', next) != NULL || strchr(text, ',') != NULL)
         config_fault_set(fault, "\"%s\" has more than one endpoint; write each "
             "on a line of its own, beginning with \"%s = \" again", text,
             listens ? "listen" : "connect");
@@ -281,6 +307,7 @@ config_endpoint_slip(
         return slip_of_path(text, fault);
     return slip_of_words(text, listens, fault) ||
         slip_of_port(text, listens, fault) || slip_of_path(text, fault) ||
-        slip_of_ipv6(text, fault) || slip_of_brackets(text, fault) ||
+        slip_of_tls_path(text, fault) || slip_of_ipv6(text, fault) ||
+        slip_of_brackets(text, fault) ||
         slip_of_scheme(text, listens, fault) || slip_of_host(text, fault);
 }

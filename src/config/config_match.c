@@ -72,9 +72,6 @@ parse_alpn(struct match_rule *rule, const char *text, struct fault *fault)
     if (strlen(text) > ALPN_NAME_MAX)
         return config_refuse(fault, "the protocol's name is %zu bytes long; "
             "one has at most %d", strlen(text), ALPN_NAME_MAX);
-    if (strchr(text, ',') != NULL)
-        return config_refuse(fault, "\"alpn:%s\" has a comma; write one "
-            "protocol, and a listen.match line for each other one", text);
     for (const char *at = text; *at != '\0'; at++)
         if (*at <= ' ' || *at > '~')
             return config_refuse(fault, "\"alpn:%s\" holds a foreign letter",
@@ -259,6 +256,10 @@ parse_match_words(struct match_rule *rule, const char *text, struct fault *fault
             return config_refuse(fault, "a word is %zu bytes long", length);
         memcpy(word, text, length);
         word[length] = '\0';
+        if (strchr(word, ',') != NULL)
+            return config_refuse(fault, "\"%s\" has a comma; write blanks "
+                "between words that must all hold, and a listen.match line for "
+                "each of several names", word);
         if (!parse_match_word(rule, word, fault))
             return false;
         text += length;

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "base/size.h"
 #include "config/config_fault.h"
+#include "config/config_number_slip.h"
 #include "config/config_options.h"
 
 /* ", or off" */
@@ -132,9 +133,12 @@ parse_scaled(const struct option *option, const struct scale *scale,
     if (scale == &times && number_parse(text, &scaled) && scaled > 0)
         return config_refuse(fault, "\"%s\" has no unit; write %ss for seconds, "
             "or another of ms, s, m, h, d", text, text);
-    if (strcmp(text, "off") == 0 || !scale->parse(text, &scaled))
+    if (strcmp(text, "off") == 0 || !scale->parse(text, &scaled)) {
+        if (config_number_slip(option, scale == &times, text, fault))
+            return false;
         return config_refuse(fault, "\"%s\" is not a %s; write %s%s", text,
             scale->noun, scale->expects, or_word(option, zero));
+    }
     if (!is_within(option, scaled)) {
         describe_range(option, scale, "", range, sizeof(range));
         return config_refuse(fault, "\"%s\" is out of range; write %s", text,

@@ -40,11 +40,16 @@ report_taken(const struct config *config, const struct listen_member *first,
     char title[TITLE_SIZE];
 
     snprintf(title, sizeof(title), "service %s", service->name);
-    config_fault_add(error, &endpoint->origin, title, "listen",
-        "\"%s\" is taken by service %s (%s:%u); only one can listen there%s",
-        endpoint->text, service_of(config, first)->name, origin->file,
-        origin->line, first->service == member->service
-            ? "" : " without listen.match");
+    if (first->service == member->service)
+        config_fault_add(error, &endpoint->origin, title, "listen",
+            "\"%s\" is the same place as \"%s\" (%s:%u) of this service; "
+            "remove one of the two", endpoint->text,
+            endpoint_of(config, first)->text, origin->file, origin->line);
+    else
+        config_fault_add(error, &endpoint->origin, title, "listen",
+            "\"%s\" is taken by service %s (%s:%u); only one can listen there "
+            "without listen.match", endpoint->text,
+            service_of(config, first)->name, origin->file, origin->line);
 }
 
 /* The member before this one that it cannot be told from.  NULL: none. */

@@ -21,6 +21,25 @@ field_of(const struct option *option, const void *base)
     return (const char *)base + option->offset;
 }
 
+/* A value that was refused, and has what may be meant for a comment, or for the end
+ * of an nginx line. */
+static void
+explain_semicolon(const char *text, struct fault *fault)
+{
+    size_t length = strcspn(text, ";");
+    const char *rest = text + length;
+
+    if (length == 0 || *rest == '\0')
+        return;
+    if (rest[1] == '\0')
+        config_fault_set(fault, "\"%s\" ends with a ';', which no line here "
+            "needs; write %.*s", text, (int)length, text);
+    else if (rest[1] == ' ')
+        config_fault_set(fault, "\"%s\": a comment after a value begins with a "
+            "blank and ';'; write %.*s ;%s", text, (int)length, text,
+            rest + 1);
+}
+
 bool
 config_type_parse(const struct option *option, const char *text,
     const char *directory, struct files *files, void *base,
@@ -36,6 +55,7 @@ config_type_parse(const struct option *option, const char *text,
         return config_refuse(fault, "the value is missing after the '='");
     if (type_row(option)->parse(&p))
         return true;
+    explain_semicolon(text, fault);
     config_fault_shorten(fault, text);
     return false;
 }

@@ -69,7 +69,7 @@ Test(config_check, refuses)
             "t.ini:3: [service a] connect: a unix socket has no host name" },
         { "listen = :1\nlisten = 127.0.0.1:2\nlisten = tcp://*:1\n"
             "connect = x:1\n", "t.ini:4: [service a] listen: \"tcp://*:1\" is "
-            "taken by service a (t.ini:2)" },
+            "the same place as \":1\" (t.ini:2) of this service; remove one" },
         { PLAIN "[service b]\nlisten = :1\nconnect = y:1\n",
             "t.ini:5: [service b] listen: \":1\" is taken by service a" },
         { "listen = 127.0.0.1:80\nconnect = x:1\nconnect = 127.0.0.1:http\n",

@@ -182,7 +182,7 @@ Test(config_endpoint, refuses_and_says_why)
         { "unix:./a.sock", "not absolute" },
         { "unix:///run/a.sock", "write unix:/run/a.sock" },
         { "unix:/run/", "directory" },
-        { "tls://unix:/run/a", "\"unix:\" is not a kind" },
+        { "tls://unix:/run/a", "write tls+unix:/run/a" },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -36,7 +36,10 @@ static const struct {
     { "protocol:tls", "is no word of a match" },
     { "sni", "did you mean \"sni:\"?" },
     { "sni: a.example", "nothing after \"sni:\"; write it without a blank" },
-    { "sni:a,b", "is not a host name" },
+    { "sni:a,b", "\"sni:a,b\" has a comma; write blanks between words that "
+        "must all hold, and a listen.match line for each of several names" },
+    { "sni:a, alpn:h2", "\"sni:a,\" has a comma; write blanks" },
+    { "from:10.0.0.0/8,192.168.0.0/16", "has a comma" },
     { "sni:a.example.", "ends in a dot; leave it out" },
     { "sni:*", "would be any name; leave the word out, or write proto:tls" },
     { "sni:*a.example", "stands for one whole label, the first" },
@@ -48,7 +51,7 @@ static const struct {
     { "sni:a.example sni:b.example", "\"sni:b.example\" is the second sni: of "
         "its line, of which all words must hold; write a listen.match line "
         "for each" },
-    { "alpn:h2,http/1.1", "has a comma; write one protocol" },
+    { "alpn:h2,http/1.1", "\"alpn:h2,http/1.1\" has a comma; write blanks" },
     { "alpn:h2 alpn:http/1.1", "is the second alpn:" },
     { "alpn:h\303\274", "holds a foreign letter" },
     { "proto:https", "\"proto:https\" is not known here; write tls, http, ssh, "

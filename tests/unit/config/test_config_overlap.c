@@ -112,7 +112,8 @@ Test(config_overlap, looks_within_a_service_too)
         "(t.ini:2)");
     expect_one_fault("[service a]\nlisten = unix:/x\nlisten = tls+unix:/x\n"
         "listen.cert = c\nconnect = x:1\n",
-        "t.ini:3: [service a] listen: \"tls+unix:/x\" is taken");
+        "t.ini:3: [service a] listen: \"tls+unix:/x\" is the same place as "
+        "\"unix:/x\" (t.ini:2) of this service; remove one of the two");
 }
 
 /* With each other port apart, and each fault told once. */
@@ -190,8 +191,9 @@ Test(config_overlap, needs_two_services_to_share)
     expect_one_fault("[service a]\nlisten = 127.0.0.1:80\n"
         "listen = tls://127.0.0.1:80\nlisten.cert = c\nconnect = x:1\n"
         "listen.match = sni:a.example\n",
-        "t.ini:3: [service a] listen: \"tls://127.0.0.1:80\" is taken by "
-        "service a (t.ini:2); only one can listen there");
+        "t.ini:3: [service a] listen: \"tls://127.0.0.1:80\" is the "
+        "same place as \"127.0.0.1:80\" (t.ini:2) of this service; remove one of "
+        "the two");
 }
 
 /* The home is the one without a match, or else the first. */
