@@ -1,6 +1,7 @@
 #include "net/connector_result.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 const char *
 connector_result_text(enum connector_result result)
@@ -20,6 +21,31 @@ connector_result_text(enum connector_result result)
     };
 
     return texts[result];
+}
+
+const char *
+connector_result_detail(enum connector_result result, bool is_unix)
+{
+    switch (result) {
+    case CONNECTOR_FORBIDDEN:
+        return is_unix
+            ? "permission denied: the account that `user` names may not write "
+              "to the socket, or not enter a folder above it"
+            : "permission denied";
+    case CONNECTOR_EXHAUSTED:
+        return "out of descriptors or memory";
+    case CONNECTOR_PORTLESS:
+        return "no local port is free for this server: too many connections to "
+               "it are open or in TIME_WAIT (net.ipv4.ip_local_port_range)";
+    case CONNECTOR_SELF:
+        return "no server listens at this port: the socket was connected to "
+               "itself (net.ipv4.ip_local_port_range includes the port)";
+    case CONNECTOR_RETURNS:
+        return "a listener of this daemon has this address, and leads back to "
+               "this service";
+    default:
+        return NULL;
+    }
 }
 
 enum connector_result

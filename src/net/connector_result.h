@@ -4,6 +4,8 @@
 #ifndef NET_CONNECTOR_RESULT_H
 #define NET_CONNECTOR_RESULT_H
 
+#include <stdbool.h>
+
 enum connector_result {
     CONNECTOR_CONNECTED,
     CONNECTOR_REFUSED,
@@ -20,6 +22,11 @@ enum connector_result {
 
 /* What went wrong, in a few words for the log. */
 const char *connector_result_text(enum connector_result result);
+
+/* What those words leave out, and what may be done; `is_unix`: of a unix socket.
+ * NULL: they say all. */
+const char *connector_result_detail(
+    enum connector_result result, bool is_unix);
 
 /* Of the errno of socket(2), connect(2) or SO_ERROR. */
 enum connector_result connector_result_of(int error);

@@ -18,6 +18,7 @@
 #include "relay/conn_step.h"
 #include "relay/farewell.h"
 #include "relay/feedback.h"
+#include "relay/handshake_step.h"
 #include "relay/relay.h"
 #include "relay/service.h"
 #include "tls/tls_handshake.h"
@@ -90,32 +91,6 @@ reason_of_failure(enum connector_result result)
     return reasons[result];
 }
 
-/* What the reason does not say.  NULL: it says all. */
-static const char *
-detail_of(enum connector_result result, const struct endpoint *endpoint)
-{
-    switch (result) {
-    case CONNECTOR_FORBIDDEN:
-        return endpoint->kind == ENDPOINT_UNIX
-            ? "permission denied: the account that `user` names may not write "
-              "to the socket, or not enter a folder above it"
-            : "permission denied";
-    case CONNECTOR_EXHAUSTED:
-        return "out of descriptors or memory";
-    case CONNECTOR_PORTLESS:
-        return "no local port is free for this server: too many connections to "
-               "it are open or in TIME_WAIT (net.ipv4.ip_local_port_range)";
-    case CONNECTOR_SELF:
-        return "no server listens at this port: the socket was connected to "
-               "itself (net.ipv4.ip_local_port_range includes the port)";
-    case CONNECTOR_RETURNS:
-        return "a listener of this daemon has this address, and leads back to "
-               "this service";
-    default:
-        return NULL;
-    }
-}
-
 static void
 keep_server(struct conn *conn, const struct endpoint *endpoint,
     const struct address *address)
@@ -183,7 +158,8 @@ end_unconnected(struct conn *conn, enum connector_result result)
     const struct conn_tls_failure *failure = conn->tls_failure;
 
     if (failure == NULL) {
-        conn_explain(conn, detail_of(result, conn->endpoint));
+        conn_explain(conn, connector_result_detail(
+            result, conn->endpoint->kind == ENDPOINT_UNIX));
         conn_end(conn, reason_of_failure(result));
         return;
     }
@@ -325,7 +301,7 @@ conn_connect_tls_wake(struct conn *conn)
     if (status == STREAM_OK)
         start_relaying(conn);
     else if (status != STREAM_AGAIN &&
-        !conn_try_next(conn, conn_handshake_failure(server), false))
+        !conn_try_next(conn, handshake_step_failure(server), false))
         conn_handshake_fail(conn, server, status);
 }
 

@@ -2,72 +2,26 @@
 
 #include <event2/event.h>
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "config/config.h"
 #include "relay/conn_end.h"
 #include "relay/conn_follow.h"
 #include "relay/conn_stats.h"
 #include "relay/conn_step.h"
+#include "relay/handshake_step.h"
 #include "relay/relay.h"
 #include "relay/service.h"
-#include "tls/tls_handshake.h"
 #include "tls/tls_stream.h"
-
-/* Waits for what a handshake or a flush needs: the peer's next bytes, unless
- * they are not wanted yet, and room for ours while some wait. */
-static void
-watch_handshake(struct stream *stream, bool reads)
-{
-    bool blocked = buffer_length(&stream->pending) > 0;
-
-    stream_watch(
-        stream, (short)((reads ? EV_READ : 0) | (blocked ? EV_WRITE : 0)));
-}
-
-/* An alert that came before the socket broke says more than the break does, so
- * it is read although nothing can be sent any more. */
-static enum stream_status
-flush_and_handshake(struct stream *stream)
-{
-    enum stream_status flushed = stream_flush(stream);
-    enum stream_status status = tls_handshake_run(stream);
-
-    return flushed == STREAM_RESET &&
-            (status == STREAM_OK || status == STREAM_AGAIN)
-        ? STREAM_RESET
-        : status;
-}
 
 enum stream_status
 conn_handshake(struct conn *conn, struct stream *stream)
 {
-    bool held = tls_stream_is_held(stream), waits;
-    enum stream_status status = flush_and_handshake(stream);
+    enum stream_status status =
+        handshake_step(stream, conn->relay->loop, &conn->task);
 
     if (status == STREAM_OK)
         conn_stats_handshake(conn, stream);
-    if (status != STREAM_AGAIN)
-        return status;
-    waits = tls_stream_is_held(stream);
-    if (!waits && stream_has_input(stream))
-        loop_line_up(conn->relay->loop, &conn->task);
-    /* Most peers say nothing while they wait for us: only one that does is not
-     * watched any more, which costs system calls. */
-    watch_handshake(stream, !held || !waits);
-    return STREAM_AGAIN;
-}
-
-const char *
-conn_handshake_failure(const struct stream *stream)
-{
-    const char *failure = tls_stream_failure(stream);
-
-    if (failure != NULL)
-        return failure;
-    return stream->error != 0 ? strerror(stream->error)
-                              : "the peer closed before its first byte";
+    return status;
 }
 
 void
@@ -81,7 +35,7 @@ conn_handshake_fail(
                                          : CONN_RESET_BY_CLIENT);
         return;
     }
-    conn_explain_side(conn, stream, conn_handshake_failure(stream));
+    conn_explain_side(conn, stream, handshake_step_failure(stream));
     if (how == STREAM_FAILED)
         conn_linger(conn, stream, CONN_HANDSHAKE_FAILED);
     else

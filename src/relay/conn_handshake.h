@@ -12,9 +12,6 @@
 NODISCARD enum stream_status conn_handshake(
     struct conn *conn, struct stream *stream);
 
-/* Why, for the log. */
-const char *conn_handshake_failure(const struct stream *stream);
-
 /* Ends the connection for a handshake that failed so. */
 void conn_handshake_fail(
     struct conn *conn, struct stream *stream, enum stream_status how);
