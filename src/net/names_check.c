@@ -162,6 +162,14 @@ find_lookup(const struct names_check *check, const char *host)
         sizeof(check->lookups[0]), compare_lookups);
 }
 
+/* What it means for clients until then. */
+static const char *
+effect_on(const struct service_config *service)
+{
+    return service->connect.count > 1 ? "the service has its other servers"
+                                      : "clients are refused";
+}
+
 /* False: it is a fault. */
 static bool
 judge_lookup(enum resolver_result result, const struct service_config *service,
@@ -170,9 +178,8 @@ judge_lookup(enum resolver_result result, const struct service_config *service,
     char section[128];
 
     if (result == RESOLVER_FAILED) {
-        log_warn(service->name,
-            "\"%s\" cannot be resolved now; clients are refused until it can",
-            server->host);
+        log_warn(service->name, "\"%s\" cannot be resolved now; %s until it "
+            "can", server->host, effect_on(service));
     } else if (result == RESOLVER_UNKNOWN && strict) {
         snprintf(section, sizeof(section), "service %s", service->name);
         config_fault_add(error, &server->origin, section, "connect",
@@ -180,8 +187,8 @@ judge_lookup(enum resolver_result result, const struct service_config *service,
             "to the DNS or /etc/hosts", server->text, server->host);
         return false;
     } else if (result == RESOLVER_UNKNOWN) {
-        log_warn(service->name, "there is no host \"%s\"; clients are refused "
-            "until the DNS or /etc/hosts knows it", server->host);
+        log_warn(service->name, "there is no host \"%s\"; %s until the DNS or "
+            "/etc/hosts knows it", server->host, effect_on(service));
     }
     return true;
 }

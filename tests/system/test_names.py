@@ -74,6 +74,22 @@ def test_unknown_name_stops_a_start_where_names_are_strict(free_port, within,
     assert sallyport.sallyport("check", "-c", config).returncode == 0
 
 
+def test_unknown_name_beside_other_servers(relay, server, client, free_port,
+                                           within, dns):
+    """Clients are served by a service's other servers while one has an unknown
+    name, and the log says so."""
+    port = free_port()
+    far = server(peers.echo)
+    dns("127.0.0.1 known.example.test\n")
+    one = relay(configs.service(f"127.0.0.1:{port}",
+                                ["gone.example.test:80", far.port]),
+                within=within("", dns.address))
+    assert one.matching(
+        'warn s: there is no host "gone.example.test"; the service has its '
+        "other servers until the DNS or /etc/hosts knows it")
+    assert is_served(client(port))
+
+
 def end_of(port):
     with peers.connect(port) as peer:
         return peer.receive().end
