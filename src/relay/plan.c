@@ -8,11 +8,10 @@
 #include "tls/tls_cert_facts.h"
 
 static void
-write_endpoints(
-    const struct endpoints *endpoints, const char *between, FILE *out)
+write_servers(const struct endpoints *connect, FILE *out)
 {
-    for (size_t i = 0; i < endpoints->count; i++)
-        fprintf(out, "%s%s", i > 0 ? between : "", endpoints->items[i].text);
+    for (size_t i = 0; i < connect->count; i++)
+        fprintf(out, "%s%s", i > 0 ? ", then " : "", connect->items[i].text);
 }
 
 static const char *
@@ -21,6 +20,42 @@ file_name(const char *path)
     const char *slash = strrchr(path, '/');
 
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static bool
+is_any(const struct endpoint *endpoint, sa_family_t family)
+{
+    struct address address;
+
+    return endpoint->kind == ENDPOINT_INET && endpoint->host != NULL &&
+        address_from_numeric(&address, endpoint->host, endpoint->port) &&
+        address.storage.ss_family == family && address_is_any(&address);
+}
+
+/* [::] without its counterpart: elsewhere it often means IPv4 too. */
+static bool
+is_lone_any6(const struct endpoints *listen, const struct endpoint *endpoint)
+{
+    if (!is_any(endpoint, AF_INET6))
+        return false;
+    for (size_t i = 0; i < listen->count; i++)
+        if (listen->items[i].port == endpoint->port &&
+            is_any(&listen->items[i], AF_INET))
+            return false;
+    return true;
+}
+
+static void
+write_listen_endpoints(const struct endpoints *listen, FILE *out)
+{
+    for (size_t i = 0; i < listen->count; i++) {
+        const struct endpoint *endpoint = &listen->items[i];
+
+        fprintf(out, "%s%s", i > 0 ? ", " : "", endpoint->text);
+        if (is_lone_any6(listen, endpoint))
+            fprintf(out, " (IPv6 only; *:%u takes both)",
+                (unsigned)endpoint->port);
+    }
 }
 
 static void
@@ -185,12 +220,12 @@ plan_write(const struct service_config *service,
     const struct plan_facts *facts, int width, FILE *out)
 {
     fprintf(out, "%-*s  ", width, service->name);
-    write_endpoints(&service->listen, ", ", out);
+    write_listen_endpoints(&service->listen, out);
     write_match(&service->listen_leg.match, out);
     if (config_endpoints_have_tls(&service->listen))
         write_listen_tls(service, facts, out);
     fputs(" -> ", out);
-    write_endpoints(&service->connect, ", then ", out);
+    write_servers(&service->connect, out);
     if (config_endpoints_have_tls(&service->connect))
         write_connect_tls(service, facts, out);
     else

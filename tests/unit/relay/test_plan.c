@@ -57,6 +57,13 @@ Test(plan, says_what_a_service_does)
         { "listen = 127.0.0.1:1\nlisten = unix:/run/x\nconnect = a:2\n"
           "connect = unix:@b\n", NULL, NULL,
             "127.0.0.1:1, unix:/run/x -> a:2, then unix:@b plain" },
+        { "listen = [::]:80\nconnect = a:2\n", NULL, NULL,
+            "[::]:80 (IPv6 only; *:80 takes both) -> a:2 plain" },
+        { "listen = [::]:80\nlisten = 0.0.0.0:80\nlisten = [::1]:81\n"
+          "connect = a:2\n", NULL, NULL,
+            "[::]:80, 0.0.0.0:80, [::1]:81 -> a:2 plain" },
+        { "listen = [::]:80\nlisten = 0.0.0.0:81\nconnect = a:2\n", NULL, NULL,
+            "[::]:80 (IPv6 only; *:80 takes both), 0.0.0.0:81 -> a:2 plain" },
         { TLS_IN "connect = 127.0.0.1:8080\n", &one, NULL,
             "tls://*:443 (web.test, until 2027-02-27, chain of 2) -> "
             "127.0.0.1:8080 plain" },
