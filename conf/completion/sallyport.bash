@@ -53,7 +53,7 @@ _sallyport()
         ;;
     esac
     case $command in
-    '') _sallyport_words 'run check config init tunnel demo status reload upgrade drain selftest completion help version --help --config --socket --json --running --user --strict --quiet -t --version' ;;
+    '') _sallyport_words 'run check config init tunnel demo status reload upgrade drain selftest completion help version --help --config --socket --json --running --user --strict --quiet --connect -t --version' ;;
     'run')
         if [[ $cur == -* ]]; then
             _sallyport_words '--help --config'
@@ -63,7 +63,7 @@ _sallyport()
         ;;
     'check')
         if [[ $cur == -* ]]; then
-            _sallyport_words '--help --config --user --strict --quiet'
+            _sallyport_words '--help --config --user --strict --quiet --connect'
         else
             _sallyport_files
         fi

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/number.h"
+#include "cli/check_connect.h"
 #include "cli/check_plan.h"
 #include "cli/command.h"
 #include "cli/command_line.h"
@@ -19,6 +20,7 @@
 #include "relay/services.h"
 #include "sandbox/account_check.h"
 #include "sandbox/sandbox.h"
+#include "tls/tls_memory.h"
 #include "tls/tls_shared.h"
 #include "tls/tls_ticket_secrets.h"
 #include "tls/tls_vault.h"
@@ -89,9 +91,20 @@ fails_strictly(const struct command_line *line, const struct findings *found)
     return command_line_has(line, FLAG_STRICT) && error_any(&found->warnings);
 }
 
+/* NULL: it is not asked for, or there are faults. */
+static struct check_connect *
+prepare_connecting(const struct command_line *line, struct config *config,
+    struct service *const *services, struct error *error)
+{
+    if (!command_line_has(line, FLAG_CONNECT) || services == NULL ||
+        error_any(error))
+        return NULL;
+    return check_connect_new(config, services, error);
+}
+
 /* Finds what is wrong with all that the configuration names, but for names and
- * addresses, which are neither resolved nor bound; prints what it does if that is
- * nothing. */
+ * addresses, which are not bound, and are looked up to probe the servers alone;
+ * prints what it does if that is nothing. */
 static void
 try_config(const struct command_line *line, struct config *config,
     struct findings *found)
@@ -102,6 +115,7 @@ try_config(const struct command_line *line, struct config *config,
         .shared = tls_shared_new(true),
         .tries = true,
     };
+    struct check_connect *connecting;
     struct service **services;
 
     account_check(config, error);
@@ -113,8 +127,12 @@ try_config(const struct command_line *line, struct config *config,
         tls_vault_would_load(config, spec.shared, error) &&
         !fails_strictly(line, found) && !command_line_has(line, FLAG_QUIET))
         check_plan_print(services, config->service_count);
+    connecting = prepare_connecting(line, config, services, error);
     services_free(services, config->service_count);
     tls_shared_free(spec.shared);
+    if (connecting != NULL)
+        check_connect_run(
+            connecting, command_line_has(line, FLAG_QUIET), error);
 }
 
 static void
@@ -151,8 +169,19 @@ conclude_check(const struct command_line *line, const struct config *config,
     return faulty || strict ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Before a key is read. */
+static bool
+protect_keys(const struct command_line *line, struct error *error)
+{
+    if (command_line_has(line, FLAG_CONNECT) && !tls_memory_wipe_freed()) {
+        error_add(error, "OpenSSL's memory cannot be wiped");
+        return false;
+    }
+    return sandbox_forbid_dumps(error);
+}
+
 /* sallyport check [[-c] FILE]: all that `run` would find wrong, but for names
- * and addresses. */
+ * and addresses; with --connect what is wrong with servers. */
 int
 command_check(const struct command_line *line)
 {
@@ -162,7 +191,7 @@ command_check(const struct command_line *line)
     int code;
 
     findings_begin(&found);
-    if (sandbox_forbid_dumps(&found.errors))
+    if (protect_keys(line, &found.errors))
         config = load_as_unit(line, &unit, &found.errors);
     if (config != NULL)
         try_config(line, config, &found);

@@ -31,9 +31,8 @@ gather_cert(const struct tls_cert_facts *facts, void *arg)
     grown[gathered->count++] = *facts;
 }
 
-/* Of a line with its newline: what a path has in it is not for a terminal. */
-static void
-print_escaped(const char *line, size_t length)
+void
+check_plan_line(const char *line, size_t length)
 {
     size_t size = 4 * length + sizeof("...");
     char *text = malloc(size);
@@ -62,7 +61,7 @@ print_service(const struct service *service, int width)
     facts.connect = (struct plan_certs){ connect.items, connect.count };
     plan_write(service->config, &facts, width, out);
     if (fclose(out) == 0)
-        print_escaped(line, length);
+        check_plan_line(line, length);
     free(line);
     free(listen.items);
     free(connect.items);

@@ -12,4 +12,8 @@ struct service;
  * certificates.  Out of memory less is told. */
 void check_plan_print(struct service *const *services, size_t count);
 
+/* Prints a line that has its newline: what a path, or a certificate, has in it is not
+ * for a terminal. */
+void check_plan_line(const char *line, size_t length);
+
 #endif

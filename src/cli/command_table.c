@@ -19,6 +19,8 @@ static const struct command_flag_info flags[] = {
         .help = "take warnings for errors: exit code 1" },
     [FLAG_QUIET] = { .name = "quiet", .letter = 'q',
         .help = "print nothing unless something is wrong" },
+    [FLAG_CONNECT] = { .name = "connect",
+        .help = "connect to each server too, and say what is found" },
     [FLAG_HELP] = { .name = "help", .letter = 'h',
         .help = "say what a command does, with an example" },
     [FLAG_TEST] = { .letter = 't',
@@ -46,16 +48,19 @@ static const struct command first_part[] = {
       .example = "sallyport run -c sallyport.ini\n" },
     { .name = "check", .id = COMMAND_CHECK,
       .flags = FLAG_BIT(CONFIG) | FLAG_BIT(USER) | FLAG_BIT(STRICT) |
-          FLAG_BIT(QUIET),
+          FLAG_BIT(QUIET) | FLAG_BIT(CONNECT),
       .takes = OPERANDS_FILE,
       .help = "say everything that is wrong with a configuration",
       .text = "Reads the configuration and all files that it names, and says "
           "everything that is wrong with them, in the order of lines, errors "
-          "and warnings; then what each service does. Names are not looked up and "
-          "addresses are not bound, so it disturbs no daemon that runs. "
+          "and warnings; then what each service does. Addresses are not bound, "
+          "so it disturbs no daemon that runs. With --connect it resolves, "
+          "connects to and shakes hands with each server, sends nothing else, "
+          "and prints a line for each; without it no name is looked up. "
           "Root asks as the user of the unit whose configuration it is, if "
           "there is one: --user names another.",
-      .example = "sallyport check sallyport.ini\n" },
+      .example = "sallyport check sallyport.ini\n"
+          "sallyport check --connect sallyport.ini\n" },
     { .name = "config show", .id = COMMAND_CONFIG_SHOW,
       .flags = FLAG_BIT(CONFIG), .takes = OPERANDS_FILE,
       .help = "every option, its value, and where it comes from",

@@ -24,6 +24,7 @@ enum command_flag {
     FLAG_USER,
     FLAG_STRICT,
     FLAG_QUIET,
+    FLAG_CONNECT,
     FLAG_HELP,    /* of every command */
     FLAG_TEST,    /* stands for the command `check` */
     FLAG_VERSION, /* stands for the command `version` */

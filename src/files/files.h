@@ -145,6 +145,9 @@ NODISCARD bool files_part_secrets(struct files *files, files_print_fn *print,
 /* That memfd, borrowed; -1: none was parted, or there are no secrets. */
 int files_secrets(const struct files *files);
 
+/* Closes that memfd: nothing of these files will read a secret any more. */
+void files_discard_secrets(struct files *files);
+
 /* A sealed memfd that closes on exec, the caller's to close.  -1: `error` says
  * why. */
 NODISCARD int files_pack(const struct files *files, struct error *error);

@@ -123,6 +123,15 @@ files_secrets(const struct files *files)
     return files->secrets_fd;
 }
 
+void
+files_discard_secrets(struct files *files)
+{
+    if (files->secrets_fd >= 0)
+        close(files->secrets_fd);
+    files->secrets_fd = -1;
+    files_changed(files);
+}
+
 /* A mapping would stay readable longer, and to more of us. */
 static bool
 read_back(int fd, char *data, size_t length, uint64_t at)

@@ -10,7 +10,7 @@ const struct resolver_file resolver_file[RESOLVER_FILE_COUNT] = {
     [RESOLVER_FILE_RESOLV_CONF] = { "/etc/resolv.conf", 1 << 20 },
 };
 
-/* A file that the bundle does not have is empty. */
+/* A file that is not there is empty. */
 static void
 read_resolver_file(struct files *files, int which, struct file_content *content)
 {
@@ -18,15 +18,13 @@ read_resolver_file(struct files *files, int which, struct file_content *content)
         resolver_file[which].limit, content);
 }
 
-bool
-resolver_files_adopt(int fd, struct resolver_dns *dns, struct error *error)
+static bool
+set_resolver_files(
+    struct files *files, struct resolver_dns *dns, struct error *error)
 {
-    struct files *files = files_in_bundle(fd, -1, error);
     struct file_content hosts, resolv_conf;
     bool ok;
 
-    if (files == NULL)
-        return false;
     read_resolver_file(files, RESOLVER_FILE_HOSTS, &hosts);
     read_resolver_file(files, RESOLVER_FILE_RESOLV_CONF, &resolv_conf);
     ok = resolver_dns_set_files(dns,
@@ -40,6 +38,21 @@ resolver_files_adopt(int fd, struct resolver_dns *dns, struct error *error)
         error_no_memory(error);
     files_release(&hosts);
     files_release(&resolv_conf);
+    return ok;
+}
+
+bool
+resolver_files_adopt(int fd, struct resolver_dns *dns, struct error *error)
+{
+    struct files *files = files_in_bundle(fd, -1, error);
+    bool ok = files != NULL && set_resolver_files(files, dns, error);
+
     files_unref(files);
     return ok;
+}
+
+bool
+resolver_files_load(struct resolver_dns *dns, struct error *error)
+{
+    return set_resolver_files(NULL, dns, error);
 }

@@ -25,4 +25,8 @@ extern const struct resolver_file {
 NODISCARD bool resolver_files_adopt(
     int fd, struct resolver_dns *dns, struct error *error);
 
+/* The same with the files of the disk, for a process that may open them. */
+NODISCARD bool resolver_files_load(
+    struct resolver_dns *dns, struct error *error);
+
 #endif

@@ -58,8 +58,8 @@ write_listen_endpoints(const struct endpoints *listen, FILE *out)
     }
 }
 
-static void
-write_file_names(const struct strings *paths, FILE *out)
+void
+plan_write_paths(const struct strings *paths, FILE *out)
 {
     for (size_t i = 0; i < paths->count; i++)
         fprintf(out, "%s%s", i > 0 ? ", " : "",
@@ -103,10 +103,10 @@ write_allow(const struct allow_rules *allow, FILE *out)
 static void
 write_trust(const struct leg_config *leg, FILE *out)
 {
-    write_file_names(&leg->ca, out);
+    plan_write_paths(&leg->ca, out);
     if (leg->crl.count > 0) {
         fputs(", CRL ", out);
-        write_file_names(&leg->crl, out);
+        plan_write_paths(&leg->crl, out);
     }
     write_allow(&leg->allow, out);
 }
@@ -134,7 +134,7 @@ write_listen_tls(const struct service_config *service,
     if (facts->listen.count > 0)
         write_listen_certs(&facts->listen, facts->now, out);
     else
-        write_file_names(&leg->cert, out);
+        plan_write_paths(&leg->cert, out);
     if (leg->verify != VERIFY_NONE) {
         fputs(leg->verify == VERIFY_REQUIRED ? "; clients verified: "
             : "; clients verified if they show a certificate: ", out);
@@ -181,7 +181,7 @@ write_shown(const struct leg_config *leg, const struct plan_facts *facts,
     FILE *out)
 {
     fputs("; shows ", out);
-    write_file_names(&leg->cert, out);
+    plan_write_paths(&leg->cert, out);
     for (size_t i = 0; i < facts->connect.count; i++) {
         fputs(", ", out);
         write_until(&facts->connect.items[i], facts->now, out);

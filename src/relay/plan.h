@@ -12,6 +12,7 @@
 #include "base/base.h"
 
 struct service_config;
+struct strings;
 struct tls_cert_facts;
 
 /* The certificates of a leg; none: nothing is known of them. */
@@ -31,6 +32,9 @@ struct plan_facts {
  * with a newline; the name has at least `width` columns. */
 void plan_write(const struct service_config *service,
     const struct plan_facts *facts, int width, FILE *out);
+
+/* What `ca` and its like name: files without their folders, ", " between them. */
+void plan_write_paths(const struct strings *paths, FILE *out);
 
 /* The servers in the order in which they are tried, "tls://a:1, then b:2"; ends with
  * "..." if there are more than fit.  Returns `text`. */

@@ -146,15 +146,22 @@ sni_of(const struct leg_config *leg, const char *name)
 }
 
 void
-service_peer(const struct service *service, const struct endpoint *endpoint,
-    struct tls_peer *peer)
+service_peer_of(const struct service_config *config,
+    const struct endpoint *endpoint, struct tls_peer *peer)
 {
-    const struct leg_config *leg = &service->config->connect_leg;
+    const struct leg_config *leg = &config->connect_leg;
     const char *name = leg->name != NULL ? leg->name : endpoint->host;
 
     *peer = (struct tls_peer){
         .name = leg->verify == VERIFY_NONE ? NULL : name,
         .sni = sni_of(leg, name),
-        .resume = service->resume[endpoint - service->config->connect.items],
     };
+}
+
+void
+service_peer(const struct service *service, const struct endpoint *endpoint,
+    struct tls_peer *peer)
+{
+    service_peer_of(service->config, endpoint, peer);
+    peer->resume = service->resume[endpoint - service->config->connect.items];
 }

@@ -68,4 +68,8 @@ void service_unref(struct service *service);
 void service_peer(const struct service *service,
     const struct endpoint *endpoint, struct tls_peer *peer);
 
+/* The same without resumption, of a service that need not be made. */
+void service_peer_of(const struct service_config *config,
+    const struct endpoint *endpoint, struct tls_peer *peer);
+
 #endif

@@ -62,6 +62,8 @@ on_handshake_message(int is_write, int version, int type, const void *data,
         tls_hello_again(&tls->hello);
     if (is_write)
         return;
+    tls->wants_cert |=
+        *(const uint8_t *)data == SSL3_MT_CERTIFICATE_REQUEST;
     if (tls->established)
         count_message(tls, *(const uint8_t *)data);
     else if (!tls_limits_check(ssl, data, length, text))

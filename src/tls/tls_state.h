@@ -33,6 +33,7 @@ struct tls_state {
     bool ticket_due;        /* to be sent with the first data */
     bool ticket_came;       /* in this read */
     bool renegotiated;      /* the peer asked to; it is refused */
+    bool wants_cert;        /* the server asked for one in the handshake */
 };
 
 /* Whether OpenSSL waits for a signature. */

@@ -342,6 +342,7 @@ tls_stream_facts(const struct stream *stream, struct tls_facts *facts)
         .cipher = SSL_get_cipher_name(tls->ssl),
         .sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
         .resumed = SSL_session_reused(tls->ssl),
+        .lacks_cert = tls->wants_cert && SSL_get_certificate(tls->ssl) == NULL,
     };
     /* At most 255 bytes (RFC 7301 3.1); a NUL among them cuts the text. */
     if (length > 0)

@@ -27,6 +27,7 @@ struct tls_facts {
     const char *sni;
     char alpn[256];
     bool resumed;
+    bool lacks_cert; /* the server asked for a certificate and was shown none */
 };
 
 /* Puts TLS on a plain stream, whose handshake comes first (tls_handshake.h);

@@ -1,5 +1,5 @@
 /*
- * Contexts that are made to find what is wrong, and for no connection.
+ * Contexts that are made to find what is wrong, and for no connection that relays.
  *
  * Legs whose TLS options say the same, of files that are the same, have the same
  * faults and warnings.  One context speaks for all of them, and each reports

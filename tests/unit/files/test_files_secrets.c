@@ -178,6 +178,20 @@ Test(files_secrets, everybody_sees_what_is_theirs)
     files_unref(whole);
 }
 
+Test(files_secrets, may_be_discarded)
+{
+    struct files *files = parted();
+    int fd = files_secrets(files);
+
+    cr_assert_geq(fd, 0);
+    files_discard_secrets(files);
+    cr_expect_eq(files_secrets(files), -1);
+    cr_expect_eq(fcntl(fd, F_GETFD), -1);
+    expect_all(files, false);
+    files_discard_secrets(files);
+    files_unref(files);
+}
+
 /* Its length would say how long a passphrase is. */
 Test(files_secrets, hides_lengths)
 {
