@@ -53,7 +53,7 @@ _sallyport()
         ;;
     esac
     case $command in
-    '') _sallyport_words 'run check config init tunnel demo status reload upgrade drain selftest completion help version --help --config --socket --json --running --user --strict --quiet --connect -t --version' ;;
+    '') _sallyport_words 'run check config init tunnel demo status reload upgrade drain certs selftest completion help version --help --config --socket --json --running --user --strict --quiet --connect -t --version' ;;
     'run')
         if [[ $cur == -* ]]; then
             _sallyport_words '--help --config'
@@ -126,10 +126,11 @@ _sallyport()
             _sallyport_services
         fi
         ;;
+    'certs') _sallyport_words '--help --config --socket --json' ;;
     selftest) _sallyport_words 'sandbox' ;;
     'selftest sandbox') _sallyport_words '--help' ;;
     'completion') _sallyport_words '--help bash zsh' ;;
-    help) _sallyport_words 'run check config init tunnel demo status reload upgrade drain selftest completion help version counters log log_level log_format max_connections drain_timeout upgrade_timeout workers user group keeper keeper_user sandbox control watch strict_names ticket_secret include listen connect max_connections timeout.connect timeout.handshake timeout.sniff timeout.idle timeout.half_close timeout.lifetime truncation splice log_connections listen.cert listen.key listen.passphrase_file listen.verify listen.ca listen.crl listen.allow listen.verify_depth listen.min_version listen.max_version listen.ciphers listen.ciphersuites listen.groups listen.sigalgs listen.alpn listen.session_tickets listen.session_lifetime listen.keepalive listen.user_timeout listen.receive_buffer listen.send_buffer listen.match listen.backlog listen.freebind listen.mode listen.owner listen.group connect.cert connect.key connect.passphrase_file connect.verify connect.ca connect.crl connect.allow connect.verify_depth connect.min_version connect.max_version connect.ciphers connect.ciphersuites connect.groups connect.sigalgs connect.alpn connect.session_tickets connect.session_lifetime connect.keepalive connect.user_timeout connect.receive_buffer connect.send_buffer connect.name connect.sni' ;;
+    help) _sallyport_words 'run check config init tunnel demo status reload upgrade drain certs selftest completion help version counters log log_level log_format max_connections drain_timeout upgrade_timeout workers user group keeper keeper_user sandbox control watch strict_names ticket_secret include listen connect max_connections timeout.connect timeout.handshake timeout.sniff timeout.idle timeout.half_close timeout.lifetime truncation splice log_connections listen.cert listen.key listen.passphrase_file listen.verify listen.ca listen.crl listen.allow listen.verify_depth listen.min_version listen.max_version listen.ciphers listen.ciphersuites listen.groups listen.sigalgs listen.alpn listen.session_tickets listen.session_lifetime listen.keepalive listen.user_timeout listen.receive_buffer listen.send_buffer listen.match listen.backlog listen.freebind listen.mode listen.owner listen.group connect.cert connect.key connect.passphrase_file connect.verify connect.ca connect.crl connect.allow connect.verify_depth connect.min_version connect.max_version connect.ciphers connect.ciphersuites connect.groups connect.sigalgs connect.alpn connect.session_tickets connect.session_lifetime connect.keepalive connect.user_timeout connect.receive_buffer connect.send_buffer connect.name connect.sni' ;;
     'version') _sallyport_words '--help --config --socket --running' ;;
     esac
 }

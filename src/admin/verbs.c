@@ -33,6 +33,15 @@ static const struct verb_info verbs[] = {
         .text = "Connections that the service has go on until they end. A "
             "reload has it accept again.",
         .example = "sallyport drain web\n" },
+    [VERB_CERTS] = { .name = "certs", .has_json = true,
+        .answers = VERB_BY_MASTER, .patience_ms = SECONDS(10),
+        .help = "its certificates, their ends, and who uses them",
+        .text = "Prints each certificate that services show to clients or "
+            "servers, once, the first to end in front: how long it holds, its "
+            "names, issuer, serial number and key, and the services; then the "
+            "revocation lists, with their age.",
+        .example = "sallyport certs --json | "
+            "jq '.certificates[] | select(.days_left < 30)'\n" },
     /* Asked by `sallyport version --running`. */
     [VERB_VERSION] = { .name = "version", .answers = VERB_BY_ADMIN,
         .patience_ms = SECONDS(10) },

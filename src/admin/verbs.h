@@ -21,6 +21,7 @@ enum verb {
     VERB_UPGRADE,
     VERB_DRAIN,
     VERB_VERSION,
+    VERB_CERTS,
     VERB_COUNT,
 };
 

@@ -106,12 +106,26 @@ judge_verdict(const struct message *message)
     return verdict->ok < VERDICT_COUNT && verdict->given_up == 0;
 }
 
+static unsigned
+count_newlines(const char *text)
+{
+    unsigned count = 0;
+
+    while ((text = strchr(text, '\n')) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
 static bool
 judge_cert(const struct message *message)
 {
     const struct message_cert *cert = message->payload;
 
-    return cert->accepts <= 1 && judge_text(message);
+    return cert->accepts <= 1 && cert->kind < TLS_CERT_KIND_COUNT &&
+        judge_text(message) &&
+        count_newlines(message->text) == MESSAGE_CERT_LINES - 1;
 }
 
 static bool
@@ -133,6 +147,7 @@ judge_request(const struct message *message)
     info = verbs_info((enum verb)request->verb);
     return info->answers == VERB_BY_MASTER &&
         (message->text_length == 0 || info->argument != NULL) &&
+        request->json <= (info->has_json ? 1 : 0) &&
         judge_text(message);
 }
 

@@ -42,7 +42,7 @@ enum {
     MESSAGE_SERVICE_MAX = 49,  /* config/config_line.h's */
     MESSAGE_HOST_MAX = 253,
     MESSAGE_FAULT_MAX = 4096,
-    MESSAGE_CERT_NAME_MAX = TLS_NAME_SIZE - 1,
+    MESSAGE_CERT_TEXT_MAX = sizeof(struct tls_cert_facts),
     MESSAGE_REPLY_MAX = 8192,  /* longer ones go in several messages */
     MESSAGE_SOCKETS_MAX = 256, /* of one address */
 };
@@ -142,9 +142,15 @@ struct message_verdict {
     uint32_t given_up; /* not `ok`: another order came before it was done */
 };
 
-/* The text behind it: tls_certificate_subject(). */
+/* The text behind it, with a newline between each two of them: subject, issuer,
+ * serial, key and names. */
+enum { MESSAGE_CERT_LINES = 5 };
+
 struct message_cert {
-    int64_t until;    /* struct tls_cert_facts */
+    int64_t begins;   /* struct tls_cert_facts */
+    int64_t until;
+    uint32_t kind;
+    uint32_t chain;
     uint32_t service; /* index in the configuration */
     uint32_t accepts; /* 1: of the listen leg; 0: of the connect leg */
     unsigned char fingerprint[TLS_FINGERPRINT_BYTES];
@@ -155,7 +161,7 @@ struct message_request {
     uint32_t request; /* the answer has the same number */
     uint32_t verb;    /* enum verb: one that the master answers */
     int32_t pid;      /* of the process that asks; 0: not known */
-    uint32_t reserved;
+    uint32_t json;    /* 1: the answer is to be JSON */
 };
 
 struct message_resolve {

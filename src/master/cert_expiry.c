@@ -26,6 +26,8 @@ stage_at(const struct cert_record *record, int64_t now)
 {
     uint8_t stage = 0;
 
+    if (record->kind != TLS_CERT_LEAF)
+        return COUNT(stages); /* nothing is ever due */
     while (stage < COUNT(stages) && record->until - now <= stages[stage])
         stage++;
     return stage;
@@ -123,7 +125,7 @@ cert_expiry_take(
         const struct cert_record *known =
             cert_records_find(&expiry->served, record);
 
-        if (known == NULL && expiry->started)
+        if (known == NULL && expiry->started && record->kind == TLS_CERT_LEAF)
             log_new(record);
         record->announced = known != NULL
             ? known->announced
@@ -192,7 +194,8 @@ cert_expiry_describe(
     if (ending == NULL)
         return;
     for (size_t i = 0; i < all; i++)
-        if (expiry->served.items[i].announced > 0)
+        if (expiry->served.items[i].kind == TLS_CERT_LEAF &&
+            expiry->served.items[i].announced > 0)
             ending[count++] = &expiry->served.items[i];
     qsort(ending, count, sizeof(*ending), compare_ends);
     describe_all(ending, count, text, size);

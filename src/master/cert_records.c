@@ -32,6 +32,7 @@ clear_record(struct cert_record *record)
 {
     free(record->service);
     free(record->subject);
+    free(record->details);
 }
 
 static bool
@@ -51,9 +52,15 @@ cert_records_add(struct cert_records *records,
 {
     const struct message_cert *cert = message->payload;
     bool accepts = cert->accepts != 0;
+    size_t subject = strcspn(message->text, "\n");
+    const char *details = message->text + subject;
     struct cert_record record = {
         .service = strdup(service->name),
-        .subject = strdup(message->text),
+        .subject = strndup(message->text, subject),
+        .details = strdup(details + (*details != '\0')),
+        .kind = (enum tls_cert_kind)cert->kind,
+        .chain = cert->chain,
+        .begins = cert->begins,
         .until = cert->until,
         .told = time(NULL),
         .accepts = accepts,
@@ -63,6 +70,7 @@ cert_records_add(struct cert_records *records,
 
     memcpy(record.fingerprint, cert->fingerprint, sizeof(record.fingerprint));
     if (record.service != NULL && record.subject != NULL &&
+        record.details != NULL &&
         make_record_room(records)) {
         records->items[records->count++] = record;
         return true;

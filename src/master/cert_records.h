@@ -1,6 +1,6 @@
 /*
- * The certificates that a generation's services show to peers, as its trial has
- * told of them.
+ * The certificates that a generation's services show to peers, and the revocation
+ * lists that they judge them by, as its trial has told of them.
  */
 #ifndef MASTER_CERT_RECORDS_H
 #define MASTER_CERT_RECORDS_H
@@ -22,7 +22,11 @@ enum { CERT_RECORDS_MAX = 1 << 16 };
 struct cert_record {
     char *service;
     char *subject;
-    int64_t until;    /* seconds of time(2) */
+    char *details;    /* lines: issuer, serial, key and names */
+    enum tls_cert_kind kind;
+    unsigned chain;
+    int64_t begins;   /* seconds of time(2), as is `until`: struct tls_cert_facts */
+    int64_t until;
     int64_t told;     /* likewise: since then its end is not warned of in loading */
     bool accepts;     /* shown to clients; else to servers */
     bool is_copy;     /* of a file in the service manager's care, made at start */

@@ -3,20 +3,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "admin/certs_text.h"
+#include "admin/control.h"
 #include "admin/status_facts.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "base/version.h"
 #include "config/config.h"
+#include "master/cert_list.h"
 #include "master/config_source.h"
 #include "master/parts.h"
 #include "sandbox/sandbox.h"
 
 /* More than the admin has clients. */
 enum { REQUESTS_MAX = 64 };
+
+/* For the longest entry that follows when the list of certificates is full, and its
+ * end. */
+enum { CERTS_ANSWER_SPARE = 512 << 10 };
 
 struct request {
     TAILQ_ENTRY(request) link;
@@ -227,6 +235,28 @@ send_status(
     send_reply(admin, number, REPLY_DONE, false, text);
 }
 
+/* In pieces of whole lines. */
+static void
+send_lines(struct child *admin, uint32_t number, const char *text)
+{
+    size_t left = strlen(text);
+    char piece[MESSAGE_REPLY_MAX + 1];
+
+    _Static_assert((int)CERTS_LINE_MAX <= (int)MESSAGE_REPLY_MAX, "a line is a piece");
+    while (left > MESSAGE_REPLY_MAX) {
+        const char *end = memrchr(text, '\n', MESSAGE_REPLY_MAX);
+        size_t length = end != NULL ? (size_t)(end + 1 - text)
+                                    : MESSAGE_REPLY_MAX;
+
+        memcpy(piece, text, length);
+        piece[length] = '\0';
+        send_reply(admin, number, REPLY_DONE, true, piece);
+        text += length;
+        left -= length;
+    }
+    send_reply(admin, number, REPLY_DONE, false, text);
+}
+
 static bool
 find_active_service(const struct config *config, const char *name,
     uint32_t *index)
@@ -337,6 +367,22 @@ request_status(struct master *master, struct child *admin,
     send_status(master, admin, asked->request);
 }
 
+static void
+request_certs(struct master *master, struct child *admin,
+    const struct message *message)
+{
+    const struct message_request *asked = message->payload;
+    char *text = cert_list_make(&master->cert_expiry.served, asked->json != 0,
+        time(NULL), CONTROL_ANSWER_MAX - CERTS_ANSWER_SPARE);
+
+    if (text != NULL)
+        send_lines(admin, asked->request, text);
+    else
+        send_reply(admin, asked->request, REPLY_FAILED, false,
+            "out of memory\n");
+    free(text);
+}
+
 /* message.c has accepted only verbs that the master answers (verbs.c). */
 static void (*const handlers[VERB_COUNT])(struct master *, struct child *admin,
     const struct message *) = {
@@ -344,6 +390,7 @@ static void (*const handlers[VERB_COUNT])(struct master *, struct child *admin,
     [VERB_RELOAD] = request_reload,
     [VERB_UPGRADE] = request_upgrade,
     [VERB_DRAIN] = request_drain,
+    [VERB_CERTS] = request_certs,
 };
 
 void

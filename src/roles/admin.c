@@ -154,6 +154,7 @@ send_request_to_master(struct admin *admin, uint32_t client,
     const struct message_request ask = {
         .request = client, .verb = request->verb,
         .pid = control_pid(admin->control, client),
+        .json = request->json,
     };
 
     if (master_ms > 0)

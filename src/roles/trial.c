@@ -1,5 +1,6 @@
 #include "roles/trial.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,7 @@
 #include "roles/scout_client.h"
 #include "sandbox/sandbox.h"
 #include "tls/tls_cert_facts.h"
+#include "tls/tls_crl_facts.h"
 #include "tls/tls_shared.h"
 #include "tls/tls_vault.h"
 
@@ -81,16 +83,30 @@ send_cert(const struct tls_cert_facts *facts, void *arg)
 {
     struct telling *telling = arg;
     struct message_cert fixed = {
+        .begins = facts->begins,
         .until = facts->until,
+        .kind = facts->kind,
+        .chain = facts->chain,
         .service = telling->service,
         .accepts = telling->accepts,
     };
+    char text[MESSAGE_CERT_TEXT_MAX];
+    int length = snprintf(text, sizeof(text), "%s\n%s\n%s\n%s\n%s",
+        facts->subject, facts->issuer, facts->serial, facts->key,
+        facts->names);
 
     memcpy(fixed.fingerprint, facts->fingerprint, sizeof(fixed.fingerprint));
-    channel_send(telling->channel, MESSAGE_CERT, &fixed, facts->subject,
-        strlen(facts->subject), NULL, 0);
+    channel_send(telling->channel, MESSAGE_CERT, &fixed, text, (size_t)length,
+        NULL, 0);
     if (++telling->told % AT_ONCE == 0)
         (void)!channel_flush(telling->channel, PATIENCE_MS);
+}
+
+static void
+send_certs_of(const struct tls_context *context, struct telling *telling)
+{
+    tls_cert_facts_each(context, send_cert, telling);
+    tls_crl_facts_each(context, send_cert, telling);
 }
 
 static void
@@ -102,9 +118,9 @@ send_certs(struct channel *channel, struct service *const *services,
     for (size_t i = 0; i < count; i++) {
         telling.service = (uint32_t)i;
         telling.accepts = 1;
-        tls_cert_facts_each(services[i]->accept_context, send_cert, &telling);
+        send_certs_of(services[i]->accept_context, &telling);
         telling.accepts = 0;
-        tls_cert_facts_each(services[i]->connect_context, send_cert, &telling);
+        send_certs_of(services[i]->connect_context, &telling);
     }
 }
 

@@ -15,12 +15,17 @@ gather_facts(SSL_CTX *ctx, X509 *leaf, struct tls_cert_facts *facts)
     unsigned length = 0;
 
     *facts = (struct tls_cert_facts){
+        .kind = TLS_CERT_LEAF,
+        .begins = tls_certificate_time(X509_get0_notBefore(leaf)),
         .until = tls_certificate_time(X509_get0_notAfter(leaf)),
     };
     (void)SSL_CTX_get0_chain_certs(ctx, &chain);
     facts->chain = 1 + (unsigned)(chain != NULL ? sk_X509_num(chain) : 0);
     (void)X509_digest(leaf, EVP_sha256(), facts->fingerprint, &length);
     tls_certificate_subject(leaf, facts->subject);
+    tls_certificate_name(X509_get_issuer_name(leaf), facts->issuer);
+    tls_certificate_serial(leaf, facts->serial);
+    tls_certificate_key(leaf, facts->key);
     tls_certificate_names(leaf, facts->names);
 }
 

@@ -13,11 +13,24 @@ struct tls_context;
 
 enum { TLS_FINGERPRINT_BYTES = 32 };
 
+enum tls_cert_kind {
+    TLS_CERT_LEAF,
+    TLS_CERT_CRL, /* a revocation list, of which the issuer is the `subject` */
+    TLS_CERT_KIND_COUNT,
+};
+
 struct tls_cert_facts {
-    int64_t until;  /* seconds of time(2): the last of its validity */
+    enum tls_cert_kind kind;
+    int64_t begins; /* seconds of time(2); a list's date */
+    int64_t until;  /* likewise: the last of its validity; a list's next one is
+                     * due, 0: it does not say */
     unsigned chain; /* certificates that are sent, the leaf included */
     unsigned char fingerprint[TLS_FINGERPRINT_BYTES]; /* SHA-256 of the leaf */
     char subject[TLS_NAME_SIZE]; /* tls_certificate_subject() */
+    char issuer[TLS_NAME_SIZE];  /* tls_certificate_name(); "" for a list, as are
+                                  * the others */
+    char serial[TLS_SERIAL_SIZE]; /* tls_certificate_serial() */
+    char key[TLS_KEY_SIZE];      /* tls_certificate_key() */
     char names[TLS_NAMES_SIZE];  /* tls_certificate_names() */
 };
 

@@ -3,9 +3,13 @@
 #include <arpa/inet.h>
 
 #include <openssl/asn1.h>
+#include <openssl/bn.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -210,6 +214,52 @@ tls_certificate_subject(const X509 *cert, char text[TLS_NAME_SIZE])
     }
     if (!named)
         tls_certificate_name(X509_get_subject_name(cert), text);
+    return text;
+}
+
+const char *
+tls_certificate_serial(const X509 *cert, char text[TLS_SERIAL_SIZE])
+{
+    BIGNUM *number =
+        ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+    char *digits = number != NULL ? BN_bn2hex(number) : NULL;
+    int length = snprintf(
+        text, TLS_SERIAL_SIZE, "%s", digits != NULL ? digits : "?");
+
+    if (length >= TLS_SERIAL_SIZE)
+        memcpy(text + TLS_SERIAL_SIZE - sizeof("..."), "...", sizeof("..."));
+    OPENSSL_free(digits);
+    BN_free(number);
+    ERR_clear_error();
+    return text;
+}
+
+/* The name that TLS has for it, if there is one. */
+static const char *
+curve_name(const char *group)
+{
+    const char *name = EC_curve_nid2nist(OBJ_txt2nid(group));
+
+    return name != NULL ? name : group;
+}
+
+const char *
+tls_certificate_key(const X509 *cert, char text[TLS_KEY_SIZE])
+{
+    const EVP_PKEY *key = X509_get0_pubkey(cert);
+    const char *type = key != NULL ? EVP_PKEY_get0_type_name(key) : NULL;
+    char group[TLS_KEY_SIZE - sizeof("EC ")] = "";
+    size_t length;
+
+    if (type == NULL)
+        snprintf(text, TLS_KEY_SIZE, "unknown");
+    else if (EVP_PKEY_get_group_name(key, group, sizeof(group), &length) == 1)
+        snprintf(text, TLS_KEY_SIZE, "%.8s %s", type, curve_name(group));
+    else if (strncmp(type, "RSA", 3) == 0)
+        snprintf(text, TLS_KEY_SIZE, "%.16s %d", type, EVP_PKEY_get_bits(key));
+    else
+        snprintf(text, TLS_KEY_SIZE, "%s", type);
+    ERR_clear_error();
     return text;
 }
 

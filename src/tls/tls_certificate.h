@@ -14,7 +14,8 @@
 #include "base/base.h"
 
 enum { TLS_NAME_SIZE = 256, TLS_NAMES_SIZE = 512, TLS_DATE_SIZE = 32,
-    TLS_LEFT_SIZE = 32 };
+    TLS_LEFT_SIZE = 32, TLS_KEY_SIZE = 32,
+    TLS_SERIAL_SIZE = 48 /* 20 bytes in hex: RFC 5280 4.1.2.2 */ };
 
 /* From here on the end of a certificate is warned of. */
 enum { TLS_CERT_ENDS_SOON_DAYS = 14 };
@@ -32,6 +33,14 @@ const char *tls_certificate_name(const X509_NAME *name,
  * *.b.example, 192.0.2.1", or "no name"; ends with "..." if there are more
  * than fit.  Returns `text`. */
 const char *tls_certificate_names(const X509 *cert, char text[TLS_NAMES_SIZE]);
+
+/* The serial number in hex, as openssl-x509(1) prints it; ends with "..." if it does
+ * not fit.  Returns `text`. */
+const char *tls_certificate_serial(
+    const X509 *cert, char text[TLS_SERIAL_SIZE]);
+
+/* What its key is: "RSA 2048", "EC P-256", "ED25519".  Returns `text`. */
+const char *tls_certificate_key(const X509 *cert, char text[TLS_KEY_SIZE]);
 
 /* True if a TLS client can verify it by a name: a DNS name, an address or a
  * URI. */

@@ -17,7 +17,7 @@ from sallyport import sallyport as command
 
 
 COMMANDS = ["run", "check", "config show", "init", "tunnel", "demo", "status",
-            "reload", "upgrade", "drain", "selftest sandbox", "completion",
+            "reload", "upgrade", "drain", "certs", "selftest sandbox", "completion",
             "version", "help"]
 
 

@@ -14,6 +14,7 @@ from sallyport import sallyport as command
 ASKED = [(["status"], b"status\n"), (["status", "--json"], b"status json\n"),
          (["reload"], b"reload\n"), (["upgrade"], b"upgrade\n"),
          (["drain", "web"], b"drain web\n"),
+         (["certs"], b"certs\n"), (["certs", "--json"], b"certs json\n"),
          (["version", "--running"], b"version\n")]
 
 

@@ -26,6 +26,8 @@ Test(control_request, understands_each_request)
         { "reload\n", VERB_RELOAD, "", false },
         { "upgrade\n", VERB_UPGRADE, "", false },
         { "version\n", VERB_VERSION, "", false },
+        { "certs\n", VERB_CERTS, "", false },
+        { "certs json\n", VERB_CERTS, "", true },
         { "drain web\n", VERB_DRAIN, "web", false },
         { "drain json\n", VERB_DRAIN, "json", false },
         { "drain \xc3\xa9\"\\\n", VERB_DRAIN, "\xc3\xa9\"\\", false },

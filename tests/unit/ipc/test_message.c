@@ -141,7 +141,7 @@ static const struct sample {
     { MESSAGE_TICKETS, MASTER, WORKER, 0,
         FIXED(tickets, .secrets = { .count = 1 }), NONE },
     { MESSAGE_CERT, TRIAL, MASTER, 0, FIXED(cert, 7, .accepts = 1),
-        TEXT("CN=web.test") },
+        TEXT("CN=web.test\nCN=ca\n0A\nEC P-256\nweb.test") },
 };
 
 static void
@@ -333,6 +333,20 @@ Test(message, looks_at_values)
         { MESSAGE_REQUEST, FIXED(request, 0, VERB_DRAIN, 0, 0), NONE, true },
         { MESSAGE_REQUEST, FIXED(request, 0, VERB_DRAIN, 0, 0), "a", 2,
             false },
+        { MESSAGE_REQUEST, FIXED(request, 0, VERB_CERTS, 0, .json = 1), NONE,
+            true },
+        { MESSAGE_REQUEST, FIXED(request, 0, VERB_CERTS, 0, .json = 2), NONE,
+            false },
+        { MESSAGE_REQUEST, FIXED(request, 0, VERB_RELOAD, 0, .json = 1), NONE,
+            false },
+        { MESSAGE_CERT, FIXED(cert, .kind = TLS_CERT_CRL), TEXT("a\n\n\n\n"),
+            true },
+        { MESSAGE_CERT, FIXED(cert, .kind = TLS_CERT_KIND_COUNT),
+            TEXT("a\n\n\n\n"), false },
+        { MESSAGE_CERT, FIXED(cert, .accepts = 2), TEXT("a\n\n\n\n"), false },
+        { MESSAGE_CERT, FIXED(cert, 0), TEXT("a\n\n\n"), false },
+        { MESSAGE_CERT, FIXED(cert, 0), TEXT("a\n\n\n\n\n"), false },
+        { MESSAGE_CERT, FIXED(cert, 0), TEXT("a\n\n\0\n\n"), false },
         /* The admin answers itself. */
         { MESSAGE_REQUEST, FIXED(request, 0, VERB_VERSION, 0, 0), NONE,
             false },

@@ -199,6 +199,25 @@ Test(cert_expiry, status_has_what_ends_first_first)
     }
 }
 
+/* A revocation list is renewed by itself, every week or hour. */
+Test(cert_expiry, lists_are_not_announced)
+{
+    struct cert_records records = { 0 };
+    struct message_cert fixed = { .kind = TLS_CERT_CRL };
+    struct message message = { .payload = &fixed, .text = "CN=ca\n\n\n\n" };
+    char name[] = "web", text[100];
+    struct service_config config = { .name = name };
+
+    take("", 0, "", 0);
+    fixed.until = time(NULL) - DAY;
+    cr_assert(cert_records_add(&records, &config, &message));
+    cert_expiry_take(&expiry, &records);
+    run_for_ms(10);
+    expect_log("");
+    cert_expiry_describe(&expiry, text, sizeof(text));
+    cr_expect_str_eq(text, "");
+}
+
 Test(cert_expiry, keeps_no_more_than_can_be)
 {
     struct cert_records records = { 0 };

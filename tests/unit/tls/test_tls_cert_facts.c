@@ -8,6 +8,7 @@
 
 #include "handshake.h"
 #include "pki.h"
+#include "tls/tls_crl_facts.h"
 
 static char service_name[] = "test";
 static struct pki good, old, old_rsa, next;
@@ -107,6 +108,49 @@ Test(tls_cert_facts, tell_name_and_end_of_each)
         cr_expect_eq(seen[i].chain, 1);
     }
     cr_expect_str_neq(seen[0].subject, seen[1].subject);
+}
+
+Test(tls_cert_facts, tell_issuer_serial_and_key)
+{
+    GATHER(good_file, old_rsa_file);
+    cr_assert_eq(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        bool is_rsa = strcmp(seen[i].subject, "CN=old rsa") == 0;
+
+        cr_expect_eq(seen[i].kind, TLS_CERT_LEAF);
+        cr_expect_str_eq(seen[i].issuer, seen[i].subject);
+        cr_expect_str_eq(seen[i].key, is_rsa ? "RSA 2048" : "EC P-256");
+        cr_expect_gt(strlen(seen[i].serial), 0);
+        cr_expect_lt(seen[i].begins, seen[i].until);
+    }
+}
+
+Test(tls_cert_facts, tell_revocation_lists)
+{
+    struct pki ca = pki_ca("ca", NULL);
+    X509_CRL *crl = pki_crl(&ca, NULL, 3);
+    char *ca_file = pki_cert("ca.pem", &ca);
+    char *crl_file = pki_list("ca.crl", crl);
+    struct service_config service = { .name = service_name,
+        .connect_leg = LEG(.verify = VERIFY_REQUIRED,
+            .ca = { &ca_file, 1 }, .crl = { &crl_file, 1 }) };
+    char messages[1000];
+    struct tls_context *context = handshake_context(
+        &service, TLS_CONNECT, messages, sizeof(messages));
+
+    cr_assert_not_null(context, "%s", messages);
+    count = 0;
+    tls_crl_facts_each(NULL, note_facts, service_name);
+    cr_expect_eq(count, 0);
+    tls_crl_facts_each(context, note_facts, service_name);
+    cr_assert_eq(count, 1);
+    cr_expect_eq(seen[0].kind, TLS_CERT_CRL);
+    cr_expect_str_eq(seen[0].subject, "CN=ca");
+    cr_expect_leq(seen[0].begins, time(NULL));
+    expect_until(&seen[0], 3);
+    tls_context_free(context);
+    X509_CRL_free(crl);
+    pki_free(&ca);
 }
 
 /* The same certificate has the same one, whatever it is served with. */
