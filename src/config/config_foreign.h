@@ -4,6 +4,17 @@
 #ifndef CONFIG_CONFIG_FOREIGN_H
 #define CONFIG_CONFIG_FOREIGN_H
 
+struct foreign_word {
+    const char *word;
+    const char *program; /* NULL: not of one program */
+    const char *ours;    /* the option that has its value, with its value if there
+                            is a '='; NULL: none */
+    const char *advice;
+};
+
+/* The word in whatever case; NULL: it is none of them. */
+const struct foreign_word *config_foreign_find(const char *word);
+
 /* A phrase that says what to write in place of another program's option, such as
  * `that is stunnel's word; write "listen"`.  Static.  NULL: the word, in
  * whatever case, is none of them. */

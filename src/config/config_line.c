@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/config_foreign_line.h"
+
 static const char key_bytes[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 static const char section_bytes[] =
@@ -200,6 +202,24 @@ judge_assignment(struct line *line, const char *text)
     return true;
 }
 
+/* A line of another program, indented as those are, by tabs too. */
+static bool
+is_refused_as_foreign(struct line *line, const char *bytes, size_t length)
+{
+    char text[LINE_MAX_LENGTH + 1];
+    size_t blanks;
+
+    while (length > 0 && (bytes[length - 1] == ' ' || bytes[length - 1] == '\t'))
+        length--;
+    snprintf(text, sizeof(text), "%.*s", (int)length, bytes);
+    blanks = strspn(text, " \t");
+    if (strchr(";#[", text[blanks]) != NULL ||
+        !config_foreign_line(text + blanks, &line->fault))
+        return false;
+    config_fault_shorten(&line->fault, text + blanks);
+    return true;
+}
+
 static bool
 judge_line(struct line *line, const char *bytes, size_t length)
 {
@@ -213,7 +233,8 @@ judge_line(struct line *line, const char *bytes, size_t length)
         return config_refuse(&line->fault, "the line is %zu bytes long, more "
             "than %d; shorten it: a list goes on with the key repeated on "
             "the next line", length, LINE_MAX_LENGTH);
-    if (!bytes_are_good(bytes, length, &line->fault))
+    if (is_refused_as_foreign(line, bytes, length) ||
+        !bytes_are_good(bytes, length, &line->fault))
         return false;
     length = trimmed_length(bytes, length);
     memcpy(text, bytes, length);

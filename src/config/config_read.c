@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "config/config_fault.h"
+#include "config/config_foreign.h"
 #include "config/config_line.h"
 #include "config/config_options.h"
 #include "config/config_pem.h"
@@ -16,6 +17,8 @@
 #include "config/config_title.h"
 
 #define SECTIONS_MAX 10000
+
+enum { SECTION_TITLE_SIZE = LINE_NAME_MAX + 16 };
 
 /* What goes between our reader of lines and inih's handler of values. */
 struct reader {
@@ -26,8 +29,10 @@ struct reader {
     size_t left;
     unsigned number;        /* of the current line */
     struct line line;       /* the current line, judged */
+    bool assumed;           /* the section is that of a service by guess */
     bool awaited;           /* inih owes us its view of the line */
     bool in_section;        /* the last of the source; else keys are skipped */
+    char title[LINE_NAME_MAX + 1]; /* its title, as it was written */
     bool skipping;          /* a section that is not known: said once */
     bool said_stray;
     bool said_dos;
@@ -138,21 +143,44 @@ find_section(const struct config_source *source, const char *title)
     return NULL;
 }
 
+/* A section that is to be opened. */
+struct opening {
+    char title[SECTION_TITLE_SIZE];
+    enum section_kind kind;
+    bool assumed; /* a service's, by guess */
+    bool faulty;
+};
+
+/* False: the section is not known.  A service's name alone, as other programs have
+ * it, is told, and taken for the service, so that what it has is told too. */
+static bool
+judge_title(struct reader *reader, struct opening *opening)
+{
+    const char *title = reader->line.section;
+    struct fault fault;
+
+    snprintf(opening->title, sizeof(opening->title), "%s", title);
+    if (config_title_judge(title, &opening->kind, &fault))
+        return true;
+    config_fault_shorten(&fault, title);
+    report_line_fault(reader, NULL, &fault);
+    opening->assumed = opening->faulty = true;
+    snprintf(opening->title, sizeof(opening->title), "service %s", title);
+    return config_title_is_name(title) &&
+        config_title_judge(opening->title, &opening->kind, &fault);
+}
+
 /* True if the section may be opened here; keys of others are skipped.  Those of
  * a twin are not, because they may have faults of their own. */
 static bool
-may_open(struct reader *reader, enum section_kind *kind, bool *is_twin)
+may_open(struct reader *reader, struct opening *opening)
 {
-    const char *title = reader->line.section;
+    const char *title = opening->title;
     const struct section *twin;
-    struct fault fault;
 
-    if (!config_title_judge(title, kind, &fault)) {
-        config_fault_shorten(&fault, title);
-        report_line_fault(reader, NULL, &fault);
+    if (!judge_title(reader, opening))
         return false;
-    }
-    if (reader->file->included && *kind != SECTION_SERVICE) {
+    if (reader->file->included && opening->kind != SECTION_SERVICE) {
         report_line(reader, NULL, "[%s] belongs in the main file; an included "
             "file holds [service NAME] sections only", title);
         return false;
@@ -163,29 +191,30 @@ may_open(struct reader *reader, enum section_kind *kind, bool *is_twin)
         return false;
     }
     twin = find_section(reader->source, title);
-    *is_twin = twin != NULL;
     if (twin != NULL)
         report_line(reader, NULL, "the section [%s] is already at %s:%u; "
             "write it once", title, twin->origin.file, twin->origin.line);
+    opening->faulty = opening->faulty || twin != NULL;
     return true;
 }
 
 static void
 open_section(struct reader *reader)
 {
-    enum section_kind kind;
+    struct opening opening = { .faulty = false };
     struct origin origin = current_origin(reader);
     struct section *section;
-    bool is_twin;
 
-    if (!may_open(reader, &kind, &is_twin))
+    if (!may_open(reader, &opening))
         return;
-    section = config_read_add_section(reader->source, kind,
-        reader->line.section, &origin, reader->error);
+    section = config_read_add_section(reader->source, opening.kind,
+        opening.title, &origin, reader->error);
     if (section == NULL)
         return;
     section->directory = reader->file->directory;
-    section->faulty = is_twin;
+    section->faulty = opening.faulty;
+    reader->assumed = opening.assumed;
+    snprintf(reader->title, sizeof(reader->title), "%s", reader->line.section);
     reader->in_section = true;
 }
 
@@ -210,6 +239,9 @@ judge_key(const struct reader *reader, const struct section *section,
     const struct assignment *first;
     char hint[CONFIG_HINT_SIZE];
 
+    /* What follows from a title that is not known is not told again. */
+    if (option == NULL && reader->assumed && config_foreign_find(key) == NULL)
+        return NULL;
     if (option == NULL) {
         report_line(reader, key, "there is no such option in this section; %s",
             config_suggest_option(scope, key, reader->line.value, hint));
@@ -238,7 +270,7 @@ take_value(void *arg, const char *title, const char *key, const char *value)
     struct origin origin = current_origin(reader);
 
     if (!reader->awaited || section == NULL
-        || strcmp(title, section->title) != 0
+        || strcmp(title, reader->title) != 0
         || strcmp(key, reader->line.key) != 0
         || strcmp(value, reader->line.value) != 0)
         return 0;
@@ -280,6 +312,22 @@ next_config_line(struct reader *reader, const char **line, size_t *length)
     return true;
 }
 
+/* Other programs' options are told of one by one: files of theirs begin with
+ * them. */
+static void
+report_stray(struct reader *reader)
+{
+    const char *key = reader->line.key;
+    const char *advice = config_foreign_advice(key);
+
+    if (advice != NULL)
+        report_line(reader, key, "%s", advice);
+    else if (!reader->said_stray)
+        report_line(reader, key, "it stands before any section; begin "
+            "with [global], [defaults] or [service NAME]");
+    reader->said_stray = reader->said_stray || advice == NULL;
+}
+
 /* True if inih is to see the line. */
 static bool
 admit_line(struct reader *reader)
@@ -299,12 +347,8 @@ admit_line(struct reader *reader)
     }
     if (line->kind != LINE_ASSIGNMENT)
         return false;
-    if (!reader->in_section && !reader->skipping && !reader->said_stray) {
-        report_line(reader, line->key,
-            "it stands before any section; begin "
-            "with [global], [defaults] or [service NAME]");
-        reader->said_stray = true;
-    }
+    if (!reader->in_section && !reader->skipping)
+        report_stray(reader);
     reader->awaited = reader->in_section;
     return reader->in_section;
 }

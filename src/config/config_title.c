@@ -7,6 +7,9 @@
 #include "config/config_line.h"
 #include "config/config_suggest.h"
 
+/* What is longer may be no name at all, but a secret that was pasted. */
+enum { ECHOED_MAX = 30 };
+
 static bool
 judge_service_name(const char *name, struct fault *fault)
 {
@@ -47,6 +50,13 @@ nearest_title(const char *title)
 }
 
 bool
+config_title_is_name(const char *title)
+{
+    return *title != '\0' && strchr(title, ' ') == NULL &&
+        strlen(title) <= SERVICE_NAME_MAX && nearest_title(title) == NULL;
+}
+
+bool
 config_title_judge(
     const char *title, enum section_kind *kind, struct fault *fault)
 {
@@ -63,6 +73,10 @@ config_title_judge(
     *kind = SECTION_DEFAULTS;
     if (strcmp(title, "defaults") == 0)
         return true;
+    if (config_title_is_name(title))
+        return config_refuse(fault, "there is no section [%s]; a service's is "
+            "[service %s]", title,
+            strlen(title) <= ECHOED_MAX ? title : "NAME");
     meant = nearest_title(title);
     if (meant != NULL)
         return config_refuse(fault, "there is no section [%s]; did you mean "

@@ -20,4 +20,8 @@ enum section_kind { SECTION_GLOBAL, SECTION_DEFAULTS, SECTION_SERVICE };
 NODISCARD bool config_title_judge(
     const char *title, enum section_kind *kind, struct fault *fault);
 
+/* Whether a title that is not one of ours may be the name of a service, as other
+ * programs have it: [redis]. */
+bool config_title_is_name(const char *title);
+
 #endif

@@ -21,8 +21,8 @@ Test(config_read, says_file_line_section_and_key)
             "you mean [service NAME]?" },
         { "[golbal]\n", "t.ini:1: there is no section [golbal]; did you mean "
             "[global]?" },
-        { "[zebra]\n", "t.ini:1: there is no section [zebra]; write "
-            "[global], [defaults] or [service NAME]" },
+        { "[zebra]\n", "t.ini:1: there is no section [zebra]; a service's is "
+            "[service zebra]" },
         { "[upstream a]\n", "t.ini:1: there is no section [upstream a]" },
         { "[global x]\n", "did you mean [global]?" },
         { "[Global]\n", "did you mean [global]?" },
@@ -288,4 +288,73 @@ Test(config_read, repeats_thirty_characters_of_what_is_wrong)
             error_first(&error));
         error_clear(&error);
     }
+}
+
+/* Promise 37 */
+Test(config_read, says_what_each_line_of_another_program_is_here)
+{
+    static const struct { const char *text; const char *said[14]; } cases[] = {
+        /* stunnel */
+        { "pid = /x\nforeground = yes\ndebug = 7\noutput = /l\nsetuid = a\n"
+          "chroot = /x\nclient = yes\nTIMEOUTidle = 1\n[redis]\naccept = 1\n"
+          "connect = r:6380\nCAfile = /x\nverifyChain = yes\ncheckHost = r\n",
+            { "t.ini:1: pid: that is stunnel's word; remove it",
+              "t.ini:2: foreground: that is stunnel's word; remove it",
+              "t.ini:3: debug: that is stunnel's word; write \"log_level\"",
+              "t.ini:4: output: that is stunnel's word; write \"log\"",
+              "t.ini:5: setuid: that is stunnel's word; write \"user\"",
+              "t.ini:6: chroot: that is stunnel's word; remove it",
+              "t.ini:7: client: TLS is asked for by the endpoint",
+              "t.ini:8: TIMEOUTidle: that is stunnel's word",
+              "t.ini:9: there is no section [redis]; a service's is "
+                  "[service redis]",
+              "t.ini:10: [service redis] accept: there is no such option in this "
+                  "section; that is stunnel's word; write \"listen\"",
+              "t.ini:12: [service redis] CAfile: ",
+              "t.ini:13: [service redis] verifyChain: ",
+              "t.ini:14: [service redis] checkHost: " } },
+        /* nginx */
+        { "stream {\n\tserver {\n\t\tlisten 443 ssl;\n\t\tproxy_pass a:80;\n\t}\n",
+            { "t.ini:1: \"stream {\" is a line of nginx; remove it",
+              "t.ini:2: \"server {\" is a line of nginx; write [service NAME]",
+              "t.ini:3: \"listen 443 ssl;\" has no '='; write \"listen = "
+                  "tls://*:443\"",
+              "t.ini:4: \"proxy_pass a:80;\" is a line of nginx; write \"connect = "
+                  "a:80\"",
+              "t.ini:5: \"}\" is a line of nginx; remove it" } },
+        /* HAProxy */
+        { "frontend web\n    bind *:443 ssl crt /x.pem\n    mode tcp\n",
+            { "t.ini:1: \"frontend web\" is a line of HAProxy; write [service web]",
+              "t.ini:2: \"bind *:443 ssl crt /x.pem\" is a line of HAProxy; write "
+                  "\"listen = tls://*:443\" and \"listen.cert = /x.pem\"",
+              "t.ini:3: \"mode tcp\" is a line of HAProxy; remove it" } },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error error = { 0 };
+        size_t count = 0;
+
+        cr_expect_null(loading_text(cases[i].text, &error));
+        while (cases[i].said[count] != NULL)
+            count++;
+        cr_expect_eq(error.count, count, "%zu: %zu", i, error.count);
+        for (size_t j = 0; j < error.count && j < count; j++)
+            cr_expect(strncmp(error.messages[j], cases[i].said[j],
+                strlen(cases[i].said[j])) == 0, "%s", error.messages[j]);
+        error_clear(&error);
+    }
+}
+
+/* Promise 37 */
+Test(config_read, tells_ten_lines_of_another_program_and_counts_the_rest)
+{
+    struct error error = { 0 };
+    char text[4096] = "";
+
+    for (size_t i = 0; i < 30; i++)
+        strcat(text, "proxy_pass a:80;\n");
+    cr_expect_null(loading_text(text, &error));
+    cr_expect_eq(error.count, 11);
+    cr_expect_eq(error_total(&error), 30);
+    error_clear(&error);
 }
