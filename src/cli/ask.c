@@ -43,6 +43,16 @@ find_socket(const struct ask *ask, struct error *error)
     return path;
 }
 
+/* The daemon is asked all the same: it may run with a file that has gone since. */
+static char *
+advise_missing(const char *file)
+{
+    char *advice;
+
+    return asprintf(&advice, "; there is no file %s: write -c with the one that "
+        "the daemon runs with, or -s with its socket", file) < 0 ? NULL : advice;
+}
+
 static int
 connect_daemon(const struct ask *ask, struct error *error)
 {
@@ -52,6 +62,8 @@ connect_daemon(const struct ask *ask, struct error *error)
 
     if (ask->socket != NULL)
         advice = strdup("");
+    else if (access(ask->file, F_OK) != 0 && errno == ENOENT)
+        advice = advise_missing(ask->file);
     else if (asprintf(&advice, "; is it running with -c %s?", ask->file) < 0)
         advice = NULL;
     if (path != NULL && advice != NULL)

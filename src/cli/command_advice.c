@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/strings.h"
 #include "cli/command_table.h"
 #include "config/config_options.h"
+#include "config/config_peek.h"
 #include "config/config_suggest.h"
 
 #define MEANS(ours) "; that is `sallyport " ours "`"
@@ -198,15 +200,42 @@ command_advice_knows(const struct command *command, const char *word)
 
 /* "write web, forward or other" */
 static void
-list_command_words(const struct command *command, char text[COMMAND_ADVICE_SIZE])
+list_words(
+    const char *const *words, size_t count, char text[COMMAND_ADVICE_SIZE])
 {
-    const char *const *words = command->words;
     size_t used = (size_t)snprintf(text, COMMAND_ADVICE_SIZE, "; write ");
 
-    for (size_t i = 0; words[i] != NULL && used < COMMAND_ADVICE_SIZE; i++)
+    for (size_t i = 0; i < count && used < COMMAND_ADVICE_SIZE; i++)
         used += (size_t)snprintf(text + used, COMMAND_ADVICE_SIZE - used,
-            "%s%s", i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ",
-            words[i]);
+            "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);
+    if (used >= COMMAND_ADVICE_SIZE)
+        strcpy(text + COMMAND_ADVICE_SIZE - sizeof("..."), "...");
+}
+
+static void
+list_command_words(const struct command *command, char text[COMMAND_ADVICE_SIZE])
+{
+    size_t count = 0;
+
+    while (command->words[count] != NULL)
+        count++;
+    list_words(command->words, count, text);
+}
+
+const char *
+command_advice_missing(const struct command *command, const char *file,
+    char text[COMMAND_ADVICE_SIZE])
+{
+    struct strings services = { NULL, 0 };
+
+    *text = '\0';
+    if (command->words != NULL)
+        list_command_words(command, text);
+    else if (file != NULL && command->id == COMMAND_VERB &&
+        config_peek_services(file, &services) && services.count > 0)
+        list_words((const char *const *)services.items, services.count, text);
+    strings_clear(&services);
+    return text;
 }
 
 const char *

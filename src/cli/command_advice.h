@@ -29,6 +29,11 @@ const char *command_advice_operand(const struct command *command,
 const char *command_advice_extra(const struct command *command,
     const char *word, char text[COMMAND_ADVICE_SIZE]);
 
+/* For a command that lacks its word: those that it knows, or for one that needs a
+ * SERVICE those of the configuration `file` (NULL: it is not known). */
+const char *command_advice_missing(const struct command *command,
+    const char *file, char text[COMMAND_ADVICE_SIZE]);
+
 /* Whether the word is among those that the command knows; true as well if it
  * takes any. */
 bool command_advice_knows(const struct command *command, const char *word);

@@ -339,13 +339,17 @@ judge_flags(struct words *words)
 static bool
 judge_operands(struct words *words)
 {
-    const struct command *command = words->line->command;
+    const struct command_line *line = words->line;
+    const struct command *command = line->command;
+    const char *file = line->file != NULL ? line->file : DEFAULT_CONFIG;
+    char advice[COMMAND_ADVICE_SIZE];
 
     if (command == NULL || command->takes != OPERANDS_ONE ||
-        words->line->operand_count > 0)
+        line->operand_count > 0)
         return true;
-    error_add(words->error, "%s needs a %s behind it", command->name,
-        command->operand);
+    error_add(words->error, "%s needs a %s behind it%s", command->name,
+        command->operand, command_advice_missing(command,
+            command_line_has(line, FLAG_SOCKET) ? NULL : file, advice));
     return false;
 }
 

@@ -46,6 +46,40 @@ read_control(struct global_config *global, const struct option *option,
     error_clear(&ignored);
 }
 
+static bool
+add_service_names(const struct source_file *file, struct strings *names)
+{
+    struct config_source source = { 0 };
+    struct error ignored = { 0 };
+    bool added = true;
+
+    config_read(&source, file, &ignored);
+    for (size_t i = 0; i < source.count && added; i++)
+        if (source.sections[i].kind == SECTION_SERVICE)
+            added = strings_add(names, source.sections[i].name,
+                strlen(source.sections[i].name));
+    config_read_free(&source);
+    error_clear(&ignored);
+    return added;
+}
+
+bool
+config_peek_services(const char *path, struct strings *names)
+{
+    struct source_file file = { .name = path };
+    struct fault fault;
+    struct file_content content;
+    bool added;
+
+    if (!config_file_read(NULL, path, &content, &fault))
+        return true;
+    file.text = content.text;
+    file.length = content.length;
+    added = add_service_names(&file, names);
+    files_release(&content);
+    return added;
+}
+
 char *
 config_peek_control(const char *path)
 {

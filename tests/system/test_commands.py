@@ -60,7 +60,9 @@ WRONG = [
     ("upgrade x", '"x"'), ("upgrade --json", "--json"),
     ("drain", "drain needs a SERVICE"), ("drain a b", '"b"'),
     ("drain --json a", "--json"), ("drain ''", "empty word"),
-    ("init", "init needs a KIND"), ("init wbe", 'did you mean "web"?'),
+    ("init", "init needs a KIND behind it; write web, tunnel-client, "
+             "tunnel-server or forward"),
+    ("completion", "needs a SHELL behind it; write bash or zsh"), ("init wbe", 'did you mean "web"?'),
     ("completion fish", "bash or zsh"), ("selftest", '"selftest sandbox"'),
 ]
 

@@ -158,13 +158,26 @@ def test_missing_daemon_is_told(tmp_path):
 
 
 def test_missing_daemon_without_a_file_is_told(tmp_path):
-    """A command without daemon or file names the socket that it looked for."""
+    """A command without daemon or file names the socket that it looked for, and
+    the file that is not there."""
     done = command("status", "-c", tmp_path / "x.ini")
     assert done.returncode == 1
     folder = "/run/sallyport/" if os.geteuid() == 0 else "/"
     assert f"cannot reach the daemon at {folder}" in done.stderr
-    assert ".control: No such file or directory; is it running with -c " \
+    assert ".control: No such file or directory; there is no file " \
+        f"{tmp_path}/x.ini: write -c with the one that the daemon runs with" \
         in done.stderr
+
+
+def test_drain_without_a_name_lists_the_services(tmp_path):
+    """`drain` without a service names those that the file has."""
+    file = configured(tmp_path, "[global]\ncontrol = s\n")
+    with open(file, "a", encoding="ascii") as out:
+        out.write("[service mail]\nlisten = 127.0.0.1:9\n")
+    done = command("drain", "-c", file)
+    assert done.returncode == 2
+    assert "sallyport: drain needs a SERVICE behind it; write " in done.stderr
+    assert "mail\n" in done.stderr
 
 
 def test_missing_control_socket_is_told(tmp_path):

@@ -152,9 +152,13 @@ Test(command_line, names_the_wrong_word_and_what_it_may_mean)
         { "demo x", "\"x\" is one word too many for demo" },
         { "status /x.ini", "\"/x.ini\" is one word too many for status; the "
             "configuration is named with -c FILE" },
-        { "drain", "drain needs a SERVICE behind it" },
+        { "drain -c /nonexistent/x.ini", "drain needs a SERVICE behind it" },
+        { "drain -c " SOURCE_DIR "/conf/sallyport.ini", "drain needs a SERVICE "
+            "behind it; write example" },
         { "drain a b", "\"b\" is one word too many for drain" },
-        { "init", "init needs a KIND behind it" },
+        { "init", "init needs a KIND behind it; write web, tunnel-client, "
+            "tunnel-server or forward" },
+        { "completion", "completion needs a SHELL behind it; write bash or zsh" },
         { "init wbe", "init does not know \"wbe\"; did you mean \"web\"?" },
         { "init mail", "\"mail\"; write web, tunnel-client, tunnel-server or "
             "forward" },

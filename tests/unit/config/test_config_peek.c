@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/scratch.h"
+#include "base/strings.h"
 
 TestSuite(config_peek, .fini = scratch_remove);
 
@@ -73,4 +74,32 @@ Test(config_peek, of_a_file_that_cannot_be_read_is_the_default)
         cr_expect_str_eq(control, "auto", "%s", paths[i]);
         free(control);
     }
+}
+
+Test(config_peek, names_the_services_whatever_else_is_wrong)
+{
+    static const struct { const char *text; size_t count; const char *last; }
+    cases[] = {
+        { "", 0, NULL },
+        { "[service a]\nlisten = 1\n[service b]\n", 2, "b" },
+        { "[global]\nx\n[service a]\n  x\n", 1, "a" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct strings names = { NULL, 0 };
+
+        cr_expect(config_peek_services(write_file(cases[i].text), &names));
+        cr_assert_eq(names.count, cases[i].count, "%s", cases[i].text);
+        if (names.count > 0)
+            cr_expect_str_eq(names.items[names.count - 1], cases[i].last);
+        strings_clear(&names);
+    }
+}
+
+Test(config_peek, names_no_service_of_a_file_that_is_missing)
+{
+    struct strings names = { NULL, 0 };
+
+    cr_expect(config_peek_services("/nonexistent", &names));
+    cr_expect_eq(names.count, 0);
 }
