@@ -18,6 +18,7 @@
 #include "master/credential_check.h"
 #include "relay/service.h"
 #include "relay/services.h"
+#include "relay/services_warn.h"
 #include "sandbox/account_check.h"
 #include "sandbox/sandbox.h"
 #include "tls/tls_memory.h"
@@ -122,6 +123,8 @@ try_config(const struct command_line *line, struct config *config,
     check_ticket_secret(config, error);
     services = services_new(&spec, error);
     config_file_warn(config);
+    if (services != NULL)
+        services_warn(services, config->service_count);
     credential_check(config);
     if (services != NULL && !error_any(error) &&
         tls_vault_would_load(config, spec.shared, error) &&

@@ -18,6 +18,7 @@
 #include "net/names_check.h"
 #include "relay/service.h"
 #include "relay/services.h"
+#include "relay/services_warn.h"
 #include "roles/fd_budget.h"
 #include "roles/scout_client.h"
 #include "sandbox/sandbox.h"
@@ -138,6 +139,8 @@ make_services(const struct trial *trial, const struct facts *facts,
     bool ok = services != NULL;
 
     config_file_warn(config);
+    if (ok)
+        services_warn(services, count);
     if (ok && trial->strict)
         ok = are_current(services, count, error);
     ok = ok && tls_vault_would_load(config, spec.shared, error);

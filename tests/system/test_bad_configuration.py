@@ -601,6 +601,44 @@ def test_slips_of_certificates_are_warned_of(certs, relay, tmp_path, free_port,
     one.wait_log(f"warn.*{warning}", count=2)
 
 
+# Lines of a TLS service, and what is warned of them; "": nothing.
+ODD_NAMES = {
+    "alpn-http1.1": ("listen.alpn = h2, http1.1", 'listen.alpn: "http1.1" is not '
+                     'the name of a registered protocol; did you mean '
+                     '"http/1.1"\\?'),
+    "alpn-http2": ("listen.alpn = http/2", 'did you mean "h2"'),
+    "alpn-h1": ("listen.alpn = h1", 'did you mean "http/1.1"'),
+    "alpn-of-a-match": ("listen.match = alpn:http/2",
+                        'listen.match: "http/2" is .*did you mean "h2"'),
+    "alpn-private": ("listen.alpn = x-mine", ""),
+    "sni-not-certified": ("listen.match = sni:other.example",
+                          "listen.match: no certificate of this service is for "
+                          "other.example.*name one with listen.cert"),
+    "sni-of-a-domain": ("listen.match = sni:*.other.example",
+                        r"is for \*.other.example"),
+    "sni-certified": ("listen.match = sni:localhost", ""),
+}
+
+
+@pytest.mark.promise(52)
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_name_that_no_client_will_ask_for_is_warned_of(certs, relay, tmp_path,
+                                                       free_port, name):
+    """A protocol that looks like a registered one, and a name that no certificate
+    has, are warned of by check and start alike, with the line."""
+    line, warning = ODD_NAMES[name]
+    one = relay(configs.tls(free_port(), 9, certs, line))
+    number = one.config.read_text().splitlines().index(line) + 1
+    done = sallyport.sallyport("check", "-c", one.config)
+    assert done.returncode == 0, done.stderr
+    if not warning:
+        assert "warning" not in done.stderr and not one.matching(" warn ")
+        return
+    assert re.search(rf":{number}: warning: \[service \w+\] {'.*' + warning}",
+                     done.stderr), done.stderr
+    assert one.matching(f"warn.*{warning}"), one.text()
+
+
 @pytest.mark.promise(52)
 def test_configuration_that_any_user_may_change_is_warned_of(relay, tmp_path,
                                                              free_port):

@@ -413,7 +413,10 @@ def check(config, tmp_path, certs):
     file.write_text("\n".join(with_keys(lines)) + "\n")
     done = sallyport("check", "-c", file)
     assert done.returncode == 0, done.stderr + file.read_text()
-    assert done.stderr == ""
+    # The stand-ins have names of their own.
+    told = [line for line in done.stderr.splitlines()
+            if "listen.match: no certificate of this service is for" not in line]
+    assert told == []
 
 
 def shown_configurations():
