@@ -216,6 +216,42 @@ def test_package_goes_on_after_another_generator(tmp_path):
     assert (folder / "CMakeCache.txt").read_text() == good
 
 
+# The words of a daemon, and the configuration that they name.
+COMMAND_LINES = {
+    "flag": ("run -c /etc/a.ini", "/etc/a.ini"),
+    "flag-first": ("-c /etc/a.ini run", "/etc/a.ini"),
+    "long-flag": ("run --config /etc/a.ini", "/etc/a.ini"),
+    "long-flag-with-sign": ("run --config=/etc/a.ini", "/etc/a.ini"),
+    "file-alone": ("run /etc/a.ini", "/etc/a.ini"),
+    "relative": ("run a.ini", "a.ini"),
+    "none": ("run", ""),
+}
+
+
+@pytest.mark.parametrize("name", COMMAND_LINES)
+def test_package_finds_the_configuration_of_a_daemon(tmp_path, name):
+    """An upgrade of the package asks the daemon that runs, however its
+    configuration was named."""
+    words, file = COMMAND_LINES[name]
+    script = (ROOT / "packaging/postinst").read_text()
+    function = re.search(r"^config_of\(\) \{.*?^\}", script, re.M | re.S).group()
+    (tmp_path / "cmdline").write_bytes(
+        b"".join(word.encode() + b"\0"
+                 for word in ["/usr/sbin/sallyport", *words.split()]))
+    assert run("sh", "-ec", f"{function}\nconfig_of {tmp_path}/cmdline") == \
+        (f"{file}\n" if file else "")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_never_gives_up_on_an_address_that_is_late(unit):
+    """A start that fails for the machine's state, not the configuration's, is
+    tried again each second for as long as it takes."""
+    text = (ROOT / f"systemd/{unit}.in").read_text()
+    assert "\nStartLimitIntervalSec=0\n" in text
+    assert "\nRestart=on-failure\n" in text and "\nRestartSec=1s\n" in text
+    assert "\nRestartPreventExitStatus=78\n" in text
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes files of root's")
 def test_package_builds_elsewhere_where_root_has_built(tmp_path):
     """A user whose build folder is root's gets the package from a folder of the
