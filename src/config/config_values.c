@@ -78,6 +78,38 @@ config_values_origin(const struct service_config *service, const char *name,
     return config_option_origin(service->origins, OPTION_SERVICE, name);
 }
 
+static bool
+has_value(const struct service_config *service, const struct option *option,
+    const char *value)
+{
+    char *text = config_type_count(option, service) > 0
+        ? config_type_format(option, service, 0) : NULL;
+    bool same = text != NULL && strcmp(text, value) == 0;
+
+    free(text);
+    return same;
+}
+
+const struct origin *
+config_values_find(const struct service_config *service, const char *value,
+    const struct option **option)
+{
+    for (size_t i = 0; i < service->value_count; i++) {
+        *option = service->values[i].option;
+        if (strcmp(service->values[i].text, value) == 0)
+            return &service->values[i].origin;
+    }
+    for (size_t i = 0; i < config_option_count(); i++) {
+        *option = config_option_at(i);
+        if ((*option)->scope == OPTION_SERVICE &&
+            ((*option)->flags & OPTION_LIST) == 0 &&
+            has_value(service, *option, value))
+            return config_option_origin(
+                service->origins, OPTION_SERVICE, (*option)->name);
+    }
+    return NULL;
+}
+
 void
 config_values_clear(struct service_config *service)
 {

@@ -24,6 +24,11 @@ NODISCARD bool config_values_note(struct service_config *service,
 const struct origin *config_values_origin(const struct service_config *service,
     const char *name, const char *about);
 
+/* Where one of the service's options was given this value, a path, and which option
+ * that is.  NULL: no option has it, or it is a default. */
+const struct origin *config_values_find(const struct service_config *service,
+    const char *value, const struct option **option);
+
 void config_values_clear(struct service_config *service);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "config/config_fault.h"
+#include "config/config_options.h"
+#include "config/config_values.h"
 #include "systemd/credential.h"
 #include "tls/tls_files.h"
 
@@ -13,16 +16,25 @@ warn_of_copy(const struct tls_named *named, void *arg)
 {
     const struct service_config *service = arg;
     struct credential credential;
+    const struct option *option;
+    const struct origin *origin =
+        config_values_find(service, named->path, &option);
+    struct log_cause cause;
     char source[PATH_MAX];
     enum credential_state state = credential_look(named->path, source);
 
+    /* The system's store, which no option names, is no credential. */
     if ((state != CREDENTIAL_CHANGED && state != CREDENTIAL_HIDDEN) ||
-        !credential_parse(named->path, &credential))
+        origin == NULL || !credential_parse(named->path, &credential))
         return true;
-    log_warn(service->name, "%s is the copy of %s that was made when the unit "
-        "started%s, systemctl restart %s", named->path, source,
-        state == CREDENTIAL_CHANGED ? ", and the file has changed since: so"
-            : "; this user may not see whether the file has changed since: if so",
+    cause = (struct log_cause){
+        .file = origin->file, .place = config_fault_place(origin),
+    };
+    log_warn_at(&cause, service->name, "credential", "%s: %s is the copy of %s "
+        "that was made when the unit started%s systemctl restart %s",
+        option->name, named->path, source, state == CREDENTIAL_CHANGED
+            ? ", and the file has changed since:"
+            : "; this user may not see whether the file has changed since: if so,",
         credential.unit);
     return true;
 }

@@ -1,10 +1,12 @@
 #include "config/config_values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
 
 #include "config/config.h"
+#include "config/config_options.h"
 #include "loading.h"
 
 static const char text[] =
@@ -52,5 +54,31 @@ Test(config_values, are_found_by_what_a_message_is_about)
     }
     cr_expect_null(config_values_origin(
         &config->services[0], "listen.key", "/a.pem"));
+    config_unref(config);
+}
+
+Test(config_values, are_found_by_themselves)
+{
+    static const struct { const char *value, *name; unsigned line; } cases[] = {
+        { "/a.pem", "listen.cert", 7 }, { "/b.pem", "listen.cert", 8 },
+        { "/dir", "connect.ca", 12 }, { "/crl/b.pem", "connect.crl", 3 },
+        { "/secret", "listen.passphrase_file", 14 },
+    };
+    char more[1000];
+    const struct option *option;
+    struct config *config;
+
+    snprintf(more, sizeof(more), "%slisten.passphrase_file = /secret\n", text);
+    config = loading_good(more);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct origin *origin = config_values_find(
+            &config->services[0], cases[i].value, &option);
+
+        cr_assert_not_null(origin, "%s", cases[i].value);
+        cr_expect_eq(origin->line, cases[i].line, "%s", cases[i].value);
+        cr_expect_str_eq(option->name, cases[i].name, "%s", cases[i].value);
+    }
+    cr_expect_null(
+        config_values_find(&config->services[0], "/c.pem", &option));
     config_unref(config);
 }
