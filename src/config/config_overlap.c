@@ -147,6 +147,34 @@ check_port(const struct family *family, const struct place *places,
 }
 
 static bool
+has_host(const struct place *place, const char *host)
+{
+    return place->endpoint->host != NULL &&
+        strcmp(place->endpoint->host, host) == 0;
+}
+
+/* The one name whose addresses are known without a lookup (RFC 6761 6.3).
+ * `places` are all of one port. */
+static void
+check_localhost(const struct place *places, size_t count, struct error *error)
+{
+    static const char *const own[] = { "127.0.0.1", "::1" };
+    const struct place *name = NULL;
+
+    for (size_t i = 0; i < count && name == NULL; i++)
+        if (has_host(&places[i], "localhost"))
+            name = &places[i];
+    for (size_t i = 0; i < count && name != NULL; i++)
+        for (size_t j = 0; j < COUNT(own); j++)
+            if (has_host(&places[i], own[j])) {
+                report_overlap(name, &places[i], ": localhost is 127.0.0.1, and "
+                    "::1 where there is IPv6; write the same in both, or "
+                    "remove one", error);
+                return;
+            }
+}
+
+static bool
 is_same_port(const struct place *a, const struct place *b)
 {
     return b->endpoint->kind == ENDPOINT_INET &&
@@ -164,6 +192,7 @@ check_ports(const struct place *places, size_t count, struct error *error)
             end++;
         for (size_t j = 0; j < COUNT(families); j++)
             check_port(&families[j], &places[i], end - i, error);
+        check_localhost(&places[i], end - i, error);
     }
 }
 

@@ -370,7 +370,9 @@ Test(sockets, refuse_an_address_that_another_line_has)
 {
     char name[64];
 
-    snprintf(name, sizeof(name), "listen = localhost:%u", web);
+    if (!own_net_enter("127.0.0.1 here localhost\n", ""))
+        cr_skip_test("this takes a network and files of its own");
+    snprintf(name, sizeof(name), "listen = here:%u", web);
     cr_expect_not(BIND(WORKERS, at(web), name));
     cr_assert_eq(error.count, 1);
     cr_expect_not_null(strstr(error.messages[0], "t.ini:5: [service b] "));
