@@ -19,6 +19,7 @@
 #include "tls/tls_load.h"
 #include "tls/tls_notes.h"
 #include "tls/tls_passphrase.h"
+#include "tls/tls_pem_damage.h"
 #include "tls/tls_remote_key.h"
 #include "tls/tls_shared.h"
 
@@ -51,7 +52,7 @@ static void
 explain_key(const struct tls_load *load, const struct tls_file *file,
     const char *option, const struct tls_passphrases *passphrases)
 {
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE], where[TLS_PEM_DAMAGE_SIZE];
 
     tls_error_reason(reason, sizeof(reason));
     if (!passphrases->asked && strcmp(option, "key") == 0 &&
@@ -77,8 +78,9 @@ explain_key(const struct tls_load *load, const struct tls_file *file,
             "any of the %zu passphrases in %s: %s", file->path,
             passphrases->count, load->leg->passphrase_file, reason);
     else
-        tls_load_fault(load, option, "%s: cannot read the private key: %s",
-            file->path, reason);
+        tls_load_fault(load, option, "%s: cannot read the private key%s: %s",
+            file->path, tls_pem_damage(file->content.text,
+                file->content.length, "PRIVATE KEY", 1, where), reason);
 }
 
 /* `name` is that of the PEM block. */

@@ -16,6 +16,7 @@
 #include "config/config_values.h"
 #include "tls/tls_error.h"
 #include "tls/tls_notes.h"
+#include "tls/tls_pem_damage.h"
 
 enum { MESSAGE_SIZE = 1024, REASON_SIZE = 256, KEY_SIZE = 256 };
 
@@ -281,7 +282,7 @@ bool
 tls_file_has_certificates(const struct tls_load *load, const char *option,
     const struct tls_file *file, bool read, int count)
 {
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE], where[TLS_PEM_DAMAGE_SIZE];
 
     tls_error_reason(reason, sizeof(reason));
     if (read && count > 0)
@@ -290,7 +291,9 @@ tls_file_has_certificates(const struct tls_load *load, const char *option,
         return false;
     if (!read)
         tls_load_fault(load, option, "%s: certificate %d in it cannot be "
-            "read: %s", file->path, count + 1, reason);
+            "read%s: %s", file->path, count + 1,
+            tls_pem_damage(file->content.text, file->content.length,
+                "CERTIFICATE", (unsigned)count + 1, where), reason);
     else if (tls_file_holds(file, ""))
         tls_load_fault(load, option, "%s: has no certificate in it",
             file->path);

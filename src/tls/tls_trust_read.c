@@ -13,6 +13,7 @@
 #include "tls/tls_error.h"
 #include "tls/tls_files.h"
 #include "tls/tls_load.h"
+#include "tls/tls_pem_damage.h"
 
 enum { REASON_SIZE = 256 };
 
@@ -279,12 +280,18 @@ add_crl(struct tls_trust_reading *reading, const char *path, X509_CRL *crl)
 static void
 check_crls(struct tls_trust_reading *reading, const struct tls_file *file)
 {
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE], where[TLS_PEM_DAMAGE_SIZE];
 
     if (!tls_file_ended())
         tls_load_fault(&reading->load, "crl", "%s: list %d in it cannot be "
-            "read: %s", file->path, reading->count + 1,
+            "read%s: %s", file->path, reading->count + 1,
+            tls_pem_damage(file->content.text, file->content.length, "CRL",
+                (unsigned)reading->count + 1, where),
             tls_error_reason(reason, sizeof(reason)));
+    else if (reading->count == 0 && tls_file_holds(file, "CERTIFICATE"))
+        tls_load_fault(&reading->load, "crl", "%s: holds a certificate, and "
+            "has no CRL in it; name the list of revoked certificates that the "
+            "CA publishes (-----BEGIN X509 CRL-----)", file->path);
     else if (reading->count == 0)
         tls_load_fault(&reading->load, "crl", "%s: has no CRL (-----BEGIN "
             "X509 CRL-----) in it; convert it to PEM with openssl crl",

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "tls/tls_pem_damage.h"
 #include "tls/tls_pem_slip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,6 +14,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
+    char damage[TLS_PEM_DAMAGE_SIZE];
     const char *words = tls_pem_slip(text, size, TLS_PEM_CERTIFICATE);
 
     if (words != NULL && *words == '\0')
@@ -20,6 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     words = tls_pem_slip(text, size, TLS_PEM_PRIVATE_KEY);
     if (words != NULL && *words == '\0')
         abort();
+    for (unsigned i = 0; i < 4; i++)
+        tls_pem_damage(text, size, "CERTIFICATE", i, damage);
     if (ERR_peek_error() != 0)
         abort();
     return 0;

@@ -291,7 +291,7 @@ FILES = {
     "crl-garbage": ("ca.crl", _content(bytes(range(256))), "connect.crl",
                     "has no CRL"),
     "crl-cut": ("ca.crl", _cut, "connect.crl",
-                "list 1 in it cannot be read: bad end line"),
+                "list 1 in it cannot be read"),
     "crl-folder": ("ca.crl", _folder, "connect.crl", "is a directory"),
     "crl-dangling": ("ca.crl", _dangling, "connect.crl", "No such file"),
     "crl-is-cert": ("ca.crl", _copy("ca.pem"), "connect.crl", "has no CRL"),

@@ -326,7 +326,7 @@ Test(tls_files, explains_trust_that_cannot_be_used)
     trusted = ca_file;
     leg.ca = (struct strings){ &trusted, 1 };
     leg.crl = (struct strings){ &ca_file, 1 };
-    EXPECT_FAULT(&leg, "listen.crl: ", "ca.pem: has no CRL");
+    EXPECT_FAULT(&leg, "listen.crl: ", "ca.pem: holds a certificate, and has no CRL");
     leg.crl = (struct strings){ (char *[]){ text_file("bad.crl",
         "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n") }, 1 };
     EXPECT_FAULT(&leg, "bad.crl: list 1 in it cannot be read");
