@@ -120,6 +120,7 @@ struct endpoints {
 enum { WORKERS_MAX = 64 };
 
 enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+enum unknown_name { UNKNOWN_NAME_DEFAULT, UNKNOWN_NAME_REFUSE };
 enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
 enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
 enum log_connections {
@@ -206,6 +207,7 @@ struct leg_config {
     mode_t mode;                    /* of a unix socket's path */
     char *owner;                    /* USER[:GROUP] of it; NULL: unchanged */
     char *group;                    /* of it; NULL: the owner's, or unchanged */
+    enum unknown_name unknown_name; /* that no certificate has */
     struct match_rules match;       /* which clients, at an address that several
                                        services share */
 };

@@ -53,6 +53,11 @@ static const struct option_word connect_verify_words[] = {
     { "none", VERIFY_NONE }, { "required", VERIFY_REQUIRED }, { NULL, 0 },
 };
 
+static const struct option_word unknown_name_words[] = {
+    { "default", UNKNOWN_NAME_DEFAULT }, { "refuse", UNKNOWN_NAME_REFUSE },
+    { NULL, 0 },
+};
+
 static const struct option options[] = {
 #define FIELD(f) offsetof(struct global_config, f)
     { .name = "log", .scope = OPTION_GLOBAL, .type = OPTION_LOG,
@@ -295,8 +300,10 @@ static const struct option options[] = {
 #define CERT_HELP "PEM file with the server's certificate and its chain."
 #define CERT_DETAILS \
     "The certificate comes first, then the intermediates; the private key " \
-    "may be in the same file. A TLS listener needs it. Repeat it to offer " \
-    "RSA and ECDSA side by side."
+    "may be in the same file. A TLS listener needs it. Repeat it for several " \
+    "names, and for RSA and ECDSA side by side: a client gets the one that has " \
+    "the name it asks for, exactly or else by a wildcard, that it can verify, " \
+    "and that is in date. The first one is the default."
 #define VERIFY_VALUE "none"
 #define VERIFY_WORDS listen_verify_words
 #define VERIFY_HELP "Whether clients must show a certificate."
@@ -343,6 +350,15 @@ static const struct option options[] = {
           "client says as it is. Where there is no service for a client, "
           "TLS is refused with the alert unrecognized_name, and anything else "
           "is closed." },
+    { .name = "listen.unknown_name", .scope = OPTION_SERVICE,
+      .type = OPTION_WORD,
+      .flags = OPTION_OF_LISTEN | OPTION_TLS | OPTION_RELOADS,
+      .offset = FIELD(unknown_name), .value = "default",
+      .words = unknown_name_words,
+      .help = "What a client gets that asks for a name no certificate has.",
+      .details = "default shows the first certificate, refuse ends the "
+          "handshake with the alert unrecognized_name. A client that asks for "
+          "no name gets the first certificate in either case." },
     { .name = "listen.backlog", .scope = OPTION_SERVICE,
       .type = OPTION_NUMBER, .flags = OPTION_OF_LISTEN,
       .offset = FIELD(backlog), .value = "4096", .min = 1, .max = 65535,

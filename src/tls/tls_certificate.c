@@ -167,6 +167,44 @@ tls_certificate_has_names(const X509 *cert)
 }
 
 static bool
+see_common_name(
+    const X509 *cert, tls_certificate_host_fn *see, void *arg)
+{
+    const ASN1_STRING *name = common_name(X509_get_subject_name(cert));
+    unsigned char *utf8 = NULL;
+    int length = name != NULL ? ASN1_STRING_to_UTF8(&utf8, name) : -1;
+    bool good = length <= 0 ||
+        see((const char *)utf8, (size_t)length, false, arg);
+
+    OPENSSL_free(utf8);
+    ERR_clear_error();
+    return good;
+}
+
+bool
+tls_certificate_hosts(
+    const X509 *cert, tls_certificate_host_fn *see, void *arg)
+{
+    GENERAL_NAMES *names = alternative_names(cert);
+    bool good = true, found = false;
+
+    for (int i = 0; good && i < sk_GENERAL_NAME_num(names); i++) {
+        int kind;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(
+            sk_GENERAL_NAME_value(names, i), &kind);
+
+        if (kind != GEN_DNS && kind != GEN_IPADD)
+            continue;
+        found = true;
+        good = see((const char *)ASN1_STRING_get0_data(value),
+            (size_t)ASN1_STRING_length(value), kind == GEN_IPADD, arg);
+    }
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    return good && (found || see_common_name(cert, see, arg));
+}
+
+static bool
 is_http_address(const GENERAL_NAME *name)
 {
     static const char scheme[] = "http";

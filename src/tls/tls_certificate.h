@@ -46,6 +46,14 @@ const char *tls_certificate_key(const X509 *cert, char text[TLS_KEY_SIZE]);
  * URI. */
 bool tls_certificate_has_names(const X509 *cert);
 
+/* Calls `see` with each DNS name and each address (of 4 or 16 bytes) among the
+ * alternative names, as raw bytes; of a certificate without any with its common
+ * name, which old clients go by.  False: as `see` was. */
+typedef bool tls_certificate_host_fn(
+    const char *name, size_t length, bool is_address, void *arg);
+NODISCARD bool tls_certificate_hosts(
+    const X509 *cert, tls_certificate_host_fn *see, void *arg);
+
 /* True if it says where to fetch the issuer's certificate by HTTP (RFC 5280
  * 4.2.2.1, caIssuers). */
 bool tls_certificate_offers_issuer(const X509 *cert);

@@ -156,14 +156,6 @@ set_alpn(struct tls_context *context, const struct tls_load *load)
         tls_load_fault(load, "alpn", "cannot be set: out of memory");
 }
 
-/* Having a callback is what makes OpenSSL acknowledge the name. */
-static int
-acknowledge_name(SSL *ssl, int *alert, void *arg)
-{
-    (void)ssl, (void)alert, (void)arg;
-    return SSL_TLSEXT_ERR_OK;
-}
-
 /* Binds sessions to the service and policy they were made under: what decides
  * which peers are accepted is part of their name, and of the key that seals
  * them. */
@@ -198,8 +190,6 @@ fill_context(struct tls_context *context, const struct tls_load *load,
     if (!load->accepts && load->leg->cert.count > 0)
         SSL_CTX_set_post_handshake_auth(load->ctx, 1);
     set_alpn(context, load);
-    if (load->accepts)
-        SSL_CTX_set_tlsext_servername_callback(load->ctx, acknowledge_name);
     set_session_context(load, tickets);
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "tls/tls_cert_choice.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_certkey.h"
 #include "tls/tls_curves.h"
@@ -148,18 +149,24 @@ warn_of_chain(const struct tls_load *load, const struct tls_certkey *pair)
     ERR_clear_error();
 }
 
-/* tls_certkey_see_fn */
+/* tls_certkey_see_fn.  With a choice the context takes any number of
+ * certificates, and has the last one of each kind of keys. */
 static void
 use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
 {
-    (void)arg;
+    struct tls_cert_choice *choice = arg;
+
     if (!tls_shared_attach(load->ctx, pair->item)) {
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
         return;
     }
     if (SSL_CTX_use_cert_and_key(load->ctx, pair->leaf, pair->key,
-        pair->chain, 0) != 1) {
+        pair->chain, choice != NULL) != 1) {
         explain_refused_certkey(load, pair);
+        return;
+    }
+    if (choice != NULL && !tls_cert_choice_add(choice, pair)) {
+        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
         return;
     }
     tls_load_digest_certificate(load, pair->leaf);
@@ -171,11 +178,26 @@ use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
     warn_of_chain(load, pair);
 }
 
+static void
+load_listen_certs(const struct tls_load *load)
+{
+    struct tls_cert_choice *choice = tls_cert_choice_new(
+        load->leg->unknown_name == UNKNOWN_NAME_REFUSE);
+
+    if (load->leg->cert.count == 0)
+        tls_load_fault(load, "cert", "a TLS listener needs a certificate; "
+            "name its PEM file");
+    if (choice != NULL)
+        tls_pairs_load(load, use_certkey, choice);
+    if (choice == NULL || !tls_cert_choice_install(load->ctx, choice))
+        tls_load_fault(load, "cert", "cannot be chosen: out of memory");
+}
+
 void
 tls_context_certs_load(const struct tls_load *load)
 {
-    if (load->leg->cert.count == 0 && load->accepts)
-        tls_load_fault(load, "cert", "a TLS listener needs a certificate; "
-            "name its PEM file");
-    tls_pairs_load(load, use_certkey, NULL);
+    if (load->accepts)
+        load_listen_certs(load);
+    else
+        tls_pairs_load(load, use_certkey, NULL);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tls/tls_cert_choice.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_ticket_keys.h"
 #include "tls/tls_verify.h"
@@ -18,6 +19,7 @@ enum { SKEW_S = 5 * 60 };
 struct life {
     int64_t began;  /* seconds of time(2): the full handshake */
     int64_t ends;   /* of what the peer was verified by; INT64_MAX: nothing */
+    struct tls_shown shown; /* by a server; zeros: it has no other */
 };
 
 static int64_t
@@ -71,21 +73,30 @@ read_life(const SSL_SESSION *session, struct life *life)
 }
 
 /* Without memory the session stays without a life, and is not resumed. */
+static void
+write_life(SSL_SESSION *session, const struct life *life)
+{
+    if (SSL_SESSION_set1_ticket_appdata(session, life, sizeof(*life)) != 1)
+        ERR_clear_error();
+}
+
 void
 tls_session_set(SSL_SESSION *session, int64_t began, int64_t ends)
 {
-    const struct life life = { began, ends };
-
-    if (SSL_SESSION_set1_ticket_appdata(session, &life, sizeof(life)) != 1)
-        ERR_clear_error();
+    write_life(session, &(struct life){ .began = began, .ends = ends });
 }
 
 void
 tls_session_stamp(SSL *ssl, SSL_SESSION *session)
 {
-    if (session != NULL && !SSL_session_reused(ssl))
-        tls_session_set(session, time(NULL),
-            earlier_end(end_of_own(ssl), end_of_peer(ssl)));
+    struct life life = { .began = time(NULL) };
+
+    if (session == NULL || SSL_session_reused(ssl))
+        return;
+    life.ends = earlier_end(end_of_own(ssl), end_of_peer(ssl));
+    if (SSL_is_server(ssl))
+        tls_cert_choice_shown(ssl, &life.shown);
+    write_life(session, &life);
 }
 
 int64_t
@@ -133,6 +144,16 @@ on_seal(SSL *ssl, void *arg)
     return 1;
 }
 
+/* A client that resumes takes the server for the one whose certificate it saw. */
+static bool
+is_for_name(SSL *ssl, const SSL_SESSION *session)
+{
+    struct life life;
+
+    return read_life(session, &life) &&
+        tls_cert_choice_allows(ssl, &life.shown);
+}
+
 /* SSL_CTX_decrypt_session_ticket_fn: whatever the ticket is, the handshake goes
  * on, and the client that lost its session gets another one. */
 static SSL_TICKET_RETURN
@@ -143,7 +164,8 @@ on_open(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
         status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
 
     (void)name, (void)length, (void)arg;
-    if (!opened || !tls_session_is_alive(session, SSL_get_SSL_CTX(ssl)))
+    if (!opened || !tls_session_is_alive(session, SSL_get_SSL_CTX(ssl)) ||
+        !is_for_name(ssl, session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE
                                         : SSL_TICKET_RETURN_USE_RENEW;

@@ -399,9 +399,9 @@ def with_keys(lines):
         if line.startswith("["):
             text = "\n".join(section)
             for leg in ("listen", "connect"):
-                cert = re.search(rf"^{leg}\.cert = (.*)\.pem$", text, re.M)
-                if cert and not re.search(rf"^{leg}\.key ", text, re.M):
-                    section.append(f"{leg}.key = {cert[1]}.key")
+                certs = re.findall(rf"^{leg}\.cert = (.*)\.pem$", text, re.M)
+                if not re.search(rf"^{leg}\.key ", text, re.M):
+                    section += [f"{leg}.key = {cert}.key" for cert in certs]
             yield from section
             section = []
         section.append(line)

@@ -160,6 +160,17 @@ step(SSL *ssl, bool *done, char *fault, char *reason)
     }
 }
 
+static void
+shake_hands(struct handshake *shake)
+{
+    for (int i = 0; i < TURNS; i++) {
+        step(shake->client, &shake->client_done, shake->client_fault,
+            shake->client_reason);
+        step(shake->server, &shake->server_done, shake->server_fault,
+            shake->server_reason);
+    }
+}
+
 struct handshake
 handshake_between(const struct tls_context *client,
     const struct tls_context *server, const char *name, SSL_SESSION *session)
@@ -167,12 +178,20 @@ handshake_between(const struct tls_context *client,
     struct handshake shake = { .client = NULL };
 
     begin(&shake, client, server, name, session);
-    for (int i = 0; i < TURNS; i++) {
-        step(shake.client, &shake.client_done, shake.client_fault,
-            shake.client_reason);
-        step(shake.server, &shake.server_done, shake.server_fault,
-            shake.server_reason);
-    }
+    shake_hands(&shake);
+    return shake;
+}
+
+struct handshake
+handshake_asking(const struct tls_context *client,
+    const struct tls_context *server, const char *sni, SSL_SESSION *session)
+{
+    struct handshake shake = { .client = NULL };
+
+    begin(&shake, client, server, NULL, session);
+    if (sni != NULL && SSL_set_tlsext_host_name(shake.client, sni) != 1)
+        abort();
+    shake_hands(&shake);
     return shake;
 }
 

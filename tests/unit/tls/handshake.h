@@ -43,6 +43,11 @@ struct handshake handshake_run(const struct service_config *service,
 struct handshake handshake_between(const struct tls_context *client,
     const struct tls_context *server, const char *name, SSL_SESSION *session);
 
+/* The same with a client that sends `sni`, whatever text it is, and expects no
+ * name of the server. */
+struct handshake handshake_asking(const struct tls_context *client,
+    const struct tls_context *server, const char *sni, SSL_SESSION *session);
+
 void handshake_free(struct handshake *handshake);
 
 /* Sends the log, warnings of contexts among it, to a file. */

@@ -280,18 +280,33 @@ Test(tls_files, tries_each_line_for_each_key)
     pki_free(&rsa);
 }
 
+/* Of several certificates a server chooses the one that it wants to see. */
+Test(tls_files, explains_that_clients_show_one_of_each_kind)
+{
+    char *files[] = { pki_both("one.pem", &leaf), pki_both("two.pem", &other) };
+    const struct service_config service = { .name = service_name,
+        .listen_leg = LEG(.cert = { files, 2 }),
+        .connect_leg = LEG(.cert = { files, 2 }) };
+    char messages[4096];
+    struct tls_context *context = handshake_context(
+        &service, TLS_CONNECT, messages, sizeof(messages));
+
+    cr_expect_null(context);
+    cr_expect_not_null(strstr(messages, "two.pem: is a second certificate with "
+        "a key of type EC; only one of each type can be used"), "%s", messages);
+    context = handshake_context(
+        &service, TLS_ACCEPT, messages, sizeof(messages));
+    cr_expect_not_null(context, "%s", messages);
+    tls_context_free(context);
+}
+
 Test(tls_files, explains_what_openssl_refuses)
 {
     struct pki weak = pki_make(&(struct pki_spec){ .cn = "weak",
         .kind = "RSA1024" }, &ca);
-    char *files[] = { pki_both("one.pem", &leaf), pki_both("two.pem", &other) };
-    struct leg_config leg = LEG(.cert = { files, 2 });
-    char *file;
+    char *file = pki_both("weak.pem", &weak);
+    struct leg_config leg = LEG(.cert = { &file, 1 });
 
-    EXPECT_FAULT(&leg, "two.pem: is a second certificate with a key of type "
-        "EC", "only one of each type");
-    file = pki_both("weak.pem", &weak);
-    leg.cert = (struct strings){ &file, 1 };
     EXPECT_FAULT(&leg, "weak.pem: a key of 1024 bits is too weak",
         "RSA with 2048");
     file = pki_cert("upside.pem", &ca);
