@@ -28,6 +28,7 @@ static const struct {
     TEXT(not_enforced),
     TEXT(certs),
     TEXT(certs_fault),
+    TEXT(certs_left_out),
     NUMBER(reload_s),
     TEXT(reload_text),
 #undef TEXT

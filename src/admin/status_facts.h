@@ -24,13 +24,14 @@ struct status_facts {
     char not_enforced[512]; /* what the system cannot; "": nothing */
     char certs[512];     /* that end soon or have ended; "": none */
     char certs_fault[512]; /* why changed ones are not in force; "": they are */
+    char certs_left_out[512]; /* files that cannot be used; "": none */
     enum status_reload reload; /* how the last one ended */
     uint64_t reload_s;         /* when, by the calendar (time(2)) */
     char reload_text[512];     /* its first fault, or what it came to */
 };
 
 /* Room for every facts as text. */
-enum { STATUS_FACTS_SIZE = 6 << 10 };
+enum { STATUS_FACTS_SIZE = 7 << 10 };
 
 /* Copies text into a field of facts; what does not fit ends with "...". */
 #define STATUS_FACTS_SET(field, text) \

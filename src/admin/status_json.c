@@ -46,7 +46,7 @@ master_object(const struct status *status)
 
     if (facts == NULL)
         return json_null();
-    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o}",
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o}",
         "version",
         facts->version, "pid", json_number(facts->pid), "uptime_ms",
         json_number(status->now_ms - facts->started_ms), "configuration",
@@ -54,7 +54,8 @@ master_object(const struct status *status)
         "workers_wanted", json_number(facts->workers), "sandbox",
         facts->sandbox, "sandbox_not_enforced", facts->not_enforced,
         "certificates_ending", facts->certs, "certificates_fault",
-        facts->certs_fault, "last_reload", reload_object(facts));
+        facts->certs_fault, "certificates_left_out", facts->certs_left_out,
+        "last_reload", reload_object(facts));
 }
 
 static json_t *

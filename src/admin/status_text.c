@@ -75,6 +75,9 @@ put_facts(struct sheet *sheet)
     if (facts->certs_fault[0] != '\0')
         put_text(sheet, "certificates   the previous ones are in force: %s\n",
             facts->certs_fault);
+    if (facts->certs_left_out[0] != '\0')
+        put_text(sheet, "certificates   left out, for what is wrong with them: "
+            "%s\n", facts->certs_left_out);
     if (facts->certs[0] != '\0')
         put_text(sheet, "certificates   %s\n", facts->certs);
 }

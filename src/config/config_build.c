@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/config_cert_folder.h"
 #include "config/config_check.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
@@ -165,7 +166,9 @@ build_service(struct service_config *service, struct section *section,
     apply_options(&target, OPTION_SERVICE);
     if (section->faulty || (shared != NULL && shared->faulty))
         return;
-    if (has_required(section, error))
+    if (!config_cert_folder_take_ca(service))
+        error_no_memory(error);
+    else if (has_required(section, error))
         config_check_service(service, error);
 }
 

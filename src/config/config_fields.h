@@ -230,6 +230,7 @@ struct service_config {
     enum truncation truncation;
     enum splice_mode splice;
     enum log_connections log_connections;
+    bool strict_certs;              /* no file of a directory may be bad */
     struct leg_config listen_leg;
     struct leg_config connect_leg;
     struct origin *origins;         /* one for each option of the table, by

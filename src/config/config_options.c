@@ -292,18 +292,30 @@ static const struct option options[] = {
           "same. For services where health checks, or very many short "
           "connections, drown what matters; what is left out cannot be "
           "looked up later. Warnings and errors are always logged." },
+    { .name = "strict_certs", .scope = OPTION_SERVICE, .type = OPTION_BOOL,
+      .flags = OPTION_RELOADS, .offset = FIELD(strict_certs), .value = "no",
+      .help = "Whether one bad file among many certificates is an error.",
+      .details = "Of the files that listen.cert or connect.cert finds in a "
+          "directory or by a pattern one that cannot be used is left out, and "
+          "named in the log, by check and in status, unless this is yes. A "
+          "file that a line names by itself has to be good in any case." },
 #undef FIELD
 
 #define NAME(n) "listen." n
 #define FIELD(f) offsetof(struct service_config, listen_leg.f)
 #define LEG OPTION_OF_LISTEN
-#define CERT_HELP "PEM file with the server's certificate and its chain."
+#define CERT_HELP "PEM file, directory or pattern: the server's certificates."
 #define CERT_DETAILS \
     "The certificate comes first, then the intermediates; the private key " \
     "may be in the same file. A TLS listener needs it. Repeat it for several " \
     "names, and for RSA and ECDSA side by side: a client gets the one that has " \
     "the name it asks for, exactly or else by a wildcard, that it can verify, " \
-    "and that is in date. The first one is the default."
+    "and that is in date. The first one is the default. Of a directory it is " \
+    "tls.crt with tls.key, or fullchain.pem with privkey.pem, if there are such, " \
+    "else every file that ends with .pem, .crt or .cer, with the key in it or " \
+    "beside it in NAME.key. With tls.crt a ca.crt beside it is listen.ca if " \
+    "clients are verified and listen.ca is not said. A pattern is one of " \
+    "glob(7), such as /etc/sites/*.pem or /etc/letsencrypt/live/*/."
 #define VERIFY_VALUE "none"
 #define VERIFY_WORDS listen_verify_words
 #define VERIFY_HELP "Whether clients must show a certificate."

@@ -277,7 +277,8 @@ ask_own_address(struct file_entry *answer, size_t limit)
         file_entry_fail(answer, FILE_NOT_OPENED, ENOENT);
 }
 
-/* The disk does not know what loading begins with: files_set_start() says. */
+/* The disk does not know what loading begins with, nor what is left out of it:
+ * files_set_start() and files_leave_out() say. */
 static void
 ask_start(struct file_entry *answer, size_t limit)
 {
@@ -294,6 +295,7 @@ file_disk_ask(enum file_kind kind, const char *path, size_t limit)
         [FILE_DIRECTORY] = ask_directory, [FILE_VARIABLE] = ask_variable,
         [FILE_PORT] = ask_port, [FILE_START] = ask_start,
         [FILE_OWN_ADDRESS] = ask_own_address,
+        [FILE_TLS_MATCHES] = ask_matches, [FILE_LEFT_OUT] = ask_start,
     };
     struct file_entry *answer = file_entry_new(kind, path);
 

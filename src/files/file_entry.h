@@ -27,6 +27,8 @@ enum file_kind {
     FILE_PORT,          /* the number of a service that services(5) names */
     FILE_START,         /* the words that loading begins with */
     FILE_OWN_ADDRESS,   /* an address, if one of the interfaces has it */
+    FILE_TLS_MATCHES,   /* paths that a pattern of a TLS option matches */
+    FILE_LEFT_OUT,      /* why a file of a TLS option is not used */
     FILE_KIND_COUNT
 };
 

@@ -199,6 +199,13 @@ files_match(struct files *files, const char *pattern, struct strings *names)
 }
 
 bool
+files_match_tls(
+    struct files *files, const char *pattern, struct strings *names)
+{
+    return get_names(files, FILE_TLS_MATCHES, pattern, names);
+}
+
+bool
 files_start(struct files *files, const char *name, struct strings *names)
 {
     return get_names(files, FILE_START, name, names);
@@ -259,6 +266,26 @@ files_set_start(struct files *files, const char *name, char *const *words,
         return false;
     }
     return add_to_cache(files, answer) != NULL;
+}
+
+bool
+files_leave_out(struct files *files, const char *path, const char *why)
+{
+    struct file_entry *answer = file_entry_new(FILE_LEFT_OUT, path);
+
+    if (answer == NULL ||
+        !file_entry_set_names(answer, (char *[]){ (char *)why }, 1)) {
+        file_entry_free(answer);
+        return false;
+    }
+    return add_to_cache(files, answer) != NULL;
+}
+
+bool
+files_is_left_out(const struct files *files, const char *path)
+{
+    return files != NULL &&
+        file_cache_find(&files->table, FILE_LEFT_OUT, path) != NULL;
 }
 
 bool

@@ -78,6 +78,9 @@ NODISCARD bool files_list(struct files *files, const char *directory,
 /* The paths that match a glob(7) pattern, in order; there may be none. */
 NODISCARD bool files_match(struct files *files, const char *pattern,
     struct strings *names);
+/* The same for a pattern that a TLS option names. */
+NODISCARD bool files_match_tls(struct files *files, const char *pattern,
+    struct strings *names);
 /* What files_set_start() was given under that name. */
 NODISCARD bool files_start(struct files *files, const char *name,
     struct strings *names);
@@ -105,6 +108,16 @@ NODISCARD bool files_set_start(struct files *files, const char *name,
  * had been read there.  False: out of memory. */
 NODISCARD bool files_provide(struct files *files, const char *path,
     const char *text, size_t length);
+
+/* Has the processes that get the bundle leave out a file that a TLS option names,
+ * one of a directory or pattern, for that reason; not those of files_renew().
+ * False: out of memory. */
+NODISCARD bool files_leave_out(
+    struct files *files, const char *path, const char *why);
+
+/* Whether a file was left out so.  NULL for `files` is the disk, which leaves out
+ * none. */
+bool files_is_left_out(const struct files *files, const char *path);
 
 /* Reads a file so that it will be kept; its faults are found at its use.
  * files_gather_listed(): every file of a directory, for TLS. */

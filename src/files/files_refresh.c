@@ -8,7 +8,9 @@
 #include "files/files_internal.h"
 
 /* All that a TLS option asks for. */
-static const enum file_kind tls_kinds[] = { FILE_TLS, FILE_LISTING };
+static const enum file_kind tls_kinds[] = {
+    FILE_TLS, FILE_LISTING, FILE_TLS_MATCHES,
+};
 
 /* Sees the path itself and each file that is listed in it, until one visit
  * is false. */
@@ -135,7 +137,8 @@ files_restore(struct files *files, const struct files *older,
 static bool
 is_of_config(enum file_kind kind)
 {
-    return kind != FILE_TLS && kind != FILE_LISTING;
+    return kind != FILE_TLS && kind != FILE_LISTING &&
+        kind != FILE_TLS_MATCHES && kind != FILE_LEFT_OUT;
 }
 
 /* The path itself, or a file in that directory. */

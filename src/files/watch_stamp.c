@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <dirent.h>
+#include <glob.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/hash.h"
@@ -70,8 +72,8 @@ sum_directory(const char *path, const struct stat *status)
     return sum;
 }
 
-uint64_t
-watch_stamp(const char *path)
+static uint64_t
+stamp_of_path(const char *path)
 {
     struct stat status;
 
@@ -79,4 +81,28 @@ watch_stamp(const char *path)
         return 0;
     return S_ISDIR(status.st_mode) ? sum_directory(path, &status)
                                    : mix_status(basis, &status);
+}
+
+static uint64_t
+stamp_of_pattern(const char *pattern)
+{
+    uint64_t sum = basis;
+    glob_t matches = { 0 };
+
+    if (glob(pattern, 0, NULL, &matches) == 0)
+        for (size_t i = 0; i < matches.gl_pathc; i++)
+            sum = mix_number(mix_text(sum, matches.gl_pathv[i]),
+                stamp_of_path(matches.gl_pathv[i]));
+    globfree(&matches);
+    return sum;
+}
+
+/* A path that is there is one, whatever letters it has. */
+uint64_t
+watch_stamp(const char *path)
+{
+    uint64_t stamp = stamp_of_path(path);
+
+    return stamp == 0 && strpbrk(path, "*?[") != NULL ? stamp_of_pattern(path)
+                                                      : stamp;
 }

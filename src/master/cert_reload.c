@@ -17,7 +17,8 @@
 static bool
 add_path(const struct tls_named *named, void *arg)
 {
-    return strings_add(arg, named->path, strlen(named->path));
+    return named->covered ||
+        strings_add(arg, named->path, strlen(named->path));
 }
 
 static void
@@ -105,7 +106,7 @@ has_changed(const struct cert_reload *reload, const struct config *config,
 
 struct keeping {
     struct files *now;
-    const struct files *before;
+    struct files *before;
 };
 
 static bool
@@ -113,7 +114,16 @@ keep_old(const struct tls_named *named, void *arg)
 {
     const struct keeping *keeping = arg;
 
-    return files_restore(keeping->now, keeping->before, named->path);
+    return files_restore(keeping->now, keeping->before, named->path) ||
+        named->listed; /* a file that is new */
+}
+
+/* Both ways: a directory may list other files now. */
+static bool
+keep_service(const struct service_config *service, struct keeping *keeping)
+{
+    return tls_files_each(service, keeping->now, keep_old, keeping) &&
+        tls_files_each(service, keeping->before, keep_old, keeping);
 }
 
 /* Leaves every service but one as it was. */
@@ -127,12 +137,10 @@ single_out(
 
     for (size_t i = 0; ok && i < config->service_count; i++)
         if (i != index)
-            ok = tls_files_each(
-                &config->services[i], config->files, keep_old, &keeping);
+            ok = keep_service(&config->services[i], &keeping);
     /* What it shares with others is new for them too. */
     keeping.before = fresh != NULL ? fresh->files : NULL;
-    ok = ok && tls_files_each(
-        &config->services[index], config->files, keep_old, &keeping);
+    ok = ok && keep_service(&config->services[index], &keeping);
     config_unref(fresh);
     return ok;
 }

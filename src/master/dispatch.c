@@ -46,6 +46,16 @@ on_cert(void *arg, struct child *child, const struct message *message, int fd)
 }
 
 static void
+on_left_out(
+    void *arg, struct child *child, const struct message *message, int fd)
+{
+    struct master *master = arg;
+
+    (void)fd;
+    rollout_left_out(&master->rollout, child, message);
+}
+
+static void
 on_verdict(void *arg, struct child *child, const struct message *message, int fd)
 {
     struct master *master = arg;
@@ -143,6 +153,7 @@ static child_message_fn *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_FAULT] = on_fault,
     [MESSAGE_WARNING] = on_warning,
     [MESSAGE_CERT] = on_cert,
+    [MESSAGE_LEFT_OUT] = on_left_out,
     [MESSAGE_VERDICT] = on_verdict,
     [MESSAGE_READY] = on_child_ready,
     [MESSAGE_PREPARED] = on_prepared,

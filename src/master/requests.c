@@ -14,6 +14,7 @@
 #include "base/scoreboard.h"
 #include "base/version.h"
 #include "config/config.h"
+#include "files/files.h"
 #include "master/cert_list.h"
 #include "master/config_source.h"
 #include "master/parts.h"
@@ -209,6 +210,27 @@ set_sandbox(struct status_facts *facts, const struct master *master)
     STATUS_FACTS_SET(facts->not_enforced, missing);
 }
 
+/* "PATH, PATH, ..." */
+static void
+describe_left_out(const struct files *files, char *text, size_t size)
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; files != NULL && i < files_count(files); i++) {
+        const struct file_entry *entry = files_at(files, i);
+
+        if (entry->kind != FILE_LEFT_OUT)
+            continue;
+        if (length + strlen(entry->path) + sizeof(", , ...") > size) {
+            snprintf(text + length, size - length, ", ...");
+            return;
+        }
+        length += (size_t)snprintf(text + length, size - length, "%s%s",
+            length > 0 ? ", " : "", entry->path);
+    }
+}
+
 static void
 send_status(
     const struct master *master, struct child *admin, uint32_t number)
@@ -231,6 +253,8 @@ send_status(
     cert_expiry_describe(
         &master->cert_expiry, facts.certs, sizeof(facts.certs));
     STATUS_FACTS_SET(facts.certs_fault, master->cert_reload.fault);
+    describe_left_out(master->generations.current.config->files,
+        facts.certs_left_out, sizeof(facts.certs_left_out));
     (void)status_facts_format(&facts, text);
     send_reply(admin, number, REPLY_DONE, false, text);
 }

@@ -312,6 +312,18 @@ want_all(struct listen_table *sockets)
     }
 }
 
+/* What the trial has left out is left out by all. */
+static void
+pack_again(struct rollout *rollout)
+{
+    struct generation *next = &rollout->parts.generations->next;
+
+    if (!rollout->left_out)
+        return;
+    close(next->bundle_fd);
+    next->bundle_fd = files_pack(next->config->files, &rollout->error);
+}
+
 void
 rollout_verdict(struct rollout *rollout, struct child *trial,
     const struct message *message)
@@ -326,6 +338,7 @@ rollout_verdict(struct rollout *rollout, struct child *trial,
     rollout->faulty = verdict->ok == VERDICT_FAULTY;
     if (rollout->strict)
         want_all(rollout_sockets(rollout));
+    pack_again(rollout);
     if (verdict->ok == VERDICT_GOOD && !error_any(&rollout->error))
         begin_prepare(rollout);
     else
@@ -381,7 +394,7 @@ rollout_start(struct rollout *rollout, struct config *config, bool strict,
     };
     error_clear(&rollout->warnings);
     rollout->strict = strict;
-    rollout->faulty = false;
+    rollout->faulty = rollout->left_out = false;
     rollout->done = done;
     rollout->arg = arg;
     rollout->timer =

@@ -37,6 +37,7 @@ struct rollout {
     struct rollout_parts parts;
     bool strict;
     bool faulty; /* the trial has found faults of the configuration itself */
+    bool left_out; /* files: the bundle is to say so */
     struct child *trial;
     struct event *timer;
     struct error error;
@@ -62,6 +63,8 @@ void rollout_wanted(struct rollout *rollout, struct child *trial,
 void rollout_fault(struct rollout *rollout, struct child *child,
     const struct message *message);
 void rollout_warning(struct rollout *rollout, const struct child *trial,
+    const struct message *message);
+void rollout_left_out(struct rollout *rollout, const struct child *trial,
     const struct message *message);
 void rollout_cert(struct rollout *rollout, struct child *trial,
     const struct message *message);

@@ -209,6 +209,20 @@ rollout_warning(struct rollout *rollout, const struct child *trial,
         error_add(&rollout->warnings, "%s", message->text);
 }
 
+/* Whatever path it is: only files of directories and patterns are asked for. */
+void
+rollout_left_out(struct rollout *rollout, const struct child *trial,
+    const struct message *message)
+{
+    const struct generation *next = &rollout->parts.generations->next;
+
+    if (trial != rollout->trial)
+        return;
+    rollout->left_out = true;
+    if (!files_leave_out(next->config->files, message->text, "unusable"))
+        error_no_memory(&rollout->error);
+}
+
 /* A certificate that there is no memory for is not announced. */
 void
 rollout_cert(struct rollout *rollout, struct child *trial,

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "config/config.h"
 #include "config/config_file.h"
 #include "config/config_load.h"
@@ -51,13 +52,13 @@ judge_end(const struct tls_cert_facts *facts, void *arg)
     const struct judging *judging = arg;
     char date[TLS_DATE_SIZE];
 
-    if (facts->until < time(NULL))
+    if (!facts->listed && facts->until < time(NULL))
         error_add(judging->error, "%s: certificate %s has expired on %s",
             judging->service, facts->subject,
             tls_certificate_day(facts->until, date));
 }
 
-/* False: a certificate has expired. */
+/* False: a certificate has expired that a line names by itself. */
 static bool
 are_current(
     struct service *const *services, size_t count, struct error *error)
@@ -125,6 +126,20 @@ send_certs(struct channel *channel, struct service *const *services,
     }
 }
 
+/* Files that processes of this generation are not to look at. */
+static void
+send_left_out(struct channel *channel, const struct tls_shared *shared)
+{
+    const struct strings *paths = tls_shared_left_out(shared);
+
+    for (size_t i = 0; i < paths->count; i++) {
+        channel_send(channel, MESSAGE_LEFT_OUT, NULL, paths->items[i],
+            strlen(paths->items[i]), NULL, 0);
+        if (i % AT_ONCE == 0)
+            (void)!channel_flush(channel, PATIENCE_MS);
+    }
+}
+
 static bool
 make_services(const struct trial *trial, const struct facts *facts,
     struct config *config, struct error *error)
@@ -144,8 +159,10 @@ make_services(const struct trial *trial, const struct facts *facts,
     if (ok && trial->strict)
         ok = are_current(services, count, error);
     ok = ok && tls_vault_would_load(config, spec.shared, error);
-    if (ok)
+    if (ok) {
         send_certs(facts->channel, services, count);
+        send_left_out(facts->channel, spec.shared);
+    }
     services_free(services, count);
     tls_shared_free(spec.shared);
     return ok;

@@ -27,6 +27,7 @@ struct entry {
     const struct tls_certkey *pair;
     int64_t from, until; /* seconds of time(2) */
     unsigned slot;
+    bool listed;
     struct tls_shown shown;
 };
 
@@ -93,6 +94,12 @@ tls_cert_choice_at(const struct tls_cert_choice *choice, size_t index)
     return choice->entries[index].pair;
 }
 
+bool
+tls_cert_choice_is_listed(const struct tls_cert_choice *choice, size_t index)
+{
+    return choice->entries[index].listed;
+}
+
 static bool
 digest_shown(const X509 *cert, struct tls_shown *shown)
 {
@@ -139,8 +146,8 @@ make_entry_room(struct tls_cert_choice *choice)
 }
 
 bool
-tls_cert_choice_add(
-    struct tls_cert_choice *choice, const struct tls_certkey *pair)
+tls_cert_choice_add(struct tls_cert_choice *choice,
+    const struct tls_certkey *pair, bool listed)
 {
     struct naming naming = { &choice->names, (uint32_t)choice->count };
     struct entry entry = {
@@ -148,6 +155,7 @@ tls_cert_choice_add(
         .from = tls_certificate_time(X509_get0_notBefore(pair->leaf)),
         .until = tls_certificate_time(X509_get0_notAfter(pair->leaf)),
         .slot = tls_kind_of(X509_get0_pubkey(pair->leaf)),
+        .listed = listed,
     };
 
     if (!make_entry_room(choice) || !digest_shown(pair->leaf, &entry.shown) ||

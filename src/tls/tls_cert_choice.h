@@ -36,12 +36,15 @@ struct tls_shown {
 NODISCARD struct tls_cert_choice *tls_cert_choice_new(bool refuses);
 void tls_cert_choice_free(struct tls_cert_choice *choice);
 
-/* Adds a certificate, which must outlive the choice.  False: out of memory. */
-NODISCARD bool tls_cert_choice_add(
-    struct tls_cert_choice *choice, const struct tls_certkey *pair);
+/* Adds a certificate, which must outlive the choice; `listed`: of a directory or
+ * pattern.  False: out of memory. */
+NODISCARD bool tls_cert_choice_add(struct tls_cert_choice *choice,
+    const struct tls_certkey *pair, bool listed);
 
 size_t tls_cert_choice_count(const struct tls_cert_choice *choice);
 const struct tls_certkey *tls_cert_choice_at(
+    const struct tls_cert_choice *choice, size_t index);
+bool tls_cert_choice_is_listed(
     const struct tls_cert_choice *choice, size_t index);
 
 /* Takes the choice, to which all certificates have been added, and has the

@@ -38,6 +38,7 @@ see_choice(const struct tls_cert_choice *choice, tls_cert_facts_fn *see,
         const struct tls_certkey *pair = tls_cert_choice_at(choice, i);
 
         gather_facts(pair->leaf, sk_X509_num(pair->chain), &facts);
+        facts.listed = tls_cert_choice_is_listed(choice, i);
         see(&facts, arg);
     }
 }

@@ -5,6 +5,7 @@
 #ifndef TLS_TLS_CERT_FACTS_H
 #define TLS_TLS_CERT_FACTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tls/tls_certificate.h"
@@ -24,6 +25,7 @@ struct tls_cert_facts {
     int64_t begins; /* seconds of time(2); a list's date */
     int64_t until;  /* likewise: the last of its validity; a list's next one is
                      * due, 0: it does not say */
+    bool listed;    /* of a directory or pattern: others go on without it */
     unsigned chain; /* certificates that are sent, the leaf included */
     unsigned char fingerprint[TLS_FINGERPRINT_BYTES]; /* SHA-256 of the leaf */
     char subject[TLS_NAME_SIZE]; /* tls_certificate_subject() */

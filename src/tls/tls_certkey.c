@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "config/config.h"
+#include "tls/tls_cert_paths.h"
 #include "tls/tls_error.h"
 #include "tls/tls_key_decode.h"
 #include "tls/tls_load.h"
@@ -37,7 +38,7 @@ struct shared_pair {
 
 /* Which one of a leg. */
 struct which {
-    size_t index;
+    const struct tls_cert_path *path;
     struct tls_passphrases *passphrases;
 };
 
@@ -155,22 +156,21 @@ read_chain(const struct tls_load *load, struct reading *reading)
 }
 
 static bool
-read_own_key(const struct tls_load *load, size_t index,
-    struct reading *reading, struct tls_passphrases *passphrases)
+read_own_key(const struct tls_load *load, const struct which *which,
+    struct reading *reading)
 {
     const struct tls_file *key_file = &reading->cert_file;
     const char *option = "cert";
 
-    if (load->leg->key.count > 0) {
+    if (which->path->key != NULL) {
         key_file = &reading->key_file;
-        option = "key";
-        if (!tls_file_read(load, "key", FILE_FOR_TLS_SECRET,
-                load->leg->key.items[index], TLS_FILE_KEYS_BYTES,
-                &reading->key_file))
+        option = which->path->listed ? "cert" : "key";
+        if (!tls_file_read(load, option, FILE_FOR_TLS_SECRET,
+                which->path->key, TLS_FILE_KEYS_BYTES, &reading->key_file))
             return false;
     }
     reading->pair->key = read_key(
-        load, key_file, option, reading->pair->leaf, passphrases);
+        load, key_file, option, reading->pair->leaf, which->passphrases);
     return reading->pair->key != NULL;
 }
 
@@ -206,15 +206,15 @@ open_cert_file(const struct tls_load *load, struct reading *reading)
 
 /* Both are read even if one has a fault, so that all are told. */
 static bool
-pair_read(const struct tls_load *load, size_t index, struct reading *reading,
-    struct tls_passphrases *passphrases)
+pair_read(const struct tls_load *load, const struct which *which,
+    struct reading *reading)
 {
     bool opened = open_cert_file(load, reading);
     bool read = opened && read_chain(load, reading);
 
     if (load->signer == NULL)
-        return (opened || load->leg->key.count > 0) &&
-            read_own_key(load, index, reading, passphrases) && read;
+        return (opened || which->path->key != NULL) &&
+            read_own_key(load, which, reading) && read;
     if (read)
         make_kept_key(load, reading->pair);
     return reading->pair->key != NULL;
@@ -254,18 +254,16 @@ read_pair_files(const struct tls_load *load, const struct which *which,
 {
     struct reading reading = { .pair = pair };
 
-    if (pair_read(load, which->index, &reading, which->passphrases))
+    if (pair_read(load, which, &reading))
         (void)pair_matches(load, &reading);
     tls_file_free(&reading.cert_file);
     tls_file_free(&reading.key_file);
 }
 
 static const char *
-key_file_of(const struct tls_load *load, size_t index)
+key_file_of(const struct tls_load *load, const struct which *which)
 {
-    return load->signer == NULL && load->leg->key.count > 0
-        ? load->leg->key.items[index]
-        : NULL;
+    return load->signer == NULL ? which->path->key : NULL;
 }
 
 static const char *
@@ -307,8 +305,8 @@ load_pair(const struct tls_load *leg, const void *what)
         return NULL;
     shared->accepts = leg->accepts;
     shared->signer = leg->signer;
-    if (!copy_path(&shared->cert, leg->leg->cert.items[which->index]) ||
-        !copy_path(&shared->key, key_file_of(leg, which->index)) ||
+    if (!copy_path(&shared->cert, which->path->cert) ||
+        !copy_path(&shared->key, key_file_of(leg, which)) ||
         !copy_path(&shared->passphrase_file, passphrase_file_of(leg))) {
         free_pair(&shared->item);
         return NULL;
@@ -316,6 +314,7 @@ load_pair(const struct tls_load *leg, const void *what)
     shared->pair.path = shared->cert;
     shared->pair.item = &shared->item;
     load.notes = &shared->notes;
+    load.written = NULL;
     read_pair_files(&load, which, &shared->pair);
     return &shared->item;
 }
@@ -342,8 +341,8 @@ is_pair_of(const struct tls_shared_item *item, const struct tls_load *load,
 
     return shared->accepts == load->accepts &&
         shared->signer == load->signer &&
-        strcmp(shared->cert, load->leg->cert.items[which->index]) == 0 &&
-        is_same_path(shared->key, key_file_of(load, which->index)) &&
+        strcmp(shared->cert, which->path->cert) == 0 &&
+        is_same_path(shared->key, key_file_of(load, which)) &&
         is_same_path(shared->passphrase_file, passphrase_file_of(load)) &&
         has_same_content(item->files, load->files, shared->cert) &&
         has_same_content(item->files, load->files, shared->key) &&
@@ -355,44 +354,155 @@ hash_pair(const struct tls_load *load, const void *what)
 {
     const struct which *which = what;
 
-    return hash32_text(HASH32_BASIS, load->leg->cert.items[which->index]);
+    (void)load;
+    return hash32_text(HASH32_BASIS, which->path->cert);
 }
 
 static const struct tls_shared_kind kind = {
     hash_pair, is_pair_of, load_pair, free_pair,
 };
 
-static void
+/* True: nothing is wrong with it, and `see` was called. */
+static bool
 use_pair(const struct tls_load *load, const struct which *which,
     tls_certkey_see_fn *see, void *arg)
 {
     struct tls_shared_item *item = tls_shared_get(&kind, load, which);
     struct shared_pair *shared = (struct shared_pair *)item;
+    bool good;
 
     if (item == NULL) {
         tls_load_fault(load, "cert", "cannot be loaded: out of memory");
-        return;
+        return false;
     }
+    good = !shared->notes.faulty && shared->pair.key != NULL;
     tls_load_report(load, &shared->notes);
-    if (!shared->notes.faulty && shared->pair.key != NULL)
+    if (good)
         see(load, &shared->pair, arg);
     tls_shared_put(item);
+    return good;
+}
+
+static const char *
+first_fault(const struct tls_notes *notes)
+{
+    for (size_t i = 0; i < notes->count; i++)
+        if (notes->items[i].fault)
+            return notes->items[i].text;
+    return "out of memory";
+}
+
+/* One of a directory or pattern: what is wrong with it keeps it out, and no other
+ * one.  True: it is used. */
+static bool
+use_listed_pair(const struct tls_load *leg, const struct which *which,
+    tls_certkey_see_fn *see, void *arg)
+{
+    const char *path = which->path->cert;
+    struct tls_notes notes = { 0 };
+    struct tls_load load = *leg;
+    bool used;
+
+    if (files_is_left_out(leg->files, path))
+        return false;
+    load.written = leg->leg->cert.items[which->path->line];
+    load.notes = &notes;
+    used = use_pair(&load, which, see, arg) && !notes.faulty;
+    load.notes = leg->notes;
+    if (notes.faulty && !leg->service->strict_certs) {
+        tls_load_warn(&load, "cert", "left out: %s", first_fault(&notes));
+        tls_shared_leave_out(leg->shared, path);
+    } else {
+        tls_load_report(&load, &notes);
+    }
+    tls_notes_clear(&notes);
+    return used;
+}
+
+/* Of lines that name no file; where there is no certificate but for them, or with
+ * strict_certs, that is a fault. */
+static void
+report_empty_lines(const struct tls_load *leg,
+    const struct tls_cert_paths *paths, bool fatal)
+{
+    struct tls_load load = *leg;
+    size_t at = 0;
+
+    for (size_t i = 0; i < leg->leg->cert.count; i++) {
+        const char *line = leg->leg->cert.items[i];
+        const char *what = tls_cert_paths_is_pattern(line)
+            ? "no file matches this pattern"
+            : "no file in this directory ends with .pem, .crt or .cer";
+        bool is_empty = at == paths->count || paths->items[at].line != i;
+
+        while (at < paths->count && paths->items[at].line == i)
+            at++;
+        load.written = line;
+        if (is_empty && (fatal || leg->service->strict_certs))
+            tls_load_fault(&load, "cert", "%s: %s", line, what);
+        else if (is_empty)
+            tls_load_warn(&load, "cert", "%s: %s", line, what);
+    }
+}
+
+static void
+use_paths(const struct tls_load *load, const struct tls_cert_paths *paths,
+    tls_certkey_see_fn *see, void *arg)
+{
+    struct tls_passphrases passphrases = { .lines = NULL };
+    size_t used = 0, alone = 0;
+
+    if (load->signer == NULL && load->leg->cert.count > 0)
+        (void)!tls_passphrases_read(load, &passphrases); /* a fault is told */
+    for (size_t i = 0; i < paths->count; i++) {
+        const struct which which = { &paths->items[i], &passphrases };
+
+        alone += !paths->items[i].listed;
+        used += (paths->items[i].listed ? use_listed_pair : use_pair)(
+            load, &which, see, arg);
+    }
+    tls_passphrases_forget(&passphrases);
+    report_empty_lines(load, paths, used + alone == 0);
+    if (used + alone == 0 && paths->count > 0 && !load->service->strict_certs)
+        tls_load_fault(load, "cert", "%s: none of the certificates can be used",
+            load->leg->cert.items[0]);
+}
+
+/* Keys that are named belong to files that are named. */
+static bool
+check_named_keys(
+    const struct tls_load *load, const struct tls_cert_paths *paths)
+{
+    const struct leg_config *leg = load->leg;
+
+    if (leg->key.count == 0)
+        return true;
+    if (leg->key.count != leg->cert.count) {
+        tls_load_fault(load, "key", "there are %zu keys for %zu certificates; "
+            "name one for each, in the same order", leg->key.count,
+            leg->cert.count);
+        return false;
+    }
+    for (size_t i = 0; i < paths->count; i++)
+        if (paths->items[i].listed) {
+            tls_load_fault(load, "key", "%s: is for a file, and %s.cert = %s "
+                "names a directory or a pattern, whose keys stand beside the "
+                "certificates; put each key into its certificate's file, or "
+                "beside it", leg->key.items[paths->items[i].line], load->side,
+                leg->cert.items[paths->items[i].line]);
+            return false;
+        }
+    return true;
 }
 
 void
 tls_pairs_load(const struct tls_load *load, tls_certkey_see_fn *see, void *arg)
 {
-    const struct leg_config *leg = load->leg;
-    struct tls_passphrases passphrases = { .lines = NULL };
+    struct tls_cert_paths paths = { .items = NULL };
 
-    if (leg->key.count > 0 && leg->key.count != leg->cert.count)
-        tls_load_fault(load, "key", "there are %zu keys for %zu certificates; "
-            "name one for each, in the same order", leg->key.count,
-            leg->cert.count);
-    else if (leg->cert.count > 0 && load->signer == NULL)
-        (void)!tls_passphrases_read(load, &passphrases); /* a fault is told */
-    if (leg->key.count == 0 || leg->key.count == leg->cert.count)
-        for (size_t i = 0; i < leg->cert.count; i++)
-            use_pair(load, &(struct which){ i, &passphrases }, see, arg);
-    tls_passphrases_forget(&passphrases);
+    if (!tls_cert_paths_find(load->files, load->leg, &paths))
+        tls_load_fault(load, "cert", "cannot be loaded: out of memory");
+    else if (check_named_keys(load, &paths))
+        use_paths(load, &paths, see, arg);
+    tls_cert_paths_clear(&paths);
 }

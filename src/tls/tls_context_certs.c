@@ -16,6 +16,7 @@
 #include "tls/tls_error.h"
 #include "tls/tls_groups.h"
 #include "tls/tls_load.h"
+#include "tls/tls_notes.h"
 #include "tls/tls_shared.h"
 #include "tls/tls_sigalgs.h"
 
@@ -165,10 +166,6 @@ use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
         explain_refused_certkey(load, pair);
         return;
     }
-    if (choice != NULL && !tls_cert_choice_add(choice, pair)) {
-        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
-        return;
-    }
     tls_load_digest_certificate(load, pair->leaf);
     for (int i = 0; i < sk_X509_num(pair->chain); i++)
         tls_load_digest_certificate(load, sk_X509_value(pair->chain, i));
@@ -176,6 +173,9 @@ use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
         load, pair->path, pair->leaf, tls_groups_list(load));
     tls_sigalgs_check(load, pair->path, pair->leaf);
     warn_of_chain(load, pair);
+    if (choice != NULL && (load->notes == NULL || !load->notes->faulty) &&
+        !tls_cert_choice_add(choice, pair, load->written != NULL))
+        tls_load_fault(load, "cert", "%s: out of memory", pair->path);
 }
 
 static void

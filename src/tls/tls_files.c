@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "tls/tls_cert_paths.h"
 #include "tls/tls_load.h"
 
 /* The function that is called for each file, and its argument. */
@@ -55,16 +56,66 @@ tls_files_is_missing(enum file_result result, int why)
 static bool
 see_one(const struct seeing *seeing, const char *path, enum file_use use)
 {
-    struct tls_named named = { path, use, TLS_FILE_KEYS_BYTES, false };
+    struct tls_named named = {
+        .path = path, .use = use, .limit = TLS_FILE_KEYS_BYTES,
+    };
 
     return seeing->see(&named, seeing->arg);
+}
+
+/* A watch of the line notices what becomes of its files, but for keys beside those
+ * that a pattern matches. */
+static bool
+see_pair(const struct seeing *seeing, const struct tls_cert_path *path,
+    const char *line)
+{
+    struct tls_named named = {
+        .path = path->cert,
+        .use = FILE_FOR_TLS,
+        .limit = TLS_FILE_KEYS_BYTES,
+        .listed = path->listed,
+        .covered = path->listed,
+    };
+
+    if (!seeing->see(&named, seeing->arg))
+        return false;
+    if (path->key == NULL)
+        return true;
+    named.path = path->key;
+    named.use = FILE_FOR_TLS_SECRET;
+    named.covered = path->listed && !tls_cert_paths_is_pattern(line);
+    return seeing->see(&named, seeing->arg);
+}
+
+/* The paths of the leg's certificates and keys, and before those of a directory or
+ * pattern that itself. */
+static bool
+see_paths(const struct seeing *seeing, const struct leg_config *leg,
+    const struct tls_cert_paths *paths)
+{
+    bool good = true;
+    size_t at = 0;
+
+    for (size_t i = 0; good && i < leg->cert.count; i++) {
+        const char *line = leg->cert.items[i];
+
+        if (at == paths->count || paths->items[at].line != i ||
+            paths->items[at].listed)
+            good = see_one(seeing, line, FILE_FOR_TLS);
+        for (; good && at < paths->count && paths->items[at].line == i; at++)
+            good = see_pair(seeing, &paths->items[at], line);
+    }
+    return good;
 }
 
 static bool
 see_trusted(const struct seeing *seeing, const char *path, bool is_list)
 {
     struct tls_named named = {
-        path, FILE_FOR_TLS, TLS_FILE_TRUST_BYTES, !is_list,
+        .path = path,
+        .use = FILE_FOR_TLS,
+        .limit = TLS_FILE_TRUST_BYTES,
+        .may_be_directory = !is_list,
     };
 
     return seeing->see(&named, seeing->arg);
@@ -94,16 +145,16 @@ see_system(const struct seeing *seeing)
 static bool
 see_pairs(const struct seeing *seeing, const struct leg_config *leg)
 {
+    struct tls_cert_paths paths = { .items = NULL };
+    bool good;
+
     if (leg->passphrase_file != NULL &&
         !see_one(seeing, leg->passphrase_file, FILE_FOR_TLS_SECRET))
         return false;
-    for (size_t i = 0; i < leg->cert.count; i++)
-        if (!see_one(seeing, leg->cert.items[i], FILE_FOR_TLS))
-            return false;
-    for (size_t i = 0; i < leg->key.count; i++)
-        if (!see_one(seeing, leg->key.items[i], FILE_FOR_TLS_SECRET))
-            return false;
-    return true;
+    good = tls_cert_paths_find(seeing->files, leg, &paths) &&
+        see_paths(seeing, leg, &paths);
+    tls_cert_paths_clear(&paths);
+    return good;
 }
 
 static bool

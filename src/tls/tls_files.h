@@ -48,6 +48,8 @@ struct tls_named {
     enum file_use use;
     size_t limit;
     bool may_be_directory;
+    bool listed;  /* found in a directory or by a pattern, and may be gone */
+    bool covered; /* a watch of that notices its changes, too */
 };
 
 /* False: no more, please. */

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,12 +65,16 @@ report_warning(const struct tls_load *load, const struct tls_note *note)
 static void
 report_note(const struct tls_load *load, const struct tls_note *note)
 {
+    struct tls_note placed = *note;
+
+    if (load->written != NULL)
+        placed.about = (char *)load->written;
     if (load->notes != NULL)
-        tls_notes_add(load->notes, note);
+        tls_notes_add(load->notes, &placed);
     else if (note->fault)
-        report_fault(load, note);
+        report_fault(load, &placed);
     else
-        report_warning(load, note);
+        report_warning(load, &placed);
 }
 
 /* The value that a message is about stands in front of it, before a ": ". */
@@ -142,6 +147,23 @@ tls_load_files(const struct service_config *service)
     return service->config != NULL ? service->config->files : NULL;
 }
 
+/* Certificates are looked for in directories, if these can be listed. */
+static void
+explain_directory(
+    const struct tls_load *load, const char *option, const char *path)
+{
+    struct strings names = { 0 };
+    char why[FILE_WHY_SIZE];
+
+    if (strcmp(option, "cert") != 0 || files_list(load->files, path, &names))
+        tls_load_fault(load, option, "%s: is a directory; name a file in it",
+            path);
+    else
+        tls_load_fault(load, option, "%s: cannot read this directory: %s",
+            path, files_why(load->files, FILE_LISTING, path, errno, why));
+    strings_clear(&names);
+}
+
 void
 tls_file_explain(const struct tls_load *load, const char *option,
     const struct tls_file *file, enum file_result result, size_t limit)
@@ -155,8 +177,7 @@ tls_file_explain(const struct tls_load *load, const char *option,
                 why));
         break;
     case FILE_IS_DIRECTORY:
-        tls_load_fault(load, option, "%s: is a directory; name a file in it",
-            file->path);
+        explain_directory(load, option, file->path);
         break;
     case FILE_NOT_REGULAR:
         tls_load_fault(load, option, "%s: is not a regular file", file->path);

@@ -34,6 +34,8 @@ struct tls_load {
     struct tls_shared *shared; /* NULL: what is loaded is this leg's alone */
     struct tls_notes *notes;   /* where messages go; NULL: to the errors and
                                   the log */
+    const char *written;    /* the line of the option that files are listed by;
+                               NULL: messages begin with what the line says */
     SSL_CTX *ctx;           /* being filled */
     EVP_MD_CTX *policy;     /* digest of all that decides which peers pass */
     struct error *error;

@@ -4,7 +4,9 @@
 #include <openssl/ssl.h>
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/strings.h"
 #include "files/files.h"
 #include "tls/tls_load.h"
 
@@ -14,6 +16,7 @@ struct tls_shared {
     LIST_HEAD(, tls_shared_item) items[BUCKETS]; /* by their names */
     bool keeps;
     size_t loaded;
+    struct strings left_out;
 };
 
 /* The items of an SSL_CTX, in a slot of it. */
@@ -60,7 +63,25 @@ tls_shared_free(struct tls_shared *shared)
     for (size_t i = 0; i < BUCKETS; i++)
         while (!LIST_EMPTY(&shared->items[i]))
             part_with(LIST_FIRST(&shared->items[i]));
+    strings_clear(&shared->left_out);
     free(shared);
+}
+
+void
+tls_shared_leave_out(struct tls_shared *shared, const char *path)
+{
+    if (shared == NULL)
+        return;
+    for (size_t i = 0; i < shared->left_out.count; i++)
+        if (strcmp(shared->left_out.items[i], path) == 0)
+            return;
+    (void)!strings_add(&shared->left_out, path, strlen(path));
+}
+
+const struct strings *
+tls_shared_left_out(const struct tls_shared *shared)
+{
+    return &shared->left_out;
 }
 
 size_t

@@ -20,6 +20,7 @@
 #include "base/base.h"
 
 struct files;
+struct strings;
 struct tls_load;
 struct tls_shared;
 struct tls_shared_kind;
@@ -74,6 +75,13 @@ NODISCARD struct tls_shared_item *tls_shared_find(
 NODISCARD struct tls_shared_item *tls_shared_add(
     const struct tls_shared_kind *kind, const struct tls_load *load,
     const void *what, struct tls_shared_item *item);
+
+/* Notes that a file of a directory or pattern is left out, for what is wrong with
+ * it.  NULL for `shared` is none of anybody's; out of memory is ignored. */
+void tls_shared_leave_out(struct tls_shared *shared, const char *path);
+
+/* The files that were left out, each once. */
+const struct strings *tls_shared_left_out(const struct tls_shared *shared);
 
 /* One more reference.  Returns `item`. */
 struct tls_shared_item *tls_shared_ref(struct tls_shared_item *item);

@@ -29,30 +29,39 @@ struct held {
 };
 
 struct tls_vault {
-    struct held *keys; /* in the order of their names */
-    size_t count;
+    struct held **keys; /* in the order of their names */
+    size_t count, size;
     struct tls_shared_item **items; /* a reference for each pair that was read,
                                        so that the next vault finds it */
     size_t item_count;
 };
 
-static int
-compare_held_keys(const void *a, const void *b)
+/* The place of a key of that name, or where one would come in. */
+static size_t
+find_place(const struct tls_vault *vault, const struct tls_key_id *id)
 {
-    const struct held *one = a, *other = b;
+    size_t low = 0, high = vault->count;
 
-    return memcmp(&one->id, &other->id, sizeof(one->id));
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (memcmp(&vault->keys[middle]->id, id, sizeof(*id)) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static struct held *
 find_held_key(const struct tls_vault *vault, const struct tls_key_id *id)
 {
-    const struct held wanted = { .id = *id };
+    size_t at = find_place(vault, id);
 
-    if (vault->count == 0)
-        return NULL;
-    return bsearch(&wanted, vault->keys, vault->count, sizeof(wanted),
-        compare_held_keys);
+    return at < vault->count &&
+            memcmp(&vault->keys[at]->id, id, sizeof(*id)) == 0
+        ? vault->keys[at]
+        : NULL;
 }
 
 /* With a digest, as what is signed is one.  NULL: the key cannot sign so. */
@@ -190,19 +199,27 @@ clear_ready(struct held *held)
 static bool
 insert_held_key(struct tls_vault *vault, const struct held *held)
 {
-    size_t at = 0, count = vault->count;
-    struct held *keys =
-        reallocarray(vault->keys, count + 1, sizeof(*vault->keys));
+    size_t at = find_place(vault, &held->id), size = vault->size;
+    struct held **keys, *copy;
 
-    if (keys == NULL)
+    if (vault->count == size) {
+        size = size == 0 ? 4 : 2 * size;
+        keys = reallocarray(vault->keys, size, sizeof(struct held *));
+        if (keys == NULL)
+            return false;
+        vault->keys = keys;
+        vault->size = size;
+    }
+    copy = malloc(sizeof(*copy));
+    if (copy == NULL || EVP_PKEY_up_ref(held->key) != 1) {
+        free(copy);
         return false;
-    vault->keys = keys;
-    if (EVP_PKEY_up_ref(held->key) != 1)
-        return false;
-    while (at < count && compare_held_keys(&keys[at], held) < 0)
-        at++;
-    memmove(keys + at + 1, keys + at, (count - at) * sizeof(*keys));
-    keys[at] = *held;
+    }
+    *copy = *held;
+    keys = vault->keys;
+    memmove(keys + at + 1, keys + at,
+        (vault->count - at) * sizeof(struct held *));
+    keys[at] = copy;
     vault->count++;
     return true;
 }
@@ -212,6 +229,7 @@ release_held(struct held *held)
 {
     clear_ready(held);
     EVP_PKEY_free(held->key);
+    free(held);
 }
 
 /* False: out of memory. */
@@ -359,7 +377,7 @@ tls_vault_free(struct tls_vault *vault)
     if (vault == NULL)
         return;
     for (size_t i = 0; i < vault->count; i++)
-        release_held(&vault->keys[i]);
+        release_held(vault->keys[i]);
     for (size_t i = 0; i < vault->item_count; i++)
         tls_shared_put(vault->items[i]);
     free(vault->items);

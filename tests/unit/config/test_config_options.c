@@ -123,7 +123,7 @@ Test(config_options, has_the_agreed_names)
         "timeout.lifetime", "truncation", "splice", "log_connections",
         "connect.name", "connect.sni", "listen.backlog", "listen.mode",
         "listen.owner", "listen.group", "listen.freebind", "listen.match",
-        "timeout.sniff", "listen.unknown_name",
+        "timeout.sniff", "listen.unknown_name", "strict_certs",
     };
     static const char *const leg[] = {
         "cert", "key", "passphrase_file", "verify", "ca", "crl",

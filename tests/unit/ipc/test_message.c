@@ -142,6 +142,7 @@ static const struct sample {
         FIXED(tickets, .secrets = { .count = 1 }), NONE },
     { MESSAGE_CERT, TRIAL, MASTER, 0, FIXED(cert, 7, .accepts = 1),
         TEXT("CN=web.test\nCN=ca\n0A\nEC P-256\nweb.test") },
+    { MESSAGE_LEFT_OUT, TRIAL, MASTER, 0, 0, "", TEXT("/etc/sites/a.pem") },
 };
 
 static void

@@ -82,7 +82,8 @@ Test(tls_files, explains_certificates_that_cannot_be_used)
     EXPECT_FAULT(&leg, "[service test] listen.cert: /nowhere/leaf.crt",
         "cannot open", "No such file or directory");
     leg.cert = (struct strings){ &folder, 1 };
-    EXPECT_FAULT(&leg, folder, "is a directory", "name a file");
+    EXPECT_FAULT(&leg, "leaf.key: is for a file, and listen.cert = ", folder,
+        "names a directory or a pattern, whose keys stand beside");
     leg.cert = (struct strings){ (char *[]){ text_file("empty", "") }, 1 };
     EXPECT_FAULT(&leg, "empty: is empty");
     leg.cert = (struct strings){ (char *[]){ text_file("junk",
