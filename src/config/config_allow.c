@@ -6,29 +6,29 @@
 #include <strings.h>
 
 #include "config/config_fault.h"
+#include "config/config_net.h"
+#include "config/config_pin.h"
 
 enum {
-    VALUE_MOST = 1024,
-    PIN_LENGTH = 44, /* base64 of 32 bytes */
+    VALUE_MOST = 2200, /* a SPIFFE ID has up to 2048 bytes (its 2.3) */
 };
-
-#define PIN_PREFIX "sha256/"
 
 /* Each judges the value behind the colon, and may change its case.  False: `fault`
  * says what would do. */
-typedef bool judge_value_fn(char *value, struct fault *fault);
+typedef bool judge_value_fn(struct allow_word *word, struct fault *fault);
 
 static bool
-judge_any_name(char *value, struct fault *fault)
+judge_any_name(struct allow_word *word, struct fault *fault)
 {
-    (void)value;
+    (void)word;
     (void)fault;
     return true;
 }
 
 static bool
-judge_dns(char *value, struct fault *fault)
+judge_dns(struct allow_word *word, struct fault *fault)
 {
+    char *value = word->value;
     const char *host = strncmp(value, "*.", 2) == 0 ? value + 2 : value;
     size_t length = strlen(value);
 
@@ -45,8 +45,10 @@ judge_dns(char *value, struct fault *fault)
 
 /* A star is a whole segment or none. */
 static bool
-judge_uri(char *value, struct fault *fault)
+judge_uri(struct allow_word *word, struct fault *fault)
 {
+    const char *value = word->value;
+
     for (const char *at = strchr(value, '*'); at != NULL;
          at = strchr(at, '*')) {
         size_t stars = strspn(at, "*");
@@ -66,8 +68,9 @@ judge_uri(char *value, struct fault *fault)
 }
 
 static bool
-judge_email(char *value, struct fault *fault)
+judge_email(struct allow_word *word, struct fault *fault)
 {
+    const char *value = word->value;
     const char *at = strchr(value, '@');
     const char *star = strchr(value, '*');
 
@@ -81,18 +84,17 @@ judge_email(char *value, struct fault *fault)
 }
 
 static bool
-judge_pin(char *value, struct fault *fault)
+judge_ip(struct allow_word *word, struct fault *fault)
 {
-    const char *digits = value + strlen(PIN_PREFIX);
+    return config_net_parse(&word->net, "ip", word->value, fault);
+}
 
-    if (strncmp(value, PIN_PREFIX, strlen(PIN_PREFIX)) != 0 ||
-        strlen(digits) != PIN_LENGTH || digits[PIN_LENGTH - 1] != '=' ||
-        strspn(digits, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-            "0123456789+/") != PIN_LENGTH - 1 ||
-        strchr("AEIMQUYcgkosw048", digits[PIN_LENGTH - 2]) == NULL)
-        return config_refuse(fault, "\"%s\" is no digest of a public key: "
-            "write spki:sha256/ and the 44 characters of its base64", value);
-    return true;
+static bool
+judge_pin(struct allow_word *word, struct fault *fault)
+{
+    return config_pin_is(word->value) ||
+        config_refuse(fault, "\"%s\" is no digest of a public key: write "
+            "spki:sha256/ and the 44 characters of its base64", word->value);
 }
 
 static const struct {
@@ -104,6 +106,7 @@ static const struct {
     [ALLOW_DNS] = { "dns", judge_dns },
     [ALLOW_URI] = { "uri", judge_uri },
     [ALLOW_EMAIL] = { "email", judge_email },
+    [ALLOW_IP] = { "ip", judge_ip },
     [ALLOW_SPKI] = { "spki", judge_pin },
     [ALLOW_ISSUER] = { "issuer:spki", judge_pin },
 };
@@ -164,11 +167,24 @@ append_word(struct allow_rule *rule, enum allow_kind kind, const char *value,
     if (grown == NULL)
         return config_no_memory(fault);
     rule->words = grown;
-    grown[rule->count] = (struct allow_word){ kind, strdup(value) };
+    grown[rule->count] =
+        (struct allow_word){ .kind = kind, .value = strdup(value) };
     if (grown[rule->count].value == NULL)
         return config_no_memory(fault);
     rule->count++;
-    return kinds[kind].judge(grown[rule->count - 1].value, fault);
+    return kinds[kind].judge(&grown[rule->count - 1], fault);
+}
+
+/* Behind a name a word that is none is often a part of it. */
+static const char *
+advise_quotes(const struct allow_rule *rule)
+{
+    const struct allow_word *last =
+        rule->count > 0 ? &rule->words[rule->count - 1] : NULL;
+
+    return last != NULL && (last->kind == ALLOW_CN || last->kind == ALLOW_OU)
+        ? "; a value with blanks stands in quotes: \"cn:a b\""
+        : "";
 }
 
 static bool
@@ -180,8 +196,8 @@ parse_allow_word(
 
     if (kind == ALLOW_KIND_COUNT)
         return config_refuse(fault, "\"%s\" is none of cn:NAME, ou:NAME, "
-            "dns:NAME, uri:URI, email:ADDRESS, spki:sha256/DIGEST and "
-            "issuer:spki:sha256/DIGEST", word);
+            "dns:NAME, uri:URI, email:ADDRESS, ip:NET, spki:sha256/DIGEST "
+            "and issuer:spki:sha256/DIGEST%s", word, advise_quotes(rule));
     value = word + strlen(kinds[kind].name) + 1;
     if (*value == '\0')
         return config_refuse(fault, "there is nothing behind \"%s\"", word);
@@ -362,6 +378,10 @@ config_allow_matches(
         return matches_uri(word->value, name, length);
     case ALLOW_EMAIL:
         return matches_email(word->value, name, length);
+    case ALLOW_IP:
+        return (length == 4 || length == 16) &&
+            config_net_holds(
+                &word->net, length == 4 ? AF_INET : AF_INET6, name);
     default:
         return false;
     }

@@ -29,7 +29,8 @@ const char *config_allow_word_name(enum allow_kind kind);
  * behind "*." the rest of it, with one label in front.  ALLOW_URI: the same text, but
  * for segments: "*" is one that is not empty, and "**", the last, one or more.
  * ALLOW_EMAIL: the same text, the host whatever its case; behind "*@" any mailbox
- * there.  ALLOW_CN, ALLOW_OU: the same text.  Others are not texts: false. */
+ * there.  ALLOW_CN, ALLOW_OU: the same text.  ALLOW_IP: the 4 or 16 bytes of an
+ * address in the network.  Of others a name is not enough: false. */
 bool config_allow_matches(
     const struct allow_word *word, const char *name, size_t length);
 

@@ -136,9 +136,10 @@ enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
 enum allow_kind {
     ALLOW_CN,     /* a common name of the subject */
     ALLOW_OU,     /* an organizational unit */
-    ALLOW_DNS,    /* an alternative name, as are the next two */
+    ALLOW_DNS,    /* an alternative name, as are the next three */
     ALLOW_URI,
     ALLOW_EMAIL,
+    ALLOW_IP,
     ALLOW_SPKI,   /* the public key */
     ALLOW_ISSUER, /* that of an issuer in the verified chain */
     ALLOW_KIND_COUNT
@@ -147,6 +148,7 @@ enum allow_kind {
 struct allow_word {
     enum allow_kind kind;
     char *value; /* behind the colon */
+    struct match_net net; /* ALLOW_IP: the same, parsed */
 };
 
 /* One line: all of its words must be true. */
@@ -200,6 +202,7 @@ struct leg_config {
     /* connect. only */
     char *name;                     /* to verify; NULL: the endpoint's host */
     char *sni;                      /* NULL: as `name`; "none": send none */
+    struct strings pins;            /* one of them is the server's key */
 
     /* listen. only */
     unsigned backlog;

@@ -1,15 +1,14 @@
 #include "config/config_match.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
-#include "base/number.h"
 #include "config/config_fault.h"
 #include "config/config_host.h"
+#include "config/config_net.h"
 #include "config/config_suggest.h"
 
 enum { ALPN_NAME_MAX = 255, WORD_SIZE = 512 };
@@ -92,80 +91,10 @@ parse_protocol(struct match_rule *rule, const char *text, struct fault *fault)
         "http, ssh, postgresql, rdp, proxy, or other for none of these", text);
 }
 
-static size_t
-net_bytes(const struct match_net *net)
-{
-    return net->family == AF_INET ? 4 : 16;
-}
-
-/* Zeroes what is behind the bits.  False: there was something. */
-static bool
-cut_net(struct match_net *net)
-{
-    bool clean = true;
-
-    for (size_t i = 0; i < net_bytes(net); i++) {
-        unsigned here = net->bits > 8 * i ? net->bits - 8 * (unsigned)i : 0;
-        uint8_t mask = (uint8_t)(here >= 8 ? 0xff : 0xff00 >> here);
-
-        clean = clean && (net->bytes[i] & ~mask) == 0;
-        net->bytes[i] &= mask;
-    }
-    return clean;
-}
-
-/* Splits "ADDRESS/BITS"; without "/BITS" it is one address. */
-static bool
-parse_net_address(struct match_net *net, const char *text, const char **bits)
-{
-    char host[INET6_ADDRSTRLEN];
-    size_t length = strcspn(text, "/");
-
-    if (length >= sizeof(host))
-        return false;
-    memcpy(host, text, length);
-    host[length] = '\0';
-    *bits = text[length] == '/' ? text + length + 1 : NULL;
-    net->family = strchr(host, ':') != NULL ? AF_INET6 : AF_INET;
-    return inet_pton(net->family, host, net->bytes) == 1;
-}
-
-/* The bytes lie anywhere, and not as an in6_addr has to. */
-static bool
-is_mapped_net(const struct match_net *net)
-{
-    struct in6_addr address;
-
-    memcpy(&address, net->bytes, sizeof(address));
-    return IN6_IS_ADDR_V4MAPPED(&address);
-}
-
 static bool
 parse_from(struct match_rule *rule, const char *text, struct fault *fault)
 {
-    struct match_net *net = &rule->from;
-    char host[INET6_ADDRSTRLEN];
-    const char *bits;
-    uint64_t number;
-
-    if (!parse_net_address(net, text, &bits))
-        return config_refuse(fault, "\"from:%s\" is no network; write an "
-            "address, or one and its bits: from:10.0.0.0/8, "
-            "from:2001:db8::/32", text);
-    number = 8 * net_bytes(net);
-    if (bits != NULL && (!number_parse(bits, &number) ||
-        number > 8 * net_bytes(net)))
-        return config_refuse(fault, "\"from:%s\" has no number of bits from 0 "
-            "to %zu after the '/'", text, 8 * net_bytes(net));
-    net->bits = (uint8_t)number;
-    if (net->family == AF_INET6 && is_mapped_net(net))
-        return config_refuse(fault, "\"from:%s\" is a network of IPv4; write "
-            "it so, as in from:10.0.0.0/8", text);
-    if (cut_net(net))
-        return true;
-    inet_ntop(net->family, net->bytes, host, sizeof(host));
-    return config_refuse(fault, "\"from:%s\" has more to its address than "
-        "%u bits; write from:%s/%u", text, net->bits, host, net->bits);
+    return config_net_parse(&rule->from, "from", text, fault);
 }
 
 static bool
@@ -348,15 +277,6 @@ config_match_compare(const struct match_rule *a, const struct match_rule *b)
                       : memcmp(a->from.bytes, b->from.bytes, 16);
 }
 
-static bool
-bits_agree(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-    unsigned whole = bits / 8, rest = bits % 8;
-
-    return memcmp(a, b, whole) == 0 &&
-        (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
-}
-
 bool
 config_match_holds_address(
     const struct match_net *net, const struct address *address)
@@ -370,7 +290,7 @@ config_match_holds_address(
     address_unmap(&plain);
     if (plain.length == 0 || plain.storage.ss_family != net->family)
         return false;
-    return bits_agree(net->bytes, net->family == AF_INET
-            ? (const uint8_t *)&in->sin_addr
-            : (const uint8_t *)&in6->sin6_addr, net->bits);
+    return config_net_holds(net, net->family, net->family == AF_INET
+            ? (const void *)&in->sin_addr
+            : (const void *)&in6->sin6_addr);
 }

@@ -421,7 +421,8 @@ static const struct option options[] = {
 #define VERIFY_DETAILS \
     "Its chain against connect.ca, and its name against the host of the " \
     "endpoint or connect.name. none leaves the connection open to anybody " \
-    "in between; every start warns of it."
+    "in between, unless connect.pin names the server's key; every start " \
+    "warns of it."
 #define CA_VALUE "system"
 #define ALPN_DETAILS \
     "They are offered to the server in this order. Repeat it, or separate " \
@@ -442,6 +443,17 @@ static const struct option options[] = {
       .help = "The server name that the handshake carries (SNI), or none.",
       .details = "Unset: connect.name or the host of the endpoint, if it is "
           "a name. An address is never sent." },
+    { .name = "connect.pin", .scope = OPTION_SERVICE, .type = OPTION_PINS,
+      .flags = OPTION_OF_CONNECT | OPTION_TLS | OPTION_LIST | OPTION_RELOADS,
+      .offset = FIELD(pins),
+      .help = "The server's public key by its digest; repeat it for backups.",
+      .details = "sha256/DIGEST, the base64 of the SHA-256 of the key "
+          "(SubjectPublicKeyInfo, RFC 7469). The certificate that the server "
+          "shows must have one of the keys named. With connect.verify = "
+          "required its chain and name must hold as well; with none the key "
+          "alone decides, whatever the certificate says of names, dates and "
+          "issuers, so that a self-signed one will do. Name the key that comes "
+          "next, too, before the server changes." },
 };
 
 size_t

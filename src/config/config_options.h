@@ -33,6 +33,7 @@ enum option_type {
     OPTION_JOINED,      /* char *: repeated values, joined by ':' */
     OPTION_PROTOCOLS,   /* struct strings: ALPN names */
     OPTION_ALLOW,       /* struct allow_rules: which peers may */
+    OPTION_PINS,        /* struct strings: digests of public keys */
     OPTION_KEEPALIVE,   /* struct keepalive */
     OPTION_HOST,        /* char *: a host name or an IP address */
     OPTION_SNI,         /* char *: a host name, or "none" */

@@ -66,6 +66,7 @@ extern const struct config_type config_type_patterns;
 extern const struct config_type config_type_control;
 extern const struct config_type config_type_joined;
 extern const struct config_type config_type_protocols;
+extern const struct config_type config_type_pins;
 extern const struct config_type config_type_host;
 extern const struct config_type config_type_sni;
 extern const struct config_type config_type_owner;

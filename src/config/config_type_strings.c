@@ -11,6 +11,7 @@
 #include "config/config_fields.h"
 #include "config/config_host.h"
 #include "config/config_joined.h"
+#include "config/config_pin.h"
 
 /* One string. */
 
@@ -159,6 +160,14 @@ parse_protocols(const struct config_parse *p)
     return config_alpn_add(p->field, p->text, p->fault);
 }
 
+/* OPTION_PINS */
+
+static bool
+parse_pin(const struct config_parse *p)
+{
+    return config_pin_add(p->field, p->text, p->fault);
+}
+
 /* OPTION_HOST, OPTION_SNI, OPTION_OWNER, OPTION_ACCOUNT */
 
 static bool
@@ -304,6 +313,12 @@ const struct config_type config_type_protocols = {
     .parse = parse_protocols,
     STRINGS,
     .expects = "NAME[, NAME...]",
+};
+
+const struct config_type config_type_pins = {
+    .parse = parse_pin,
+    STRINGS,
+    .expects = "sha256/DIGEST",
 };
 
 const struct config_type config_type_host = {

@@ -18,6 +18,7 @@ const struct config_type *const config_type_table[] = {
     [OPTION_PATTERNS] = &config_type_patterns,
     [OPTION_JOINED] = &config_type_joined,
     [OPTION_PROTOCOLS] = &config_type_protocols,
+    [OPTION_PINS] = &config_type_pins,
     [OPTION_KEEPALIVE] = &config_type_keepalive,
     [OPTION_HOST] = &config_type_host,
     [OPTION_SNI] = &config_type_sni,

@@ -8,7 +8,7 @@
 #include "tls/tls_identity.h"
 #include "tls/tls_stream.h"
 
-enum { FIELDS_MAX = 28 };
+enum { FIELDS_MAX = 32 };
 
 struct report {
     struct log_field fields[FIELDS_MAX];
@@ -56,6 +56,7 @@ struct leg_keys {
     const char *version, *cipher, *sni, *alpn, *resumed;
     const char *peer, *peer_san, *peer_serial;
     const char *peer_verified; /* NULL: it always is */
+    const char *allow;
 };
 
 /* The texts of one leg's fields, until they are logged. */
@@ -83,16 +84,22 @@ static void
 add_peer(struct report *report, const struct stream *stream,
     const struct leg_keys *keys, struct leg_texts *texts)
 {
+    static const char *const extents[] = {
+        [TLS_VERIFIED_NOT] = "no",
+        [TLS_VERIFIED_KEY] = "pin",
+        [TLS_VERIFIED_CHAIN] = NULL,
+    };
     struct tls_identity *peer = &texts->peer;
-    bool verified;
+    enum tls_verified verified;
 
     if (!tls_stream_peer(stream, peer, &verified))
         return;
     add_text_field(report, keys->peer, peer->subject);
     add_text_field(report, keys->peer_serial, peer->serial);
     add_text_field(report, keys->peer_san, peer->names);
-    if (!verified && keys->peer_verified != NULL)
-        add_text_field(report, keys->peer_verified, "no");
+    if (keys->peer_verified != NULL)
+        add_text_field(report, keys->peer_verified, extents[verified]);
+    add_text_field(report, keys->allow, tls_stream_rule(stream));
 }
 
 void
@@ -150,12 +157,12 @@ add_legs(struct report *report, const struct conn *conn,
     static const struct leg_keys listen_keys = {
         "listen_tls", "listen_cipher", "listen_sni", "listen_alpn",
         "listen_resumed", "listen_peer", "listen_peer_san",
-        "listen_peer_serial", NULL,
+        "listen_peer_serial", NULL, "listen_allow",
     };
     static const struct leg_keys connect_keys = {
         "connect_tls", "connect_cipher", "connect_sni", "connect_alpn",
         "connect_resumed", "connect_peer", "connect_peer_san",
-        "connect_peer_serial", "connect_peer_verified",
+        "connect_peer_serial", "connect_peer_verified", "connect_allow",
     };
 
     add_tls(report, &conn->client, &listen_keys, listen_texts);

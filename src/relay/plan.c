@@ -195,13 +195,16 @@ write_connect_tls(const struct service_config *service,
     const struct leg_config *leg = &service->connect_leg;
 
     fputs(" (", out);
-    if (leg->verify == VERIFY_NONE) {
-        fputs("NOT VERIFIED", out);
-    } else {
+    if (leg->verify != VERIFY_NONE) {
         fputs("verified: ", out);
         write_trust(leg, out);
         write_verified_name(service, out);
+        fputs(leg->pins.count > 0 ? ", " : "", out);
     }
+    if (leg->pins.count > 0)
+        fprintf(out, "key pinned (%zu)", leg->pins.count);
+    else if (leg->verify == VERIFY_NONE)
+        fputs("NOT VERIFIED", out);
     if (leg->cert.count > 0)
         write_shown(leg, facts, out);
     fputc(')', out);

@@ -2,37 +2,12 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <string.h>
 
 #include "config/config_allow.h"
-
-enum { DIGEST_BYTES = 32, DIGEST_TEXT_SIZE = 64 };
-
-static int slot = -1;
-static CRYPTO_ONCE slot_once = CRYPTO_ONCE_STATIC_INIT;
-
-static void
-make_allow_slot(void)
-{
-    slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-}
-
-bool
-tls_allow_install(SSL_CTX *ctx, const struct allow_rules *rules)
-{
-    CRYPTO_THREAD_run_once(&slot_once, make_allow_slot);
-    return slot >= 0 && SSL_CTX_set_ex_data(ctx, slot, (void *)rules) == 1;
-}
-
-const struct allow_rules *
-tls_allow_rules(const SSL_CTX *ctx)
-{
-    return slot < 0 ? NULL : SSL_CTX_get_ex_data(ctx, slot);
-}
+#include "tls/tls_pin.h"
 
 /* An attribute of the subject, each of its values as UTF-8. */
 static bool
@@ -62,7 +37,7 @@ struct judged {
     const X509 *leaf;
     GENERAL_NAMES *names; /* NULL: none, or not decoded yet */
     bool has_names;       /* they have been decoded */
-    char (*pins)[DIGEST_TEXT_SIZE]; /* of the chain; NULL: not made yet */
+    char (*pins)[TLS_PIN_SIZE]; /* of the chain; NULL: not made yet */
 };
 
 static void
@@ -94,22 +69,6 @@ has_alternative(
     return found;
 }
 
-/* RFC 7469 2.4: the digest of the SubjectPublicKeyInfo.  "": out of memory. */
-static void
-digest_key(const X509 *cert, char text[DIGEST_TEXT_SIZE])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned char *der = NULL;
-    int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-    size_t made = 0;
-
-    text[0] = '\0';
-    if (length > 0 && EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)length,
-            digest, &made) == 1 && made == DIGEST_BYTES)
-        EVP_EncodeBlock((unsigned char *)text, digest, DIGEST_BYTES);
-    OPENSSL_free(der);
-}
-
 /* False: out of memory. */
 static bool
 digest_keys(struct judged *judged)
@@ -120,7 +79,7 @@ digest_keys(struct judged *judged)
         return true;
     judged->pins = OPENSSL_zalloc((size_t)count * sizeof(*judged->pins));
     for (int i = 0; i < count && judged->pins != NULL; i++)
-        digest_key(sk_X509_value(judged->chain, i), judged->pins[i]);
+        tls_pin_of(sk_X509_value(judged->chain, i), judged->pins[i]);
     return judged->pins != NULL;
 }
 
@@ -131,7 +90,7 @@ has_pin(struct judged *judged, int first, int last, const char *pin)
     if (!digest_keys(judged))
         return false;
     for (int i = first; i <= last; i++)
-        if (strcmp(strchr(pin, '/') + 1, judged->pins[i]) == 0)
+        if (strcmp(pin, judged->pins[i]) == 0)
             return true;
     return false;
 }
@@ -150,6 +109,8 @@ is_word_true(const struct allow_word *word, struct judged *judged)
         return has_alternative(judged, GEN_URI, word);
     case ALLOW_EMAIL:
         return has_alternative(judged, GEN_EMAIL, word);
+    case ALLOW_IP:
+        return has_alternative(judged, GEN_IPADD, word);
     case ALLOW_SPKI:
         return has_pin(judged, 0, 0, word->value);
     case ALLOW_ISSUER:
@@ -169,20 +130,20 @@ is_rule_true(const struct allow_rule *rule, struct judged *judged)
     return true;
 }
 
-bool
+size_t
 tls_allow_judge(
     const struct allow_rules *rules, const STACK_OF(X509) *chain)
 {
     struct judged judged = { .chain = chain };
-    bool allowed = false;
+    size_t line = 0;
 
     if (sk_X509_num(chain) > 0) {
         judged.leaf = sk_X509_value(chain, 0);
-        for (size_t i = 0; i < rules->count && !allowed; i++)
-            allowed = is_rule_true(&rules->items[i], &judged);
+        for (size_t i = 0; i < rules->count && line == 0; i++)
+            line = is_rule_true(&rules->items[i], &judged) ? i + 1 : 0;
     }
     GENERAL_NAMES_free(judged.names);
     OPENSSL_free(judged.pins);
     ERR_clear_error();
-    return allowed;
+    return line;
 }

@@ -7,23 +7,14 @@
 #include <openssl/types.h>
 #include <openssl/x509.h>
 
-#include <stdbool.h>
-
-#include "base/base.h"
+#include <stddef.h>
 
 struct allow_rules;
 
-/* Has each peer of the context judged by the rules, which must outlive it.  False:
- * out of memory. */
-NODISCARD bool tls_allow_install(
-    SSL_CTX *ctx, const struct allow_rules *rules);
-
-/* The rules of the context; NULL: it has none, and every verified peer may. */
-const struct allow_rules *tls_allow_rules(const SSL_CTX *ctx);
-
-/* Whether all words of a line are true of the leaf of a verified chain, and of its
- * issuers where a word is about these.  False also without memory. */
-bool tls_allow_judge(
+/* The first line, from 1, of whose words all are true of the leaf of a verified
+ * chain, and of its issuers where a word is about these; 0: there is none, or no
+ * memory to tell. */
+size_t tls_allow_judge(
     const struct allow_rules *rules, const STACK_OF(X509) *chain);
 
 #endif

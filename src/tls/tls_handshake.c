@@ -81,7 +81,7 @@ prepare_connect(struct tls_state *tls, const struct tls_peer *peer)
         return false;
     /* Without a name, every server with a certificate of the CA would pass. */
     if (peer->name == NULL &&
-        SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE)
+        tls_verify_extent(tls->ssl) == TLS_VERIFIED_CHAIN)
         return false;
     tls->resume = peer->resume;
     if (tls->resume != NULL) {

@@ -19,6 +19,7 @@ enum { SKEW_S = 5 * 60 };
 struct life {
     int64_t began;  /* seconds of time(2): the full handshake */
     int64_t ends;   /* of what the peer was verified by; INT64_MAX: nothing */
+    int64_t line;   /* tls_verify_line() */
     struct tls_shown shown; /* by a server; zeros: it has no other */
 };
 
@@ -94,9 +95,18 @@ tls_session_stamp(SSL *ssl, SSL_SESSION *session)
     if (session == NULL || SSL_session_reused(ssl))
         return;
     life.ends = earlier_end(end_of_own(ssl), end_of_peer(ssl));
+    life.line = (int64_t)tls_verify_line(ssl);
     if (SSL_is_server(ssl))
         tls_cert_choice_shown(ssl, &life.shown);
     write_life(session, &life);
+}
+
+size_t
+tls_session_line(const SSL_SESSION *session)
+{
+    struct life life;
+
+    return session != NULL && read_life(session, &life) ? (size_t)life.line : 0;
 }
 
 int64_t

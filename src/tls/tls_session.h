@@ -27,6 +27,11 @@ void tls_session_stamp(SSL *ssl, SSL_SESSION *session);
  * bounds it. */
 void tls_session_set(SSL_SESSION *session, int64_t began, int64_t ends);
 
+/* The line of the rules that let the peer in (tls_verify_line()), in the handshake
+ * that the session rests on.  The policy that the session belongs to has the rules
+ * in it.  0: none. */
+size_t tls_session_line(const SSL_SESSION *session);
+
 /* The number of seconds that `session` may be resumed for from `now` (of
  * time(2)), with a lifetime of as many seconds; 0: no more. */
 NODISCARD int64_t tls_session_remaining(

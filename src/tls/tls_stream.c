@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "net/loop.h"
+#include "tls/tls_admission.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
 #include "tls/tls_handshake.h"
 #include "tls/tls_identity.h"
 #include "tls/tls_job.h"
 #include "tls/tls_limits.h"
+#include "tls/tls_session.h"
 #include "tls/tls_state.h"
+#include "tls/tls_verify.h"
 
 enum {
     /* One wake-up reads no more records than this, however small they are. */
@@ -352,7 +355,7 @@ tls_stream_facts(const struct stream *stream, struct tls_facts *facts)
 
 bool
 tls_stream_peer(const struct stream *stream, struct tls_identity *identity,
-    bool *verified)
+    enum tls_verified *verified)
 {
     const struct tls_state *tls = stream->state;
     const X509 *cert;
@@ -363,6 +366,22 @@ tls_stream_peer(const struct stream *stream, struct tls_identity *identity,
     if (cert == NULL)
         return false;
     tls_identity_read(cert, identity);
-    *verified = SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE;
+    *verified = tls_verify_extent(tls->ssl);
     return true;
+}
+
+const char *
+tls_stream_rule(const struct stream *stream)
+{
+    const struct tls_state *tls = stream->state;
+    const struct tls_admission *admission;
+    size_t line;
+
+    if (!tls_stream_is_tls(stream) || !tls->established)
+        return NULL;
+    admission = tls_admission_of(tls->ssl);
+    line = tls_session_line(SSL_get0_session(tls->ssl));
+    return admission != NULL && line > 0 && line <= admission->rules.count
+        ? admission->rules.items[line - 1].text
+        : NULL;
 }

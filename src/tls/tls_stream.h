@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "net/stream.h"
+#include "tls/tls_verify.h"
 
 struct tls_context;
 struct tls_identity;
@@ -61,9 +62,14 @@ bool tls_stream_facts(const struct stream *stream, struct tls_facts *facts);
 
 /* Whose certificate the peer showed, in the handshake that a resumed session
  * began with if this is one.  The texts are made when asked for, since the session
- * has the certificate.  `*verified`: it was checked.  False: the peer showed none,
- * or there is no TLS, or the handshake is not done. */
+ * has the certificate.  `*verified`: what of it was checked.  False: the peer
+ * showed none, or there is no TLS, or the handshake is not done. */
 bool tls_stream_peer(const struct stream *stream, struct tls_identity *identity,
-    bool *verified);
+    enum tls_verified *verified);
+
+/* The line of `allow` that let the peer in, as it is written, in the handshake that
+ * a resumed session began with if this is one.  NULL: there was no need of one, or
+ * as for tls_stream_peer().  Lives as long as the stream. */
+const char *tls_stream_rule(const struct stream *stream);
 
 #endif

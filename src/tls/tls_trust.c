@@ -4,7 +4,7 @@
 #include <openssl/x509.h>
 
 #include "config/config.h"
-#include "tls/tls_allow.h"
+#include "tls/tls_admission.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_load.h"
 #include "tls/tls_trust_set.h"
@@ -87,19 +87,29 @@ use_set(const struct tls_load *load, struct tls_trust_set *set)
     if (!tls_shared_attach(load->ctx, &set->item) ||
         !tls_anchors_use(load->ctx, &set->anchors))
         tls_load_fault(load, "ca", "cannot be used: out of memory");
-    if (load->leg->allow.count > 0 &&
-        !tls_allow_install(load->ctx, &load->leg->allow))
-        tls_load_fault(load, "allow", "cannot be set: out of memory");
+    tls_admission_load(load);
     demand_verification(load);
     if (load->accepts && !set->system)
         name_authorities(load->ctx, set->certs);
 }
 
+/* The chain does not matter. */
+static void
+trust_keys(const struct tls_load *load)
+{
+    tls_admission_load(load);
+    tls_verify_install_keys(load->ctx);
+}
+
 static void
 trust_nobody(const struct tls_load *load)
 {
+    bool has_pins = load->leg->pins.count > 0;
+
     SSL_CTX_set_verify(load->ctx, SSL_VERIFY_NONE, NULL);
-    if (!load->accepts)
+    if (has_pins)
+        trust_keys(load);
+    else if (!load->accepts)
         tls_load_warn(load, "verify", "is none: the server's certificate is "
             "NOT CHECKED, so that an attacker on the way can pose as the "
             "server");

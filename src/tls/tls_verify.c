@@ -14,8 +14,10 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "tls/tls_admission.h"
 #include "tls/tls_allow.h"
 #include "tls/tls_certificate.h"
+#include "tls/tls_pin.h"
 #include "tls/tls_verify_fault.h"
 
 /* DNS names: RFC 1035 2.3.4 */
@@ -26,6 +28,7 @@ enum { HOST_MAX = 253, LABEL_MAX = 63 };
 struct verdict {
     char *text;         /* of the failure; NULL: none */
     int64_t crl_end;    /* the earliest of the CRLs that were looked into */
+    size_t line;        /* of the leg's rules, that let the peer in; 0: none */
 };
 
 static CRYPTO_ONCE slot_once = CRYPTO_ONCE_STATIC_INIT;
@@ -58,7 +61,7 @@ prepare_once(void)
     slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_verdict);
 }
 
-/* Most connections need none: it takes memory with a failure or a CRL only. */
+/* Most connections need none: it takes memory with a failure, a CRL or rules. */
 static struct verdict *
 verdict_of(X509_STORE_CTX *store)
 {
@@ -158,28 +161,48 @@ is_waived(X509_STORE_CTX *store)
         (is_about_the_crl(error) && is_lone_anchor(store));
 }
 
-static bool
-is_peer_allowed(X509_STORE_CTX *store)
+static const struct tls_admission *
+admission_of(X509_STORE_CTX *store)
 {
     const SSL *ssl = X509_STORE_CTX_get_ex_data(
         store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    const struct allow_rules *rules =
-        ssl != NULL ? tls_allow_rules(SSL_get_SSL_CTX(ssl)) : NULL;
 
-    return rules == NULL ||
+    return ssl != NULL ? tls_admission_of(ssl) : NULL;
+}
+
+/* X509_V_OK: a line of the rules is true of the peer, or there is none. */
+static int
+fault_by_rules(X509_STORE_CTX *store, const struct allow_rules *rules)
+{
+    struct verdict *verdict;
+
+    if (rules->count == 0)
+        return X509_V_OK;
+    verdict = verdict_of(store);
+    if (verdict == NULL)
+        return X509_V_ERR_OUT_OF_MEM;
+    verdict->line =
         tls_allow_judge(rules, X509_STORE_CTX_get0_chain(store));
+    return verdict->line > 0 ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION;
 }
 
 /* Of the peer's own certificate, when the library has nothing against it.
- * X509_V_OK: we neither. */
+ * X509_V_OK: we neither.  What is about DANE (RFC 6698) in the library stands for
+ * pins, of which it knows nothing. */
 static int
 fault_of_leaf(X509_STORE_CTX *store)
 {
+    const struct tls_admission *admission = admission_of(store);
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
 
     if (cert != NULL && tls_certificate_has_nul(cert))
         return X509_V_ERR_UNSUPPORTED_NAME_SYNTAX;
-    return is_peer_allowed(store) ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION;
+    if (admission == NULL)
+        return X509_V_OK;
+    if (admission->pins.count > 0 &&
+        (cert == NULL || !tls_pin_is_among(&admission->pins, cert)))
+        return X509_V_ERR_DANE_NO_MATCH;
+    return fault_by_rules(store, &admission->rules);
 }
 
 int
@@ -211,6 +234,35 @@ tls_verify_install(SSL_CTX *ctx, bool demand)
     X509_STORE_set_cert_crl(SSL_CTX_get_cert_store(ctx), look_up);
 }
 
+/* In place of the library's verification.  That the peer has the key, the
+ * handshake shows. */
+static int
+verify_key_alone(X509_STORE_CTX *store, void *arg)
+{
+    const struct tls_admission *admission = admission_of(store);
+    X509 *cert = X509_STORE_CTX_get0_cert(store);
+
+    (void)arg;
+    X509_STORE_CTX_set_error_depth(store, 0);
+    X509_STORE_CTX_set_current_cert(store, cert);
+    if (cert != NULL && admission != NULL &&
+        tls_pin_is_among(&admission->pins, cert)) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return 1;
+    }
+    X509_STORE_CTX_set_error(store, X509_V_ERR_DANE_NO_MATCH);
+    record_verdict(store);
+    return 0;
+}
+
+void
+tls_verify_install_keys(SSL_CTX *ctx)
+{
+    CRYPTO_THREAD_run_once(&slot_once, prepare_once);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, verify_key_alone, NULL);
+}
+
 static const struct verdict *
 verdict_left(const SSL *ssl)
 {
@@ -223,6 +275,25 @@ tls_verify_crl_end(const SSL *ssl)
     const struct verdict *verdict = verdict_left(ssl);
 
     return verdict != NULL ? verdict->crl_end : INT64_MAX;
+}
+
+size_t
+tls_verify_line(const SSL *ssl)
+{
+    const struct verdict *verdict = verdict_left(ssl);
+
+    return verdict != NULL ? verdict->line : 0;
+}
+
+enum tls_verified
+tls_verify_extent(const SSL *ssl)
+{
+    const struct tls_admission *admission = tls_admission_of(ssl);
+
+    if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
+        return TLS_VERIFIED_NOT;
+    return admission != NULL && admission->keys_alone ? TLS_VERIFIED_KEY
+                                                      : TLS_VERIFIED_CHAIN;
 }
 
 bool

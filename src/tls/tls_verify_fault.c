@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "tls/tls_certificate.h"
+#include "tls/tls_pin.h"
 
 /* Adds what only this kind of fault has to say; begins with ", ". */
 typedef void detail_fn(X509_STORE_CTX *store, char *text, size_t size);
@@ -93,6 +94,15 @@ say_own(X509_STORE_CTX *store, char *text, size_t size)
     snprintf(text, size, ", for %s", tls_certificate_names(cert, names));
 }
 
+static void
+say_key(X509_STORE_CTX *store, char *text, size_t size)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    char pin[TLS_PIN_SIZE];
+
+    snprintf(text, size, ", with the key %s", tls_pin_of(cert, pin));
+}
+
 /* OpenSSL has words for the others. */
 static const struct fault {
     int error;
@@ -133,6 +143,8 @@ static const struct fault {
         say_names },
     { X509_V_ERR_APPLICATION_VERIFICATION,
         "certificate is good, but no line of allow is true of it", say_own },
+    { X509_V_ERR_DANE_NO_MATCH,
+        "the key of the certificate is none that connect.pin names", say_key },
     { X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
         "certificate has a name that cannot be trusted", NULL },
 };

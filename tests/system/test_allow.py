@@ -1,9 +1,6 @@
 """`allow`: which verified peers may, by what their certificate says of them."""
-import base64
-import hashlib
 import re
 import ssl
-import subprocess
 
 import pytest
 
@@ -12,53 +9,10 @@ import openssl
 import peers
 import processes
 import sallyport
+from identities import Pki, digest
 from peers import is_served
 
 pytestmark = pytest.mark.usefixtures("two_workers")
-
-
-def command(*words, **options):
-    return subprocess.run(["openssl", *map(str, words)], check=True,
-                          capture_output=True, **options).stdout
-
-
-def digest(path):
-    """The pin of a certificate's public key, RFC 7469."""
-    key = command("x509", "-in", path, "-noout", "-pubkey")
-    der = command("pkey", "-pubin", "-outform", "DER", input=key)
-    return "sha256/" + base64.b64encode(hashlib.sha256(der).digest()).decode()
-
-
-class Pki:
-    """An authority; certificates of it are made by subject and names."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        command("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                folder / "ca.key", "-out", folder / "ca.pem", "-days", 100,
-                "-subj", "/CN=Fleet CA")
-        self.make("server", "/CN=server", "DNS:localhost")
-
-    def make(self, name, subject, names):
-        command("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-CA",
-                self.folder / "ca.pem", "-CAkey", self.folder / "ca.key",
-                "-keyout", self.folder / f"{name}.key", "-out",
-                self.folder / f"{name}.pem", "-days", 50, "-subj", subject,
-                "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
-                "extendedKeyUsage=clientAuth,serverAuth",
-                *(["-addext", f"subjectAltName={names}"] if names else []))
-        return name
-
-    def context(self, name=None, version=None):
-        context = ssl.create_default_context(cafile=self.folder / "ca.pem")
-        if name:
-            context.load_cert_chain(self.folder / f"{name}.pem",
-                                    self.folder / f"{name}.key")
-        if version:
-            context.maximum_version = version
-        return context
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +21,10 @@ def pki(tmp_path_factory):
     pki = Pki(tmp_path_factory.mktemp("fleet"))
     pki.make("app", "/O=Fleet/OU=web/CN=app",
              "DNS:app.fleet.test,URI:spiffe://fleet.test/ns/prod/sa/web,"
-             "email:app@fleet.test")
+             "email:app@fleet.test,IP:192.0.2.7")
     pki.make("other", "/O=Fleet/OU=batch/CN=other",
              "DNS:other.batch.test,URI:spiffe://fleet.test/ns/dev/sa/job,"
-             "email:other@batch.test")
+             "email:other@batch.test,IP:2001:db8::7")
     pki.make("nameless", "/CN=Smith\\, John", None)
     return pki
 
@@ -108,6 +62,9 @@ RULES = {
     "uri-rest": (["uri:spiffe://fleet.test/**"], ["app", "other"]),
     "email": (["email:app@fleet.test"], ["app"]),
     "email-host": (["email:*@batch.test"], ["other"]),
+    "ip": (["ip:192.0.2.0/24"], ["app"]),
+    "ip-v6": (["ip:2001:db8::/32"], ["other"]),
+    "ip-one": (["ip:192.0.2.8"], []),
     "all-words": (["cn:app ou:batch"], []),
     "any-line": (["cn:app", "ou:batch"], ["app", "other"]),
     "none": (["cn:nobody"], []),
@@ -127,6 +84,24 @@ def test_only_who_is_allowed_is_let_in(relay, server, pki, kind):
     if "other" not in allowed:
         one.wait_log("reason=handshake-failed.*certificate is good, but no line "
                      "of allow is true of it.*CN=other.*for other.batch.test")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_end_line_has_the_line_that_let_a_client_in(relay, server, pki, version):
+    """The end line of a connection has the line of `listen.allow` that was true
+    of the client, also where the session was resumed."""
+    one = serving(relay, server, pki, "cn:nobody", "cn:app ou:web", "ou:batch")
+    for name, line in (("app", "cn:app ou:web"), ("other", "ou:batch")):
+        context, session = pki.context(name, version), None
+        for resumed in ("no", "yes"):
+            count = len(one.ends())
+            with peers.connect(one.port, tls=context, session=session) as peer:
+                assert is_served(peer)
+                session = peer.session
+            end = one.wait_ends(count + 1)[-1]
+            assert (end["listen_allow"], end["listen_resumed"]) == \
+                (line, resumed)
 
 
 def test_keys_are_pinned(relay, server, pki):

@@ -39,6 +39,8 @@ Test(config_allow, takes_words_of_a_line)
             { "a@b", "*@B.example" }, 2 },
         { "spki:" PIN " issuer:spki:" PIN, { ALLOW_SPKI, ALLOW_ISSUER },
             { PIN, PIN }, 2 },
+        { "ip:10.0.0.0/8 ip:2001:db8::1", { ALLOW_IP, ALLOW_IP },
+            { "10.0.0.0/8", "2001:db8::1" }, 2 },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -61,7 +63,7 @@ Test(config_allow, takes_words_of_a_line)
 
 Test(config_allow, refuses_what_it_cannot_mean)
 {
-    static char long_word[1200] = "cn:";
+    static char long_word[2300] = "cn:";
     const struct { const char *text, *said; } cases[] = {
         { "app", "\"app\" is none of cn:NAME, ou:NAME, dns:NAME" },
         { "CN=app", "is none of cn:NAME" },
@@ -93,7 +95,15 @@ Test(config_allow, refuses_what_it_cannot_mean)
         { "spki:sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=",
             "is no digest" },
         { "issuer:" PIN, "is none of" },
-        { long_word, "a word has more than 1023 bytes" },
+        { "ip:10.0.0.0/33", "\"ip:10.0.0.0/33\" has no number of bits from 0 "
+            "to 32" },
+        { "ip:10.0.0.1/8", "has more to its address than 8 bits; write "
+            "ip:10.0.0.0/8" },
+        { "ip:a.example", "is no network; write an address" },
+        { "ip:::ffff:10.0.0.0/104", "is a network of IPv4" },
+        { "cn:John Smith", "stands in quotes: \"cn:a b\"" },
+        { "ou:a ou:John Smith", "stands in quotes: \"cn:a b\"" },
+        { long_word, "a word has more than 2199 bytes" },
     };
     struct allow_rules rules = { .count = 0 };
 
@@ -173,6 +183,37 @@ Test(config_allow, is_true_of_names)
         cr_expect_eq(config_allow_matches(&rules.items[0].words[0], name,
                          strlen(name)), cases[i].is, "%s, %s", cases[i].line,
             name);
+        config_allow_clear(&rules);
+    }
+}
+
+/* As they stand in a certificate. */
+Test(config_allow, is_true_of_addresses_in_a_network)
+{
+    static const struct {
+        const char *line, *bytes;
+        size_t length;
+        bool is;
+    } cases[] = {
+        { "ip:10.0.0.0/8", "\x0a\1\2\3", 4, true },
+        { "ip:10.0.0.0/8", "\x0b\1\2\3", 4, false },
+        { "ip:10.0.0.0/8", "\x0a\1\2\3" "0123456789ab", 16, false },
+        { "ip:10.0.0.0/8", "\x0a\1\2\3\xff\xff\xff\xff", 8, false },
+        { "ip:10.0.0.0/8", "", 0, false },
+        { "ip:10.1.2.3", "\x0a\1\2\3", 4, true },
+        { "ip:10.1.2.3", "\x0a\1\2\4", 4, false },
+        { "ip:0.0.0.0/0", "\x0a\1\2\3", 4, true },
+        { "ip:2001:db8::/32", "\x20\1\x0d\xb8" "0123456789ab", 16, true },
+        { "ip:2001:db8::/32", "\x20\1\x0d\xb9" "0123456789ab", 16, false },
+        { "ip:2001:db8::/32", "\x20\1\x0d\xb8", 4, false },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct allow_rules rules = { .count = 0 };
+
+        cr_assert(add(&rules, cases[i].line), "%s", fault.text);
+        cr_expect_eq(config_allow_matches(&rules.items[0].words[0],
+            cases[i].bytes, cases[i].length), cases[i].is, "%zu", i);
         config_allow_clear(&rules);
     }
 }

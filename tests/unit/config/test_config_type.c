@@ -73,6 +73,8 @@ Test(config_type, every_row_is_complete)
     }
 }
 
+#define DIGEST "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 /* What is accepted, and how it looks when it is written out again; NULL: as
  * it came. */
 Test(config_type, accepts, .fini = clear)
@@ -135,6 +137,7 @@ Test(config_type, accepts, .fini = clear)
         { "connect.name", "Example.NET", "example.net" },
         { "connect.name", "192.0.2.1", NULL },
         { "connect.name", "2001:db8::1", NULL },
+        { "connect.pin", "sha256/" DIGEST, NULL },
         { "connect.sni", "none", NULL }, { "connect.sni", "a.b", NULL },
         { "listen.passphrase_file", "/a b", NULL },
     };
@@ -232,6 +235,11 @@ Test(config_type, refuses_and_says_why, .fini = clear)
         { "listen.group", ":g", "name" }, { "listen.freebind", "1", "yes" },
         { "connect.name", "*.example.net", "not a host name" },
         { "connect.name", "a:80", "not an IPv6 address" },
+        { "connect.pin", DIGEST, "write sha256/ and the 44" },
+        { "connect.pin", "sha256/AAAA", "no digest of a public key" },
+        { "connect.pin", "sha1/" DIGEST, "no digest" },
+        { "connect.pin", "spki:sha256/" DIGEST, "no digest" },
+        { "connect.pin", "sha256/" DIGEST "=", "no digest" },
         { "connect.sni", "192.0.2.1", "names only" },
         { "connect.sni", "::1", "names only" },
         { "connect.sni", "a b", "not a host name" },

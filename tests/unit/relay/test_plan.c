@@ -45,6 +45,9 @@ plan_of(const char *text, const struct plan_facts *facts)
 #define TLS_IN "listen = tls://*:443\nlisten.cert = /etc/c/web.pem\n"
 #define OUT "connect = tls://db.test:5433\n"
 
+#define PIN_A "connect.pin = sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+#define PIN_B "connect.pin = sha256/BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+
 Test(plan, says_what_a_service_does)
 {
     static const struct {
@@ -96,6 +99,12 @@ Test(plan, says_what_a_service_does)
             "authorities, name db.test; shows app.pem, until 2027-02-27)" },
         { "listen = 127.0.0.1:5432\n" OUT "connect.verify = none\n", NULL, NULL,
             "127.0.0.1:5432 -> tls://db.test:5433 (NOT VERIFIED)" },
+        { "listen = 127.0.0.1:5432\n" OUT "connect.verify = none\n"
+          PIN_A PIN_B, NULL, NULL,
+            "127.0.0.1:5432 -> tls://db.test:5433 (key pinned (2))" },
+        { "listen = 127.0.0.1:5432\n" OUT PIN_A, NULL, NULL,
+            "127.0.0.1:5432 -> tls://db.test:5433 (verified: the system's "
+            "authorities, name db.test, key pinned (1))" },
         { "listen = 127.0.0.1:5432\nconnect = tls://192.0.2.1:1\n", NULL, NULL,
             "127.0.0.1:5432 -> tls://192.0.2.1:1 (verified: the system's "
             "authorities, address 192.0.2.1)" },
