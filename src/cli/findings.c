@@ -36,9 +36,11 @@ keep_finding(void *arg, const struct log_warning *warning)
     return false;
 }
 
+/* What is worth a line of a daemon's log, but is no finding, is left out. */
 void
 findings_begin(struct findings *found)
 {
+    log_adjust(log_dress(), log_format(), LOG_LEVEL_WARN);
     *found = (struct findings){ .errors = { .count = 0 } };
     log_tap_warnings(keep_finding, found);
 }

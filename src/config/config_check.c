@@ -153,9 +153,13 @@ check_leg_certificates(const struct leg *leg)
 static void
 check_allow(const struct leg *leg)
 {
-    if (leg->config->allow.count > 0 && leg->config->verify != VERIFY_REQUIRED)
-        report_leg_fault(leg, "allow", "needs %s.verify = required, so that "
-            "every peer shows a certificate that is verified", leg->word);
+    const struct leg_config *config = leg->config;
+
+    if (config->verify != VERIFY_REQUIRED &&
+        (config->allow.count > 0 || config->allow_files.count > 0))
+        report_leg_fault(leg, config->allow.count > 0 ? "allow" : "allow_file",
+            "needs %s.verify = required, so that every peer shows a "
+            "certificate that is verified", leg->word);
 }
 
 static void

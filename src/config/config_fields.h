@@ -121,6 +121,7 @@ enum { WORKERS_MAX = 64 };
 
 enum verify_mode { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum unknown_name { UNKNOWN_NAME_DEFAULT, UNKNOWN_NAME_REFUSE };
+enum purpose { PURPOSE_STRICT, PURPOSE_ANY };
 enum truncation { TRUNCATION_MIRROR, TRUNCATION_TOLERATE };
 enum splice_mode { SPLICE_AUTO, SPLICE_NEVER };
 enum log_connections {
@@ -182,6 +183,8 @@ struct leg_config {
     struct strings ca;              /* files, directories, or "system" */
     struct strings crl;             /* PEM files */
     struct allow_rules allow;       /* which verified peers may */
+    struct strings allow_files;     /* the same, a line of allow on each line */
+    enum purpose purpose;           /* what the peer's certificate is meant for */
     unsigned verify_depth;
     enum tls_version min_version;
     enum tls_version max_version;

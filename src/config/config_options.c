@@ -58,6 +58,10 @@ static const struct option_word unknown_name_words[] = {
     { NULL, 0 },
 };
 
+static const struct option_word purpose_words[] = {
+    { "strict", PURPOSE_STRICT }, { "any", PURPOSE_ANY }, { NULL, 0 },
+};
+
 static const struct option options[] = {
 #define FIELD(f) offsetof(struct global_config, f)
     { .name = "log", .scope = OPTION_GLOBAL, .type = OPTION_LOG,
@@ -323,6 +327,12 @@ static const struct option options[] = {
     "optional lets clients without one in, but refuses a bad one. Both it " \
     "and required need listen.ca."
 #define CA_VALUE NULL
+#define PURPOSE_HELP "What a client's certificate must be meant for."
+#define PURPOSE_DETAILS \
+    "With strict its extended key usage, and that of its issuers, must have " \
+    "TLS clients in it, where it is there (RFC 5280 4.2.1.12). any takes " \
+    "certificates for servers too: public CAs have issued none for clients " \
+    "since 2026."
 #define ALPN_DETAILS \
     "The first of these that the client offers is chosen; a client that " \
     "offers none of them is refused, one that does not use ALPN is not. " \
@@ -340,6 +350,8 @@ static const struct option options[] = {
 #undef VERIFY_HELP
 #undef VERIFY_DETAILS
 #undef CA_VALUE
+#undef PURPOSE_HELP
+#undef PURPOSE_DETAILS
 #undef ALPN_DETAILS
 #undef TICKETS_DETAILS
 
@@ -424,6 +436,11 @@ static const struct option options[] = {
     "in between, unless connect.pin names the server's key; every start " \
     "warns of it."
 #define CA_VALUE "system"
+#define PURPOSE_HELP "What the server's certificate must be meant for."
+#define PURPOSE_DETAILS \
+    "With strict its extended key usage, and that of its issuers, must have " \
+    "TLS servers in it, where it is there (RFC 5280 4.2.1.12); with any it " \
+    "does not matter."
 #define ALPN_DETAILS \
     "They are offered to the server in this order. Repeat it, or separate " \
     "names by commas."

@@ -91,13 +91,17 @@ write_until(const struct tls_cert_facts *cert, int64_t now, FILE *out)
         tls_certificate_day(cert->until, date));
 }
 
-/* "allow cn:a or dns:b" */
+/* "allow cn:a or dns:b or what rules.txt says" */
 static void
-write_allow(const struct allow_rules *allow, FILE *out)
+write_allow(const struct leg_config *leg, FILE *out)
 {
-    for (size_t i = 0; i < allow->count; i++)
-        fprintf(out, "%s%s", i > 0 ? " or " : ", allow ",
-            allow->items[i].text);
+    const char *between = ", allow ";
+
+    for (size_t i = 0; i < leg->allow.count; i++, between = " or ")
+        fprintf(out, "%s%s", between, leg->allow.items[i].text);
+    for (size_t i = 0; i < leg->allow_files.count; i++, between = " or ")
+        fprintf(out, "%swhat %s says", between,
+            file_name(leg->allow_files.items[i]));
 }
 
 static void
@@ -108,7 +112,7 @@ write_trust(const struct leg_config *leg, FILE *out)
         fputs(", CRL ", out);
         plan_write_paths(&leg->crl, out);
     }
-    write_allow(&leg->allow, out);
+    write_allow(leg, out);
 }
 
 static void

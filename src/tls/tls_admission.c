@@ -8,6 +8,7 @@
 
 #include "config/config_allow.h"
 #include "config/config_fault.h"
+#include "tls/tls_allow_file.h"
 #include "tls/tls_load.h"
 
 static int slot = -1;
@@ -50,13 +51,28 @@ copy_rules(struct tls_admission *admission, const struct leg_config *leg)
     return true;
 }
 
+/* A session must not outlive a file's rules, which are no option's text. */
+static void
+digest_rules(const struct tls_load *load, const struct allow_rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        tls_load_digest(load, rules->items[i].text,
+            strlen(rules->items[i].text));
+}
+
+bool
+tls_admission_has_rules(const struct leg_config *leg)
+{
+    return leg->allow.count > 0 || leg->allow_files.count > 0;
+}
+
 void
 tls_admission_load(const struct tls_load *load)
 {
     const struct leg_config *leg = load->leg;
     struct tls_admission *admission;
 
-    if (leg->allow.count == 0 && leg->pins.count == 0)
+    if (!tls_admission_has_rules(leg) && leg->pins.count == 0)
         return;
     CRYPTO_THREAD_run_once(&slot_once, make_admission_slot);
     admission = calloc(1, sizeof(*admission));
@@ -69,6 +85,8 @@ tls_admission_load(const struct tls_load *load)
     admission->keys_alone = leg->verify == VERIFY_NONE;
     if (!copy_rules(admission, leg))
         tls_load_fault(load, "verify", "cannot be set: out of memory");
+    tls_allow_file_read(load, &admission->rules);
+    digest_rules(load, &admission->rules);
 }
 
 const struct tls_admission *

@@ -20,6 +20,9 @@ struct tls_admission {
     bool keys_alone;          /* no chain is verified, and no name */
 };
 
+/* Whether a peer of the leg needs more than a chain that verifies. */
+bool tls_admission_has_rules(const struct leg_config *leg);
+
 /* Gives load->ctx what the leg's options say; nothing if that is nothing.  Faults
  * are added to the errors. */
 void tls_admission_load(const struct tls_load *load);

@@ -387,7 +387,7 @@ static const char *
 first_fault(const struct tls_notes *notes)
 {
     for (size_t i = 0; i < notes->count; i++)
-        if (notes->items[i].fault)
+        if (notes->items[i].level == TLS_NOTE_FAULT)
             return notes->items[i].text;
     return "out of memory";
 }

@@ -158,6 +158,15 @@ see_pairs(const struct seeing *seeing, const struct leg_config *leg)
 }
 
 static bool
+see_rules(const struct seeing *seeing, const struct leg_config *leg)
+{
+    for (size_t i = 0; i < leg->allow_files.count; i++)
+        if (!see_one(seeing, leg->allow_files.items[i], FILE_FOR_TLS))
+            return false;
+    return true;
+}
+
+static bool
 see_trust(const struct seeing *seeing, const struct leg_config *leg,
     bool accepts)
 {
@@ -175,6 +184,13 @@ see_trust(const struct seeing *seeing, const struct leg_config *leg,
     return true;
 }
 
+static bool
+see_leg(const struct seeing *seeing, const struct leg_config *leg, bool accepts)
+{
+    return see_pairs(seeing, leg) && see_rules(seeing, leg) &&
+        see_trust(seeing, leg, accepts);
+}
+
 bool
 tls_files_each(const struct service_config *service, struct files *files,
     tls_files_see_fn *see, void *arg)
@@ -182,12 +198,10 @@ tls_files_each(const struct service_config *service, struct files *files,
     struct seeing seeing = { files, see, arg };
 
     if (config_endpoints_have_tls(&service->listen) &&
-        !(see_pairs(&seeing, &service->listen_leg) &&
-        see_trust(&seeing, &service->listen_leg, true)))
+        !see_leg(&seeing, &service->listen_leg, true))
         return false;
     return !config_endpoints_have_tls(&service->connect) ||
-        (see_pairs(&seeing, &service->connect_leg) &&
-        see_trust(&seeing, &service->connect_leg, false));
+        see_leg(&seeing, &service->connect_leg, false);
 }
 
 static bool

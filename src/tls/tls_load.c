@@ -71,10 +71,13 @@ report_note(const struct tls_load *load, const struct tls_note *note)
         placed.about = (char *)load->written;
     if (load->notes != NULL)
         tls_notes_add(load->notes, &placed);
-    else if (note->fault)
+    else if (note->level == TLS_NOTE_FAULT)
         report_fault(load, &placed);
-    else
+    else if (note->level == TLS_NOTE_WARNING)
         report_warning(load, &placed);
+    else
+        log_info(load->service->name, "%s.%s: %s", load->side, note->option,
+            note->text);
 }
 
 /* The value that a message is about stands in front of it, before a ": ". */
@@ -99,7 +102,7 @@ tls_load_fault(const struct tls_load *load, const char *option,
     va_end(args);
     leading_value(message, about);
     report_note(load,
-        &(struct tls_note){ true, option, format, about, message });
+        &(struct tls_note){ TLS_NOTE_FAULT, option, format, about, message });
 }
 
 void
@@ -114,7 +117,7 @@ tls_load_fault_word(const struct tls_load *load, const char *option,
     va_end(args);
     snprintf(about, sizeof(about), "%s", word);
     report_note(load,
-        &(struct tls_note){ true, option, format, about, message });
+        &(struct tls_note){ TLS_NOTE_FAULT, option, format, about, message });
 }
 
 void
@@ -129,7 +132,17 @@ tls_load_warn(const struct tls_load *load, const char *option,
     va_end(args);
     leading_value(message, about);
     report_note(load,
-        &(struct tls_note){ false, option, format, about, message });
+        &(struct tls_note){ TLS_NOTE_WARNING, option, format, about, message });
+}
+
+void
+tls_load_tell(const struct tls_load *load, const char *option, const char *text)
+{
+    char message[MESSAGE_SIZE], about[] = "";
+
+    snprintf(message, sizeof(message), "%s", text);
+    report_note(load,
+        &(struct tls_note){ TLS_NOTE_INFO, option, text, about, message });
 }
 
 void

@@ -67,6 +67,10 @@ void tls_load_fault_word(const struct tls_load *load, const char *option,
 void tls_load_warn(const struct tls_load *load, const char *option,
     const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Logs "SIDE.OPTION: TEXT" at info. */
+void tls_load_tell(
+    const struct tls_load *load, const char *option, const char *text);
+
 /* Reports what was noted of something shared, as the leg's own: faults and
  * warnings. */
 void tls_load_report(

@@ -12,7 +12,7 @@ tls_notes_add(struct tls_notes *notes, const struct tls_note *note)
 
     copy.about = strdup(note->about);
     copy.text = strdup(note->text);
-    notes->faulty |= note->fault;
+    notes->faulty |= note->level == TLS_NOTE_FAULT;
     if (items != NULL)
         notes->items = items;
     if (items == NULL || copy.about == NULL || copy.text == NULL) {

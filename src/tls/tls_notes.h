@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum tls_note_level { TLS_NOTE_INFO, TLS_NOTE_WARNING, TLS_NOTE_FAULT };
+
 struct tls_note {
-    bool fault; /* false: a warning */
+    enum tls_note_level level;
     const char *option; /* borrowed, and so is the kind */
     const char *kind;   /* of messages (config_fault.h) */
     char *about;        /* which value of the option it is of; "": the first */

@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "config/config.h"
 #include "tls/tls_admission.h"
@@ -43,7 +44,9 @@ demand_verification(const struct tls_load *load)
 
     if (load->leg->crl.count > 0)
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
-    if (X509_VERIFY_PARAM_set_flags(param, flags) != 1)
+    if (X509_VERIFY_PARAM_set_flags(param, flags) != 1 ||
+        (load->leg->purpose == PURPOSE_ANY &&
+            X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_ANY) != 1))
         tls_load_fault(load, "verify", "cannot be set: out of memory");
     tls_verify_install(load->ctx, load->leg->verify == VERIFY_REQUIRED);
 }
@@ -76,6 +79,21 @@ warn_of_crls(const struct tls_load *load, const struct tls_trust_set *set)
             sk_X509_CRL_value(set->crls, i));
 }
 
+/* Most CAs vouch for more clients than a service is for. */
+static void
+tell_of_no_rules(const struct tls_load *load, const struct tls_trust_set *set)
+{
+    if (!load->accepts || tls_admission_has_rules(load->leg))
+        return;
+    if (set->system)
+        tls_load_warn(load, "ca", "system: lets in every client that has a "
+            "certificate of a public CA; write listen.allow = dns:NAME for "
+            "those that may, or name the file of a CA of your own");
+    else
+        tls_load_tell(load, "verify", "lets in every client with a certificate "
+            "of its CA; listen.allow would say which of them may");
+}
+
 static void
 use_set(const struct tls_load *load, struct tls_trust_set *set)
 {
@@ -83,6 +101,7 @@ use_set(const struct tls_load *load, struct tls_trust_set *set)
     warn_of_crls(load, set);
     if (set->notes.faulty)
         return;
+    tell_of_no_rules(load, set);
     tls_load_digest(load, set->digest, set->digest_length);
     if (!tls_shared_attach(load->ctx, &set->item) ||
         !tls_anchors_use(load->ctx, &set->anchors))

@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
@@ -103,6 +104,20 @@ say_key(X509_STORE_CTX *store, char *text, size_t size)
     snprintf(text, size, ", with the key %s", tls_pin_of(cert, pin));
 }
 
+static void
+say_purpose(X509_STORE_CTX *store, char *text, size_t size)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(
+        store, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+    if (ssl != NULL && SSL_is_server(ssl))
+        snprintf(text, size, ", not meant for a TLS client; public CAs issue "
+            "none that is since 2026, and listen.purpose = any lets it in");
+    else
+        snprintf(text, size, ", not meant for a TLS server; connect.purpose = "
+            "any accepts it");
+}
+
 /* OpenSSL has words for the others. */
 static const struct fault {
     int error;
@@ -136,7 +151,7 @@ static const struct fault {
         "the CRL that tells whether the certificate is revoked is dated ahead",
         say_crl_begins },
     { X509_V_ERR_INVALID_PURPOSE,
-        "certificate may not be used for this purpose", NULL },
+        "certificate may not be used for this purpose", say_purpose },
     { X509_V_ERR_HOSTNAME_MISMATCH, "certificate has the wrong host name",
         say_names },
     { X509_V_ERR_IP_ADDRESS_MISMATCH, "certificate has the wrong IP address",

@@ -26,10 +26,16 @@ def pki(tmp_path_factory):
              "DNS:other.batch.test,URI:spiffe://fleet.test/ns/dev/sa/job,"
              "email:other@batch.test,IP:2001:db8::7")
     pki.make("nameless", "/CN=Smith\\, John", None)
+    pki.make("webserver", "/CN=app", "DNS:app.fleet.test", "serverAuth")
+    pki.make("workload", "/CN=workload", f"URI:{LONG_ID}")
     return pki
 
 
-def serving(relay, server, pki, *lines):
+# Longer than a line of the configuration may be, as SPIFFE allows.
+LONG_ID = "spiffe://fleet.test/" + "/".join(["segment"] * 200)
+
+
+def serving(relay, server, pki, *lines, options=()):
     far = server(peers.echo)
     port = sallyport.free_port()
     one = relay(configs.service(
@@ -37,7 +43,7 @@ def serving(relay, server, pki, *lines):
         f"listen.cert = {pki.folder}/server.pem",
         f"listen.key = {pki.folder}/server.key", "listen.verify = required",
         f"listen.ca = {pki.folder}/ca.pem",
-        *(f"listen.allow = {line}" for line in lines), name="web"))
+        *options, *(f"listen.allow = {line}" for line in lines), name="web"))
     one.port = port
     return one
 
@@ -159,9 +165,116 @@ def test_server_has_to_be_allowed(relay, server, pki):
                      "is true of it")
 
 
+@pytest.fixture
+def rules(tmp_path):
+    """rules(line, ...) writes them to a file, and returns its path."""
+    def write(*lines):
+        new = tmp_path / "new"
+        new.write_text("".join(f"{line}\n" for line in lines))
+        return new.rename(tmp_path / "rules.txt")
+    return write
+
+
+def test_rules_may_stand_in_a_file(relay, server, pki, rules):
+    """Rules of `listen.allow_file` let clients in beside those of `listen.allow`,
+    however long they are."""
+    path = rules("# workloads", f"uri:{LONG_ID}", "", "ou:batch")
+    one = serving(relay, server, pki, "cn:app",
+                  options=[f"listen.allow_file = {path}"])
+    assert [name for name in ("app", "other", "nameless", "workload")
+            if may(one, pki, name)] == ["app", "other", "workload"]
+    assert {end.get("listen_allow") for end in one.wait_ends(4)} == {
+        "cn:app", "ou:batch", f"uri:{LONG_ID}"[:1021] + "...", None}
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_changed_file_of_rules_takes_force(relay, server, pki, rules, version):
+    """What changes in a file of rules is taken over without a reload: those
+    who are let in no more are refused, with a session of before too; a
+    connection that is there goes on.  A file that is no good is named with its
+    line, and changes nothing."""
+    path = rules("cn:app")
+    one = serving(relay, server, pki,
+                  options=[f"listen.allow_file = {path}"])
+    context = pki.context("app", version)
+    with peers.connect(one.port, tls=context) as old:
+        assert is_served(old)
+        session = old.session
+        rules("cn:app", "cn:other", "nobody")
+        one.wait_log(r"cannot reload changed certificate files, keeping the "
+                     rf"previous ones: .*\[service web\] listen.allow_file: "
+                     rf"{path}:3: \"nobody\" is none of cn:NAME")
+        assert may(one, pki, "app", version)
+        assert not may(one, pki, "other", version)
+        rules("cn:other")
+        one.wait_log("reloaded changed certificate files")
+        assert may(one, pki, "other", version)
+        with pytest.raises((ssl.SSLError, ConnectionError, EOFError)):
+            with peers.connect(one.port, tls=context, session=session) as peer:
+                is_served(peer)
+        assert is_served(old)
+
+
+def test_servers_rules_may_stand_in_a_file(relay, pki, rules):
+    """`connect.allow_file` does the same for servers."""
+    with openssl.Server("-cert", pki.folder / "server.pem", "-key",
+                        pki.folder / "server.key", echo=True) as far:
+        port = sallyport.free_port()
+        one = relay(configs.service(
+            f"127.0.0.1:{port}", f"tls://localhost:{far.port}",
+            f"connect.ca = {pki.folder}/ca.pem",
+            f"connect.allow_file = {rules('cn:server')}"))
+        with peers.connect(port) as peer:
+            peer.send(b"abc\n")
+            assert peer.recv_exactly(4) == b"cba\n"
+        assert one.wait_ends()[0]["connect_allow"] == "cn:server"
+        rules("cn:other")
+        one.wait_log("reloaded changed certificate files")
+        with peers.connect(port) as peer:
+            peer.send(b"x")
+            assert peer.receive().size == 0
+        one.wait_log("no line of allow is true of it")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_certificate_for_servers_is_no_client(relay, server, pki, version):
+    """A client with a certificate for servers is refused, and the log names the
+    option with which it is let in."""
+    one = serving(relay, server, pki, "cn:app")
+    assert not may(one, pki, "webserver", version)
+    one.wait_log("not meant for a TLS client; public CAs issue none that is "
+                 "since 2026, and listen.purpose = any lets it in")
+    one = serving(relay, server, pki, "cn:app",
+                  options=["listen.purpose = any"])
+    assert may(one, pki, "webserver", version)
+    assert not may(one, pki, "other", version)
+
+
+def test_service_without_rules_says_so(relay, server, pki):
+    """A service that lets in every client of its CA says so when it starts, and
+    warns where these are the system's; one with rules does not."""
+    one = serving(relay, server, pki)
+    one.wait_log("info web: listen.verify: lets in every client with a "
+                 "certificate of its CA; listen.allow would say which")
+    one = serving(relay, server, pki, options=["listen.ca = system"])
+    one.wait_log("warn web: listen.ca: system: lets in every client that has a "
+                 "certificate of a public CA")
+    one = serving(relay, server, pki, "cn:app", options=["listen.ca = system"])
+    assert may(one, pki, "app")
+    assert not one.matching("lets in every client")
+
+
 @pytest.mark.parametrize("lines,said", [
     (["listen.allow = cn:app"],
      r"s.ini:\d+: \[service s\] listen.allow: needs listen.verify = required"),
+    (["listen.allow_file = {folder}/ca.pem"],
+     r"s.ini:\d+: \[service s\] listen.allow_file: needs listen.verify"),
+    (["listen.verify = required", "listen.ca = {folder}/ca.pem",
+      "listen.allow_file = {folder}/ca.pem"],
+     r"s.ini:\d+: \[service s\] listen.allow_file: \S+/ca.pem:1: "),
     (["listen.verify = required", "listen.ca = {folder}/ca.pem",
       "listen.allow = app"],
      r"listen.allow: \"app\" is none of cn:NAME, ou:NAME"),

@@ -127,7 +127,8 @@ Test(config_options, has_the_agreed_names)
     };
     static const char *const leg[] = {
         "cert", "key", "passphrase_file", "verify", "ca", "crl",
-        "allow", "verify_depth", "min_version", "max_version", "ciphers",
+        "allow", "allow_file", "purpose", "verify_depth", "min_version",
+        "max_version", "ciphers",
         "ciphersuites", "groups", "sigalgs", "alpn", "session_tickets",
         "session_lifetime", "keepalive", "user_timeout", "receive_buffer",
         "send_buffer",

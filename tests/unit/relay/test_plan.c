@@ -84,6 +84,12 @@ Test(plan, says_what_a_service_does)
             "tls://*:443 (web.test, until 2027-02-27, chain of 2; clients "
             "verified: ca.pem, CRL ca.crl, allow cn:app ou:x or dns:y) -> a:1 "
             "plain" },
+        { TLS_IN "listen.verify = required\nlisten.ca = /ca.pem\n"
+          "listen.allow = cn:app\nlisten.allow_file = /etc/rules.txt\n"
+          "connect = a:1\n", &one, NULL,
+            "tls://*:443 (web.test, until 2027-02-27, chain of 2; clients "
+            "verified: ca.pem, allow cn:app or what rules.txt says) -> a:1 "
+            "plain" },
         { TLS_IN "listen.verify = optional\nlisten.ca = /a.pem\n"
           "listen.ca = system\nconnect = a:1\n", &one, NULL,
             "tls://*:443 (web.test, until 2027-02-27, chain of 2; clients "

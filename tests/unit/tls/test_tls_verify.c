@@ -126,7 +126,8 @@ Test(tls_verify, judges_servers)
           .name = "a.example",
           .fault = { "not yet valid", "CN=new, depth 0, valid from 20" } },
         { .spec = { .cn = "c", .san = "DNS:a.example", .eku = "clientAuth" },
-          .name = "a.example", .fault = { "purpose", "CN=c, depth 0" } },
+          .name = "a.example", .fault = { "purpose", "CN=c, depth 0, not meant "
+              "for a TLS server", "connect.purpose = any" } },
     };
 
     check_servers(cases, COUNT(cases));
@@ -274,7 +275,9 @@ Test(tls_verify, judges_clients)
         { { .cn = "old", .begins_days = -30, .ends_days = -10 }, false,
           "CN=old, depth 0, expired 20" },
         { { .cn = "new", .begins_days = 10 }, false, "not yet valid" },
-        { { .cn = "server", .eku = "serverAuth" }, false, "purpose" },
+        { { .cn = "server", .eku = "serverAuth" }, false, "may not be used for "
+          "this purpose (CN=server, depth 0, not meant for a TLS client; public "
+          "CAs issue none that is since 2026, and listen.purpose = any" },
         { { .cn = "a\0b", .cn_length = 3 }, false, "CN=a\\x00b" },
     };
     struct pki client;
@@ -284,6 +287,35 @@ Test(tls_verify, judges_clients)
         client = pki_make(&cases[i].spec, cases[i].by_other ? &other_ca : &ca);
         file = pki_both("client.pem", &client);
         judge_client(required, file, *cases[i].words == '\0', cases[i].words);
+        remove(file);
+        pki_free(&client);
+    }
+}
+
+/* For its purpose only: all else must hold. */
+Test(tls_verify, takes_certificates_for_any_purpose)
+{
+    struct leg_config any = LEG(.verify = VERIFY_REQUIRED,
+        .purpose = PURPOSE_ANY, .cert = STRINGS(server_file()),
+        .ca = STRINGS(path("ca.pem")));
+    const struct {
+        struct pki_spec spec;
+        bool by_other;
+        const char *words;
+    } cases[] = {
+        { { .cn = "server", .eku = "serverAuth" }, false, "" },
+        { { .cn = "mail", .eku = "emailProtection" }, false, "" },
+        { { .cn = "bad", .eku = "serverAuth" }, true, "CN=bad, depth 0" },
+        { { .cn = "old", .eku = "serverAuth", .begins_days = -30,
+            .ends_days = -10 }, false, "has expired" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct pki client =
+            pki_make(&cases[i].spec, cases[i].by_other ? &other_ca : &ca);
+        char *file = pki_both("client.pem", &client);
+
+        judge_client(any, file, *cases[i].words == '\0', cases[i].words);
         remove(file);
         pki_free(&client);
     }
