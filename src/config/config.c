@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/config_options.h"
 #include "config/config_type.h"
@@ -95,4 +96,12 @@ config_endpoints_have_tls(const struct endpoints *endpoints)
         if (endpoints->items[i].tls)
             return true;
     return false;
+}
+
+bool
+config_passes_name_on(const struct service_config *service)
+{
+    const char *sni = service->connect_leg.sni;
+
+    return sni != NULL && strcmp(sni, "client") == 0;
 }

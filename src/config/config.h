@@ -41,6 +41,9 @@ void config_unref(struct config *config);
  * this process may use now. */
 unsigned config_workers(const struct config *config);
 
+/* Whether a server is told the name that the client asked for (connect.sni). */
+bool config_passes_name_on(const struct service_config *service);
+
 /* Whether any of them is TLS. */
 bool config_endpoints_have_tls(const struct endpoints *endpoints);
 

@@ -56,3 +56,9 @@ config_alpn_add(struct strings *protocols, const char *text,
         name += whole + 1;
     }
 }
+
+bool
+config_alpn_is_client(const struct strings *protocols)
+{
+    return protocols->count == 1 && strcmp(protocols->items[0], "client") == 0;
+}

@@ -16,4 +16,8 @@ struct strings;
 NODISCARD bool config_alpn_add(struct strings *protocols, const char *text,
     struct fault *fault);
 
+/* Whether a connect leg's protocols are the word "client" in place of names: what
+ * was agreed with the client. */
+bool config_alpn_is_client(const struct strings *protocols);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/config_alpn.h"
 #include "config/config_fault.h"
 #include "config/config_options.h"
 
@@ -250,6 +251,28 @@ check_connect(const struct leg *leg)
     }
 }
 
+/* What the client said is known where its TLS ends. */
+static void
+check_passing_on(const struct leg *leg)
+{
+    const struct service_config *service = leg->service;
+    const struct leg_config *config = leg->config;
+    bool ends_tls = config_endpoints_have_tls(&service->listen);
+
+    if (config_passes_name_on(service) && !ends_tls)
+        report_leg_fault(leg, "sni", "client is the name that a client asks "
+            "for with TLS, and no listen endpoint of this service is TLS");
+    if (config_alpn_is_client(&config->alpn) &&
+        (!ends_tls || service->listen_leg.alpn.count == 0))
+        report_leg_fault(leg, "alpn", "client is what is agreed on with a "
+            "client; write listen.alpn with the protocols, on a tls:// "
+            "endpoint");
+    for (size_t i = 0; config->alpn.count > 1 && i < config->alpn.count; i++)
+        if (strcmp(config->alpn.items[i], "client") == 0)
+            report_leg_fault(leg, "alpn", "client stands for all that is "
+                "offered; write no other protocol beside it");
+}
+
 void
 config_check_service(const struct service_config *service,
     struct error *error)
@@ -272,5 +295,6 @@ config_check_service(const struct service_config *service,
         check_allow(&connect);
         check_versions(&connect);
         check_connect(&connect);
+        check_passing_on(&connect);
     }
 }

@@ -443,7 +443,8 @@ static const struct option options[] = {
     "does not matter."
 #define ALPN_DETAILS \
     "They are offered to the server in this order. Repeat it, or separate " \
-    "names by commas."
+    "names by commas. The word client alone offers the one that was agreed " \
+    "with the client (listen.alpn), or none where there was none."
 #define TICKETS_DETAILS \
     "The server's last session is kept and offered again."
 #include "config/config_leg_options.inc"
@@ -457,9 +458,14 @@ static const struct option options[] = {
     { .name = "connect.sni", .scope = OPTION_SERVICE, .type = OPTION_SNI,
       .flags = OPTION_OF_CONNECT | OPTION_TLS | OPTION_RELOADS,
       .offset = FIELD(sni),
-      .help = "The server name that the handshake carries (SNI), or none.",
+      .help = "The server name that the handshake carries (SNI), client or none.",
       .details = "Unset: connect.name or the host of the endpoint, if it is "
-          "a name. An address is never sent." },
+          "a name. An address is never sent. client passes on the name that "
+          "the client asked for with TLS, and the server's certificate must "
+          "have that name, unless connect.name says another one. Of a client "
+          "that asked for none, or for what is no host name, none is sent, "
+          "and the certificate must have connect.name or the host of the "
+          "endpoint." },
     { .name = "connect.pin", .scope = OPTION_SERVICE, .type = OPTION_PINS,
       .flags = OPTION_OF_CONNECT | OPTION_TLS | OPTION_LIST | OPTION_RELOADS,
       .offset = FIELD(pins),

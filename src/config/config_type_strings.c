@@ -190,7 +190,7 @@ parse_sni(const struct config_parse *p)
         return false;
     if (host.kind != HOST_NAME)
         return config_refuse(p->fault, "\"%s\" is an address; SNI carries "
-            "names only: write a name, or none", p->text);
+            "names only: write a name, client or none", p->text);
     return set_string(p, p->field, strdup(host.text));
 }
 
@@ -330,7 +330,7 @@ const struct config_type config_type_host = {
 const struct config_type config_type_sni = {
     .parse = parse_sni,
     STRING,
-    .expects = "a host name, or none",
+    .expects = "a host name, client or none",
 };
 
 const struct config_type config_type_owner = {

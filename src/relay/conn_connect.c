@@ -276,12 +276,14 @@ conn_connect_enter(struct conn *conn)
 void
 conn_connect_tls_enter(struct conn *conn)
 {
+    struct service_client said;
     struct tls_peer peer;
 
     conn->deadline_ms =
         clock_now_ms() + conn->service->config->handshake_timeout_ms;
     arm_look(conn);
-    service_peer(conn->service, conn->endpoint, &peer);
+    service_peer(
+        conn->service, conn->endpoint, &conn->client, &said, &peer);
     if (tls_stream_start(
             &conn->server, conn->service->connect_context, &peer))
         conn_connect_tls_wake(conn);

@@ -172,7 +172,9 @@ write_verified_name(const struct service_config *service, FILE *out)
         ? service->connect_leg.name : common_host(&service->connect);
     struct address address;
 
-    if (name == NULL)
+    if (service->connect_leg.name == NULL && config_passes_name_on(service))
+        fputs(", the name that the client asks for", out);
+    else if (name == NULL)
         fputs(", each by its own name", out);
     else
         fprintf(out, ", %s %s",

@@ -1,5 +1,6 @@
 #include "relay/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,10 +9,11 @@
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "config/config.h"
+#include "config/config_alpn.h"
+#include "config/config_fault.h"
 #include "tls/tls_context.h"
 #include "tls/tls_handshake.h"
 #include "tls/tls_session_cache.h"
-#include "tls/tls_stream.h"
 #include "tls/tls_trial.h"
 
 static bool
@@ -145,6 +147,20 @@ sni_of(const struct leg_config *leg, const char *name)
     return name != NULL && !is_number(name) ? name : NULL;
 }
 
+/* What a client asks for may be anything; NULL: no name that a server has. */
+static const char *
+name_asked_for(const struct tls_facts *facts, char name[SERVICE_NAME_SIZE])
+{
+    struct fault fault;
+    struct host host;
+
+    if (facts->sni == NULL || !config_host_parse(&host, facts->sni, &fault) ||
+        host.kind != HOST_NAME)
+        return NULL;
+    snprintf(name, SERVICE_NAME_SIZE, "%s", host.text);
+    return name;
+}
+
 void
 service_peer_of(const struct service_config *config,
     const struct endpoint *endpoint, struct tls_peer *peer)
@@ -154,14 +170,33 @@ service_peer_of(const struct service_config *config,
 
     *peer = (struct tls_peer){
         .name = leg->verify == VERIFY_NONE ? NULL : name,
-        .sni = sni_of(leg, name),
+        .sni = config_passes_name_on(config) ? NULL : sni_of(leg, name),
     };
+}
+
+/* Without a name for all servers, the one that the client asks for is verified. */
+static void
+pass_name_on(const struct leg_config *leg, struct service_client *said,
+    struct tls_peer *peer)
+{
+    peer->sni = name_asked_for(&said->facts, said->name);
+    if (peer->sni != NULL && peer->name != NULL && leg->name == NULL)
+        peer->name = peer->sni;
 }
 
 void
 service_peer(const struct service *service, const struct endpoint *endpoint,
+    const struct stream *client, struct service_client *said,
     struct tls_peer *peer)
 {
+    const struct leg_config *leg = &service->config->connect_leg;
+
     service_peer_of(service->config, endpoint, peer);
     peer->resume = service->resume[endpoint - service->config->connect.items];
+    if (!tls_stream_facts(client, &said->facts))
+        said->facts = (struct tls_facts){ 0 };
+    if (config_passes_name_on(service->config))
+        pass_name_on(leg, said, peer);
+    if (config_alpn_is_client(&leg->alpn))
+        peer->alpn = said->facts.alpn;
 }

@@ -14,8 +14,10 @@
 
 #include "base/base.h"
 #include "base/scoreboard.h"
+#include "config/config_host.h"
 #include "relay/connect_warnings.h"
 #include "relay/feeds.h"
+#include "tls/tls_stream.h"
 
 struct config;
 struct endpoint;
@@ -64,11 +66,22 @@ NODISCARD struct service *service_new(
 struct service *service_ref(struct service *service);
 void service_unref(struct service *service);
 
-/* What to say to, and expect of, a server over TLS. */
-void service_peer(const struct service *service,
-    const struct endpoint *endpoint, struct tls_peer *peer);
+/* What a client said that its server is told; the texts of a tls_peer may lie in
+ * it. */
+enum { SERVICE_NAME_SIZE = HOST_SIZE };
+struct service_client {
+    struct tls_facts facts;
+    char name[SERVICE_NAME_SIZE];
+};
 
-/* The same without resumption, of a service that need not be made. */
+/* What to say to, and expect of, a server over TLS, for a client with which the
+ * handshake is done if it has TLS. */
+void service_peer(const struct service *service,
+    const struct endpoint *endpoint, const struct stream *client,
+    struct service_client *said, struct tls_peer *peer);
+
+/* The same without a client and without resumption, of a service that need not be
+ * made. */
 void service_peer_of(const struct service_config *config,
     const struct endpoint *endpoint, struct tls_peer *peer);
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/config_alpn.h"
 #include "tls/tls_cert_list.h"
 #include "tls/tls_ciphers.h"
 #include "tls/tls_context_certs.h"
@@ -144,7 +145,8 @@ encode_alpn(const struct tls_load *load, unsigned *length)
 static void
 set_alpn(struct tls_context *context, const struct tls_load *load)
 {
-    if (load->leg->alpn.count == 0)
+    if (load->leg->alpn.count == 0 ||
+        (!load->accepts && config_alpn_is_client(&load->leg->alpn)))
         return;
     context->alpn = encode_alpn(load, &context->alpn_length);
     if (context->alpn == NULL)

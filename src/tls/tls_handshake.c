@@ -18,8 +18,11 @@
 #include "tls/tls_state.h"
 #include "tls/tls_verify.h"
 
-/* Of messages after the handshake, as tls_stream.c bounds them. */
-enum { MESSAGES_PER_SIGNATURE = 100 };
+enum {
+    /* Of messages after the handshake, as tls_stream.c bounds them. */
+    MESSAGES_PER_SIGNATURE = 100,
+    ALPN_NAME_MAX = 255, /* RFC 7301 3.1 */
+};
 
 /* From OpenSSL, within a read: the server sent a session to resume. */
 static int
@@ -32,7 +35,7 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
     tls->ticket_came = true;
     if (!tls->established) /* TLS 1.2: within the handshake */
         tls_session_stamp(ssl, session);
-    tls_session_cache_keep(tls->resume, session);
+    tls_session_cache_keep(tls->resume, ssl, session);
     return 1; /* the reference is ours */
 }
 
@@ -70,6 +73,21 @@ on_handshake_message(int is_write, int version, int type, const void *data,
         tls_state_keep_failure(tls, text);
 }
 
+/* One protocol in place of the context's; "": none. */
+static bool
+offer_protocol(SSL *ssl, const char *name)
+{
+    unsigned char wire[ALPN_NAME_MAX + 1];
+    size_t length = strlen(name);
+
+    if (length > ALPN_NAME_MAX)
+        return false;
+    wire[0] = (unsigned char)length;
+    memcpy(wire + 1, name, length);
+    return SSL_set_alpn_protos(
+               ssl, wire, length > 0 ? (unsigned)length + 1 : 0) == 0;
+}
+
 static bool
 prepare_connect(struct tls_state *tls, const struct tls_peer *peer)
 {
@@ -82,6 +100,8 @@ prepare_connect(struct tls_state *tls, const struct tls_peer *peer)
     /* Without a name, every server with a certificate of the CA would pass. */
     if (peer->name == NULL &&
         tls_verify_extent(tls->ssl) == TLS_VERIFIED_CHAIN)
+        return false;
+    if (peer->alpn != NULL && !offer_protocol(tls->ssl, peer->alpn))
         return false;
     tls->resume = peer->resume;
     if (tls->resume != NULL) {

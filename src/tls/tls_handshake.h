@@ -19,6 +19,7 @@ struct tls_peer {
     const char *name; /* to verify; NULL: verification is off */
     const char *sni;  /* server_name to send (RFC 6066); NULL: none */
     struct tls_session_cache *resume; /* NULL: do not resume; outlives the stream */
+    const char *alpn; /* the one protocol to offer, "": none; NULL: those of the leg */
 };
 
 /* For tls_stream_start(): sets up `tls`, which has its SSL object and its BIO.

@@ -11,8 +11,13 @@
  * only with the first data. */
 enum { SESSIONS_MAX = 64 };
 
+struct cached {
+    SSL_SESSION *session;
+    char *name; /* that the server was asked for by; NULL: none */
+};
+
 struct tls_session_cache {
-    SSL_SESSION *sessions[SESSIONS_MAX]; /* newest last */
+    struct cached items[SESSIONS_MAX]; /* newest last */
     size_t count;
 };
 
@@ -22,26 +27,55 @@ tls_session_cache_new(void)
     return calloc(1, sizeof(struct tls_session_cache));
 }
 
+static void
+remove_cached(struct tls_session_cache *resume, size_t index)
+{
+    struct cached *items = resume->items;
+
+    SSL_SESSION_free(items[index].session);
+    free(items[index].name);
+    resume->count--;
+    memmove(items + index, items + index + 1,
+        (resume->count - index) * sizeof(*items));
+}
+
 void
 tls_session_cache_free(struct tls_session_cache *resume)
 {
     if (resume == NULL)
         return;
     while (resume->count > 0)
-        SSL_SESSION_free(resume->sessions[--resume->count]);
+        remove_cached(resume, resume->count - 1);
     free(resume);
 }
 
-void
-tls_session_cache_keep(struct tls_session_cache *resume, SSL_SESSION *session)
+static const char *
+name_of(const SSL *ssl)
 {
-    if (resume->count == SESSIONS_MAX) {
-        SSL_SESSION_free(resume->sessions[0]);
-        resume->count--;
-        memmove(resume->sessions, resume->sessions + 1,
-            resume->count * sizeof(resume->sessions[0]));
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+}
+
+/* Without memory for its name the session is let go. */
+void
+tls_session_cache_keep(
+    struct tls_session_cache *resume, const SSL *ssl, SSL_SESSION *session)
+{
+    const char *name = name_of(ssl);
+    struct cached cached = { session, name != NULL ? strdup(name) : NULL };
+
+    if (name != NULL && cached.name == NULL) {
+        SSL_SESSION_free(session);
+        return;
     }
-    resume->sessions[resume->count++] = session;
+    if (resume->count == SESSIONS_MAX)
+        remove_cached(resume, 0);
+    resume->items[resume->count++] = cached;
+}
+
+static bool
+is_same_name(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static bool
@@ -52,11 +86,23 @@ is_usable(const SSL_SESSION *session, const SSL_CTX *ctx)
         (long)time(NULL) && tls_session_is_alive(session, ctx);
 }
 
+/* The newest of that name; resume->count: there is none. */
+static size_t
+find_cached(const struct tls_session_cache *resume, const char *name)
+{
+    for (size_t i = resume->count; i-- > 0;)
+        if (is_same_name(resume->items[i].name, name))
+            return i;
+    return resume->count;
+}
+
 void
 tls_session_cache_offer(struct tls_session_cache *resume, SSL *ssl)
 {
-    while (resume->count > 0) {
-        SSL_SESSION *session = resume->sessions[resume->count - 1];
+    size_t at;
+
+    while ((at = find_cached(resume, name_of(ssl))) < resume->count) {
+        SSL_SESSION *session = resume->items[at].session;
         bool usable = is_usable(session, SSL_get_SSL_CTX(ssl));
         bool reusable =
             SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION;
@@ -65,8 +111,7 @@ tls_session_cache_offer(struct tls_session_cache *resume, SSL *ssl)
             SSL_set_session(ssl, session);
         if (usable && reusable)
             return;
-        SSL_SESSION_free(session);
-        resume->count--;
+        remove_cached(resume, at);
         if (usable)
             return;
     }

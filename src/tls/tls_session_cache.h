@@ -16,11 +16,13 @@ struct tls_session_cache;
 NODISCARD struct tls_session_cache *tls_session_cache_new(void);
 void tls_session_cache_free(struct tls_session_cache *resume);
 
-/* Takes a reference of `session`; the oldest makes room. */
-void tls_session_cache_keep(struct tls_session_cache *resume,
+/* Takes a reference of `session`, which came in `ssl`; the oldest makes room. */
+void tls_session_cache_keep(struct tls_session_cache *resume, const SSL *ssl,
     SSL_SESSION *session);
 
-/* Offers the newest usable session in `ssl`'s handshake. */
+/* Offers the newest usable session in `ssl`'s handshake, of those that came of a
+ * server that was asked for by the same name (SNI): the certificate was verified
+ * for that name. */
 void tls_session_cache_offer(struct tls_session_cache *resume, SSL *ssl);
 
 #endif

@@ -52,6 +52,15 @@ Test(config_check, refuses)
             "there are 2 key files for 1 certificate files" },
         { TLS_IN "listen.cert = a\nlisten.cert = b\nlisten.key = b\n",
             "there are 1 key files for 2 certificate files" },
+        { TLS_OUT "connect.sni = client\n", "connect.sni: client is the name "
+            "that a client asks for with TLS, and no listen endpoint" },
+        { TLS_OUT "connect.alpn = client\n", "connect.alpn: client is what is "
+            "agreed on with a client; write listen.alpn" },
+        { "listen = tls://:1\nlisten.cert = a\nconnect = tls://x:1\n"
+            "connect.alpn = client\n", "write listen.alpn" },
+        { "listen = tls://:1\nlisten.cert = a\nlisten.alpn = h2\n"
+            "connect = tls://x:1\nconnect.alpn = client, h2\n",
+            "client stands for all that is offered" },
         { TLS_OUT "connect.key = a\n", "1 key files for 0" },
         { TLS_OUT "connect.passphrase_file = a\n", "no certificate" },
         { TLS_OUT "connect.min_version = 1.3\nconnect.max_version = 1.2\n",

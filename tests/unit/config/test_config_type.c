@@ -141,7 +141,8 @@ Test(config_type, accepts, .fini = clear)
         { "connect.name", "192.0.2.1", NULL },
         { "connect.name", "2001:db8::1", NULL },
         { "connect.pin", "sha256/" DIGEST, NULL },
-        { "connect.sni", "none", NULL }, { "connect.sni", "a.b", NULL },
+        { "connect.sni", "none", NULL }, { "connect.sni", "client", NULL },
+        { "connect.alpn", "client", NULL }, { "connect.sni", "a.b", NULL },
         { "listen.passphrase_file", "/a b", NULL },
     };
 
@@ -197,8 +198,8 @@ Test(config_type, refuses_and_says_why, .fini = clear)
         { "log_connections", "errors", "all, failed or none" },
         { "listen.verify", "yes", "none, optional or required" },
         { "connect.verify", "optional", "none or required" },
-        { "listen.min_version", "1.1", "1.2 or 1.3" },
         { "listen.purpose", "client", "strict or any" },
+        { "listen.min_version", "1.1", "1.2 or 1.3" },
         { "listen.min_version", "TLSv1.2", "1.2 or 1.3" },
         { "listen.ciphers", "A B", "separate names" },
         { "listen.ciphers", ":A", "nothing between" },

@@ -122,6 +122,10 @@ Test(plan, says_what_a_service_does)
           "connect.name = db\n", NULL, NULL,
             "127.0.0.1:5432 -> tls://db.test:5433, then tls://db2.test:5433 "
             "(verified: the system's authorities, name db)" },
+        { TLS_IN OUT "connect.sni = client\n", &one, NULL,
+            "tls://*:443 (web.test, until 2027-02-27, chain of 2) -> "
+            "tls://db.test:5433 (verified: the system's authorities, the name "
+            "that the client asks for)" },
         { "listen = tcp://*:443\nlisten.match = sni:a.test alpn:h2\n"
           "listen.match = proto:ssh\nconnect = a:1\n", NULL, NULL,
             "tcp://*:443 for sni:a.test alpn:h2 or proto:ssh -> a:1 plain" },

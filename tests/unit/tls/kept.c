@@ -196,7 +196,8 @@ void
 kept_pair_open(struct kept_pair *pair, struct loop *loop,
     const struct kept_contexts *contexts, struct tls_session_cache *resume)
 {
-    const struct tls_peer peer = { "a.example", "a.example", resume };
+    const struct tls_peer peer = { .name = "a.example", .sni = "a.example",
+        .resume = resume };
     int fds[2];
 
     wire_tcp(fds);

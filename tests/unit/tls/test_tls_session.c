@@ -227,7 +227,7 @@ would_offer(SSL_SESSION *session, const struct legs *legs)
     bool offers;
 
     SSL_SESSION_up_ref(session);
-    tls_session_cache_keep(resume, session);
+    tls_session_cache_keep(resume, ssl, session);
     tls_session_cache_offer(resume, ssl);
     offers = SSL_get_session(ssl) != NULL;
     SSL_free(ssl);

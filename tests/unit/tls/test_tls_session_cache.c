@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/base.h"
 #include "tls/tls_session.h"
 
 enum {
@@ -62,14 +63,26 @@ make_session(int version, long seconds, unsigned char mark)
 }
 
 static void
-keep(int version, long seconds, unsigned char mark)
+keep_session(SSL_SESSION *session, const char *name)
 {
-    tls_session_cache_keep(resume, make_session(version, seconds, mark));
+    SSL *bringer = SSL_new(ctx);
+
+    cr_assert_not_null(bringer);
+    if (name != NULL)
+        cr_assert_eq(SSL_set_tlsext_host_name(bringer, name), 1);
+    tls_session_cache_keep(resume, bringer, session);
+    SSL_free(bringer);
 }
 
-/* The mark of the session that is offered; -1: none. */
+static void
+keep(int version, long seconds, unsigned char mark)
+{
+    keep_session(make_session(version, seconds, mark), NULL);
+}
+
+/* The mark of the session that is offered to the server of that name; -1: none. */
 static int
-offered(void)
+offered_to(const char *name)
 {
     const unsigned char *id;
     unsigned length;
@@ -77,11 +90,19 @@ offered(void)
     SSL_free(ssl);
     ssl = SSL_new(ctx);
     cr_assert_not_null(ssl);
+    if (name != NULL)
+        cr_assert_eq(SSL_set_tlsext_host_name(ssl, name), 1);
     tls_session_cache_offer(resume, ssl);
     if (SSL_get_session(ssl) == NULL)
         return -1;
     id = SSL_SESSION_get_id(SSL_get_session(ssl), &length);
     return length == 1 ? id[0] : -2;
+}
+
+static int
+offered(void)
+{
+    return offered_to(NULL);
 }
 
 Test(tls_session_cache, offers_nothing_at_first)
@@ -121,7 +142,7 @@ Test(tls_session_cache, passes_over_what_cannot_be_resumed)
 
     keep(TLS1_3_VERSION, 100, 1);
     SSL_SESSION_set1_id(session, NULL, 0);
-    tls_session_cache_keep(resume, session);
+    keep_session(session, NULL);
     cr_expect_eq(offered(), 1);
 }
 
@@ -147,8 +168,26 @@ Test(tls_session_cache, passes_over_what_was_verified_too_long_ago)
         SSL_SESSION *session = make_session(versions[i % 2], 100, 7);
 
         tls_session_set(session, cases[i / 2].began, cases[i / 2].ends);
-        tls_session_cache_keep(resume, session);
+        keep_session(session, NULL);
         cr_expect_eq(offered(), cases[i / 2].offered ? 7 : -1, "%zu", i);
+        tls_session_cache_free(resume);
+        resume = tls_session_cache_new();
+    }
+}
+
+/* Promise 7: its certificate was verified for that name. */
+Test(tls_session_cache, offers_sessions_of_the_same_name_only)
+{
+    static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        keep_session(make_session(versions[i], 100, 1), "a.example");
+        keep_session(make_session(versions[i], 100, 2), "b.example");
+        keep_session(make_session(versions[i], 100, 3), NULL);
+        cr_expect_eq(offered_to("c.example"), -1);
+        cr_expect_eq(offered_to("a.example"), 1);
+        cr_expect_eq(offered_to("b.example"), 2);
+        cr_expect_eq(offered_to(NULL), 3);
         tls_session_cache_free(resume);
         resume = tls_session_cache_new();
     }
