@@ -65,3 +65,39 @@ escape_bytes(char *text, size_t size, const void *data, size_t length,
     text[used] = '\0';
     return used;
 }
+
+static int
+hex_value(char digit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = digit != '\0' ? strchr(digits, digit) : NULL;
+
+    return at != NULL ? (int)(at - digits) : -1;
+}
+
+/* 0: none begins there, or that of a NUL byte. */
+static int
+escaped_byte(const char *text)
+{
+    int high, low;
+
+    if (text[0] != '\\' || text[1] != 'x')
+        return 0;
+    high = hex_value(text[2]);
+    low = high >= 0 ? hex_value(text[3]) : -1;
+    return low >= 0 ? high << 4 | low : 0;
+}
+
+void
+escape_undo(char *text)
+{
+    char *to = text;
+    int byte;
+
+    while (*text != '\0') {
+        byte = escaped_byte(text);
+        *to++ = byte > 0 ? (char)byte : *text;
+        text += byte > 0 ? 4 : 1;
+    }
+    *to = '\0';
+}

@@ -26,4 +26,8 @@ enum escape_flags {
 size_t escape_bytes(char *text, size_t size, const void *data, size_t length,
     unsigned flags);
 
+/* Takes back in place what escape_bytes() made with ESCAPE_VALUE, but for NUL
+ * bytes: for text that will be escaped where it goes to. */
+void escape_undo(char *text);
+
 #endif

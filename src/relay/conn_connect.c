@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "config/config.h"
 #include "net/connector.h"
 #include "relay/conn_end.h"
@@ -47,6 +48,7 @@ note_failed(struct conn *conn, const char *server, const char *why)
     if (text == NULL)
         return;
     snprintf(text + had, more, "%s%s (%s)", had > 0 ? "; " : "", server, why);
+    escape_undo(text + had);
     conn->failed = text;
 }
 
@@ -148,6 +150,7 @@ keep_tls_failure(struct conn *conn, const char *why, bool silent)
     failure->address = conn->server_address;
     snprintf(failure->detail, sizeof(failure->detail), "with the server%s%s",
         silent ? "" : ": ", silent ? "" : why);
+    escape_undo(failure->detail);
     conn->tls_failure = failure;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/escape.h"
 
 const char *
 conn_state_name(enum conn_state state)
@@ -68,6 +69,7 @@ conn_explain_side(
 
     snprintf(
         text, sizeof(text), "with the %s: %s", side_of(conn, stream), what);
+    escape_undo(text);
     conn_explain(conn, text);
 }
 

@@ -113,7 +113,9 @@ bool conn_is_connect_failure(const struct conn *conn);
 /* Keeps a copy of `detail` (NULL: nothing) for the log, unless there is one. */
 void conn_explain(struct conn *conn, const char *detail);
 
-/* The same, with the words "with the client:" or "with the server:". */
+/* The same, with the words "with the client:" or "with the server:".  Names in
+ * `what` are escaped, as they are in the text of a failed handshake; the log does
+ * that, so that it is taken back here. */
 void conn_explain_side(
     struct conn *conn, const struct stream *stream, const char *what);
 

@@ -29,7 +29,7 @@ class Pki:
         self.make("server", "/CN=server", "DNS:localhost")
 
     def make(self, name, subject, names, usage="clientAuth,serverAuth"):
-        command("req", "-x509", "-newkey", "ec", "-pkeyopt",
+        command("req", "-x509", "-utf8", "-newkey", "ec", "-pkeyopt",
                 "ec_paramgen_curve:P-256", "-nodes", "-CA",
                 self.folder / "ca.pem", "-CAkey", self.folder / "ca.key",
                 "-keyout", self.folder / f"{name}.key", "-out",

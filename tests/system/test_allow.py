@@ -27,6 +27,7 @@ def pki(tmp_path_factory):
              "email:other@batch.test,IP:2001:db8::7")
     pki.make("nameless", "/CN=Smith\\, John", None)
     pki.make("webserver", "/CN=app", "DNS:app.fleet.test", "serverAuth")
+    pki.make("umlaut", "/CN=M\u00fcller \"K\"", "DNS:m.test")
     pki.make("workload", "/CN=workload", f"URI:{LONG_ID}")
     return pki
 
@@ -108,6 +109,14 @@ def test_end_line_has_the_line_that_let_a_client_in(relay, server, pki, version)
             end = one.wait_ends(count + 1)[-1]
             assert (end["listen_allow"], end["listen_resumed"]) == \
                 (line, resumed)
+
+
+def test_name_in_a_refusal_is_escaped_once(relay, server, pki):
+    """A name that is not of plain letters stands in the refusal as it does in the
+    fields of an end line."""
+    one = serving(relay, server, pki, "cn:app")
+    assert not may(one, pki, "umlaut")
+    one.wait_log(r"\(CN=M\\xc3\\xbcller \\x22K\\x22, depth 0, for m\.test\)")
 
 
 def test_keys_are_pinned(relay, server, pki):

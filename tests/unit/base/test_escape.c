@@ -39,6 +39,25 @@ Test(escape, keeps_the_printable_and_escapes_the_rest)
     }
 }
 
+Test(escape, is_taken_back)
+{
+    static const struct { const char *in, *out; } cases[] = {
+        { "", "" }, { "plain ~", "plain ~" },
+        { "caf\\xc3\\xa9 \\x22b\\x22", "caf\xc3\xa9 \"b\"" },
+        { "a\\x0ab\\x5cx41", "a\nb\\x41" }, { "a\\x00b", "a\\x00b" },
+        { "\\", "\\" }, { "\\x", "\\x" }, { "\\x4", "\\x4" },
+        { "\\x4g\\X41", "\\x4g\\X41" }, { "\\x41", "A" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[100];
+
+        strcpy(text, cases[i].in);
+        escape_undo(text);
+        cr_expect_str_eq(text, cases[i].out, "%s", cases[i].in);
+    }
+}
+
 /* Promise 29 */
 Test(escape, carries_zero_bytes)
 {
