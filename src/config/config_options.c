@@ -424,7 +424,9 @@ static const struct option options[] = {
 #define CERT_DETAILS \
     "The certificate comes first, then the intermediates; the private key " \
     "may be in the same file. Unset: none is shown. Repeat it to have RSA " \
-    "and ECDSA side by side. A TLS 1.3 server may ask for it after the " \
+    "and ECDSA side by side, or certificates of several CAs: a server that " \
+    "says whose it takes is then shown one of these, or none; any other one " \
+    "is shown the first. A TLS 1.3 server may ask for it after the " \
     "handshake too; renegotiation, with which older servers do that, is " \
     "refused."
 #define VERIFY_VALUE "required"

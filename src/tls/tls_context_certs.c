@@ -12,6 +12,7 @@
 #include "tls/tls_cert_choice.h"
 #include "tls/tls_certificate.h"
 #include "tls/tls_certkey.h"
+#include "tls/tls_client_certs.h"
 #include "tls/tls_curves.h"
 #include "tls/tls_error.h"
 #include "tls/tls_groups.h"
@@ -21,14 +22,6 @@
 #include "tls/tls_sigalgs.h"
 
 enum { REASON_SIZE = 256 };
-
-static const char *
-key_kind(const EVP_PKEY *key)
-{
-    const char *kind = EVP_PKEY_get0_type_name(key);
-
-    return kind != NULL ? kind : "unknown";
-}
 
 static void
 explain_refused_certkey(const struct tls_load *load,
@@ -42,11 +35,6 @@ explain_refused_certkey(const struct tls_load *load,
     if (ERR_GET_LIB(code) != ERR_LIB_SSL)
         code = 0;
     switch (ERR_GET_REASON(code)) {
-    case SSL_R_NOT_REPLACING_CERTIFICATE:
-        tls_load_fault(load, "cert", "%s: is a second certificate with a key "
-            "of type %s; only one of each type can be used", path,
-            key_kind(pair->key));
-        break;
     case SSL_R_EE_KEY_TOO_SMALL:
     case SSL_R_CA_KEY_TOO_SMALL:
         tls_load_fault(load, "cert", "%s: a key of %d bits is too weak for "
@@ -150,19 +138,33 @@ warn_of_chain(const struct tls_load *load, const struct tls_certkey *pair)
     ERR_clear_error();
 }
 
-/* tls_certkey_see_fn.  With a choice the context takes any number of
- * certificates, and has the last one of each kind of keys. */
+/* What the context chooses among, by its side. */
+struct choices {
+    struct tls_cert_choice *listen;
+    struct tls_client_certs *connect;
+};
+
+/* False: out of memory. */
+static bool
+add_to_choice(const struct choices *choices, const struct tls_load *load,
+    struct tls_certkey *pair)
+{
+    if (choices->connect != NULL)
+        return tls_client_certs_add(choices->connect, pair);
+    return tls_cert_choice_add(choices->listen, pair, load->written != NULL);
+}
+
+/* tls_certkey_see_fn.  The context takes any number of certificates, and has the
+ * last one of each kind of keys. */
 static void
 use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
 {
-    struct tls_cert_choice *choice = arg;
-
     if (!tls_shared_attach(load->ctx, pair->item)) {
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
         return;
     }
     if (SSL_CTX_use_cert_and_key(load->ctx, pair->leaf, pair->key,
-        pair->chain, choice != NULL) != 1) {
+        pair->chain, 1) != 1) {
         explain_refused_certkey(load, pair);
         return;
     }
@@ -173,8 +175,8 @@ use_certkey(const struct tls_load *load, struct tls_certkey *pair, void *arg)
         load, pair->path, pair->leaf, tls_groups_list(load));
     tls_sigalgs_check(load, pair->path, pair->leaf);
     warn_of_chain(load, pair);
-    if (choice != NULL && (load->notes == NULL || !load->notes->faulty) &&
-        !tls_cert_choice_add(choice, pair, load->written != NULL))
+    if ((load->notes == NULL || !load->notes->faulty) &&
+        !add_to_choice(arg, load, pair))
         tls_load_fault(load, "cert", "%s: out of memory", pair->path);
 }
 
@@ -188,8 +190,21 @@ load_listen_certs(const struct tls_load *load)
         tls_load_fault(load, "cert", "a TLS listener needs a certificate; "
             "name its PEM file");
     if (choice != NULL)
-        tls_pairs_load(load, use_certkey, choice);
+        tls_pairs_load(
+            load, use_certkey, &(struct choices){ .listen = choice });
     if (choice == NULL || !tls_cert_choice_install(load->ctx, choice))
+        tls_load_fault(load, "cert", "cannot be chosen: out of memory");
+}
+
+static void
+load_connect_certs(const struct tls_load *load)
+{
+    struct tls_client_certs *choice = tls_client_certs_new();
+
+    if (choice != NULL)
+        tls_pairs_load(
+            load, use_certkey, &(struct choices){ .connect = choice });
+    if (choice == NULL || !tls_client_certs_install(load->ctx, choice))
         tls_load_fault(load, "cert", "cannot be chosen: out of memory");
 }
 
@@ -199,5 +214,5 @@ tls_context_certs_load(const struct tls_load *load)
     if (load->accepts)
         load_listen_certs(load);
     else
-        tls_pairs_load(load, use_certkey, NULL);
+        load_connect_certs(load);
 }

@@ -38,10 +38,21 @@ lacks_certificate(SSL *ssl, const struct tls_alert *alert)
         SSL_get0_certificate_types(ssl, NULL) > 0;
 }
 
+/* Certificates that were not shown, since the server names other CAs. */
+static bool
+has_others(const SSL *ssl)
+{
+    return SSL_CTX_get0_certificate(SSL_get_SSL_CTX(ssl)) != NULL;
+}
+
 static void
 describe_alert(SSL *ssl, const struct tls_alert *alert, char *text)
 {
-    if (lacks_certificate(ssl, alert))
+    if (lacks_certificate(ssl, alert) && has_others(ssl))
+        snprintf(text, TLS_FAILURE_SIZE, "the server wants a client "
+            "certificate of another CA than those in connect.cert have (alert "
+            "%s)", alert->name);
+    else if (lacks_certificate(ssl, alert))
         snprintf(text, TLS_FAILURE_SIZE, "the server wants a client "
             "certificate: name one with connect.cert (alert %s)", alert->name);
     else

@@ -20,12 +20,12 @@ def digest(path):
 class Pki:
     """An authority; certificates of it are made by subject and names."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name="Fleet CA"):
         self.folder = folder
         command("req", "-x509", "-newkey", "ec", "-pkeyopt",
                 "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 folder / "ca.key", "-out", folder / "ca.pem", "-days", 100,
-                "-subj", "/CN=Fleet CA")
+                "-subj", f"/CN={name}")
         self.make("server", "/CN=server", "DNS:localhost")
 
     def make(self, name, subject, names, usage="clientAuth,serverAuth"):

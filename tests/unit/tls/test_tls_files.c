@@ -281,24 +281,23 @@ Test(tls_files, tries_each_line_for_each_key)
     pki_free(&rsa);
 }
 
-/* Of several certificates a server chooses the one that it wants to see. */
-Test(tls_files, explains_that_clients_show_one_of_each_kind)
+/* Either side chooses among them. */
+Test(tls_files, takes_several_certificates_of_one_kind)
 {
     char *files[] = { pki_both("one.pem", &leaf), pki_both("two.pem", &other) };
     const struct service_config service = { .name = service_name,
         .listen_leg = LEG(.cert = { files, 2 }),
         .connect_leg = LEG(.cert = { files, 2 }) };
+    static const enum tls_role sides[] = { TLS_CONNECT, TLS_ACCEPT };
     char messages[4096];
-    struct tls_context *context = handshake_context(
-        &service, TLS_CONNECT, messages, sizeof(messages));
 
-    cr_expect_null(context);
-    cr_expect_not_null(strstr(messages, "two.pem: is a second certificate with "
-        "a key of type EC; only one of each type can be used"), "%s", messages);
-    context = handshake_context(
-        &service, TLS_ACCEPT, messages, sizeof(messages));
-    cr_expect_not_null(context, "%s", messages);
-    tls_context_free(context);
+    for (size_t i = 0; i < COUNT(sides); i++) {
+        struct tls_context *context = handshake_context(
+            &service, sides[i], messages, sizeof(messages));
+
+        cr_expect_not_null(context, "%s", messages);
+        tls_context_free(context);
+    }
 }
 
 Test(tls_files, explains_what_openssl_refuses)
