@@ -81,22 +81,49 @@ process_list(const struct status *status)
     return list;
 }
 
-/* A number, or where a metric has labels, an object with one for each value of
- * the first, and so on.  `*cell` goes on to the next. */
-static json_t *
-metric_value(const struct status *status, unsigned service,
-    const struct metric_label *label, unsigned *cell)
+/* Whose cells are written, and which comes next. */
+struct metric_cursor {
+    const struct status *status;
+    const struct metric *metric;
+    unsigned service;
+    unsigned cell;
+};
+
+static uint64_t
+sum_of_cell(const struct metric_cursor *at)
 {
-    json_t *object;
+    return scoreboard_sum(
+        at->status->board, at->service, (enum metric_cell)at->cell);
+}
+
+/* Goes past it. */
+static bool
+skips_cell(struct metric_cursor *at, const struct metric_label *label)
+{
+    if (!at->metric->sparse || label[1].name != NULL || sum_of_cell(at) != 0)
+        return false;
+    at->cell++;
+    return true;
+}
+
+/* A number, or where a metric has labels, an object with one for each value of
+ * the first, and so on. */
+static json_t *
+metric_value(struct metric_cursor *at, const struct metric_label *label)
+{
+    json_t *object, *number;
     int failed = 0;
 
-    if (label->name == NULL)
-        return json_number(scoreboard_sum(
-            status->board, service, (enum metric_cell)(*cell)++));
+    if (label->name == NULL) {
+        number = json_number(sum_of_cell(at));
+        at->cell++;
+        return number;
+    }
     object = json_object();
     for (size_t i = 0; label->values[i] != NULL; i++)
-        failed |= json_object_set_new(object, label->values[i],
-            metric_value(status, service, label + 1, cell));
+        if (!skips_cell(at, label))
+            failed |= json_object_set_new(
+                object, label->values[i], metric_value(at, label + 1));
     if (failed == 0)
         return object;
     json_decref(object);
@@ -116,10 +143,11 @@ service_object(const struct status *status, unsigned service)
             json_string(status_name(board, service, name)));
     for (size_t i = 0; i < metrics_count(); i++) {
         const struct metric *metric = metrics_at(i);
-        unsigned cell = metric->first;
+        struct metric_cursor at = { .status = status, .metric = metric,
+            .service = service, .cell = metric->first };
 
-        failed |= json_object_set_new(object, metric->name,
-            metric_value(status, service, metric->labels, &cell));
+        failed |= json_object_set_new(
+            object, metric->name, metric_value(&at, metric->labels));
     }
     if (failed == 0)
         return object;

@@ -9,6 +9,7 @@
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/base.h"
@@ -27,7 +28,7 @@ enum metric_kind {
     METRIC_GAUGE,   /* what there is now; 0 once the process has ended */
 };
 
-enum { METRIC_LABELS_MAX = 2, METRIC_VALUES_MAX = 8 };
+enum { METRIC_LABELS_MAX = 2, METRIC_VALUES_MAX = 24 };
 
 /* By what the cells of one metric are told apart. */
 struct metric_label {
@@ -40,6 +41,7 @@ struct metric {
     enum metric_kind kind;
     const char *unit;
     struct metric_label labels[METRIC_LABELS_MAX + 1]; /* no name: the end */
+    bool sparse; /* `status --json` leaves out cells of 0 */
     const char *help; /* a sentence whose subject is the unit */
     enum metric_cell first;
     unsigned cells;

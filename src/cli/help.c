@@ -11,7 +11,7 @@
 #include "cli/command_line.h"
 #include "config/config_help.h"
 
-enum { HELP_COLUMN = 27, FLAG_COLUMN = 23 };
+enum { HELP_COLUMN = 27, FLAG_COLUMN = 23, LISTED_VALUES_MAX = 7 };
 
 /* What does not fit before the column has a line of its own. */
 static void
@@ -84,17 +84,28 @@ explain_command(const struct command *command)
         printf("    %.*s\n", (int)strcspn(line, "\n"), line);
 }
 
+/* " (listen, connect)"; of many values nothing: they would hide what is said. */
+static void
+print_values(const char *const *values)
+{
+    if (values[LISTED_VALUES_MAX] != NULL)
+        return;
+    for (size_t i = 0; values[i] != NULL; i++)
+        printf("%s%s", i > 0 ? ", " : " (", values[i]);
+    putchar(')');
+}
+
 /* " By leg (listen, connect) and version (1.2, 1.3)." */
 static void
 print_labels(const struct metric *metric)
 {
     for (const struct metric_label *label = metric->labels;
          label->name != NULL; label++) {
-        printf("%s %s (", label == metric->labels ? " By" : " and",
+        printf("%s %s", label == metric->labels ? " By" : " and",
             label->name);
-        for (size_t i = 0; label->values[i] != NULL; i++)
-            printf("%s%s", i > 0 ? ", " : "", label->values[i]);
-        fputs(label[1].name == NULL ? ")." : ")", stdout);
+        print_values(label->values);
+        if (label[1].name == NULL)
+            putchar('.');
     }
 }
 

@@ -129,6 +129,7 @@ enum log_connections {
     LOG_CONNECTIONS_FAILED,
     LOG_CONNECTIONS_NONE,
 };
+enum handshake_noise_log { HANDSHAKE_NOISE_ALL, HANDSHAKE_NOISE_SUMMARY };
 enum keeper_mode { KEEPER_ON, KEEPER_OFF };
 enum sandbox_mode { SANDBOX_ON, SANDBOX_KILL, SANDBOX_OFF };
 enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
@@ -237,6 +238,7 @@ struct service_config {
     enum splice_mode splice;
     enum log_connections log_connections;
     bool strict_certs;              /* no file of a directory may be bad */
+    enum handshake_noise_log log_handshake_noise;
     struct leg_config listen_leg;
     struct leg_config connect_leg;
     struct origin *origins;         /* one for each option of the table, by

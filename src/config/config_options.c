@@ -31,6 +31,11 @@ static const struct option_word connections_words[] = {
     { "none", LOG_CONNECTIONS_NONE }, { NULL, 0 },
 };
 
+static const struct option_word noise_words[] = {
+    { "all", HANDSHAKE_NOISE_ALL }, { "summary", HANDSHAKE_NOISE_SUMMARY },
+    { NULL, 0 },
+};
+
 static const struct option_word keeper_words[] = {
     { "on", KEEPER_ON }, { "off", KEEPER_OFF }, { NULL, 0 },
 };
@@ -303,6 +308,16 @@ static const struct option options[] = {
           "directory or by a pattern one that cannot be used is left out, and "
           "named in the log, by check and in status, unless this is yes. A "
           "file that a line names by itself has to be good in any case." },
+    { .name = "log_handshake_noise", .scope = OPTION_SERVICE,
+      .type = OPTION_WORD, .flags = OPTION_RELOADS,
+      .offset = FIELD(log_handshake_noise), .value = "all",
+      .words = noise_words,
+      .help = "Whether each client that begins no session of TLS has a line.",
+      .details = "With summary those that close at once, speak something "
+          "else, or share no version, cipher or name with the service (port "
+          "scans, health checks, crawlers) have one line a minute and "
+          "worker, and one more that counts the others by cause. A client "
+          "whose certificate is refused always has its line." },
 #undef FIELD
 
 #define NAME(n) "listen." n

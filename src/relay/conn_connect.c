@@ -145,6 +145,8 @@ keep_tls_failure(struct conn *conn, const char *why, bool silent)
         (failure = malloc(sizeof(*failure))) == NULL)
         return;
     failure->reason = tls_reason_of(conn, silent);
+    failure->cause =
+        silent ? TLS_CAUSE_TIMEOUT : conn_handshake_cause(&conn->server);
     failure->reached = conn->state;
     failure->endpoint = conn->endpoint;
     failure->address = conn->server_address;
@@ -170,6 +172,7 @@ end_unconnected(struct conn *conn, enum connector_result result)
     conn->server_address = failure->address;
     conn->reached = failure->reached;
     conn->server_failed = true;
+    conn->cause = failure->cause;
     conn_explain(conn, failure->detail);
     conn_end(conn, failure->reason);
 }
@@ -319,6 +322,7 @@ conn_connect_expire(struct conn *conn)
     } else if (clock_now_ms() < conn->deadline_ms) {
         arm_look(conn);
     } else if (!conn_try_next(conn, "no TLS within timeout.handshake", true)) {
+        conn->cause = TLS_CAUSE_TIMEOUT;
         conn_explain(conn, "with the server");
         conn_end(conn, CONN_HANDSHAKE_TIMEOUT);
     }

@@ -24,6 +24,15 @@ conn_handshake(struct conn *conn, struct stream *stream)
     return status;
 }
 
+/* A socket that broke, or ended, before TLS had begun has left no word. */
+enum tls_cause
+conn_handshake_cause(const struct stream *stream)
+{
+    enum tls_cause cause = tls_stream_cause(stream);
+
+    return cause != TLS_CAUSE_NONE ? cause : TLS_CAUSE_CLOSED;
+}
+
 void
 conn_handshake_fail(
     struct conn *conn, struct stream *stream, enum stream_status how)
@@ -31,10 +40,12 @@ conn_handshake_fail(
     /* Most often a port scan or a health check: no TLS has failed there. */
     if (stream == &conn->client && how != STREAM_FAILED &&
         !tls_stream_has_begun(stream)) {
+        conn->cause = TLS_CAUSE_CLOSED_BEFORE_HELLO;
         conn_end(conn, how == STREAM_END ? CONN_CLIENT_CLOSED
                                          : CONN_RESET_BY_CLIENT);
         return;
     }
+    conn->cause = conn_handshake_cause(stream);
     conn_explain_side(conn, stream, handshake_step_failure(stream));
     if (how == STREAM_FAILED)
         conn_linger(conn, stream, CONN_HANDSHAKE_FAILED);
@@ -45,6 +56,7 @@ conn_handshake_fail(
 void
 conn_accept_tls_expire(struct conn *conn)
 {
+    conn->cause = TLS_CAUSE_TIMEOUT;
     conn_explain(conn, "with the client");
     conn_end(conn, CONN_HANDSHAKE_TIMEOUT);
 }

@@ -12,6 +12,9 @@
 NODISCARD enum stream_status conn_handshake(
     struct conn *conn, struct stream *stream);
 
+/* Why, as a word for the log and the counters. */
+enum tls_cause conn_handshake_cause(const struct stream *stream);
+
 /* Ends the connection for a handshake that failed so. */
 void conn_handshake_fail(
     struct conn *conn, struct stream *stream, enum stream_status how);

@@ -123,6 +123,8 @@ abort_for(struct conn *conn, const struct flow *ended)
     if (failure != NULL)
         conn_explain_side(conn, side, failure);
     conn->server_failed = side == &conn->server;
+    if (reason == CONN_TLS_FAILED)
+        conn->cause = tls_stream_cause(side);
     if (reason == CONN_TLS_FAILED && side->error == 0)
         conn->alerted = side;
     conn_abort(conn, reason);

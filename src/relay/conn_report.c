@@ -124,7 +124,18 @@ has_other_failures(const struct conn *conn)
 }
 
 static bool
-is_logged(const struct conn *conn)
+is_summed_up(const struct conn *conn)
+{
+    struct service *service = conn->service;
+
+    return service->config->log_handshake_noise == HANDSHAKE_NOISE_SUMMARY &&
+        handshake_noise_is(conn->cause) && !conn_failed_with_server(conn) &&
+        !handshake_noise_admit(&service->handshake_noise,
+            conn->relay->loop->base, service->config->name, conn->cause);
+}
+
+static bool
+is_asked_for(const struct conn *conn)
 {
     switch (conn->service->config->log_connections) {
     case LOG_CONNECTIONS_ALL:
@@ -179,13 +190,14 @@ conn_report_end(const struct conn *conn)
     char client[ADDRESS_TEXT_SIZE], server[ADDRESS_TEXT_SIZE];
     enum log_level level;
 
-    if (!is_logged(conn))
+    if (!is_asked_for(conn) || is_summed_up(conn))
         return;
     level = level_of_end(conn);
     if (!log_wants(level))
         return;
     add_text_field(&report, "service", conn->service->config->name);
     add_text_field(&report, "reason", conn_reason_name(conn->reason));
+    add_text_field(&report, "cause", tls_cause_name(conn->cause));
     add_text_field(&report, "detail", conn->detail);
     add_text_field(&report, "client",
         format_address(&conn->client_address, client));

@@ -152,9 +152,12 @@ refuse_client(struct conn *conn, const struct match_client *client,
     const struct client_hello *hello)
 {
     explain_refusal(conn, client, hello);
-    if (client->protocol == MATCH_PROTOCOL_TLS)
+    if (client->protocol == MATCH_PROTOCOL_TLS) {
+        conn->cause = client->hello != NULL ? TLS_CAUSE_UNKNOWN_NAME
+                                            : TLS_CAUSE_PROTOCOL_ERROR;
         send_alert(conn, client->hello != NULL ? ALERT_UNRECOGNIZED_NAME
                                                : ALERT_DECODE_ERROR);
+    }
     conn_linger(conn, &conn->client, CONN_NO_SERVICE);
 }
 
@@ -304,6 +307,7 @@ conn_sniff_expire(struct conn *conn)
         decide_service(conn, true);
         return;
     }
+    conn->cause = TLS_CAUSE_TIMEOUT;
     conn_explain(conn, "with the client");
     conn_end(conn, CONN_HANDSHAKE_TIMEOUT);
 }

@@ -48,6 +48,12 @@ conn_is_connect_failure(const struct conn *conn)
     }
 }
 
+bool
+conn_failed_with_server(const struct conn *conn)
+{
+    return conn->server_failed || conn_is_connect_failure(conn);
+}
+
 void
 conn_explain(struct conn *conn, const char *detail)
 {

@@ -17,6 +17,7 @@
 #include "net/timer.h"
 #include "relay/conn_reason.h"
 #include "relay/flow.h"
+#include "tls/tls_cause.h"
 
 struct conn_sniff;
 struct conn_step;
@@ -53,6 +54,7 @@ union conn_address {
  * that refuses: the end line is about the former. */
 struct conn_tls_failure {
     enum conn_reason reason;
+    enum tls_cause cause;
     enum conn_state reached;
     const struct endpoint *endpoint;
     union conn_address address;
@@ -90,6 +92,7 @@ struct conn {
     enum conn_state state;
     enum conn_state reached; /* before it began to end */
     enum conn_reason reason; /* once the end has begun */
+    enum tls_cause cause;    /* the same, where TLS has failed */
     uint32_t poll_ms;        /* CONN_ABORT: how long to the next look */
     uint32_t idle_wakes;     /* CONN_RELAY: in a row that moved nothing */
     uint32_t lingered;       /* CONN_LINGER, CONN_ABORT: bytes thrown away */
@@ -109,6 +112,9 @@ const char *conn_state_name(enum conn_state state);
 /* Whether the connection, which has ended, reached no server, or no TLS with
  * it. */
 bool conn_is_connect_failure(const struct conn *conn);
+
+/* Whether it is the server with which TLS failed, where it did. */
+bool conn_failed_with_server(const struct conn *conn);
 
 /* Keeps a copy of `detail` (NULL: nothing) for the log, unless there is one. */
 void conn_explain(struct conn *conn, const char *detail);

@@ -50,6 +50,10 @@ conn_stats_handshake(const struct conn *conn, const struct stream *stream)
         count_for_conn(conn, METRIC_RESUMED, 1);
 }
 
+_Static_assert(METRIC_HANDSHAKE_CAUSES_LAST + 1 - METRIC_HANDSHAKE_CAUSES ==
+        2 * (TLS_CAUSE_COUNT - 1),
+    "each cause is counted, on each leg");
+
 static void
 count_failure(const struct conn *conn)
 {
@@ -58,6 +62,16 @@ count_failure(const struct conn *conn)
     else if (conn->reason == CONN_HANDSHAKE_FAILED ||
         conn->reason == CONN_HANDSHAKE_TIMEOUT)
         count_for_conn(conn, METRIC_HANDSHAKE_FAILURES, 1);
+}
+
+static void
+count_cause(const struct conn *conn)
+{
+    unsigned leg = conn_failed_with_server(conn) ? TLS_CAUSE_COUNT - 1 : 0;
+
+    if (conn->cause != TLS_CAUSE_NONE)
+        count_for_conn(
+            conn, METRIC_HANDSHAKE_CAUSES + leg + conn->cause - 1, 1);
 }
 
 void
@@ -70,4 +84,5 @@ conn_stats_end(const struct conn *conn)
     count_for_conn(conn, METRIC_UP_BYTES, conn->up.bytes);
     count_for_conn(conn, METRIC_DOWN_BYTES, conn->down.bytes);
     count_failure(conn);
+    count_cause(conn);
 }

@@ -54,6 +54,7 @@ service_free(struct service *service)
             tls_session_cache_free(service->resume[i]);
     free(service->resume);
     connect_warnings_end(&service->connect_warnings);
+    handshake_noise_end(&service->handshake_noise);
     tls_context_free(service->accept_context);
     tls_context_free(service->connect_context);
     config_unref(service->origin);

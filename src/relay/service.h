@@ -16,6 +16,7 @@
 #include "base/scoreboard.h"
 #include "config/config_host.h"
 #include "relay/connect_warnings.h"
+#include "relay/handshake_noise.h"
 #include "relay/feeds.h"
 #include "tls/tls_stream.h"
 
@@ -42,6 +43,7 @@ struct service {
     size_t connections;  /* of this process */
     struct feeds feeds;  /* services that it has connected to */
     struct connect_warnings connect_warnings;
+    struct handshake_noise handshake_noise;
     bool paused; /* accepting waits for connections to end */
     bool clients_wait; /* the last one that was looked at had said nothing yet */
 };

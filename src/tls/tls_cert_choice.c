@@ -332,7 +332,7 @@ keep_refusal(const SSL *ssl, const char *name)
     snprintf(text, sizeof(text), "unknown-name: no certificate has the name %s "
         "that the client asks for", name);
     if (tls != NULL)
-        tls_state_keep_failure(tls, text);
+        tls_state_keep_failure(tls, TLS_CAUSE_UNKNOWN_NAME, text);
 }
 
 /* SSL_CTX_set_tlsext_servername_callback(3), of every ClientHello, also one with

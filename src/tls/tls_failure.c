@@ -45,19 +45,23 @@ has_others(const SSL *ssl)
     return SSL_CTX_get0_certificate(SSL_get_SSL_CTX(ssl)) != NULL;
 }
 
-static void
+static enum tls_cause
 describe_alert(SSL *ssl, const struct tls_alert *alert, char *text)
 {
-    if (lacks_certificate(ssl, alert) && has_others(ssl))
+    bool lacks = lacks_certificate(ssl, alert);
+
+    if (lacks && has_others(ssl))
         snprintf(text, TLS_FAILURE_SIZE, "the server wants a client "
             "certificate of another CA than those in connect.cert have (alert "
             "%s)", alert->name);
-    else if (lacks_certificate(ssl, alert))
+    else if (lacks)
         snprintf(text, TLS_FAILURE_SIZE, "the server wants a client "
             "certificate: name one with connect.cert (alert %s)", alert->name);
     else
         snprintf(text, TLS_FAILURE_SIZE, "the %s %s (alert %s)", peer_of(ssl),
             alert->words, alert->name);
+    return lacks ? TLS_CAUSE_PEER_WANTS_CERTIFICATE
+                 : tls_cause_of_error(ERR_peek_error());
 }
 
 static void
@@ -74,31 +78,44 @@ describe_protocol(const SSL *ssl, enum protocol spoken, char *text)
 }
 
 /* What fails a handshake besides; the queue may say something else of it. */
-static bool
+static enum tls_cause
 describe_handshake(SSL *ssl, enum protocol spoken, char *text)
 {
-    if (spoken != PROTOCOL_TLS)
+    if (spoken != PROTOCOL_TLS) {
         describe_protocol(ssl, spoken, text);
-    else if (tls_limits_broke_ticket(ssl))
-        snprintf(text, TLS_FAILURE_SIZE, "the certificate is too large for a "
-            "ticket of TLS 1.2: session_tickets = no, or TLS 1.3, lets it in");
-    else
-        return false;
-    return true;
+        return TLS_CAUSE_NOT_TLS;
+    }
+    if (!tls_limits_broke_ticket(ssl))
+        return TLS_CAUSE_NONE;
+    snprintf(text, TLS_FAILURE_SIZE, "the certificate is too large for a "
+        "ticket of TLS 1.2: session_tickets = no, or TLS 1.3, lets it in");
+    return TLS_CAUSE_BAD_CERTIFICATE;
 }
 
-void
+/* Of what is first in OpenSSL's queue. */
+static enum tls_cause
+describe_error(SSL *ssl, char *text)
+{
+    unsigned long code = ERR_peek_error();
+    const struct tls_alert *alert = tls_alert_of_error(code);
+
+    if (alert != NULL)
+        return describe_alert(ssl, alert, text);
+    if (*tls_error_reason(text, TLS_FAILURE_SIZE) == '\0')
+        snprintf(text, TLS_FAILURE_SIZE, "TLS failed");
+    return tls_cause_of_error(code);
+}
+
+enum tls_cause
 tls_failure_describe(SSL *ssl, enum protocol spoken, bool established,
     char text[TLS_FAILURE_SIZE])
 {
-    const struct tls_alert *alert = tls_alert_of_error(ERR_peek_error());
+    enum tls_cause cause = tls_verify_failure(ssl, text, TLS_FAILURE_SIZE);
 
-    if (!tls_verify_failure(ssl, text, TLS_FAILURE_SIZE) &&
-        (established || !describe_handshake(ssl, spoken, text))) {
-        if (alert != NULL)
-            describe_alert(ssl, alert, text);
-        else if (*tls_error_reason(text, TLS_FAILURE_SIZE) == '\0')
-            snprintf(text, TLS_FAILURE_SIZE, "TLS failed");
-    }
+    if (cause == TLS_CAUSE_NONE && !established)
+        cause = describe_handshake(ssl, spoken, text);
+    if (cause == TLS_CAUSE_NONE)
+        cause = describe_error(ssl, text);
     ERR_clear_error();
+    return cause;
 }

@@ -70,7 +70,7 @@ on_handshake_message(int is_write, int version, int type, const void *data,
     if (tls->established)
         count_message(tls, *(const uint8_t *)data);
     else if (!tls_limits_check(ssl, data, length, text))
-        tls_state_keep_failure(tls, text);
+        tls_state_keep_failure(tls, TLS_CAUSE_BAD_CERTIFICATE, text);
 }
 
 /* One protocol in place of the context's; "": none. */
@@ -198,7 +198,7 @@ judge_held(struct stream *stream, struct tls_state *tls, bool again)
         stream->error = ECONNRESET;
     if (stream->error == 0)
         return STREAM_AGAIN;
-    tls_state_keep_failure(tls, strerror(stream->error));
+    tls_state_keep_failure(tls, TLS_CAUSE_CLOSED, strerror(stream->error));
     return STREAM_RESET;
 }
 
@@ -213,7 +213,8 @@ static enum stream_status
 establish_session(struct tls_state *tls)
 {
     if (!tls_verify_is_satisfied(tls->ssl)) {
-        tls_state_keep_failure(tls, "the peer showed no verified certificate");
+        tls_state_keep_failure(tls, TLS_CAUSE_NO_CERTIFICATE,
+            "the peer showed no verified certificate");
         return tls_state_fail(tls);
     }
     tls_session_stamp(tls->ssl, SSL_get_session(tls->ssl));
@@ -238,7 +239,7 @@ refuse_hello(struct stream *stream, struct tls_state *tls)
     snprintf(text, sizeof(text), "excessive ClientHello: %u bytes, at most %d "
         "are taken", (unsigned)tls_hello_bytes(&tls->hello),
         TLS_HELLO_BYTES_MAX);
-    tls_state_keep_failure(tls, text);
+    tls_state_keep_failure(tls, TLS_CAUSE_PROTOCOL_ERROR, text);
     tls->broken = true;
     (void)!stream_send(stream, illegal_parameter, sizeof(illegal_parameter));
     return STREAM_FAILED;

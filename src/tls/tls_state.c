@@ -44,35 +44,41 @@ tls_state_free(struct tls_state *tls)
 }
 
 void
-tls_state_keep_failure(struct tls_state *tls, const char *text)
+tls_state_keep_failure(
+    struct tls_state *tls, enum tls_cause cause, const char *text)
 {
-    if (tls->failure == NULL)
-        tls->failure = strdup(text);
+    if (tls->failure != NULL)
+        return;
+    tls->failure = strdup(text);
+    tls->cause = cause;
 }
 
 void
-tls_state_keep_cause(struct tls_state *tls, const char *text)
+tls_state_keep_end(
+    struct tls_state *tls, enum tls_cause cause, const char *text)
 {
-    char cause[TLS_FAILURE_SIZE + sizeof(TLS_STATE_REFUSED) +
+    char whole[TLS_FAILURE_SIZE + sizeof(TLS_STATE_REFUSED) +
         sizeof("; then: ")];
 
-    snprintf(cause, sizeof(cause), "%s%s%s",
+    snprintf(whole, sizeof(whole), "%s%s%s",
         tls->renegotiated ? TLS_STATE_REFUSED : "",
         tls->renegotiated ? "; then: " : "", text);
-    tls_state_keep_failure(tls, cause);
+    tls_state_keep_failure(tls, cause, whole);
 }
 
 enum stream_status
 tls_state_fail(struct tls_state *tls)
 {
     char text[TLS_FAILURE_SIZE];
+    enum tls_cause cause;
 
     tls->broken = true;
     if (tls->job != NULL && tls_job_was_refused(tls->job))
-        tls_state_keep_failure(tls, "the keeper made no signature");
-    tls_failure_describe(
+        tls_state_keep_failure(
+            tls, TLS_CAUSE_NO_SIGNATURE, "the keeper made no signature");
+    cause = tls_failure_describe(
         tls->ssl, tls->input.protocol, tls->established, text);
-    tls_state_keep_cause(tls, text);
+    tls_state_keep_end(tls, cause, text);
     if (tls->input.protocol == PROTOCOL_HTTP && SSL_is_server(tls->ssl))
         (void)!stream_send(tls->input.stream, tls_failure_http_answer,
             strlen(tls_failure_http_answer));
@@ -83,11 +89,12 @@ enum stream_status
 tls_state_judge_socket(const struct stream *stream, struct tls_state *tls)
 {
     if (stream->error != 0) {
-        tls_state_keep_cause(tls, strerror(stream->error));
+        tls_state_keep_end(tls, TLS_CAUSE_CLOSED, strerror(stream->error));
         return STREAM_RESET;
     }
     if (tls->input.ended) {
-        tls_state_keep_cause(tls, "the peer closed without close_notify");
+        tls_state_keep_end(tls, TLS_CAUSE_CLOSED,
+            "the peer closed without close_notify");
         return STREAM_TRUNCATED;
     }
     return STREAM_AGAIN;

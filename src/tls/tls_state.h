@@ -11,6 +11,7 @@
 
 #include "net/stream.h"
 #include "tls/tls_bio.h"
+#include "tls/tls_cause.h"
 #include "tls/tls_hello.h"
 
 struct tls_job;
@@ -25,6 +26,7 @@ struct tls_state {
     struct tls_input input;
     struct tls_hello hello; /* listen leg, until the handshake is done */
     char *failure;
+    enum tls_cause cause; /* of the failure, once there is one */
     unsigned messages;      /* since the handshake, beyond records with data */
     enum stream_status end; /* how reading ended; STREAM_OK: it has not */
     bool starved;           /* the last read ended for want of a whole record */
@@ -45,11 +47,14 @@ void tls_state_drop_job(struct tls_state *tls);
 /* Frees what it holds as well. */
 void tls_state_free(struct tls_state *tls);
 
-/* Keeps the first text that it is given, as what tls_stream_failure() says. */
-void tls_state_keep_failure(struct tls_state *tls, const char *text);
+/* Keeps the first cause and text that it is given, as what tls_stream_failure()
+ * and tls_stream_cause() say. */
+void tls_state_keep_failure(
+    struct tls_state *tls, enum tls_cause cause, const char *text);
 
-/* The same, behind what the peer asked for in vain. */
-void tls_state_keep_cause(struct tls_state *tls, const char *text);
+/* The same, with the text behind what the peer asked for in vain. */
+void tls_state_keep_end(
+    struct tls_state *tls, enum tls_cause cause, const char *text);
 
 /* OpenSSL failed: by the peer's fault or by ours, the connection is over.
  * Returns STREAM_FAILED. */

@@ -184,7 +184,8 @@ read_records(struct stream *stream, struct tls_state *tls, uint8_t *data,
         *got += n;
         if ((status == STREAM_OK || status == STREAM_AGAIN) &&
             is_flood(stream, tls)) {
-            tls_state_keep_failure(tls, "flood of messages without data");
+            tls_state_keep_failure(tls, TLS_CAUSE_PROTOCOL_ERROR,
+                "flood of messages without data");
             tls->broken = true;
             return STREAM_FAILED;
         }
@@ -318,6 +319,15 @@ tls_stream_failure(const struct stream *stream)
     const struct tls_state *tls = stream->state;
 
     return tls_stream_is_tls(stream) ? tls->failure : NULL;
+}
+
+enum tls_cause
+tls_stream_cause(const struct stream *stream)
+{
+    const struct tls_state *tls = stream->state;
+
+    return tls_stream_is_tls(stream) && tls->failure != NULL ? tls->cause
+                                                             : TLS_CAUSE_NONE;
 }
 
 const char *

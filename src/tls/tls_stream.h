@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "net/stream.h"
+#include "tls/tls_cause.h"
 #include "tls/tls_verify.h"
 
 struct tls_context;
@@ -53,6 +54,9 @@ bool tls_stream_has_begun(const struct stream *stream);
 
 /* Why the handshake or a read failed, in words; NULL when nothing did. */
 const char *tls_stream_failure(const struct stream *stream);
+
+/* The same, as a word of a closed list; TLS_CAUSE_NONE when nothing did. */
+enum tls_cause tls_stream_cause(const struct stream *stream);
 
 /* What the peer asked for in vain, in words; NULL: nothing. */
 const char *tls_stream_refusal(const struct stream *stream);

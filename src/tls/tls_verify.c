@@ -27,6 +27,7 @@ enum { HOST_MAX = 253, LABEL_MAX = 63 };
  * slots once for the process. */
 struct verdict {
     char *text;         /* of the failure; NULL: none */
+    enum tls_cause cause;
     int64_t crl_end;    /* the earliest of the CRLs that were looked into */
     size_t line;        /* of the leg's rules, that let the peer in; 0: none */
 };
@@ -94,6 +95,7 @@ record_verdict(X509_STORE_CTX *store)
         return;
     tls_verify_fault_explain(store, text);
     verdict->text = OPENSSL_strdup(text);
+    verdict->cause = tls_cause_of_verification(X509_STORE_CTX_get_error(store));
 }
 
 static bool
@@ -296,7 +298,7 @@ tls_verify_extent(const SSL *ssl)
                                                       : TLS_VERIFIED_CHAIN;
 }
 
-bool
+enum tls_cause
 tls_verify_failure(const SSL *ssl, char *text, size_t size)
 {
     const struct verdict *verdict = verdict_left(ssl);
@@ -305,11 +307,11 @@ tls_verify_failure(const SSL *ssl, char *text, size_t size)
 
     snprintf(text, size, "%s", kept != NULL ? kept : "");
     if (kept != NULL)
-        return true;
+        return verdict->cause;
     if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || result == X509_V_OK)
-        return false;
+        return TLS_CAUSE_NONE;
     snprintf(text, size, "%s", X509_verify_cert_error_string(result));
-    return true;
+    return tls_cause_of_verification(result);
 }
 
 bool

@@ -12,15 +12,16 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "tls/tls_cause.h"
 
 /* To be called once for each connection on a connect leg: the name or address
  * that the server's certificate must carry in its SAN (RFC 6125; a numeric host
  * must match an IP SAN).  False: not a usable name. */
 NODISCARD bool tls_verify_expect(SSL *ssl, const char *name);
 
-/* After a failed handshake: which check failed (tls_verify_fault.h).  False:
- * verification did not fail (text is then ""). */
-bool tls_verify_failure(const SSL *ssl, char *text, size_t size);
+/* After a failed handshake: which check failed (tls_verify_fault.h).
+ * TLS_CAUSE_NONE: verification did not fail (text is then ""). */
+enum tls_cause tls_verify_failure(const SSL *ssl, char *text, size_t size);
 
 /* The earliest end among the CRLs that the peer's chain was checked against, in
  * seconds of time(2); INT64_MAX: none has one. */

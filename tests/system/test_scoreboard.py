@@ -77,7 +77,7 @@ def test_worker_can_write_its_own_slot_only(relay, server, free_port):
         assert len(writable) == (1 if role[0] == "w" else 0), role
         slots.update(row[1] - row[0] for row in writable)
         assert not any(flags & os.O_ACCMODE for flags in open_board(pid)), role
-    assert max(slots) < 1 << 18, "a slot"
+    assert max(slots) < 1 << 20, "a slot"
 
 
 @pytest.mark.skipif(sallyport.SANITIZED, reason="confines no process")

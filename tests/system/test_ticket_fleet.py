@@ -1,5 +1,7 @@
 """Daemons with the same `ticket_secret` resume each other's sessions; and the
 secret can be changed without a session being lost."""
+import time
+
 import pytest
 
 import configs
@@ -80,6 +82,22 @@ def test_nodes_with_one_secret_resume_each_others_sessions(node, secrets,
         kept = tmp_path / "kept"
         kept.write_bytes(session.read_bytes())
         assert not resumed(stranger, version, kept)
+
+
+@pytest.mark.promise(9, 42)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_renewals_by_other_nodes_prolong_no_session(node, secrets, tmp_path,
+                                                    version):
+    """A client that gets a new ticket of another daemon each time does a full
+    handshake once the session's lifetime is over."""
+    session, file = tmp_path / "session", secrets(ONE)
+    nodes = [node(file, options=["listen.session_lifetime = 2s"])
+             for _ in range(2)]
+    assert not resumed(nodes[0], version, session, take=False)
+    deadline, turn = time.monotonic() + sallyport.PATIENCE, 1
+    while resumed(nodes[turn % 2], version, session):
+        turn += 1
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("version", VERSIONS)

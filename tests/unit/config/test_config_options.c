@@ -121,7 +121,8 @@ Test(config_options, has_the_agreed_names)
         "listen", "connect", "max_connections", "timeout.connect",
         "timeout.handshake", "timeout.idle", "timeout.half_close",
         "timeout.lifetime", "truncation", "splice", "log_connections",
-        "connect.name", "connect.sni", "connect.pin", "listen.backlog", "listen.mode",
+        "log_handshake_noise", "connect.name", "connect.sni", "connect.pin",
+        "listen.backlog", "listen.mode",
         "listen.owner", "listen.group", "listen.freebind", "listen.match",
         "timeout.sniff", "listen.unknown_name", "strict_certs",
     };

@@ -23,16 +23,17 @@ TestSuite(tls_state, .init = set_up, .fini = tear_down);
 
 Test(tls_state, keeps_what_failed_first)
 {
-    tls_state_keep_failure(&tls, "the key is gone");
-    tls_state_keep_failure(&tls, "Connection reset by peer");
-    tls_state_keep_cause(&tls, "TLS failed");
+    tls_state_keep_failure(&tls, TLS_CAUSE_NO_SIGNATURE, "the key is gone");
+    tls_state_keep_failure(&tls, TLS_CAUSE_CLOSED, "Connection reset");
+    tls_state_keep_end(&tls, TLS_CAUSE_PROTOCOL_ERROR, "TLS failed");
+    cr_expect_eq(tls.cause, TLS_CAUSE_NO_SIGNATURE);
     cr_expect_str_eq(tls.failure, "the key is gone");
 }
 
 Test(tls_state, names_what_was_asked_for_in_vain)
 {
     tls.renegotiated = true;
-    tls_state_keep_cause(&tls, "bad record");
+    tls_state_keep_end(&tls, TLS_CAUSE_PROTOCOL_ERROR, "bad record");
     cr_expect_str_eq(tls.failure, TLS_STATE_REFUSED "; then: bad record");
 }
 
