@@ -94,6 +94,18 @@ def _many_certs(bench):
     return _both(lambda one: (f"listen.cert = {root}/{one}.pem",))
 
 
+def _sites(bench):
+    """One service of 10,000 certificates: the files are alike, and each is
+    read, tried and kept for itself."""
+    root = bench.scratch / "sites"
+    if not root.exists():
+        root.mkdir()
+        for one in range(10_000):
+            shutil.copy(bench.certs / "server-both.pem", root / f"{one}.pem")
+    return [_service("sites", "listen = tls+unix:@bench-sites",
+                     f"listen.cert = {root}", "connect = 127.0.0.1:1")]
+
+
 def _addresses(_bench):
     """Few connections, for machines that allow few descriptors."""
     first = FIRST_PORT
@@ -115,7 +127,7 @@ def _one_crl(bench):
 
 
 SERVICES = {"connect": _connect, "listen": _listen, "crl": _crl,
-            "many": _many, "many-certs": _many_certs,
+            "many": _many, "many-certs": _many_certs, "sites": _sites,
             "addresses": _addresses, "one-crl": _one_crl}
 
 

@@ -241,6 +241,12 @@ SCENARIOS = [
           "with nothing changed", "many", "reload_seconds", goal=.3),
     _many("services-500-certs", "the same reload with 500 certificates",
           "many-certs", "reload_seconds"),
+    _many("certs-10000-start", "a service with 10,000 certificates: start",
+          "sites", "start_seconds"),
+    _many("certs-10000-memory", "a service with 10,000 certificates: memory of "
+          "a worker", "sites", "worker_mib", "MiB"),
+    _many("certs-10000-reload", "a service with 10,000 certificates: reload "
+          "with nothing changed", "sites", "reload_seconds"),
     _many("addresses-2000", "100 services with 2,000 addresses: start",
           "addresses", "start_seconds"),
     _many("crl-100000", "100 services that name a CRL of 100,000 entries: "

@@ -7,6 +7,9 @@
 #include "config/config.h"
 #include "tls/tls_cert_facts.h"
 
+/* A line is to be read: a directory may have thousands of certificates. */
+enum { CERTS_MAX = 3 };
+
 static void
 write_servers(const struct endpoints *connect, FILE *out)
 {
@@ -121,6 +124,10 @@ write_listen_certs(
 {
     for (size_t i = 0; i < certs->count; i++) {
         fputs(i > 0 ? "; " : "", out);
+        if (i == CERTS_MAX && certs->count > CERTS_MAX + 1) {
+            fprintf(out, "and %zu more certificates", certs->count - i);
+            break;
+        }
         write_first_name(&certs->items[i], out);
         fputs(", ", out);
         write_until(&certs->items[i], now, out);

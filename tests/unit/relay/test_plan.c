@@ -156,6 +156,22 @@ Test(plan, tells_each_certificate)
     free(line);
 }
 
+Test(plan, bounds_the_list_of_certificates)
+{
+    const struct tls_cert_facts five[] = { one, nameless, one, nameless, one };
+    struct plan_facts facts = { .listen = { five, 5 }, .now = NOW };
+    char *line = plan_of(TLS_IN "connect = a:1\n", &facts);
+
+    cr_expect_not_null(strstr(line, "; CN=app, until 2027-02-27, chain of 1; "
+        "web.test, until 2027-02-27, chain of 2; and 2 more certificates)"),
+        "%s", line);
+    free(line);
+    facts.listen.count = 4;
+    line = plan_of(TLS_IN "connect = a:1\n", &facts);
+    cr_expect_null(strstr(line, "more certificates"), "%s", line);
+    free(line);
+}
+
 Test(plan, bounds_the_list_of_servers)
 {
     char text[8000] = "[service a]\nlisten = *:1\n", servers[PLAN_SERVERS_SIZE];
