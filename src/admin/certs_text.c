@@ -114,6 +114,15 @@ certs_text_item(const struct certs_item *item, int64_t now, FILE *out)
 }
 
 void
+certs_text_left_out(const char *path, const char *why, FILE *out)
+{
+    char escaped_path[ESCAPED_SIZE], escaped_why[ESCAPED_SIZE];
+
+    fprintf(out, "LEFT OUT: %s: %s\n", escape_line(path, escaped_path),
+        escape_line(why, escaped_why));
+}
+
+void
 certs_text_none(FILE *out)
 {
     fputs("no service has a certificate or a revocation list\n", out);
@@ -249,6 +258,22 @@ void
 certs_json_lists(FILE *out)
 {
     fputs("\n  ],\n  \"crls\": [", out);
+}
+
+void
+certs_json_left_out(FILE *out)
+{
+    fputs("\n  ],\n  \"left_out\": [", out);
+}
+
+void
+certs_json_file(const char *path, const char *why, bool first, FILE *out)
+{
+    fprintf(out, "%s\n    {\n", first ? "" : ",");
+    put_json_pair("file", path, out);
+    fputs("      \"why\": ", out);
+    put_json_string(why, strlen(why), out);
+    fputs("\n    }", out);
 }
 
 void

@@ -41,17 +41,22 @@ struct certs_item {
 enum { CERTS_LINE_MAX = 8000 };
 void certs_text_item(const struct certs_item *item, int64_t now, FILE *out);
 
+/* A file of a directory or pattern that is not used. */
+void certs_text_left_out(const char *path, const char *why, FILE *out);
+
 /* What stands in place of all, and behind those that there was room for. */
 void certs_text_none(FILE *out);
 void certs_text_omitted(size_t omitted, FILE *out);
 
-/* One object, {"certificates": [...], "crls": [...], "omitted": N}: begins, goes on
- * with the lists behind the last certificate, and ends.  `first`: it is the first one
- * of its array. */
+/* One object, {"certificates": [...], "crls": [...], "left_out": [...], "omitted": N}:
+ * begins, goes on with the lists behind the last certificate and with files that are
+ * left out, and ends.  `first`: it is the first one of its array. */
 void certs_json_begin(FILE *out);
 void certs_json_item(
     const struct certs_item *item, bool first, int64_t now, FILE *out);
 void certs_json_lists(FILE *out);
+void certs_json_left_out(FILE *out);
+void certs_json_file(const char *path, const char *why, bool first, FILE *out);
 void certs_json_end(size_t omitted, FILE *out);
 
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "admin/certs_text.h"
+#include "files/file_entry.h"
+#include "files/files.h"
 #include "master/cert_records.h"
 
 enum { DETAILS = 4, HEX_SIZE = 2 * TLS_FINGERPRINT_BYTES + 1 };
@@ -19,6 +21,7 @@ struct cert_list {
     struct group *groups;
     size_t count;
     struct certs_user *users; /* as many as there are records */
+    const struct files *files;
     bool json;
     int64_t now;
     size_t most;
@@ -136,11 +139,34 @@ write_groups(struct cert_list *list, enum tls_cert_kind kind)
     }
 }
 
+/* What is found by a directory or pattern and cannot be used. */
+static void
+write_left_out(struct cert_list *list)
+{
+    size_t count = list->files != NULL ? files_count(list->files) : 0;
+    bool first = true;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct file_entry *entry = files_at(list->files, i);
+
+        if (entry->kind != FILE_LEFT_OUT)
+            continue;
+        if (ftell(list->out) > (long)list->most)
+            list->omitted++;
+        else if (list->json)
+            certs_json_file(entry->path, entry->data, first, list->out);
+        else
+            certs_text_left_out(entry->path, entry->data, list->out);
+        first = false;
+    }
+}
+
 static void
 write_text(struct cert_list *list)
 {
     write_groups(list, TLS_CERT_LEAF);
     write_groups(list, TLS_CERT_CRL);
+    write_left_out(list);
     if (list->count == 0)
         certs_text_none(list->out);
     if (list->omitted > 0)
@@ -154,6 +180,8 @@ write_json(struct cert_list *list)
     write_groups(list, TLS_CERT_LEAF);
     certs_json_lists(list->out);
     write_groups(list, TLS_CERT_CRL);
+    certs_json_left_out(list->out);
+    write_left_out(list);
     certs_json_end(list->omitted, list->out);
 }
 
@@ -178,13 +206,13 @@ write_list(struct cert_list *list)
 }
 
 char *
-cert_list_make(const struct cert_records *records, bool json, int64_t now,
-    size_t most)
+cert_list_make(const struct cert_records *records, const struct files *files,
+    bool json, int64_t now, size_t most)
 {
     struct cert_list list = {
         .groups = calloc(records->count + 1, sizeof(*list.groups)),
         .users = calloc(records->count + 1, sizeof(*list.users)),
-        .json = json, .now = now, .most = most,
+        .files = files, .json = json, .now = now, .most = most,
     };
     char *text = NULL;
 

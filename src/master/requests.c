@@ -396,7 +396,8 @@ request_certs(struct master *master, struct child *admin,
     const struct message *message)
 {
     const struct message_request *asked = message->payload;
-    char *text = cert_list_make(&master->cert_expiry.served, asked->json != 0,
+    char *text = cert_list_make(&master->cert_expiry.served,
+        master->generations.current.config->files, asked->json != 0,
         time(NULL), CONTROL_ANSWER_MAX - CERTS_ANSWER_SPARE);
 
     if (text != NULL)

@@ -1,5 +1,6 @@
 """Certificates by the directory or the pattern: one line serves as many as there
 are, as they come and go; a bad one is left out and stops nothing."""
+import json
 import os
 import shutil
 
@@ -163,6 +164,11 @@ def test_bad_file_is_left_out(sites, made, tmp_path, kind, keeper):
     one = sites(f"listen.cert = {folder}", f"[global]\nkeeper = {keeper}")
     one.relay.wait_log(f"sites: listen.cert: left out: {bad}: ")
     assert left_out(one) == str(bad)
+    told = processes.command(one.relay, "certs")
+    assert f"\nLEFT OUT: {bad}: " in told.stdout
+    [told] = json.loads(processes.command(
+        one.relay, "certs", "--json").stdout)["left_out"]
+    assert told["file"] == str(bad) and told["why"]
     assert is_shown(one, "a", "a") and is_shown(one, "b", "a")
     checked = sallyport.sallyport("check", "-c", one.relay.config)
     assert checked.returncode == 0 and f"left out: {bad}: " in checked.stderr

@@ -66,7 +66,8 @@ def test_no_certificates(relay, free_port):
     done = processes.command(one, "certs")
     assert (done.returncode, done.stdout) == \
         (0, "no service has a certificate or a revocation list\n")
-    assert listed(one) == {"certificates": [], "crls": [], "omitted": 0}
+    assert listed(one) == {"certificates": [], "crls": [],
+                           "left_out": [], "omitted": 0}
 
 
 def test_list_follows_a_reload(relay, free_port, tmp_path):

@@ -118,6 +118,9 @@ json_of(const struct certs_item *cert, const struct certs_item *crl)
     certs_json_lists(out);
     if (crl != NULL)
         certs_json_item(crl, true, NOW, out);
+    certs_json_left_out(out);
+    certs_json_file("/a \"b", "no \n key", true, out);
+    certs_json_file("/c", "empty", false, out);
     certs_json_end(7, out);
     fclose(out);
     for (const char *line = text; *line != '\0';
@@ -165,6 +168,19 @@ Test(certs_text, makes_json_of_all)
     json_decref(whole);
     whole = json_of(NULL, NULL);
     cr_expect_eq(json_array_size(json_object_get(whole, "crls")), 0);
+    json_decref(whole);
+}
+
+Test(certs_text, names_files_that_are_left_out)
+{
+    json_t *whole = json_of(NULL, NULL);
+    json_t *files = json_object_get(whole, "left_out");
+    json_t *first = json_array_get(files, 0);
+
+    cr_assert_eq(json_array_size(files), 2);
+    cr_expect_str_eq(json_string_value(json_object_get(first, "file")), "/a \\x22b");
+    cr_expect_str_eq(
+        json_string_value(json_object_get(first, "why")), "no \\x0a key");
     json_decref(whole);
 }
 

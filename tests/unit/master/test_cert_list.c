@@ -48,7 +48,7 @@ make_list(bool json, size_t most)
     char *text;
 
     cert_records_sort(&records);
-    text = cert_list_make(&records, json, NOW, most);
+    text = cert_list_make(&records, NULL, json, NOW, most);
     cr_assert_not_null(text);
     return text;
 }
