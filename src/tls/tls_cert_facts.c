@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "tls/tls_cert_choice.h"
 #include "tls/tls_certkey.h"
+#include "tls/tls_client_certs.h"
 #include "tls/tls_context.h"
 
 static void
@@ -43,6 +44,21 @@ see_choice(const struct tls_cert_choice *choice, tls_cert_facts_fn *see,
     }
 }
 
+static void
+see_client_certs(const struct tls_client_certs *certs, tls_cert_facts_fn *see,
+    void *arg)
+{
+    struct tls_cert_facts facts;
+
+    for (size_t i = 0; i < tls_client_certs_count(certs); i++) {
+        const struct tls_certkey *pair = tls_client_certs_at(certs, i);
+
+        gather_facts(pair->leaf, sk_X509_num(pair->chain), &facts);
+        facts.listed = tls_client_certs_is_listed(certs, i);
+        see(&facts, arg);
+    }
+}
+
 /* A leg that has no choice has one certificate of each kind of keys at most. */
 static void
 see_context(SSL_CTX *ctx, tls_cert_facts_fn *see, void *arg)
@@ -71,8 +87,13 @@ tls_cert_facts_each(
     const struct tls_cert_choice *choice =
         ctx != NULL ? tls_cert_choice_of(ctx) : NULL;
 
+    const struct tls_client_certs *certs =
+        ctx != NULL ? tls_client_certs_of(ctx) : NULL;
+
     if (choice != NULL)
         see_choice(choice, see, arg);
+    else if (certs != NULL)
+        see_client_certs(certs, see, arg);
     else if (ctx != NULL)
         see_context(ctx, see, arg);
 }

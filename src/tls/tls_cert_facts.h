@@ -36,9 +36,8 @@ struct tls_cert_facts {
     char names[TLS_NAMES_SIZE];  /* tls_certificate_names() */
 };
 
-/* Calls `see` for each certificate of the context with its own key: of a listen
- * leg in the order of the configuration, else in that of OpenSSL.  NULL for a
- * context has none. */
+/* Calls `see` for each certificate of the context with its own key, in the order of
+ * the configuration.  NULL for a context has none. */
 typedef void tls_cert_facts_fn(const struct tls_cert_facts *facts, void *arg);
 void tls_cert_facts_each(
     const struct tls_context *context, tls_cert_facts_fn *see, void *arg);

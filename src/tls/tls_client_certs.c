@@ -9,8 +9,13 @@
 
 #include "tls/tls_certkey.h"
 
+struct client_cert {
+    struct tls_certkey pair;
+    bool listed;
+};
+
 struct tls_client_certs {
-    struct tls_certkey *items;
+    struct client_cert *items;
     size_t count;
 };
 
@@ -34,15 +39,15 @@ tls_client_certs_free(struct tls_client_certs *certs)
 
 bool
 tls_client_certs_add(
-    struct tls_client_certs *certs, const struct tls_certkey *pair)
+    struct tls_client_certs *certs, const struct tls_certkey *pair, bool listed)
 {
-    struct tls_certkey *grown =
+    struct client_cert *grown =
         reallocarray(certs->items, certs->count + 1, sizeof(*grown));
 
     if (grown == NULL)
         return false;
     certs->items = grown;
-    grown[certs->count++] = *pair;
+    grown[certs->count++] = (struct client_cert){ *pair, listed };
     return true;
 }
 
@@ -90,7 +95,7 @@ on_cert_requested(SSL *ssl, void *arg)
 
     SSL_certs_clear(ssl);
     for (size_t i = 0; i < certs->count; i++) {
-        const struct tls_certkey *pair = &certs->items[i];
+        const struct tls_certkey *pair = &certs->items[i].pair;
 
         if (has_authority(authorities, pair) && can_sign(ssl, pair))
             return SSL_use_cert_and_key(
@@ -129,4 +134,28 @@ tls_client_certs_install(SSL_CTX *ctx, struct tls_client_certs *certs)
     }
     SSL_CTX_set_cert_cb(ctx, on_cert_requested, certs);
     return true;
+}
+
+const struct tls_client_certs *
+tls_client_certs_of(const SSL_CTX *ctx)
+{
+    return certs_slot >= 0 ? SSL_CTX_get_ex_data(ctx, certs_slot) : NULL;
+}
+
+size_t
+tls_client_certs_count(const struct tls_client_certs *certs)
+{
+    return certs->count;
+}
+
+const struct tls_certkey *
+tls_client_certs_at(const struct tls_client_certs *certs, size_t index)
+{
+    return &certs->items[index].pair;
+}
+
+bool
+tls_client_certs_is_listed(const struct tls_client_certs *certs, size_t index)
+{
+    return certs->items[index].listed;
 }

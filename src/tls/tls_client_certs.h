@@ -13,6 +13,7 @@
 #include <openssl/types.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/base.h"
 
@@ -23,10 +24,10 @@ struct tls_client_certs;
 NODISCARD struct tls_client_certs *tls_client_certs_new(void);
 void tls_client_certs_free(struct tls_client_certs *certs);
 
-/* Adds a certificate; what `pair` refers to must outlive the choice.  False: out of
- * memory. */
-NODISCARD bool tls_client_certs_add(
-    struct tls_client_certs *certs, const struct tls_certkey *pair);
+/* Adds a certificate; what `pair` refers to must outlive the choice.  `listed`: it is
+ * of a directory or pattern.  False: out of memory. */
+NODISCARD bool tls_client_certs_add(struct tls_client_certs *certs,
+    const struct tls_certkey *pair, bool listed);
 
 /* Takes the certificates, and has the handshakes of `ctx` choose among them.  A
  * single one is shown to whatever server asks, as most clients do: not all servers
@@ -34,5 +35,14 @@ NODISCARD bool tls_client_certs_add(
  * False: out of memory, and they are freed. */
 NODISCARD bool tls_client_certs_install(
     SSL_CTX *ctx, struct tls_client_certs *certs);
+
+/* The certificates of a context, in the order of the configuration.  NULL: it has no
+ * choice. */
+const struct tls_client_certs *tls_client_certs_of(const SSL_CTX *ctx);
+size_t tls_client_certs_count(const struct tls_client_certs *certs);
+const struct tls_certkey *tls_client_certs_at(
+    const struct tls_client_certs *certs, size_t index);
+bool tls_client_certs_is_listed(
+    const struct tls_client_certs *certs, size_t index);
 
 #endif

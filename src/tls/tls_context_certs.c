@@ -149,9 +149,11 @@ static bool
 add_to_choice(const struct choices *choices, const struct tls_load *load,
     struct tls_certkey *pair)
 {
+    bool listed = load->written != NULL;
+
     if (choices->connect != NULL)
-        return tls_client_certs_add(choices->connect, pair);
-    return tls_cert_choice_add(choices->listen, pair, load->written != NULL);
+        return tls_client_certs_add(choices->connect, pair, listed);
+    return tls_cert_choice_add(choices->listen, pair, listed);
 }
 
 /* tls_certkey_see_fn.  The context takes any number of certificates, and has the

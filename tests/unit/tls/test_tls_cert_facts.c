@@ -53,15 +53,16 @@ note_facts(const struct tls_cert_facts *facts, void *arg)
     seen[count++] = *facts;
 }
 
-/* Of a listen leg with these certificates. */
 static void
-gather(char **files, size_t file_count)
+gather_of(enum tls_role role, char **files, size_t file_count)
 {
     struct service_config service = { .name = service_name,
-        .listen_leg = LEG(.cert = { files, file_count }) };
+        .listen_leg = LEG(.cert = { files, file_count }),
+        .connect_leg = LEG(.cert = { files, file_count },
+            .verify = VERIFY_NONE) };
     char messages[1000];
     struct tls_context *context = handshake_context(
-        &service, TLS_ACCEPT, messages, sizeof(messages));
+        &service, role, messages, sizeof(messages));
 
     cr_assert_not_null(context, "%s", messages);
     count = 0;
@@ -69,7 +70,8 @@ gather(char **files, size_t file_count)
     tls_context_free(context);
 }
 
-#define GATHER(...) gather((char *[]){ __VA_ARGS__ }, \
+/* Of a listen leg with these certificates. */
+#define GATHER(...) gather_of(TLS_ACCEPT, (char *[]){ __VA_ARGS__ }, \
     sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static void
@@ -167,4 +169,16 @@ Test(tls_cert_facts, tell_certificates_apart_by_fingerprint)
         cr_expect_eq(memcmp(seen[i].fingerprint, first.fingerprint,
             sizeof(first.fingerprint)) == 0,
             strcmp(seen[i].subject, "CN=good") == 0, "%s", seen[i].subject);
+}
+
+/* Two of one kind of keys, of which OpenSSL's context has only the last. */
+Test(tls_cert_facts, are_those_of_all_client_certificates)
+{
+    gather_of(TLS_CONNECT, (char *[]){ good_file, old_file, next_file }, 3);
+    cr_assert_eq(count, 3);
+    cr_expect_str_eq(seen[0].subject, "CN=good");
+    cr_expect_str_eq(seen[1].subject, "CN=old");
+    cr_expect_str_eq(seen[2].subject, "CN=next");
+    gather_of(TLS_CONNECT, (char *[]){ old_file }, 1);
+    cr_assert_eq(count, 1);
 }
