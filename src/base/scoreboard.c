@@ -205,6 +205,39 @@ scoreboard_service_find(const struct scoreboard *board, const char *name)
     return SCOREBOARD_ALL;
 }
 
+/* A look first: most are 0. */
+static void
+clear_number(uint64_t *number)
+{
+    if (scoreboard_get(number) != 0)
+        scoreboard_set_ordered(number, 0);
+}
+
+static void
+clear_gauges(struct scoreboard_cell *cell)
+{
+    for (size_t i = 0; i < metrics_count(); i++) {
+        const struct metric *metric = metrics_at(i);
+
+        for (unsigned j = 0; j < metric->cells; j++)
+            if (metric->kind == METRIC_GAUGE)
+                clear_number(&cell->metrics[metric->first + j]);
+    }
+    clear_number(&cell->waiting);
+}
+
+/* A process that was taken over may have written to cells of no service before its
+ * end: that of a new one begins without its connections. */
+static void
+clear_left_cells(struct scoreboard *board, unsigned service)
+{
+    unsigned count = scoreboard_slot_count(board);
+
+    for (unsigned i = 0; i < count; i++)
+        if (!board->taken[i])
+            clear_gauges(&board->writable->slots[i].cells[service]);
+}
+
 unsigned
 scoreboard_service_index(struct scoreboard *board, const char *name)
 {
@@ -215,6 +248,7 @@ scoreboard_service_index(struct scoreboard *board, const char *name)
     if (found != SCOREBOARD_ALL || count == SCOREBOARD_SERVICES ||
         strlen(name) >= SCOREBOARD_NAME_SIZE)
         return found;
+    clear_left_cells(board, count);
     memcpy(shared->names[count], name, strlen(name) + 1);
     __atomic_store_n(&shared->service_count, count + 1, __ATOMIC_RELEASE);
     return count;
@@ -270,35 +304,15 @@ scoreboard_slot_set_pid(struct scoreboard *board, unsigned slot, int pid)
         &board->writable->entries[slot].pid, pid, __ATOMIC_RELAXED);
 }
 
-/* A look first: to write would make pages that no process needs. */
-static void
-clear_number(uint64_t *number)
-{
-    if (scoreboard_get(number) != 0)
-        scoreboard_set_ordered(number, 0);
-}
-
-static void
-clear_gauges(struct scoreboard_cell *cell)
-{
-    for (size_t i = 0; i < metrics_count(); i++) {
-        const struct metric *metric = metrics_at(i);
-
-        for (unsigned j = 0; j < metric->cells; j++)
-            if (metric->kind == METRIC_GAUGE)
-                clear_number(&cell->metrics[metric->first + j]);
-    }
-    clear_number(&cell->waiting);
-}
-
 void
 scoreboard_slot_release(struct scoreboard *board, unsigned slot)
 {
     struct scoreboard_slot *own = &board->writable->slots[slot];
+    unsigned count = scoreboard_service_count(board);
 
     clear_number(&own->accepting);
     clear_number(&own->away);
-    for (unsigned i = 0; i < SCOREBOARD_SERVICES; i++)
+    for (unsigned i = 0; i < count; i++)
         clear_gauges(&own->cells[i]);
     clear_number(&own->waits);
     scoreboard_slot_set_pid(board, slot, 0);

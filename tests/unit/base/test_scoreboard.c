@@ -121,6 +121,43 @@ Test(board, counters_outlive_a_process_and_gauges_do_not)
         4);
 }
 
+/* Its process may write where no service is yet. */
+Test(board, a_new_service_begins_without_connections)
+{
+    unsigned slot = scoreboard_slot_take(board, 2, 0);
+    unsigned next = scoreboard_service_count(board);
+
+    scoreboard_gauge_enter(board, slot, next);
+    scoreboard_set_waiting(board, slot, next, true);
+    scoreboard_slot_release(board, slot);
+    cr_expect_eq(scoreboard_service_index(board, "new"), next);
+    cr_expect_eq(scoreboard_active(board, next), 0);
+    cr_expect_not(scoreboard_is_waiting(board, slot, next));
+}
+
+static unsigned
+count_pages_of(unsigned slot)
+{
+    const struct scoreboard_slot *begin = &board->shared->slots[slot];
+    unsigned char there[sizeof(*begin) / SCOREBOARD_PAGE_BYTES];
+    unsigned count = 0;
+
+    cr_assert_eq(mincore((void *)begin, sizeof(*begin), there), 0);
+    for (size_t i = 0; i < sizeof(there); i++)
+        count += there[i] & 1;
+    return count;
+}
+
+/* A look alone makes pages of shared memory. */
+Test(board, a_process_of_few_services_takes_few_pages)
+{
+    unsigned slot = scoreboard_slot_take(board, 2, 0);
+
+    scoreboard_service_index(board, "web");
+    scoreboard_slot_release(board, slot);
+    cr_expect_leq(count_pages_of(slot), 1);
+}
+
 Test(board, a_gauge_does_not_go_below_nothing)
 {
     unsigned slot = scoreboard_slot_take(board, 2, 0);
@@ -420,6 +457,7 @@ Test(board, a_process_can_write_its_own_slot_only)
     unsigned a = scoreboard_slot_take(board, 2, 0), b = scoreboard_slot_take(board, 2, 1);
     const size_t slot_bytes = sizeof(struct scoreboard_slot);
 
+    cr_assert_eq(scoreboard_service_index(board, "web"), 1);
     scoreboard_gauge_enter(board, a, 1);
     cr_expect_eq(run_confined(b, 2, slot_bytes), 0);
     cr_expect_eq(scoreboard_active(board, 1), 2, "it was seen here");
