@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/number.h"
 #include "cli/check_connect.h"
+#include "cli/check_places.h"
 #include "cli/check_plan.h"
 #include "cli/command.h"
 #include "cli/command_line.h"
@@ -107,8 +108,8 @@ prepare_connecting(const struct command_line *line, struct config *config,
  * addresses, which are not bound, and are looked up to probe the servers alone;
  * prints what it does if that is nothing. */
 static void
-try_config(const struct command_line *line, struct config *config,
-    struct findings *found)
+try_config(const struct command_line *line, const struct unit_user *unit,
+    struct config *config, struct findings *found)
 {
     struct error *error = &found->errors;
     const struct services_spec spec = {
@@ -120,6 +121,7 @@ try_config(const struct command_line *line, struct config *config,
     struct service **services;
 
     account_check(config, error);
+    check_places(config, unit, error);
     check_ticket_secret(config, error);
     services = services_new(&spec, error);
     config_file_warn(config);
@@ -197,7 +199,7 @@ command_check(const struct command_line *line)
     if (protect_keys(line, &found.errors))
         config = load_as_unit(line, &unit, &found.errors);
     if (config != NULL)
-        try_config(line, config, &found);
+        try_config(line, &unit, config, &found);
     code = conclude_check(line, config, &found);
     if (code != EXIT_SUCCESS)
         say_who_asked(&unit, stderr);

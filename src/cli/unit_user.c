@@ -67,6 +67,40 @@ take_groups(struct strings *groups, const char *value, bool *failed)
     }
 }
 
+/* Directories that a unit has made for it, systemd.exec(5), and where they lie. */
+static const struct {
+    const char *key, *folder;
+} unit_folders[] = {
+    { "RuntimeDirectory", "/run" }, { "StateDirectory", "/var/lib" },
+    { "CacheDirectory", "/var/cache" }, { "LogsDirectory", "/var/log" },
+};
+
+static void
+take_folders(struct unit_user *found, const char *folder, const char *value,
+    bool *failed)
+{
+    char names[UNIT_LINE_SIZE], path[PATH_MAX], *rest = names, *name;
+
+    if (!unit_file_expand(found->unit, value, names, sizeof(names)))
+        return;
+    while ((name = strsep(&rest, " \t")) != NULL) {
+        int size = snprintf(path, sizeof(path), "%s/%.*s", folder,
+            (int)strcspn(name, ":"), name);
+
+        if (*name != '\0' && size < (int)sizeof(path))
+            *failed |= !strings_add(&found->makes, path, (size_t)size);
+    }
+}
+
+static void
+see_folders(struct search *search, const char *key, const char *value)
+{
+    for (size_t i = 0; i < COUNT(unit_folders); i++)
+        if (strcmp(key, unit_folders[i].key) == 0)
+            take_folders(search->found, unit_folders[i].folder, value,
+                &search->failed);
+}
+
 /* unit_file_see_fn */
 static void
 see_user(const char *key, const char *value, void *arg)
@@ -85,6 +119,8 @@ see_user(const char *key, const char *value, void *arg)
         search->serves =
             unit_file_expand(found->unit, value, line, sizeof(line)) &&
             strstr(line, search->file) != NULL;
+    else
+        see_folders(search, key, value);
 }
 
 static void
@@ -122,6 +158,7 @@ unit_user_clear(struct unit_user *found)
     free(found->user);
     free(found->group);
     strings_clear(&found->groups);
+    strings_clear(&found->makes);
     *found = (struct unit_user){ .user = NULL };
 }
 

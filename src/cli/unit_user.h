@@ -20,6 +20,7 @@ struct unit_user {
     char *user;              /* NULL: root */
     char *group;             /* NULL: the user's own */
     struct strings groups;   /* beside those */
+    struct strings makes;    /* directories that are there once it has started */
 };
 
 /* Names the unit that would serve the configuration file at that real path: by
