@@ -416,14 +416,18 @@ class Relay:
                 pass
 
     def kill(self):
-        """All of it, the master first, so that it replaces no child."""
+        """All of it, the master first, so that it replaces no child; returns when
+        none holds anything any more."""
+        children = {}
         if self.running():
             children = self.children()
             self.process.kill()
-            for pid in children:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        wait_until(lambda: all(_state(pid) in ("", "Z") for pid in children),
+                   "the killed children to be gone")
 
     def check(self):
         """Fails if a sanitizer or an assertion has spoken, or a child has
