@@ -46,7 +46,8 @@ Test(tls_lists, says_what_to_write)
             "it to listen.ciphersuites" },
         { .ciphers = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", .said =
             "write ECDHE-ECDSA-AES128-GCM-SHA256 for "
-            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, as OpenSSL calls it" },
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, as OpenSSL calls it",
+            .fine_since = 0x30500000 },
         { .ciphers = "ECDHE+AES-129", .said = "knows no \"ECDHE+AES-129\"" },
         { .ciphersuites = "ECDHE-ECDSA-AES128-GCM-SHA256", .said =
             "listen.ciphersuites: \"ECDHE-ECDSA-AES128-GCM-SHA256\": "
@@ -63,10 +64,11 @@ Test(tls_lists, says_what_to_write)
             "knows X25519, " },
         { .groups = "x22519", .said = "did you mean \"X25519\"?" },
         { .groups = "X25519:X25519", .said = "each group may stand there "
-            "once" },
+            "once", .fine_since = 0x30500000 },
         { .groups = "secp384r1:prime256v1", .said = "" },
         { .sigalgs = "ecdsa+sha256", .said = "knows no signature algorithm "
-            "\"ecdsa+sha256\"; did you mean \"ECDSA+SHA256\"?" },
+            "\"ecdsa+sha256\"; did you mean \"ECDSA+SHA256\"?",
+            .fine_since = 0x30500000 },
         { .sigalgs = "RSA+MD6", .said = "listen.sigalgs: \"RSA+MD6\": OpenSSL "
             "3." },
         { .sigalgs = "ECDSA+SHA256:ECDSA+SHA256", .said = "each algorithm may "
