@@ -38,13 +38,13 @@ struct metric_label {
 
 struct metric {
     const char *name; /* in `status --json` */
-    enum metric_kind kind;
     const char *unit;
     struct metric_label labels[METRIC_LABELS_MAX + 1]; /* no name: the end */
-    bool sparse; /* `status --json` leaves out cells of 0 */
     const char *help; /* a sentence whose subject is the unit */
+    enum metric_kind kind;
     enum metric_cell first;
     unsigned cells;
+    bool sparse; /* `status --json` leaves out cells of 0 */
 };
 
 size_t metrics_count(void);
