@@ -103,7 +103,10 @@ probe_report_write_good(const struct probe_report *report,
         fprintf(out, ", ALPN %s", report->alpn);
     if (report->shown)
         write_cert(report, now, out);
-    if (report->shown && report->cert.verified) {
+    if (report->shown && report->cert.verified &&
+        service->connect_leg.verify == VERIFY_NONE) {
+        fputs(", key pinned", out);
+    } else if (report->shown && report->cert.verified) {
         fputs(", verified by ", out);
         plan_write_paths(&service->connect_leg.ca, out);
     } else {

@@ -19,7 +19,8 @@ static void
 set_up(void)
 {
     service = (struct service_config){
-        .connect_leg = { .ca = { .items = ca_paths, .count = 2 } },
+        .connect_leg = { .verify = VERIFY_REQUIRED,
+            .ca = { .items = ca_paths, .count = 2 } },
     };
     inet = (struct endpoint){ .kind = ENDPOINT_INET,
         .host = (char *)"db.test", .text = (char *)"tls://db.test:5433" };
@@ -53,6 +54,10 @@ Test(probe_report, says_what_a_good_server_is_like)
     report.cert.until = NOW + 43 * 86400;
     expect_good(&report, "TLSv1.3, certificate CN=db, valid until 2027-02-27, "
         "verified by ca.pem, the system's authorities");
+    service.connect_leg.verify = VERIFY_NONE; /* a pin alone counts */
+    expect_good(&report, "TLSv1.3, certificate CN=db, valid until 2027-02-27, "
+        "key pinned");
+    service.connect_leg.verify = VERIFY_REQUIRED;
     report.cert.verified = false;
     report.cert.until = NOW - 86400;
     strcpy(report.alpn, "h2");
