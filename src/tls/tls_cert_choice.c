@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "tls/tls_cert_names.h"
@@ -430,17 +431,50 @@ read_asked_name(SSL *ssl, char name[TLS_HOST_SIZE])
     return true;
 }
 
+static size_t
+has_root_dot(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 0 && name[length - 1] == '.';
+}
+
+/* NULL: none. */
+static bool
+agrees_with_name(const char *one, const char *other)
+{
+    size_t length;
+
+    if (one == NULL || other == NULL)
+        return one == other;
+    length = strlen(one) - has_root_dot(one);
+    return length == strlen(other) - has_root_dot(other) &&
+        strncasecmp(one, other, length) == 0;
+}
+
+/* Until TLS 1.2 a session is of one name (RFC 6066 3): OpenSSL goes on with that
+ * one, whatever the client asks for now. */
+static bool
+is_of_name(const SSL_SESSION *session, const char *name)
+{
+    return SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION ||
+        agrees_with_name(SSL_SESSION_get0_hostname(session), name);
+}
+
 bool
-tls_cert_choice_allows(SSL *ssl, const struct tls_shown *shown)
+tls_cert_choice_allows(
+    SSL *ssl, const SSL_SESSION *session, const struct tls_shown *shown)
 {
     const struct tls_cert_choice *choice = choice_of_connection(ssl);
+    char asked[TLS_HOST_SIZE];
+    const char *name = read_asked_name(ssl, asked) ? asked : NULL;
     struct candidates candidates;
-    char name[TLS_HOST_SIZE];
 
+    if (!is_of_name(session, name))
+        return false;
     if (choice == NULL)
         return true;
-    find_candidates(
-        choice, read_asked_name(ssl, name) ? name : NULL, &candidates);
+    find_candidates(choice, name, &candidates);
     for (size_t i = 0; i < candidates.count; i++)
         if (memcmp(&candidates.items[i].entry->shown, shown,
             sizeof(*shown)) == 0)

@@ -13,7 +13,7 @@
 #ifndef TLS_TLS_CERT_CHOICE_H
 #define TLS_TLS_CERT_CHOICE_H
 
-#include <openssl/types.h>
+#include <openssl/ssl.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,9 +58,10 @@ const struct tls_cert_choice *tls_cert_choice_of(const SSL_CTX *ctx);
 /* Of the certificate that a server has shown; zeros where there is no choice. */
 void tls_cert_choice_shown(const SSL *ssl, struct tls_shown *shown);
 
-/* While a ClientHello is read: whether the certificate of a session could be shown
- * to this client too.  If not, the session is one of another name (RFC 6066 3). */
+/* While a ClientHello is read: whether the session is good for the name that it asks
+ * for.  The certificate that was shown must be one that this client could be shown,
+ * and until TLS 1.2 the name the session's own (RFC 6066 3). */
 NODISCARD bool tls_cert_choice_allows(
-    SSL *ssl, const struct tls_shown *shown);
+    SSL *ssl, const SSL_SESSION *session, const struct tls_shown *shown);
 
 #endif

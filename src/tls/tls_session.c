@@ -161,7 +161,7 @@ is_for_name(SSL *ssl, const SSL_SESSION *session)
     struct life life;
 
     return read_life(session, &life) &&
-        tls_cert_choice_allows(ssl, &life.shown);
+        tls_cert_choice_allows(ssl, session, &life.shown);
 }
 
 /* SSL_CTX_decrypt_session_ticket_fn: whatever the ticket is, the handshake goes

@@ -135,12 +135,29 @@ def test_unknown_name_is_refused(started, version):
         "has the name a\x7f.test that the client asks for"
 
 
+@pytest.mark.promise(7, 13)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_session_is_no_way_around_a_refused_name(started, tmp_path, version):
+    """Where `unknown_name = refuse` a client with a session of a good name, or
+    of none, is refused under a name that no certificate has all the same."""
+    one = started("listen.unknown_name = refuse")
+    for count, made in enumerate(("shop.test", None), 1):
+        session = tmp_path / "session"
+        assert visit(one, version, *asking(made), "-sess_out", session) == "no"
+        with openssl.Client(one.port, version, *asking("evil.test"),
+                            "-sess_in", session) as client:
+            client.expect("unrecognized name")
+        end = one.relay.wait_ends(2 * count)[-1]
+        assert end["cause"] == "unknown-name"
+
+
 @pytest.mark.promise(7, 9)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_session_is_resumed_under_names_of_its_certificate(started, tmp_path,
                                                            version):
     """A client that comes back under another name resumes its session only if
-    the certificate that it has seen is one of that name, too."""
+    the certificate that it has seen is one of that name, too; with TLS 1.2 under
+    no other name."""
     one = started()
     for made, offered, resumed in [
             ("shop.test", "shop.test", "yes"),
@@ -153,6 +170,8 @@ def test_session_is_resumed_under_names_of_its_certificate(started, tmp_path,
             ("a.wild.test", "unknown.test", "no"),
             ("a.wild.test", None, "no")]:
         session = tmp_path / "session"
+        if version == "-tls1_2" and made != offered:
+            resumed = "no"
         assert visit(one, version, *asking(made), "-sess_out", session) == "no"
         assert visit(one, version, *asking(offered), "-sess_in",
                      session) == resumed, f"{made}, then {offered}"
