@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "tls/tls_context.h"
 #include "tls/tls_load.h"
+#include "tls/tls_pairs_ahead.h"
 #include "tls/tls_trust_set.h"
 
 enum { LEGS = 2 };
@@ -18,6 +19,7 @@ struct tls_ahead {
     struct tls_trust_loading *loading; /* NULL: none is being loaded */
     struct tls_trust_set *sets[LEGS];
     unsigned set_count;
+    struct tls_pairs_ahead *pairs[LEGS]; /* NULL: none, or read later */
 };
 
 struct tls_ahead *
@@ -42,8 +44,19 @@ begin_leg(struct tls_ahead *ahead, enum tls_role role)
     struct tls_load load = tls_context_load_of(
         service, role, &ahead->resources, &ahead->error);
 
-    if (config_endpoints_have_tls(endpoints))
-        ahead->loading = tls_trust_set_begin(&load);
+    if (!config_endpoints_have_tls(endpoints))
+        return;
+    ahead->loading = tls_trust_set_begin(&load);
+    ahead->pairs[role] = tls_pairs_ahead_new(&load);
+}
+
+static void
+step_trust(struct tls_ahead *ahead)
+{
+    if (tls_trust_set_step(ahead->loading))
+        return;
+    ahead->sets[ahead->set_count++] = tls_trust_set_finish(ahead->loading);
+    ahead->loading = NULL;
 }
 
 bool
@@ -51,15 +64,18 @@ tls_ahead_step(struct tls_ahead *ahead)
 {
     static const enum tls_role roles[LEGS] = { TLS_ACCEPT, TLS_CONNECT };
 
-    while (ahead->loading == NULL && ahead->legs < LEGS)
+    for (;;) {
+        if (ahead->loading != NULL) {
+            step_trust(ahead);
+            return true;
+        }
+        if (ahead->legs > 0 &&
+            tls_pairs_ahead_step(ahead->pairs[ahead->legs - 1]))
+            return true;
+        if (ahead->legs == LEGS)
+            return false;
         begin_leg(ahead, roles[ahead->legs++]);
-    if (ahead->loading == NULL)
-        return false;
-    if (tls_trust_set_step(ahead->loading))
-        return true;
-    ahead->sets[ahead->set_count++] = tls_trust_set_finish(ahead->loading);
-    ahead->loading = NULL;
-    return true;
+    }
 }
 
 void
@@ -70,6 +86,8 @@ tls_ahead_free(struct tls_ahead *ahead)
     tls_trust_set_abandon(ahead->loading);
     for (unsigned i = 0; i < ahead->set_count; i++)
         tls_shared_put(&ahead->sets[i]->item);
+    for (unsigned i = 0; i < LEGS; i++)
+        tls_pairs_ahead_free(ahead->pairs[i]);
     error_clear(&ahead->error);
     free(ahead);
 }

@@ -1,7 +1,8 @@
 /*
  * Loads what takes long of a service's contexts before these are made, in steps
  * of a certificate or CRL each: the sets of trust (tls_trust_set.h), of which the
- * system's has more than a hundred.
+ * system's has more than a hundred, and the leg's own certificates
+ * (tls_pairs_ahead.h), of which there may be thousands.
  */
 #ifndef TLS_TLS_AHEAD_H
 #define TLS_TLS_AHEAD_H

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -361,6 +362,15 @@ hash_pair(const struct tls_load *load, const void *what)
 static const struct tls_shared_kind kind = {
     hash_pair, is_pair_of, load_pair, free_pair,
 };
+
+struct tls_shared_item *
+tls_certkey_get(const struct tls_load *load, const struct tls_cert_path *path)
+{
+    const struct which which = { .path = path };
+
+    assert(load->signer != NULL); /* no key to be read, so no passphrase */
+    return tls_shared_get(&kind, load, &which);
+}
 
 /* True: nothing is wrong with it, and `see` was called. */
 static bool

@@ -13,7 +13,7 @@
 #include "base/base.h"
 
 struct tls_load;
-
+struct tls_cert_path;
 struct tls_shared_item;
 
 /* All of it is borrowed. */
@@ -35,6 +35,12 @@ typedef void tls_certkey_see_fn(
  * tls_remote_key.h. */
 void tls_pairs_load(
     const struct tls_load *load, tls_certkey_see_fn *see, void *arg);
+
+/* One of them, whose faults are in its notes until it is used, as load->shared has it
+ * or gets it now; with a reference for the caller.  With a signer only.  NULL: out
+ * of memory. */
+NODISCARD struct tls_shared_item *tls_certkey_get(
+    const struct tls_load *load, const struct tls_cert_path *path);
 
 /* A fault: this pair's key is of a kind that cannot be kept. */
 void tls_certkey_fault_unkept(

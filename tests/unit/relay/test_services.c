@@ -19,8 +19,10 @@
 #include "tls/pki.h"
 #include "tls/tls_files.h"
 #include "tls/tls_shared.h"
+#include "tls/tls_signer.h"
 
-enum { SERVICES = 5, TEXT_SIZE = 2000, AUTHORITIES = 12, LISTS = 3 };
+enum { SERVICES = 5, TEXT_SIZE = 2000, AUTHORITIES = 12, LISTS = 3,
+    CERTIFICATES = 7 };
 
 X509 *__real_PEM_read_bio_X509_AUX(
     BIO *bio, X509 **cert, pem_password_cb *give, void *arg);
@@ -304,6 +306,60 @@ Test(services, a_step_parses_one_authority_or_list, .fini = pki_clean)
     cr_expect_eq(parsed_all, AUTHORITIES + LISTS, "and each only once");
     cr_expect_eq(tls_shared_loaded(spec.shared), 1);
     services_free(made, 2);
+    cr_expect_eq(tls_shared_count(spec.shared), 0);
+    tls_shared_free(spec.shared);
+    config_unref(config);
+}
+
+/* Certificates whose keys another process holds. */
+static struct config *
+config_of_many_certificates(void)
+{
+    struct files *files = files_on_disk();
+    struct config *config;
+    char text[TEXT_SIZE], name[16], *path;
+    int length = snprintf(text, sizeof(text), "[service a]\n"
+        "listen = tls+unix:@a\nconnect = 127.0.0.1:1\n");
+
+    handshake_log(pki_text("log", "", 0));
+    for (int i = 0; i < CERTIFICATES; i++) {
+        struct pki leaf = pki_make(&(struct pki_spec){ .cn = "leaf" }, NULL);
+
+        snprintf(name, sizeof(name), "%d.pem", i);
+        length += snprintf(text + length, sizeof(text) - (size_t)length,
+            "listen.cert = %s\n", pki_both(name, &leaf));
+        pki_free(&leaf);
+    }
+    path = pki_text("t.ini", text, (size_t)length);
+    config = config_load_file_keeping(files, path, &error);
+    cr_assert_not_null(config, "%s", error.count ? error.messages[0] : "");
+    files_unref(files);
+    tls_files_gather(config);
+    return config;
+}
+
+/* A service may have thousands. */
+Test(services, a_step_parses_one_certificate, .fini = pki_clean)
+{
+    struct config *config = config_of_many_certificates();
+    struct tls_signer signer = { .start = NULL }; /* none is asked for */
+    struct services_spec spec = {
+        .config = config, .signer = &signer, .shared = tls_shared_new(false),
+    };
+    struct services_work *work = services_begin(&spec, &error);
+    struct service **made;
+    bool more;
+
+    cr_assert_not_null(work);
+    do {
+        parsed = 0;
+        more = services_step(work);
+    } while (more);
+    made = services_finish(work);
+    cr_assert_not_null(made, "%s", error.count ? error.messages[0] : "");
+    cr_expect_eq(parsed_most, 1);
+    cr_expect_eq(parsed_all, CERTIFICATES, "and each only once");
+    services_free(made, 1);
     cr_expect_eq(tls_shared_count(spec.shared), 0);
     tls_shared_free(spec.shared);
     config_unref(config);
