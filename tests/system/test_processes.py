@@ -131,13 +131,13 @@ def test_number_of_workers_is_as_configured(relay, server, free_port, start,
 
 
 def test_connections_are_shared_out_evenly(relay, server, client, free_port):
-    """A few connections are shared out evenly among four workers, whatever the
-    kernel does."""
+    """Connections are shared out among four workers, whatever the kernel does: none
+    has less than half of its part, even if it was late for some turns."""
     port = free_port()
     far = server(peers.echo)
     one = relay(configs.settings("workers = 4") + configs.plain(port, far.port))
-    held = [client(port) for _ in range(16)]
+    held = [client(port) for _ in range(64)]
     assert all(is_served(peer) for peer in held)
     holders = [one.wait_holder(peer.socket.getsockname()[1]) for peer in held]
     shares = [holders.count(pid) for pid in one.workers().values()]
-    assert sum(shares) == 16 and min(shares) >= 2, shares
+    assert sum(shares) == 64 and min(shares) >= 8, shares
