@@ -191,13 +191,17 @@ service_peer(const struct service *service, const struct endpoint *endpoint,
     struct tls_peer *peer)
 {
     const struct leg_config *leg = &service->config->connect_leg;
+    bool passes_name = config_passes_name_on(service->config);
+    bool passes_alpn = config_alpn_is_client(&leg->alpn);
 
     service_peer_of(service->config, endpoint, peer);
     peer->resume = service->resume[endpoint - service->config->connect.items];
+    if (!passes_name && !passes_alpn)
+        return;
     if (!tls_stream_facts(client, &said->facts))
         said->facts = (struct tls_facts){ 0 };
-    if (config_passes_name_on(service->config))
+    if (passes_name)
         pass_name_on(leg, said, peer);
-    if (config_alpn_is_client(&leg->alpn))
+    if (passes_alpn)
         peer->alpn = said->facts.alpn;
 }
