@@ -262,3 +262,13 @@ timer_set(struct timer *timer, uint64_t delay_ms)
     put_into_heap(timer);
     arm_queue(queue);
 }
+
+bool
+timer_start(struct timer *timer, struct event_base *base,
+    void (*run)(void *arg), void *arg, uint64_t delay_ms)
+{
+    if (!timer_is_open(timer) && !timer_open(timer, base, run, arg))
+        return false;
+    timer_set(timer, delay_ms);
+    return true;
+}

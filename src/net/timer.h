@@ -48,6 +48,11 @@ void timer_close(struct timer *timer);
 /* Runs it once in `delay_ms`, in place of when it was to before. */
 void timer_set(struct timer *timer, uint64_t delay_ms);
 
+/* The same, and opens the timer unless it is open.  False: out of memory, and it is
+ * not set. */
+NODISCARD bool timer_start(struct timer *timer, struct event_base *base,
+    void (*run)(void *arg), void *arg, uint64_t delay_ms);
+
 /* Does nothing if it is not set, or not open. */
 void timer_stop(struct timer *timer);
 

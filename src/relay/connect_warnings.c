@@ -31,15 +31,11 @@ bool
 connect_warnings_admit(struct connect_warnings *warnings,
     struct event_base *base, const char *service)
 {
-    struct timer *timer = &warnings->timer;
-
     warnings->service = service;
-    if (!timer_is_set(timer) &&
-        (timer_is_open(timer) ||
-            timer_open(timer, base, on_warnings_due, warnings))) {
-        timer_set(timer, SECONDS(WARN_EVERY_S));
+    if (!timer_is_set(&warnings->timer) &&
+        timer_start(&warnings->timer, base, on_warnings_due, warnings,
+            SECONDS(WARN_EVERY_S)))
         return true;
-    }
     warnings->left_out++;
     return false;
 }

@@ -59,15 +59,13 @@ bool
 handshake_noise_admit(struct handshake_noise *noise, struct event_base *base,
     const char *service, enum tls_cause cause)
 {
-    struct timer *timer = &noise->timer;
-
     noise->service = service;
-    if (timer_is_set(timer)) {
+    if (timer_is_set(&noise->timer)) {
         noise->left_out[cause]++;
         return false;
     }
-    if (timer_is_open(timer) || timer_open(timer, base, on_noise_due, noise))
-        timer_set(timer, SECONDS(TELL_EVERY_S));
+    (void)!timer_start(&noise->timer, base, on_noise_due, noise,
+        SECONDS(TELL_EVERY_S));
     return true;
 }
 

@@ -246,13 +246,9 @@ on_look_again(void *arg)
 static void
 look_again_later(struct relay *relay)
 {
-    struct timer *timer = &relay->look_again;
-
-    if (relay->loop == NULL)
-        return;
-    if (timer_is_open(timer) ||
-        timer_open(timer, relay->loop->base, on_look_again, relay))
-        timer_set(timer, LOOK_AGAIN_MS);
+    if (relay->loop != NULL)
+        (void)!timer_start(&relay->look_again, relay->loop->base,
+            on_look_again, relay, LOOK_AGAIN_MS);
 }
 
 static void
